@@ -1,0 +1,22 @@
+"""lstm-bench: the same LSTM, from the same weights, on the same batches, in several frameworks.
+
+The map of the package; imports run downwards only, never up or sideways between verbs.
+
+    verbs            download prepare initialise train collect tabulate plot report
+                     one per Snakemake rule: a pure function and, below it, a command line
+                     (``python -m lstmbench.train --help``)
+    the run          loop        epochs, schedule, evaluation, checkpoints, history; names no framework
+                     checkpoint  atomic, content-hashed files from which a run goes on
+                     record      run.json: written once, checked whenever it is read
+                     clock       the only module that reads a clock
+    what is learned  tasks/      how a data set becomes batches, and losses become a metric
+                     datasets/   ptb, mnist, and two that need no network: markov, glyphs
+                     presets     one YAML file per model size
+                     weights     the initial weights every implementation starts from
+    who learns       learner          the contract between the loop and a framework
+                     implementations/ one file each: pytorch, tensorflow, reference (NumPy)
+    where            machine     the hardware and software a number was measured on
+                     files       atomic writes and content hashes
+"""
+
+__version__ = "0.1.0"

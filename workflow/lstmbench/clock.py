@@ -1,0 +1,25 @@
+"""The only module that reads a clock.
+
+Durations come from the monotonic performance counter; the wall clock only labels a record.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+
+
+class Stopwatch:
+    """Seconds since it was made."""
+
+    def __init__(self) -> None:
+        self._start = time.perf_counter_ns()
+
+    def seconds(self) -> float:
+        """Seconds since the start."""
+        return (time.perf_counter_ns() - self._start) / 1e9
+
+
+def utc_now() -> str:
+    """The wall clock as ISO 8601 in UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,137 @@
+"""Data sets: one module each, found by listing this folder.
+
+A module offers
+
+    TASK: str                       "language_model" or "classifier": how its arrays become batches
+    VERSION: int                    raised whenever the same raw files would give other arrays
+    prepare(raw: Path) -> Prepared  from a folder of verified files; a generated data set ignores it
+
+and the arrays of its task:
+
+    language_model  train, valid, test       int32[tokens], each below the fact ``vocab_size``
+    classifier      {split}_images           uint8[examples, 28, 28]
+                    {split}_labels           uint8[examples], each below the fact ``classes``
+
+Raw files, if it has any, are rows of ``workflow/datasets.tsv``.
+"""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import importlib
+import json
+import pkgutil
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from lstmbench.errors import DataError, UsageError
+from lstmbench.files import hash_file, hash_json
+
+SOURCES = Path(__file__).resolve().parents[2] / "datasets.tsv"
+
+SCHEMA_VERSION = 1
+"""Of ``manifest.json``."""
+
+SPLITS = ("train", "valid", "test")
+
+
+@dataclass(frozen=True)
+class Source:
+    """One place to download one file from: a row of ``datasets.tsv``."""
+
+    dataset: str
+    file: str
+    bytes: int
+    sha256: str
+    url: str
+    member: str  # of the archive behind the url; empty: the url is the file itself
+    licence: str
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What a data set module makes of its raw files."""
+
+    arrays: dict[str, np.ndarray]
+    facts: dict[str, Any]  # JSON values
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A prepared data set, read back from its folder."""
+
+    name: str
+    task: str
+    facts: dict[str, Any]
+    arrays: dict[str, np.ndarray]  # memory-mapped, read-only
+    sha256: str  # of the manifest, and through it of every array and fact
+
+
+def names() -> list[str]:
+    """The known data sets, sorted."""
+    return sorted(module.name for module in pkgutil.iter_modules(__path__))
+
+
+def load_module(name: str) -> ModuleType:
+    """The module of data set ``name``.
+
+    Raises:
+        UsageError: there is no such data set.
+    """
+    if name not in names():
+        near = difflib.get_close_matches(name, names(), n=1)
+        hint = f" (did you mean {near[0]}?)" if near else ""
+        raise UsageError(f"unknown data set {name!r}{hint}; known: {', '.join(names())}")
+    return importlib.import_module(f"{__name__}.{name}")
+
+
+def sources(name: str) -> list[Source]:
+    """The rows of ``datasets.tsv`` for data set ``name``, in order of preference; none if it is generated.
+
+    Raises:
+        UsageError: there is no such data set.
+        DataError: rows for one file disagree on its size or checksum.
+    """
+    load_module(name)
+    with SOURCES.open(encoding="utf-8", newline="") as stream:
+        rows = [row for row in csv.DictReader(stream, delimiter="\t") if row["dataset"] == name]
+    found = [Source(**{**row, "bytes": int(row["bytes"])}) for row in rows]
+    if len({(s.file, s.bytes, s.sha256) for s in found}) > len({s.file for s in found}):
+        raise DataError(f"{SOURCES}: data set {name}: rows for the same file differ in bytes or sha256")
+    return found
+
+
+def load_dataset(folder: Path) -> Dataset:
+    """Open a prepared data set after checking every byte of it against its manifest.
+
+    Raises:
+        DataError: a file is missing or not as it was written, named with expected and found hash.
+    """
+    path = folder / "manifest.json"
+    again = f"delete {folder} and prepare the data set again"
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: missing; prepare the data set first") from error
+    except ValueError as error:
+        raise DataError(f"{path}: not readable as JSON: {error}; {again}") from error
+    if not isinstance(manifest, dict) or manifest.get("schema_version") != SCHEMA_VERSION:
+        raise DataError(f"{path}: expected schema_version {SCHEMA_VERSION}, found something else; {again}")
+    found = hash_json({key: value for key, value in manifest.items() if key != "sha256"})
+    if manifest.get("sha256") != found:
+        raise DataError(f"{path}: expected sha256 {manifest.get('sha256')}, found {found}; {again}")
+    arrays = {}
+    for name, entry in manifest["arrays"].items():
+        file = folder / f"{name}.npy"
+        if not file.is_file():
+            raise DataError(f"{file}: missing; {again}")
+        found = hash_file(file)
+        if found != entry["sha256"]:
+            raise DataError(f"{file}: expected sha256 {entry['sha256']}, found {found}; {again}")
+        arrays[name] = np.load(file, mmap_mode="r")
+    return Dataset(manifest["dataset"], manifest["task"], manifest["facts"], arrays, manifest["sha256"])

@@ -1,0 +1,39 @@
+"""One file per implementation of ``learner.Learner``; a file in this folder is all that a new one needs."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import pkgutil
+from types import ModuleType
+
+from lstmbench.errors import MachineError, UsageError
+
+
+def names() -> list[str]:
+    """The implementations there are, in alphabetical order; none of them is imported."""
+    return sorted(module.name for module in pkgutil.iter_modules(__path__))
+
+
+def load(name: str) -> ModuleType:
+    """Import one implementation, and with it its framework.
+
+    Raises:
+        UsageError: there is no implementation of this name.
+        MachineError: its framework cannot be imported here.
+    """
+    known = names()
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f" (did you mean {near[0]}?)" if near else ""
+        raise UsageError(f"unknown implementation {name!r}{hint}; known implementations: {', '.join(known)}")
+    try:
+        return importlib.import_module(f"{__name__}.{name}")
+    except ImportError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing == __name__.partition(".")[0]:
+            raise  # a mistake in our own imports, which no installation mends
+        what = f"install {missing}" if missing else "install its framework anew"
+        raise MachineError(
+            f"implementation {name} cannot be imported: {error}; {what} (envs/ lists what each implementation needs)"
+        ) from error

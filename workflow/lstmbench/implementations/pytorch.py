@@ -1,0 +1,225 @@
+"""The LSTM in PyTorch: ``torch.nn.LSTM`` and ``torch.optim``, a loop in Python over the steps of a block.
+
+What differs from the other frameworks: PyTorch has two biases per layer, of which one stays frozen at
+zero, and holds its matrices transposed.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from lstmbench.errors import MachineError
+from lstmbench.learner import Examples, ModelSpec
+
+State = tuple[Tensor, Tensor]
+"""Hidden and cell state, both [layers, batch, hidden]."""
+
+
+def configure(threads: int) -> None:
+    """Limit PyTorch to ``threads`` CPU threads and its matrix products to plain float32 (no TF32)."""
+    torch.set_num_threads(threads)
+    torch.backends.fp32_precision = "ieee"
+
+
+def has_gpu() -> bool:
+    """Can PyTorch use a GPU on this machine?"""
+    return torch.cuda.is_available()
+
+
+def versions() -> dict[str, str]:
+    """The libraries a result depends on."""
+    result = {"torch": torch.__version__}
+    if torch.version.cuda:
+        result |= {"cuda": torch.version.cuda, "cudnn": str(torch.backends.cudnn.version())}
+    return result
+
+
+class Model(nn.Module):
+    """[embedding] -> dropout -> (LSTM -> dropout) * layers -> linear."""
+
+    def __init__(self, spec: ModelSpec) -> None:
+        super().__init__()
+        self.every_step = spec.every_step
+        drop = 1.0 - spec.keep_prob
+        self.embedding = nn.Embedding(spec.output_size, spec.input_size) if spec.embedding else nn.Identity()
+        self.input_dropout = nn.Dropout(drop) if spec.input_dropout else nn.Identity()
+        # nn.LSTM drops the output of every layer but the last.
+        between = drop if spec.num_layers > 1 else 0.0
+        self.lstm = nn.LSTM(spec.input_size, spec.hidden_size, spec.num_layers, batch_first=True, dropout=between)
+        self.output_dropout = nn.Dropout(drop)
+        self.output = nn.Linear(spec.hidden_size, spec.output_size)
+        for layer in range(spec.num_layers):
+            getattr(self.lstm, f"bias_hh_l{layer}").requires_grad_(False).zero_()
+
+    def forward(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
+        """Logits [predictions, output_size] and the new state, from a batch's inputs."""
+        outputs, state = self.lstm(self.input_dropout(self.embedding(inputs)), state)
+        if not self.every_step:
+            outputs = outputs[:, -1]
+        return self.output(self.output_dropout(outputs)).flatten(0, -2), state
+
+
+class Learner:
+    """See ``learner.Learner``."""
+
+    def __init__(self, spec: ModelSpec, device: str, seed: int, dtype: str) -> None:
+        if device == "gpu" and not has_gpu():
+            raise MachineError("device gpu was asked for, but PyTorch finds no usable CUDA device on this machine")
+        self.spec = spec
+        self.device = torch.device("cuda" if device == "gpu" else "cpu")
+        torch.manual_seed(seed)
+        self.dtype = getattr(torch, dtype)
+        self.model = Model(spec).to(self.device, self.dtype)
+        self.trained = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+        optimizers = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}
+        self.optimizer = optimizers[spec.optimizer](self.trained, lr=0.0)
+        self.updates = 0
+
+    def load_weights(self, weights: dict[str, np.ndarray]) -> None:
+        """See ``learner.Learner``."""
+        with torch.no_grad():
+            for name, (parameter, transposed) in self._canonical().items():
+                value = torch.from_numpy(weights[name].copy())
+                parameter.copy_(value.T if transposed else value)
+
+    def weights(self) -> dict[str, np.ndarray]:
+        """See ``learner.Learner``."""
+        result = {}
+        for name, (parameter, transposed) in self._canonical().items():
+            value = parameter.detach().cpu().numpy()
+            result[name] = (value.T if transposed else value).copy(order="C")
+        return result
+
+    def place(self, examples: Examples) -> tuple[Tensor, Tensor]:
+        """See ``learner.Learner``."""
+        inputs = torch.tensor(examples.inputs, device=self.device)
+        if inputs.is_floating_point():
+            inputs = inputs.to(self.dtype)
+        return inputs, torch.tensor(examples.targets, device=self.device, dtype=torch.int64)
+
+    def initial_state(self, batch_size: int) -> State:
+        """See ``learner.Learner``."""
+        shape = (self.spec.num_layers, batch_size, self.spec.hidden_size)
+        zero = torch.zeros(shape, device=self.device, dtype=self.dtype)
+        return zero, zero
+
+    def load_state(self, arrays: list[tuple[np.ndarray, np.ndarray]]) -> State:
+        """See ``learner.Learner``."""
+        hidden, cell = (
+            torch.tensor(np.stack(part), device=self.device, dtype=self.dtype) for part in zip(*arrays, strict=True)
+        )
+        return hidden, cell
+
+    def state_arrays(self, state: State) -> list[tuple[np.ndarray, np.ndarray]]:
+        """See ``learner.Learner``."""
+        hidden, cell = (part.cpu().numpy() for part in state)
+        return list(zip(hidden, cell, strict=True))
+
+    def train_block(
+        self, data: tuple[Tensor, Tensor], batches: np.ndarray, state: State, learning_rate: float
+    ) -> tuple[np.ndarray, State]:
+        """See ``learner.Learner``."""
+        self.model.train()
+        inputs, targets = data
+        losses = torch.empty(len(batches), device=self.device, dtype=self.dtype)
+        for step, rows in enumerate(self._on_device(batches)):
+            before = state if self.spec.stateful else self.initial_state(len(rows))
+            logits, (hidden, cell) = self.model(inputs[rows], before)
+            loss = nn.functional.cross_entropy(logits, targets[rows].flatten())
+            self.optimizer.zero_grad()
+            (self.spec.loss_scale * loss).backward()
+            self._clip()
+            self._update(learning_rate)
+            state = hidden.detach(), cell.detach()
+            losses[step] = loss.detach()
+        return losses.cpu().numpy(), state
+
+    @torch.no_grad()
+    def eval_block(
+        self, data: tuple[Tensor, Tensor], batches: np.ndarray, state: State
+    ) -> tuple[np.ndarray, np.ndarray, State]:
+        """See ``learner.Learner``."""
+        self.model.eval()
+        inputs, targets = data
+        losses = torch.empty(len(batches), device=self.device, dtype=self.dtype)
+        correct = torch.empty(len(batches), device=self.device, dtype=torch.int64)
+        for step, rows in enumerate(self._on_device(batches)):
+            before = state if self.spec.stateful else self.initial_state(len(rows))
+            logits, state = self.model(inputs[rows], before)
+            labels = targets[rows].flatten()
+            losses[step] = nn.functional.cross_entropy(logits, labels, reduction="sum")
+            correct[step] = (logits.argmax(-1) == labels).sum()
+        return losses.cpu().numpy(), correct.cpu().numpy(), state
+
+    def synchronize(self) -> None:
+        """See ``learner.Learner``."""
+        if self.device.type == "cuda":
+            torch.cuda.synchronize()
+
+    def training_state(self) -> dict[str, np.ndarray]:
+        """See ``learner.Learner``."""
+        generator = torch.cuda.get_rng_state() if self.device.type == "cuda" else torch.get_rng_state()
+        result = {"generator": generator.numpy(), "updates": np.array(self.updates)}
+        for number, slots in self.optimizer.state_dict()["state"].items():
+            for name, value in slots.items():
+                if torch.is_tensor(value):
+                    result[f"optimizer.{number}.{name}"] = value.cpu().numpy().copy()
+        return result
+
+    def load_training_state(self, state: dict[str, np.ndarray]) -> None:
+        """See ``learner.Learner``."""
+        generator = torch.tensor(state["generator"])
+        if self.device.type == "cuda":
+            torch.cuda.set_rng_state(generator)
+        else:
+            torch.set_rng_state(generator)
+        self.updates = int(state["updates"])
+        slots: dict[int, dict[str, Tensor]] = {}
+        for key, value in state.items():
+            if key.startswith("optimizer."):
+                _, number, name = key.split(".")
+                slots.setdefault(int(number), {})[name] = torch.tensor(value)
+        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": slots})
+
+    def peak_device_bytes(self) -> int | None:
+        """See ``learner.Learner``."""
+        return torch.cuda.max_memory_allocated() if self.device.type == "cuda" else None
+
+    def _canonical(self) -> dict[str, tuple[nn.Parameter, bool]]:
+        """Canonical name -> (parameter, is it held transposed)."""
+        lstm, output = self.model.lstm, self.model.output
+        result = {"embedding": (self.model.embedding.weight, False)} if self.spec.embedding else {}
+        for layer in range(self.spec.num_layers):
+            result[f"lstm.{layer}.kernel"] = (getattr(lstm, f"weight_ih_l{layer}"), True)
+            result[f"lstm.{layer}.recurrent"] = (getattr(lstm, f"weight_hh_l{layer}"), True)
+            result[f"lstm.{layer}.bias"] = (getattr(lstm, f"bias_ih_l{layer}"), False)
+        return {**result, "output.kernel": (output.weight, True), "output.bias": (output.bias, False)}
+
+    def _on_device(self, batches: np.ndarray) -> Tensor:
+        return torch.tensor(batches, device=self.device, dtype=torch.int64)
+
+    def _clip(self) -> None:
+        """Scale all gradients by max_grad_norm / max(global norm, max_grad_norm), without a host sync.
+
+        ``clip_grad_norm_`` sums squares in float32, off by up to 5e-4 on millions of elements: here
+        float32 only within a row, float64 over the rows.
+        """
+        if self.spec.max_grad_norm is None:
+            return
+        gradients = [parameter.grad for parameter in self.trained]
+        rows = torch.cat([torch.linalg.vector_norm(gradient, dim=-1).flatten() for gradient in gradients])
+        norm = torch.linalg.vector_norm(rows.double())
+        scale = (self.spec.max_grad_norm / norm.clamp(min=self.spec.max_grad_norm)).to(self.dtype)
+        for gradient in gradients:
+            gradient.mul_(scale)
+
+    def _update(self, learning_rate: float) -> None:
+        self.updates += 1
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate
+            if self.spec.optimizer == "adam":
+                # PyTorch adds epsilon after the bias correction, TensorFlow before it ("epsilon hat").
+                group["eps"] = 1e-8 / (1.0 - group["betas"][1] ** self.updates) ** 0.5
+        self.optimizer.step()

@@ -1,0 +1,259 @@
+"""The LSTM in TensorFlow: ``keras.layers.LSTM`` in a ``tf.function`` that runs a whole block, fed by ``tf.data``.
+
+What differs from the other frameworks: an embedding's gradient comes as ``tf.IndexedSlices`` with a row
+per occurrence, and rows of one word must be added up before the gradient's norm is taken.
+"""
+
+from __future__ import annotations
+
+import os
+
+# Set before the import, which otherwise writes start-up notes to stderr.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ["KERAS_BACKEND"] = "tensorflow"
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from lstmbench.errors import MachineError
+from lstmbench.learner import Examples, ModelSpec
+
+State = tuple[tuple[tf.Tensor, tf.Tensor], ...]
+"""Per layer hidden and cell state, both [batch, hidden]."""
+
+
+def configure(threads: int) -> None:
+    """Limit TensorFlow to ``threads`` CPU threads and its matrix products to plain float32 (no TF32)."""
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(threads)
+    tf.config.experimental.enable_tensor_float_32_execution(False)
+    for gpu in tf.config.list_physical_devices("GPU"):
+        tf.config.experimental.set_memory_growth(gpu, True)
+
+
+def has_gpu() -> bool:
+    """Can TensorFlow use a GPU on this machine?"""
+    return bool(tf.config.list_physical_devices("GPU"))
+
+
+def versions() -> dict[str, str]:
+    """The libraries a result depends on."""
+    result = {"tensorflow": tf.__version__, "keras": keras.__version__}
+    build = tf.sysconfig.get_build_info()
+    if build.get("is_cuda_build"):
+        result |= {"cuda": str(build["cuda_version"]), "cudnn": str(build["cudnn_version"])}
+    return result
+
+
+class Model(keras.Model):
+    """[embedding] -> dropout -> (LSTM -> dropout) * layers -> linear."""
+
+    def __init__(self, spec: ModelSpec, seed: int, dtype: str) -> None:
+        super().__init__(dtype=dtype)
+        self.spec = spec
+        last = spec.num_layers - 1
+        self.embedding = (
+            keras.layers.Embedding(spec.output_size, spec.input_size, dtype=dtype) if spec.embedding else None
+        )
+        self.cells = [
+            keras.layers.LSTM(
+                spec.hidden_size,
+                return_sequences=spec.every_step or layer < last,
+                return_state=True,
+                unit_forget_bias=False,
+                dtype=dtype,
+            )
+            for layer in range(spec.num_layers)
+        ]
+        # One mask before the first layer, one after each.
+        self.dropouts = [
+            keras.layers.Dropout(1.0 - spec.keep_prob, seed=seed * 1000 + place, dtype=dtype)
+            for place in range(spec.num_layers + 1)
+        ]
+        self.dense = keras.layers.Dense(spec.output_size, dtype=dtype)
+
+    def call(self, inputs: tf.Tensor, state: State, training: bool) -> tuple[tf.Tensor, State]:
+        """Logits [predictions, output_size] and the new state, from a batch's inputs."""
+        outputs = self.embedding(inputs) if self.embedding is not None else inputs
+        if self.spec.input_dropout:
+            outputs = self.dropouts[0](outputs, training=training)
+        new_state = []
+        for cell, dropout, before in zip(self.cells, self.dropouts[1:], state, strict=True):
+            outputs, hidden, memory = cell(outputs, initial_state=list(before))
+            outputs = dropout(outputs, training=training)
+            new_state.append((hidden, memory))
+        logits = self.dense(outputs)
+        return tf.reshape(logits, [-1, self.spec.output_size]), tuple(new_state)
+
+
+class Learner:
+    """See ``learner.Learner``."""
+
+    def __init__(self, spec: ModelSpec, device: str, seed: int, dtype: str) -> None:
+        if device == "gpu" and not has_gpu():
+            raise MachineError("device gpu was asked for, but TensorFlow finds no usable CUDA device on this machine")
+        self.spec = spec
+        self.device = "/GPU:0" if device == "gpu" else "/CPU:0"
+        self.dtype = tf.as_dtype(dtype)
+        with tf.device(self.device):
+            self.model = Model(spec, seed, dtype)
+            optimizers = {"sgd": keras.optimizers.SGD, "adam": keras.optimizers.Adam}
+            options = {"epsilon": 1e-8} if spec.optimizer == "adam" else {}
+            self.optimizer = optimizers[spec.optimizer](learning_rate=0.0, **options)
+            kind = tf.int32 if spec.embedding else self.dtype
+            shape = (1, 1) if spec.embedding else (1, 1, spec.input_size)
+            self.model(tf.zeros(shape, kind), self.initial_state(1), training=False)
+            self.optimizer.build(self.model.trainable_variables)
+        self._train = tf.function(self._train_block, reduce_retracing=True)
+        self._eval = tf.function(self._eval_block, reduce_retracing=True)
+
+    def load_weights(self, weights: dict[str, np.ndarray]) -> None:
+        """See ``learner.Learner``."""
+        for name, variable in self._canonical().items():
+            variable.assign(weights[name])
+
+    def weights(self) -> dict[str, np.ndarray]:
+        """See ``learner.Learner``."""
+        return {name: np.array(variable) for name, variable in self._canonical().items()}
+
+    def place(self, examples: Examples) -> tuple[tf.Tensor, tf.Tensor]:
+        """See ``learner.Learner``."""
+        with tf.device(self.device):
+            inputs = tf.identity(tf.convert_to_tensor(examples.inputs))
+            if inputs.dtype.is_floating:
+                inputs = tf.cast(inputs, self.dtype)
+            return inputs, tf.identity(tf.convert_to_tensor(examples.targets.astype(np.int32)))
+
+    def initial_state(self, batch_size: int) -> State:
+        """See ``learner.Learner``."""
+        zero = tf.zeros([batch_size, self.spec.hidden_size], self.dtype)
+        return ((zero, zero),) * self.spec.num_layers
+
+    def load_state(self, arrays: list[tuple[np.ndarray, np.ndarray]]) -> State:
+        """See ``learner.Learner``."""
+        with tf.device(self.device):
+            return tuple(tuple(tf.identity(tf.cast(part, self.dtype)) for part in layer) for layer in arrays)
+
+    def state_arrays(self, state: State) -> list[tuple[np.ndarray, np.ndarray]]:
+        """See ``learner.Learner``."""
+        return [(hidden.numpy(), cell.numpy()) for hidden, cell in state]
+
+    def train_block(
+        self, data: tuple[tf.Tensor, tf.Tensor], batches: np.ndarray, state: State, learning_rate: float
+    ) -> tuple[np.ndarray, State]:
+        """See ``learner.Learner``."""
+        self.optimizer.learning_rate.assign(learning_rate)
+        with tf.device(self.device):
+            losses, state = self._train(*data, self._feed(batches), tf.constant(len(batches)), state)
+        return losses.numpy(), state
+
+    def eval_block(
+        self, data: tuple[tf.Tensor, tf.Tensor], batches: np.ndarray, state: State
+    ) -> tuple[np.ndarray, np.ndarray, State]:
+        """See ``learner.Learner``."""
+        with tf.device(self.device):
+            losses, correct, state = self._eval(*data, self._feed(batches), tf.constant(len(batches)), state)
+        return losses.numpy(), correct.numpy(), state
+
+    def synchronize(self) -> None:
+        """See ``learner.Learner``: ``train_block`` and ``eval_block`` have fetched their results already."""
+
+    def training_state(self) -> dict[str, np.ndarray]:
+        """See ``learner.Learner``."""
+        return {name: np.array(variable) for name, variable in self._slots().items()}
+
+    def load_training_state(self, state: dict[str, np.ndarray]) -> None:
+        """See ``learner.Learner``."""
+        for name, variable in self._slots().items():
+            variable.assign(state[name])
+
+    def peak_device_bytes(self) -> int | None:
+        """See ``learner.Learner``."""
+        return tf.config.experimental.get_memory_info("GPU:0")["peak"] if "GPU" in self.device else None
+
+    def _canonical(self) -> dict[str, keras.Variable]:
+        result = {"embedding": self.model.embedding.embeddings} if self.spec.embedding else {}
+        for layer, lstm in enumerate(self.model.cells):
+            result[f"lstm.{layer}.kernel"] = lstm.cell.kernel
+            result[f"lstm.{layer}.recurrent"] = lstm.cell.recurrent_kernel
+            result[f"lstm.{layer}.bias"] = lstm.cell.bias
+        return {**result, "output.kernel": self.model.dense.kernel, "output.bias": self.model.dense.bias}
+
+    def _slots(self) -> dict[str, keras.Variable]:
+        """The optimiser's variables and the dropout layers' generators, by number."""
+        generators = [dropout.seed_generator.state for dropout in self.model.dropouts if dropout.rate > 0]
+        variables = [*self.optimizer.variables, *generators]
+        return {f"{number}": variable for number, variable in enumerate(variables)}
+
+    def _feed(self, batches: np.ndarray) -> tf.data.Iterator:
+        """An iterator over the block's rows of example numbers; the examples are on the device already."""
+        return iter(tf.data.Dataset.from_tensor_slices(batches.astype(np.int32)))
+
+    def _train_block(
+        self, inputs: tf.Tensor, targets: tf.Tensor, feed: tf.data.Iterator, steps: tf.Tensor, state: State
+    ) -> tuple[tf.Tensor, State]:
+        losses = tf.TensorArray(self.dtype, size=steps)
+        variables = self.model.trainable_variables
+        for step in tf.range(steps):
+            rows = next(feed)
+            before = state if self.spec.stateful else self._zero_like(state)
+            labels = tf.reshape(tf.gather(targets, rows), [-1])
+            with tf.GradientTape() as tape:
+                logits, state = self.model(tf.gather(inputs, rows), before, training=True)
+                loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
+                objective = self.spec.loss_scale * loss
+            gradients = tape.gradient(objective, [variable.value for variable in variables])
+            self.optimizer.apply(self._clip(gradients), variables)
+            losses = losses.write(step, loss)
+        return losses.stack(), state
+
+    def _eval_block(
+        self, inputs: tf.Tensor, targets: tf.Tensor, feed: tf.data.Iterator, steps: tf.Tensor, state: State
+    ) -> tuple[tf.Tensor, tf.Tensor, State]:
+        losses = tf.TensorArray(self.dtype, size=steps)
+        correct = tf.TensorArray(tf.int32, size=steps)
+        for step in tf.range(steps):
+            rows = next(feed)
+            before = state if self.spec.stateful else self._zero_like(state)
+            labels = tf.reshape(tf.gather(targets, rows), [-1])
+            logits, state = self.model(tf.gather(inputs, rows), before, training=False)
+            loss = tf.reduce_sum(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
+            hits = tf.equal(tf.argmax(logits, -1, tf.int32), labels)
+            losses = losses.write(step, loss)
+            correct = correct.write(step, tf.math.count_nonzero(hits, dtype=tf.int32))
+        return losses.stack(), correct.stack(), state
+
+    @staticmethod
+    def _zero_like(state: State) -> State:
+        return tuple((tf.zeros_like(hidden), tf.zeros_like(cell)) for hidden, cell in state)
+
+    def _clip(self, gradients: list[tf.Tensor | tf.IndexedSlices]) -> list[tf.Tensor | tf.IndexedSlices]:
+        """Scale all gradients by max_grad_norm / max(global norm, max_grad_norm).
+
+        ``tf.clip_by_global_norm`` takes the norm of an embedding's rows as they come, not added up per word:
+        3.46 where the gradient's norm is 6.93.
+        """
+        if self.spec.max_grad_norm is None:
+            return gradients
+        gradients = [_merge_rows(gradient) for gradient in gradients]
+        values = [gradient.values if isinstance(gradient, tf.IndexedSlices) else gradient for gradient in gradients]
+        # float32 only within a row, float64 over the rows, as in the other implementations.
+        squares = [tf.reduce_sum(tf.cast(tf.reduce_sum(value * value, axis=-1), tf.float64)) for value in values]
+        norm = tf.sqrt(tf.add_n(squares))
+        scale = tf.cast(self.spec.max_grad_norm / tf.maximum(norm, self.spec.max_grad_norm), self.dtype)
+        return [
+            tf.IndexedSlices(gradient.values * scale, gradient.indices, gradient.dense_shape)
+            if isinstance(gradient, tf.IndexedSlices)
+            else gradient * scale
+            for gradient in gradients
+        ]
+
+
+def _merge_rows(gradient: tf.Tensor | tf.IndexedSlices) -> tf.Tensor | tf.IndexedSlices:
+    """Add up the rows of a sparse gradient that belong to the same variable row."""
+    if not isinstance(gradient, tf.IndexedSlices):
+        return gradient
+    indices, places = tf.unique(gradient.indices)
+    values = tf.math.unsorted_segment_sum(gradient.values, places, tf.size(indices))
+    return tf.IndexedSlices(values, indices, gradient.dense_shape)

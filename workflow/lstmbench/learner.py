@@ -1,0 +1,121 @@
+"""The contract between the training loop and a framework.
+
+The loop owns epochs, schedule, timing and logging; a learner owns tensors, gradients and the
+device.  NumPy arrays go in, an opaque recurrent state goes through, floats come out.
+
+Data reach a learner once: ``place`` moves a split into device memory as *examples* stacked along
+the first axis.  After that a batch is only a row of example numbers, and work is handed over in
+blocks of consecutive batches, so that nothing forces the host to wait for the device at each step:
+
+    examples   inputs[0] inputs[1] inputs[2] ...        placed once, in device memory
+    block      [[7, 2, 9],                              int32[blocks' steps, batch]
+                [4, 0, 5]]                              step 0 trains on examples 7, 2, 9
+
+A language model reads its windows in order, a classifier in a shuffled one; a learner cannot tell
+the difference.
+
+Every module in ``implementations/`` offers, by these names, the functions ``configure``,
+``has_gpu`` and ``versions`` and the class ``Learner``:
+
+    configure(threads: int) -> None         limit the framework to this many CPU threads; call once, first
+    has_gpu() -> bool                       can the framework use a GPU on this machine
+    versions() -> dict[str, str]            the libraries a result depends on
+    Learner(spec, device, seed, dtype)      device "cpu" or "gpu"; seed of the dropout masks;
+                                            dtype "float32" or "float64"
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+State = Any
+"""The recurrent state, in whatever form the learner keeps it: per layer hidden and cell[batch, hidden]."""
+
+Handle = Any
+"""A placed split, in whatever form the learner keeps it."""
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """Everything a learner must know to build the model and its update; no schedule, no data.
+
+    The model: ``[embedding] -> dropout -> (LSTM -> dropout) * num_layers -> linear -> softmax``.
+    """
+
+    num_layers: int
+    hidden_size: int
+    output_size: int  # classes, or words of the vocabulary
+    input_size: int  # features per time step; of the embedding if there is one
+    embedding: bool  # inputs are ids, looked up in embedding[output_size, input_size]
+    every_step: bool  # predict at every time step (language model) or only after the last (classifier)
+    stateful: bool  # carry the recurrent state from batch to batch, else start each batch from zero
+    input_dropout: bool  # dropout before the first LSTM layer too
+    keep_prob: float  # of the dropout masks; 1.0: no dropout.  Kept values are divided by it
+    optimizer: str  # "sgd" or "adam" (beta 0.9 and 0.999, epsilon 1e-8 in TensorFlow's "epsilon hat" form)
+    max_grad_norm: float | None  # clip by the exact global norm over all variables
+    loss_scale: float  # objective = loss_scale * mean cross-entropy over the batch's predictions, in nats
+
+
+@dataclass(frozen=True)
+class Examples:
+    """A split as examples along the first axis.
+
+    inputs   int32[examples, steps] word ids, or float32[examples, steps, features]
+    targets  int32[examples, steps] next words, or int32[examples] class labels
+    """
+
+    inputs: np.ndarray
+    targets: np.ndarray
+
+
+class Learner(Protocol):
+    """One model, its optimiser and its device."""
+
+    def load_weights(self, weights: dict[str, np.ndarray]) -> None:
+        """Start from these canonical weights (names and shapes: ``weights.shapes``)."""
+
+    def weights(self) -> dict[str, np.ndarray]:
+        """The present weights under canonical names and shapes."""
+
+    def place(self, examples: Examples) -> Handle:
+        """Move a split into device memory."""
+
+    def initial_state(self, batch_size: int) -> State:
+        """The zero state."""
+
+    def state_arrays(self, state: State) -> list[tuple[np.ndarray, np.ndarray]]:
+        """The state as (hidden[batch, hidden_size], cell[batch, hidden_size]) per layer."""
+
+    def load_state(self, arrays: list[tuple[np.ndarray, np.ndarray]]) -> State:
+        """The state that ``state_arrays`` gave."""
+
+    def train_block(
+        self, data: Handle, batches: np.ndarray, state: State, learning_rate: float
+    ) -> tuple[np.ndarray, State]:
+        """Train on ``batches`` (int32[steps, batch]) in order.
+
+        Returns the mean cross-entropy per prediction of each step before its update, in nats
+        (float[steps]), and the state after the last batch.
+        """
+
+    def eval_block(self, data: Handle, batches: np.ndarray, state: State) -> tuple[np.ndarray, np.ndarray, State]:
+        """Evaluate without dropout or update.
+
+        Returns per step the *sum* of cross-entropies over the batch's predictions, in nats
+        (float[steps]), the number of correct predictions (int[steps]), and the state.
+        """
+
+    def synchronize(self) -> None:
+        """Return when the device has done all work handed to it."""
+
+    def training_state(self) -> dict[str, np.ndarray]:
+        """Everything beside the weights that training depends on: optimiser slots and dropout generator."""
+
+    def load_training_state(self, state: dict[str, np.ndarray]) -> None:
+        """Go on from a ``training_state``."""
+
+    def peak_device_bytes(self) -> int | None:
+        """Peak device memory in bytes, or None on the CPU (where the process's own peak tells)."""

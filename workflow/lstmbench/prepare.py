@@ -1,0 +1,111 @@
+"""Turn a data set's raw files into arrays that no framework owns.
+
+``{output}/{array}.npy`` and, last, ``{output}/manifest.json``: a folder with a manifest is whole.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from lstmbench import datasets
+from lstmbench.cli import run
+from lstmbench.datasets import SCHEMA_VERSION, SPLITS, Prepared
+from lstmbench.errors import DataError
+from lstmbench.files import atomic, hash_file, hash_json, write_json
+
+
+def prepare(*, dataset: str, raw: Path, output: Path) -> None:
+    """Check the raw files again, prepare ``dataset`` and write it to the folder ``output``.
+
+    Raises:
+        UsageError: there is no such data set.
+        DataError: a raw file is missing or not as listed in ``datasets.tsv``, or its content is wrong.
+    """
+    module = datasets.load_module(dataset)
+    checked = {source.file: source.sha256 for source in datasets.sources(dataset)}
+    for file, expected in checked.items():
+        _check_raw(raw / file, expected)
+    prepared = module.prepare(raw)
+    check(dataset, module.TASK, prepared)
+    (output / "manifest.json").unlink(missing_ok=True)
+    entries = {}
+    for name, array in prepared.arrays.items():
+        path = output / f"{name}.npy"
+        with atomic(path) as temporary, temporary.open("wb") as stream:
+            np.save(stream, array)
+        entries[name] = {"dtype": str(array.dtype), "shape": list(array.shape), "sha256": hash_file(path)}
+    manifest = {
+        "schema_version": SCHEMA_VERSION,
+        "dataset": dataset,
+        "version": module.VERSION,
+        "task": module.TASK,
+        "facts": prepared.facts,
+        "arrays": entries,
+        "sources": checked,
+    }
+    write_json(output / "manifest.json", {**manifest, "sha256": hash_json(manifest)})
+
+
+def check(dataset: str, task: str, prepared: Prepared) -> None:
+    """Hold a data set module to the formats of its task.
+
+    The only place where ids are compared with the vocabulary: XLA clamps one out of range in silence.
+
+    Raises:
+        DataError: an array is absent, too many, empty, of another type or shape, or holds a value out of range.
+    """
+    if task == "language_model":
+        expected = dict.fromkeys(SPLITS, ("int32", 1, "vocab_size"))
+    else:
+        expected = {f"{split}_images": ("uint8", 3, None) for split in SPLITS}
+        expected |= {f"{split}_labels": ("uint8", 1, "classes") for split in SPLITS}
+    if prepared.arrays.keys() != expected.keys():
+        raise DataError(
+            f"data set {dataset}: expected the arrays {', '.join(expected)}, found {', '.join(prepared.arrays)}"
+        )
+    for name, (dtype, ndim, limit_name) in expected.items():
+        array = prepared.arrays[name]
+        if array.dtype != dtype or array.ndim != ndim or array.size == 0:
+            raise DataError(
+                f"data set {dataset}: expected {name} to be {dtype} with {ndim} dimensions and not empty, "
+                f"found {array.dtype}{list(array.shape)}"
+            )
+        if limit_name and not (array.min() >= 0 and array.max() < prepared.facts[limit_name]):
+            raise DataError(
+                f"data set {dataset}: expected values of {name} from 0 to below "
+                f"{limit_name} {prepared.facts[limit_name]}, found {array.min()} to {array.max()}"
+            )
+        images = name.replace("_labels", "_images")
+        if len(array) != len(prepared.arrays[images]):
+            raise DataError(
+                f"data set {dataset}: expected a label for each of {len(prepared.arrays[images])} {images}, "
+                f"found {len(array)}"
+            )
+
+
+def _check_raw(path: Path, expected: str) -> None:
+    if not path.is_file():
+        raise DataError(f"{path}: missing; download it first")
+    found = hash_file(path)
+    if found != expected:
+        raise DataError(f"{path}: expected sha256 {expected}, found {found}; delete it and download it again")
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """``python -m lstmbench.prepare``."""
+    parser = argparse.ArgumentParser(prog="python -m lstmbench.prepare", description=prepare.__doc__.splitlines()[0])
+    parser.add_argument("--dataset", required=True, help=", ".join(datasets.names()))
+    parser.add_argument("--raw", type=Path, help="folder of the downloaded files [results/data/DATASET/raw]")
+    parser.add_argument("--output", type=Path, required=True, help="folder to write")
+    args = parser.parse_args(argv)
+    raw = args.raw or Path("results/data") / args.dataset / "raw"
+    prepare(dataset=args.dataset, raw=raw, output=args.output)
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))

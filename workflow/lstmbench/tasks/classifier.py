@@ -1,0 +1,79 @@
+"""Classify an image read row by row: one row per time step, the class predicted after the last."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from lstmbench.errors import UsageError
+from lstmbench.learner import Examples, ModelSpec
+from lstmbench.presets import Preset
+from lstmbench.tasks import Part
+
+UNIT = "images/s"
+
+EVALUATION_BATCH = 1000
+
+
+def model_spec(preset: Preset, facts: Mapping[str, Any]) -> ModelSpec:
+    """The model of ``preset`` for ``facts["classes"]`` classes of square images, ``num_steps`` rows each."""
+    return ModelSpec(
+        num_layers=preset.num_layers,
+        hidden_size=preset.hidden_size,
+        output_size=facts["classes"],
+        input_size=preset.num_steps,
+        embedding=False,
+        every_step=False,
+        stateful=False,
+        input_dropout=False,
+        keep_prob=preset.keep_prob,
+        optimizer=preset.optimizer,
+        max_grad_norm=preset.max_grad_norm,
+        loss_scale=1.0,
+    )
+
+
+def training_examples(arrays: Mapping[str, np.ndarray], preset: Preset) -> Examples:
+    """float32[images, rows, columns] in 0..1 and int32[images]."""
+    return _examples(arrays, "train", preset)
+
+
+def training_order(count: int, preset: Preset, seed: int, epoch: int) -> np.ndarray:
+    """int32[steps, batch]: a new shuffle each epoch, the same in every framework; the incomplete last batch is left out.
+
+    Raises:
+        UsageError: a batch larger than the training set.
+    """
+    steps = count // preset.batch_size
+    if steps == 0:
+        raise UsageError(f"batch_size {preset.batch_size} gives 0 steps per epoch: at most {count} images are there")
+    order = np.random.Generator(np.random.Philox(key=[seed, epoch])).permutation(count)
+    return order[: steps * preset.batch_size].reshape(steps, preset.batch_size).astype(np.int32)
+
+
+def evaluation_parts(arrays: Mapping[str, np.ndarray], split: str, preset: Preset, limit: int | None) -> list[Part]:
+    """Every image of the split once (or the first ``limit``), in batches of 1,000 and a smaller last one."""
+    examples = _examples(arrays, split, preset)
+    count = len(examples.inputs[:limit])
+    whole = count // EVALUATION_BATCH * EVALUATION_BATCH
+    parts = []
+    for begin, end, batch in ((0, whole, EVALUATION_BATCH), (whole, count, count - whole)):
+        if end > begin:
+            piece = Examples(examples.inputs[begin:end], examples.targets[begin:end])
+            parts.append(Part(piece, np.arange(end - begin, dtype=np.int32).reshape(-1, batch)))
+    return parts
+
+
+def metrics(loss: float, accuracy: float) -> dict[str, float]:
+    """Accuracy: the share of images whose most likely class is the right one."""
+    return {"accuracy": accuracy}
+
+
+def _examples(arrays: Mapping[str, np.ndarray], split: str, preset: Preset) -> Examples:
+    images = arrays[f"{split}_images"]
+    rows, columns = images.shape[1:]
+    if (rows, columns) != (preset.num_steps, preset.num_steps):
+        raise UsageError(f"num_steps {preset.num_steps}: the images have {rows} rows of {columns} columns")
+    return Examples(images.astype(np.float32) / 255.0, arrays[f"{split}_labels"].astype(np.int32))

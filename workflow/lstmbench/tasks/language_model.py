@@ -1,0 +1,87 @@
+"""Predict the next word: windows of a text, read in order, with the state carried from one to the next.
+
+    batch_size = 2, num_steps = 3              step 0       step 1
+    ids  a b c d e f g h i j k l m n    row 0  [a b c] ...  [d e f]
+                                        row 1  [h i j] ...  [k l m]
+    examples, stacked: [a b c] [h i j] [d e f] [k l m];  batches: [[0, 1], [2, 3]]
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from lstmbench.datasets.ptb import batch_windows
+from lstmbench.learner import Examples, ModelSpec
+from lstmbench.presets import Preset
+from lstmbench.tasks import Part
+
+UNIT = "words/s"
+
+TEST_STEPS = 100
+"""Window of the test protocol.  The tutorial tests with batch 1 and windows of 1; with the state carried,
+any window gives the same predictions, and a longer one gives them sooner."""
+
+
+def model_spec(preset: Preset, facts: Mapping[str, Any]) -> ModelSpec:
+    """The model of ``preset`` over a vocabulary of ``facts["vocab_size"]`` words."""
+    return ModelSpec(
+        num_layers=preset.num_layers,
+        hidden_size=preset.hidden_size,
+        output_size=facts["vocab_size"],
+        input_size=preset.hidden_size,
+        embedding=True,
+        every_step=True,
+        stateful=True,
+        input_dropout=True,
+        keep_prob=preset.keep_prob,
+        optimizer=preset.optimizer,
+        max_grad_norm=preset.max_grad_norm,
+        # The tutorial's cost: summed over the time steps, averaged over the batch.
+        loss_scale=float(preset.num_steps),
+    )
+
+
+def training_examples(arrays: Mapping[str, np.ndarray], preset: Preset) -> Examples:
+    """All training windows: int32[steps * batch, num_steps]."""
+    return _examples(arrays["train"], preset.batch_size, preset.num_steps)
+
+
+def training_order(count: int, preset: Preset, seed: int, epoch: int) -> np.ndarray:
+    """int32[steps, batch]: the text's own order, every epoch alike."""
+    return _in_order(count, preset.batch_size)
+
+
+def evaluation_parts(arrays: Mapping[str, np.ndarray], split: str, preset: Preset, limit: int | None) -> list[Part]:
+    """Validation with the training batch and window; test with batch 1 over every prediction of the split."""
+    ids = arrays[split]
+    if split != "test":
+        examples = _examples(ids, preset.batch_size, preset.num_steps)
+        batches = _in_order(len(examples.inputs), preset.batch_size)
+        per_step = preset.batch_size * preset.num_steps
+        return [Part(examples, batches[: limit and math.ceil(limit / per_step)])]
+    ids = ids[: limit and limit + 1]
+    whole = (len(ids) - 1) // TEST_STEPS * TEST_STEPS
+    parts = []
+    for piece, window in ((ids[: whole + 1], TEST_STEPS), (ids[whole:], len(ids) - 1 - whole)):
+        if window and len(piece) > window:
+            examples = _examples(piece, 1, window)
+            parts.append(Part(examples, _in_order(len(examples.inputs), 1)))
+    return parts
+
+
+def metrics(loss: float, accuracy: float) -> dict[str, float]:
+    """Perplexity: exp of the mean negative log-likelihood per word."""
+    return {"perplexity": math.exp(loss)}
+
+
+def _examples(ids: np.ndarray, batch_size: int, num_steps: int) -> Examples:
+    inputs, targets = batch_windows(ids, batch_size, num_steps)
+    return Examples(inputs.reshape(-1, num_steps), targets.reshape(-1, num_steps))
+
+
+def _in_order(count: int, batch_size: int) -> np.ndarray:
+    return np.arange(count, dtype=np.int32).reshape(-1, batch_size)

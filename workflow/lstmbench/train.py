@@ -1,0 +1,201 @@
+"""Train one cell of the benchmark and write its record.
+
+One process, one run: ``{dataset}/{size}/{implementation}/{device}/seed-{seed}``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.numpy import load_file
+from tensorboardX import SummaryWriter
+
+from lstmbench import implementations, machine, tasks
+from lstmbench.checkpoint import CheckpointFolder
+from lstmbench.cli import run
+from lstmbench.clock import Stopwatch, utc_now
+from lstmbench.code import training_hash
+from lstmbench.datasets import load_dataset
+from lstmbench.errors import UsageError
+from lstmbench.files import hash_arrays, hash_json
+from lstmbench.loop import Caps, Progressed, train
+from lstmbench.presets import load_preset
+from lstmbench.record import SCHEMA_VERSION, write_record
+from lstmbench.weights import parameter_count, shapes
+
+DTYPE = "float32"
+
+
+def train_run(
+    *,
+    data: Path,
+    preset_file: Path,
+    weights_file: Path,
+    implementation: str,
+    device: str,
+    threads: int,
+    seed: int,
+    caps: Caps,
+    checkpoints: Path,
+    output: Path,
+) -> None:
+    """Train from ``weights_file`` on ``data`` and write the run's record to ``output``.
+
+    TensorBoard event files go beside the record, checkpoints into their own folder, from which an
+    interrupted run goes on and which a complete one leaves empty.
+
+    Raises:
+        UsageError, DataError, MachineError, DivergedError: see ``errors``.
+    """
+    started = utc_now()
+    commit, dirty = machine.commit()
+    dataset = load_dataset(data)
+    preset = load_preset(preset_file)
+    task = tasks.load(dataset.task)
+    spec = task.model_spec(preset, dataset.facts)
+    weights = load_file(weights_file)
+    if {name: value.shape for name, value in weights.items()} != shapes(spec):
+        raise UsageError(f"{weights_file}: its names and shapes are not those of {preset_file}: initialise it anew")
+
+    watch = Stopwatch()
+    framework = implementations.load(implementation)
+    framework.configure(threads)
+    import_seconds = watch.seconds()
+    watch = Stopwatch()
+    learner = framework.Learner(spec, device, seed, DTYPE)
+    learner.load_weights(weights)
+    build_seconds = watch.seconds()
+
+    identity = {
+        "dataset": dataset.name,
+        "size": preset_file.stem,
+        "implementation": implementation,
+        "device": device,
+        "seed": seed,
+    }
+    settings = {"preset": dataclasses.asdict(preset), **dataclasses.asdict(caps), "threads": threads, "dtype": DTYPE}
+    versions = {"numpy": np.__version__, **framework.versions()}
+    common = {
+        "run": identity,
+        "settings_sha256": hash_json(settings),
+        "initial_weights_sha256": hash_arrays(weights),
+        "versions": versions,
+        "machine": machine.describe(),
+    }
+    fingerprint = {**common, "data": dataset.sha256, "code": training_hash(dataset.task, implementation)}
+    folder = CheckpointFolder(checkpoints, fingerprint)
+    with _EventFiles(output.parent / "tensorboard") as events:
+        reached, final, full_updates = train(
+            learner=learner,
+            task=task,
+            dataset=dataset,
+            preset=preset,
+            caps=caps,
+            seed=seed,
+            checkpoints=folder,
+            on_epoch=events.add,
+            label="/".join(str(part) for part in identity.values()),
+        )
+    record = {
+        "schema_version": SCHEMA_VERSION,
+        **common,
+        "started": started,
+        "finished": utc_now(),
+        "commit": commit,
+        "commit_dirty": dirty,
+        "settings": settings,
+        "data": {"task": dataset.task, "sha256": dataset.sha256, "facts": dataset.facts},
+        "final_weights_sha256": hash_arrays(learner.weights()),
+        "parameters": parameter_count(spec),
+        "caps": _caps_in_words(caps, reached.updates, full_updates),
+        "resumed": reached.resumed,
+        "history": reached.history,
+        "milestones": reached.milestones,
+        "final": final,
+        "speed": {
+            **_throughput(reached.rates),
+            "unit": task.UNIT,
+            "import_seconds": import_seconds,
+            "build_seconds": build_seconds,
+            "first_step_seconds": reached.first_step_seconds,
+            "train_seconds": reached.train_seconds,
+        },
+        "memory": {"peak_rss_bytes": machine.peak_rss_bytes(), "peak_device_bytes": learner.peak_device_bytes()},
+    }
+    write_record(output, record)
+    folder.clear()
+
+
+def _caps_in_words(caps: Caps, updates: int, full_updates: int) -> list[str]:
+    words = []
+    if updates < full_updates:
+        words.append(f"trained for {updates:,} of {full_updates:,} updates")
+    if caps.max_eval_predictions is not None:
+        words.append(f"evaluated on the first {caps.max_eval_predictions:,} predictions")
+    return words
+
+
+def _throughput(rates: list[float]) -> dict[str, Any]:
+    """Median and quartiles over steady blocks, in predictions per second; nulls if a run was too short for any."""
+    quartiles = np.quantile(rates, [0.25, 0.5, 0.75]).tolist() if rates else [None] * 3
+    return dict(zip(("p25", "median", "p75"), quartiles, strict=True)) | {"blocks": len(rates)}
+
+
+class _EventFiles:
+    """TensorBoard scalars per epoch, written anew by every attempt, so that a resumed run has each epoch once."""
+
+    def __init__(self, folder: Path) -> None:
+        shutil.rmtree(folder, ignore_errors=True)
+        self._writer = SummaryWriter(str(folder))
+
+    def __enter__(self) -> _EventFiles:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._writer.close()
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        for name, value in row.items():
+            if name not in ("epoch", "updates"):
+                self._writer.add_scalar(name, value, row["updates"])
+        self._writer.flush()
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="lstmbench.train", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="prepared data set, e.g. results/data/ptb")
+    parser.add_argument("--preset", type=Path, required=True, help="e.g. workflow/presets/ptb/small.yaml")
+    parser.add_argument("--weights", type=Path, required=True, help="initial weights (lstmbench.initialise)")
+    parser.add_argument("--implementation", required=True, help="a module of lstmbench/implementations")
+    parser.add_argument("--device", choices=machine.DEVICES, default="auto")
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads of the framework")
+    parser.add_argument("--seed", type=int, default=1, help="of the shuffling and the dropout masks")
+    parser.add_argument("--max-updates", type=int, help="stop after this many updates: a capped run")
+    parser.add_argument("--max-eval-predictions", type=int, help="evaluate on the first so many: a capped run")
+    parser.add_argument("--checkpoints", type=Path, required=True, help="folder from which an interrupted run goes on")
+    parser.add_argument("--output", type=Path, required=True, help="the run's record, run.json")
+    options = parser.parse_args(arguments)
+    train_run(
+        data=options.data,
+        preset_file=options.preset,
+        weights_file=options.weights,
+        implementation=options.implementation,
+        device=machine.resolve_device(options.device),
+        threads=options.threads,
+        seed=options.seed,
+        caps=Caps(options.max_updates, options.max_eval_predictions),
+        checkpoints=options.checkpoints,
+        output=options.output,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))
