@@ -86,11 +86,11 @@ class Learner(Protocol):
     def initial_state(self, batch_size: int) -> State:
         """The zero state."""
 
-    def state_arrays(self, state: State) -> list[tuple[np.ndarray, np.ndarray]]:
-        """The state as (hidden[batch, hidden_size], cell[batch, hidden_size]) per layer."""
-
     def load_state(self, arrays: list[tuple[np.ndarray, np.ndarray]]) -> State:
         """The state that ``state_arrays`` gave."""
+
+    def state_arrays(self, state: State) -> list[tuple[np.ndarray, np.ndarray]]:
+        """The state as (hidden[batch, hidden_size], cell[batch, hidden_size]) per layer."""
 
     def train_block(
         self, data: Handle, batches: np.ndarray, state: State, learning_rate: float

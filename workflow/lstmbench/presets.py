@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 import yaml
 
 from lstmbench.errors import UsageError
+from lstmbench.names import require_known
 
 PRESETS = Path(__file__).resolve().parents[1] / "presets"
 
@@ -63,10 +63,7 @@ def load_preset(path: Path) -> Preset:
     raise_if(not isinstance(values, dict), "expected a mapping of keys to values")
     fields = {field.name: field for field in dataclasses.fields(Preset)}
     for key in values:
-        if key not in fields:
-            near = difflib.get_close_matches(str(key), fields, n=1)
-            hint = f" (did you mean {near[0]}?)" if near else ""
-            raise_if(True, f"unknown key {key!r}{hint}; known keys: {', '.join(fields)}")
+        require_known("key", key, fields, where=f"preset {path}: ")
     for name, field in fields.items():
         if name not in values:
             raise_if(field.default is dataclasses.MISSING, f"missing key {name}")

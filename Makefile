@@ -1,0 +1,52 @@
+# make demo   the whole pipeline on embedded data, in a few minutes, with nothing but Python installed
+# make test   the tests
+# make run    the full benchmark of config.yaml        make quick   every cell of it, cut short
+# make lint   what CI checks beside the tests
+#
+# GPU=1       installs TensorFlow's CUDA build          CORES=n      cores for Snakemake (default: all)
+# ARGS="..."  more arguments for Snakemake, as in: make quick ARGS="--config local_data=[/data]"
+
+PYTHON ?= python3
+VENV ?= .venv
+CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
+REQUIREMENTS := envs/requirements$(if $(GPU),-gpu).txt
+
+# The rules say `python`; it must be the environment's.
+export PATH := $(abspath $(VENV))/bin:$(PATH)
+
+.PHONY: demo quick run test lint install install-dev
+
+demo: install
+	snakemake --cores $(CORES) --configfile workflow/configs/demo.yaml $(ARGS)
+	@echo "The report: results/demo/report.html"
+
+quick: install
+	snakemake --cores $(CORES) --configfile workflow/configs/quick.yaml $(ARGS)
+	@echo "The report: results/quick/report.html"
+
+run: install
+	snakemake --cores $(CORES) $(ARGS)
+	@echo "The report: results/report.html"
+
+test: install-dev
+	python -m pytest
+
+lint: install-dev
+	ruff check .
+	ruff format --check .
+	snakefmt --check Snakefile workflow/rules
+	snakemake --lint
+
+install: $(VENV)/.installed
+install-dev: $(VENV)/.installed-dev
+
+$(VENV)/.installed: $(REQUIREMENTS) envs/constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit("lstm-bench needs Python 3.11 to 3.13: make PYTHON=python3.11 ..." if not (3, 11) <= sys.version_info < (3, 14) else 0)'
+	$(PYTHON) -m venv $(VENV)
+	python -m pip install --quiet --upgrade pip
+	python -m pip install --progress-bar on -r $(REQUIREMENTS)
+	touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed envs/requirements-dev.txt
+	python -m pip install -r envs/requirements-dev.txt
+	touch $@

@@ -1,0 +1,41 @@
+"""Fixtures that tests of several folders share."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from lstmbench import datasets
+from lstmbench.datasets import Source
+
+# A busy machine is no fault of the code, and a test run leaves nothing in the working tree.
+settings.register_profile("lstm-bench", deadline=None, database=None)
+settings.load_profile("lstm-bench")
+
+
+@pytest.fixture
+def real_data() -> Path:
+    """Folder of local copies of the real files, ``{dataset}/{file}``, named by LSTMBENCH_DATA."""
+    folder = os.environ.get("LSTMBENCH_DATA")
+    if not folder:
+        pytest.skip("LSTMBENCH_DATA names no folder of local copies of PTB and MNIST")
+    return Path(folder)
+
+
+@pytest.fixture
+def list_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[list[Source]], None]:
+    """Put these rows in the place of ``datasets.tsv``."""
+
+    def replace(rows: list[Source]) -> None:
+        columns = [field.name for field in dataclasses.fields(Source)]
+        lines = ["\t".join(columns), *("\t".join(str(getattr(row, name)) for name in columns) for row in rows)]
+        table = tmp_path / "sources.tsv"
+        table.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        monkeypatch.setattr(datasets, "SOURCES", table)
+
+    return replace

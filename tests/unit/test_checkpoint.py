@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from lstmbench.checkpoint import Checkpoint, CheckpointFolder
+
+PRINT = {"settings": "s", "code": "c"}
+
+
+def at(updates: int) -> Checkpoint:
+    arrays = {"weights/a": np.full((2, 3), updates, np.float32), "training/updates": np.array(updates)}
+    return Checkpoint(arrays, {"updates": updates, "history": [{"loss": 0.1 + 0.2}]})
+
+
+@pytest.fixture
+def folder(tmp_path) -> CheckpointFolder:
+    return CheckpointFolder(tmp_path / "run", PRINT)
+
+
+def test_the_newest_comes_back_as_it_was(folder):
+    for updates in (5, 10, 100):
+        folder.save(at(updates))
+    found = folder.newest(pytest.fail)
+    assert found.progress == at(100).progress
+    for name, value in at(100).arrays.items():
+        np.testing.assert_array_equal(found.arrays[name], value)
+        assert found.arrays[name].dtype == value.dtype
+
+
+def test_two_generations_are_kept(folder):
+    for updates in (5, 10, 100):
+        folder.save(at(updates))
+    assert sorted(path.stem for path in folder.folder.iterdir()) == ["000000010", "000000100"]
+
+
+@pytest.mark.parametrize("position", [0.1, 0.5, 0.9, 0.999])
+def test_one_flipped_bit_anywhere_sends_the_run_back_to_the_generation_before(folder, position):
+    folder.save(at(5))
+    folder.save(at(10))
+    newest = folder.folder / "000000010.safetensors"
+    content = bytearray(newest.read_bytes())
+    content[int(position * len(content))] ^= 1
+    newest.write_bytes(content)
+    said = []
+    assert folder.newest(said.append).progress["updates"] == 5
+    assert len(said) == 1
+    assert str(newest) in said[0]
+
+
+@pytest.mark.parametrize("length", [0, 3, 100])
+def test_a_truncated_file_is_passed_over(folder, length):
+    folder.save(at(5))
+    path = folder.folder / "000000005.safetensors"
+    path.write_bytes(path.read_bytes()[:length])
+    said = []
+    assert folder.newest(said.append) is None
+    assert "not readable" in said[0]
+
+
+def test_a_checkpoint_of_another_run_is_not_used_and_the_difference_is_named(folder):
+    folder.save(at(5))
+    said = []
+    assert CheckpointFolder(folder.folder, {**PRINT, "code": "other"}).newest(said.append) is None
+    assert "other code" in said[0]
+    assert "settings" not in said[0]
+
+
+def test_a_complete_run_leaves_no_checkpoints(folder):
+    folder.save(at(5))
+    folder.clear()
+    assert not folder.folder.exists()

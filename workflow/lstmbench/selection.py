@@ -1,0 +1,77 @@
+"""The selection: which cells a configuration asks for, checked before any job runs.
+
+Snakemake alone would answer a misspelt name beside existing results with "Nothing to be done".
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import yaml
+from jsonschema.exceptions import best_match
+
+from lstmbench import datasets, implementations
+from lstmbench.errors import UsageError
+from lstmbench.machine import resolve_device
+from lstmbench.names import require_known
+from lstmbench.presets import PRESETS, load_preset
+
+SCHEMA = Path(__file__).resolve().parents[1] / "schemas" / "config.schema.yaml"
+
+
+@dataclass(frozen=True)
+class Selection:
+    """A checked configuration; the keys are those of config.yaml."""
+
+    datasets: list[str]
+    sizes: list[str]
+    implementations: list[str]
+    seeds: list[int]
+    device: str  # resolved: cpu or gpu
+    threads: int
+    results: str
+    local_data: list[str]
+    max_updates: int | Mapping[str, int] | None
+    max_eval_predictions: int | None
+
+    def caps_as_arguments(self, size: str) -> str:
+        """The caps of a run of this size as arguments of ``lstmbench.train``."""
+        updates = self.max_updates.get(size) if isinstance(self.max_updates, Mapping) else self.max_updates
+        caps = {"--max-updates": updates, "--max-eval-predictions": self.max_eval_predictions}
+        return shlex.join(str(word) for name, value in caps.items() if value is not None for word in (name, value))
+
+
+def checked(config: Mapping[str, Any]) -> Selection:
+    """The selection a configuration makes, its device resolved.
+
+    Raises:
+        UsageError: an unknown key or name, or a value of the wrong type; one line with what is known.
+    """
+    schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+    for key in config:
+        require_known("configuration key", key, schema["properties"])
+    error = best_match(jsonschema.Draft202012Validator(schema).iter_errors(config))
+    if error is not None:
+        raise UsageError(f"configuration: {'.'.join(map(str, error.absolute_path)) or 'the whole'}: {error.message}")
+    for name in config["datasets"]:
+        require_known("dataset", name, datasets.names())
+    for name in config["implementations"]:
+        require_known("implementation", name, implementations.names())
+    for dataset in config["datasets"]:
+        for size in config["sizes"]:
+            require_known(f"size of dataset {dataset}", size, sizes(dataset))
+            load_preset(PRESETS / dataset / f"{size}.yaml")
+    if isinstance(config["max_updates"], Mapping):
+        for size in config["max_updates"]:
+            require_known("size in max_updates", size, config["sizes"])
+    return Selection(**{**config, "device": resolve_device(config["device"])})
+
+
+def sizes(dataset: str) -> list[str]:
+    """The sizes there are for a data set, in alphabetical order."""
+    return sorted(path.stem for path in (PRESETS / dataset).glob("*.yaml"))
