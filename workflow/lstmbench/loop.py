@@ -53,7 +53,7 @@ class Progressed:
     history: list[dict[str, Any]] = field(default_factory=list)
     milestones: list[dict[str, Any]] = field(default_factory=list)
     rates: list[float] = field(default_factory=list)  # predictions per second of each steady block
-    first_step_seconds: float | None = None
+    first_step_seconds: float | None = None  # with tracing and compilation
     train_seconds: float = 0.0
     resumed: int = 0
 
@@ -111,6 +111,7 @@ class _Run:
         self, learner: Learner, task: ModuleType, dataset: Dataset, preset: Preset, caps: Caps, seed: int
     ) -> None:
         self.learner, self.task, self.preset, self.seed = learner, task, preset, seed
+        self.blocks = 0  # of this process: one that goes on from a checkpoint warms up again
         examples = task.training_examples(dataset.arrays, preset)
         self.count = len(examples.inputs)
         self.per_step = preset.batch_size * predictions(examples)
@@ -148,7 +149,7 @@ class _Run:
         order = order[: self.total_updates - reached.updates]
         state = self.learner.initial_state(self.preset.batch_size)
         losses = np.empty(len(order))
-        begin, seconds_before, blocks = 0, reached.train_seconds, 0
+        begin, seconds_before = 0, reached.train_seconds
         while begin < len(order):
             batches = order[begin : begin + self._block_length(reached)]
             watch = Stopwatch()
@@ -157,13 +158,13 @@ class _Run:
             seconds = watch.seconds()
             losses[begin : begin + len(batches)] = block_losses
             self._refuse_divergence(block_losses, reached.updates, learning_rate)
-            blocks += 1
+            self.blocks += 1
             begin += len(batches)
             reached.updates += len(batches)
             reached.train_seconds += seconds
             if reached.first_step_seconds is None:
                 reached.first_step_seconds = seconds
-            elif blocks > WARM_UP_BLOCKS or number > 1:
+            elif self.blocks > WARM_UP_BLOCKS:
                 reached.rates.append(len(batches) * self.per_step / seconds)
             progress.advance(len(batches), f"epoch {number}, loss {losses[:begin].mean():.3f}")
             if reached.updates == self.preset.report_after_updates:

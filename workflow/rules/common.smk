@@ -1,6 +1,7 @@
-# What every rule file shares: the checked selection, the places things go, and the environment of the jobs.
+# Shared by all rules, the checked selection, the places things go, and the environment of the jobs.
 
 import os
+import shlex
 import sys
 from pathlib import Path
 
@@ -22,9 +23,9 @@ except BenchError as error:
     sys.exit(error.exit_code)
 
 # Data and weights do not depend on the configuration and are shared by all; the rest stands under `results`.
-DATA = "results/data"
-WEIGHTS = "results/weights"
-RESULTS = SELECTION.results
+DATA = Path("results/data")
+WEIGHTS = Path("results/weights")
+RESULTS = Path(SELECTION.results)
 
 # A job that must be alone on the machine asks for all 100; every other one takes its share of one.
 workflow.global_resources.setdefault("machine", 100)
@@ -42,3 +43,15 @@ wildcard_constraints:
 def package(*modules):
     """Paths of package files, for a rule's inputs: Snakemake does not see imports."""
     return [str(PACKAGE_ROOT / "lstmbench" / f"{module}.py") for module in modules]
+
+
+def code_of_run(wildcards):
+    task = datasets.load_module(wildcards.dataset).TASK
+    return [str(path) for path in training_files(task, wildcards.implementation)]
+
+
+def environment(wildcards):
+    """pytorch_fast shares the environment of pytorch; plain NumPy needs no more than the tools."""
+    framework = wildcards.implementation.partition("_")[0]
+    name = framework if Path(workflow.basedir, "envs", f"{framework}.yaml").exists() else "tools"
+    return f"../../envs/{name}.yaml"

@@ -1,0 +1,133 @@
+# From the records of the runs to what people read.
+#
+# inputs    {results}/runs/.../run.json of every cell of the selection, workflow/published.tsv
+# outputs   records = {results}/tables/{runs,history,milestones,settings}.csv
+#           tables  = {results}/tables/{quality,differences,throughput,environment,milestone_means}.{csv,md}
+#           figures = {results}/figures/{learning,quality,throughput}_{dataset}.{svg,png}
+#           report  = {results}/report.html
+
+TABLES = RESULTS / "tables"
+FIGURES = RESULTS / "figures"
+PUBLISHED = "workflow/published.tsv"
+
+
+rule collect:
+    input:
+        records=expand(
+            rules.train.output.record,
+            dataset=SELECTION.datasets,
+            size=SELECTION.sizes,
+            implementation=SELECTION.implementations,
+            device=SELECTION.device,
+            seed=SELECTION.seeds,
+        ),
+        code=package("collect", "record", "tables"),
+    output:
+        records=expand(TABLES / "{name}.csv", name=["runs", "history", "milestones", "settings"]),
+    log:
+        RESULTS / "logs/collect.log",
+    conda:
+        "../../envs/tools.yaml"
+    resources:
+        machine=1,
+    params:
+        folder=lambda wildcards, output: Path(output.records[0]).parent,
+    message:
+        "Collecting the records of the runs"
+    shell:
+        "python -m lstmbench.collect --output-dir {params.folder:q} {input.records} > {log:q} 2>&1"
+
+
+rule tabulate:
+    input:
+        records=rules.collect.output.records,
+        published=PUBLISHED,
+        code=package("tabulate", "tables", "present"),
+    output:
+        tables=expand(
+            TABLES / "{name}.csv", name=["quality", "differences", "throughput", "environment", "milestone_means"]
+        ),
+        shown=report(
+            expand(
+                TABLES / "{name}.md", name=["quality", "differences", "throughput", "environment", "milestone_means"]
+            ),
+            category="Tables",
+            caption="../report/table.rst",
+        ),
+    log:
+        RESULTS / "logs/tabulate.log",
+    conda:
+        "../../envs/tools.yaml"
+    resources:
+        machine=1,
+    params:
+        folder=lambda wildcards, output: Path(output.tables[0]).parent,
+    message:
+        "Making the tables"
+    shell:
+        "python -m lstmbench.tabulate --tables {params.folder:q} --published {input.published} > {log:q} 2>&1"
+
+
+rule plot:
+    input:
+        records=rules.collect.output.records,
+        tables=rules.tabulate.output.tables,
+        code=package("plot", "style", "tables", "present"),
+    output:
+        learning=report(
+            expand(FIGURES / "learning_{dataset}.svg", dataset=SELECTION.datasets),
+            category="Figures",
+            caption="../report/learning.rst",
+        ),
+        quality=report(
+            expand(FIGURES / "quality_{dataset}.svg", dataset=SELECTION.datasets),
+            category="Figures",
+            caption="../report/quality.rst",
+        ),
+        throughput=report(
+            expand(FIGURES / "throughput_{dataset}.svg", dataset=SELECTION.datasets),
+            category="Figures",
+            caption="../report/throughput.rst",
+        ),
+        png=expand(
+            FIGURES / "{kind}_{dataset}.png", kind=["learning", "quality", "throughput"], dataset=SELECTION.datasets
+        ),
+    log:
+        RESULTS / "logs/plot.log",
+    conda:
+        "../../envs/tools.yaml"
+    resources:
+        machine=1,
+    params:
+        tables=lambda wildcards, input: Path(input.tables[0]).parent,
+        figures=lambda wildcards, output: Path(output.png[0]).parent,
+    message:
+        "Drawing the figures"
+    shell:
+        "python -m lstmbench.plot --tables {params.tables:q} --output-dir {params.figures:q} > {log:q} 2>&1"
+
+
+rule report:
+    input:
+        records=rules.collect.output.records,
+        tables=rules.tabulate.output.tables,
+        figures=rules.plot.output,
+        template="workflow/report/report.html.j2",
+        code=package("report", "tables", "present"),
+    output:
+        page=report(RESULTS / "report.html", category="Report", caption="../report/report.rst"),
+    log:
+        RESULTS / "logs/report.log",
+    conda:
+        "../../envs/tools.yaml"
+    resources:
+        machine=1,
+    params:
+        tables=lambda wildcards, input: Path(input.tables[0]).parent,
+        figures=lambda wildcards, input: Path(input.figures[0]).parent,
+        configuration=", ".join(os.path.relpath(path) for path in workflow.configfiles),
+    message:
+        "Writing {output.page}"
+    shell:
+        "python -m lstmbench.report --tables {params.tables:q} --figures {params.figures:q}"
+        " --config-name {params.configuration:q} --output {output.page:q} > {log:q} 2>&1"

@@ -7,59 +7,63 @@
 
 
 rule download:
-    message:
-        "Getting {wildcards.file} of {wildcards.dataset}"
     output:
-        raw=DATA + "/{dataset}/raw/{file}",
+        raw=DATA / "{dataset}/raw/{file}",
     log:
         "results/logs/download/{dataset}/{file}.log",
-    params:
-        local=lambda wildcards: [f"--local {folder}" for folder in SELECTION.local_data],
-    resources:
-        machine=1,
     conda:
         "../../envs/tools.yaml"
+    resources:
+        machine=1,
+    params:
+        local=lambda wildcards: [f"--local {shlex.quote(folder)}" for folder in SELECTION.local_data],
+    message:
+        "Getting {wildcards.file} of {wildcards.dataset}"
     shell:
         "python -m lstmbench.download --dataset {wildcards.dataset} --file {wildcards.file:q}"
         " {params.local} --output {output.raw:q} 2>&1 | tee {log:q}"
 
 
 rule prepare:
-    message:
-        "Preparing {wildcards.dataset}"
     input:
         raw=lambda wildcards: sorted(
-            {f"{DATA}/{wildcards.dataset}/raw/{source.file}" for source in datasets.sources(wildcards.dataset)}
+            {str(DATA / wildcards.dataset / "raw" / source.file) for source in datasets.sources(wildcards.dataset)}
         ),
         code=lambda wildcards: package("prepare", f"datasets/{wildcards.dataset}"),
     output:
-        manifest=DATA + "/{dataset}/manifest.json",
+        manifest=DATA / "{dataset}/manifest.json",
     log:
         "results/logs/prepare/{dataset}.log",
-    resources:
-        machine=1,
     conda:
         "../../envs/tools.yaml"
+    resources:
+        machine=1,
+    params:
+        folder=lambda wildcards, output: Path(output.manifest).parent,
+    message:
+        "Preparing {wildcards.dataset}"
     shell:
-        "python -m lstmbench.prepare --dataset {wildcards.dataset} --raw {DATA}/{wildcards.dataset}/raw"
-        " --output {DATA}/{wildcards.dataset} > {log:q} 2>&1"
+        "python -m lstmbench.prepare --dataset {wildcards.dataset} --raw {params.folder}/raw"
+        " --output {params.folder} > {log:q} 2>&1"
 
 
 rule initialise:
-    message:
-        "Drawing the initial weights of {wildcards.dataset} {wildcards.size}, seed {wildcards.seed}"
     input:
         manifest=rules.prepare.output.manifest,
         preset="workflow/presets/{dataset}/{size}.yaml",
         code=package("initialise", "weights"),
     output:
-        weights=WEIGHTS + "/{dataset}/{size}/seed-{seed}.safetensors",
+        weights=WEIGHTS / "{dataset}/{size}/seed-{seed}.safetensors",
     log:
         "results/logs/initialise/{dataset}/{size}/seed-{seed}.log",
-    resources:
-        machine=1,
     conda:
         "../../envs/tools.yaml"
+    resources:
+        machine=1,
+    params:
+        data=lambda wildcards, input: Path(input.manifest).parent,
+    message:
+        "Drawing the initial weights of {wildcards.dataset} {wildcards.size}, seed {wildcards.seed}"
     shell:
-        "python -m lstmbench.initialise --data {DATA}/{wildcards.dataset} --preset {input.preset:q}"
+        "python -m lstmbench.initialise --data {params.data} --preset {input.preset:q}"
         " --seed {wildcards.seed} --output {output.weights:q} > {log:q} 2>&1"

@@ -1,0 +1,43 @@
+"""Every implementation there is, on every device it can use, without any of them being named."""
+
+from __future__ import annotations
+
+import functools
+from types import ModuleType
+
+import pytest
+
+from lstmbench import implementations
+from lstmbench.errors import MachineError
+from lstmbench.learner import Learner, ModelSpec
+from tests.contract.parity import Build
+
+
+@functools.cache
+def configured(name: str) -> ModuleType:
+    """One implementation, on one thread; a framework takes its number of threads only once, at first."""
+    module = implementations.load(name)
+    module.configure(threads=1)
+    return module
+
+
+@pytest.fixture(params=implementations.names())
+def implementation(request: pytest.FixtureRequest) -> ModuleType:
+    """Each implementation whose framework is installed."""
+    try:
+        return configured(request.param)
+    except MachineError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(params=["cpu", "gpu"])
+def build(implementation: ModuleType, request: pytest.FixtureRequest) -> Build:
+    """Makes learners of each implementation, on each device."""
+    device = request.param
+    if device == "gpu" and not implementation.has_gpu():
+        pytest.skip(f"{implementation.__name__.rpartition('.')[2]} finds no GPU on this machine")
+
+    def make(spec: ModelSpec, dtype: str = "float64", seed: int = 0) -> Learner:
+        return implementation.Learner(spec, device, seed, dtype)
+
+    return make

@@ -1,0 +1,13 @@
+"""Every implementation drops the same places, with the same probability and scale."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.contract.dropout import CHECKS
+from tests.contract.parity import Build
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__.removeprefix("check_"))
+def test_dropout(build: Build, check):
+    check(build)

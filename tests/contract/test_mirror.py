@@ -1,0 +1,48 @@
+"""All implementations have the face that ``learner`` describes: know one, know all."""
+
+from __future__ import annotations
+
+import inspect
+from types import ModuleType
+
+import pytest
+
+from lstmbench import learner
+from lstmbench.errors import MachineError
+
+FUNCTIONS = {"configure": ["threads"], "has_gpu": [], "versions": []}
+CONSTRUCTOR = ["self", "spec", "device", "seed", "dtype"]
+
+
+def _public(owner: object, module: str) -> dict[str, list[str]]:
+    """Names and parameter names of the functions that ``owner`` itself defines for others."""
+    functions = {
+        name: function
+        for name, function in vars(owner).items()
+        if inspect.isfunction(inspect.unwrap(function)) and not name.startswith("_") and function.__module__ == module
+    }
+    return {name: list(inspect.signature(function).parameters) for name, function in functions.items()}
+
+
+def test_a_module_has_the_contract_s_functions_and_no_others(implementation: ModuleType):
+    assert _public(implementation, implementation.__name__) == FUNCTIONS
+
+
+def test_a_learner_has_the_contract_s_methods_and_no_others(implementation: ModuleType):
+    found = _public(implementation.Learner, implementation.__name__)
+    assert found == _public(learner.Learner, learner.__name__)
+    assert list(found) == list(_public(learner.Learner, learner.__name__)), "not in the contract's order"
+    assert list(inspect.signature(implementation.Learner.__init__).parameters) == CONSTRUCTOR
+
+
+def test_versions_are_names_and_texts(implementation: ModuleType):
+    versions = implementation.versions()
+    assert versions
+    assert all(isinstance(part, str) and part for item in versions.items() for part in item)
+
+
+def test_a_gpu_that_is_not_there_is_reported(implementation: ModuleType):
+    if implementation.has_gpu():
+        pytest.skip("there is a GPU")
+    with pytest.raises(MachineError, match="gpu"):
+        implementation.Learner(None, "gpu", 0, "float32")

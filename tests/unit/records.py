@@ -1,0 +1,120 @@
+"""Records that a run could have written, for tests of everything that reads records."""
+
+from __future__ import annotations
+
+import copy
+import math
+from pathlib import Path
+from typing import Any
+
+from lstmbench.files import hash_json
+from lstmbench.record import write_record
+
+CLASSIFIERS = ("mnist", "glyphs")
+
+
+def make_record(
+    dataset: str = "ptb",
+    size: str = "small",
+    implementation: str = "pytorch",
+    device: str = "cpu",
+    seed: int = 1,
+    metric: float | None = None,
+    epochs: int = 2,
+    **changes: Any,
+) -> dict[str, Any]:
+    """A good record with this name and final ``metric`` (perplexity, or accuracy of a classifier).
+
+    ``changes`` replace values by path, with a double underscore between its parts: ``speed__median=3000.0``.
+    """
+    classifier = dataset in CLASSIFIERS
+    if metric is None:
+        metric = 0.985 if classifier else 113.6
+    preset = {
+        "source": f"the {size} recipe", "num_layers": 2, "hidden_size": 200, "num_steps": 20, "batch_size": 20,
+        "keep_prob": 1.0, "forget_bias": 0.0, "lstm_init": "uniform", "output_init": "uniform", "init_scale": 0.1,
+        "optimizer": "sgd", "learning_rate": 1.0, "epochs": epochs, "full_rate_epochs": 4, "lr_decay": 0.5,
+        "max_grad_norm": 5.0, "report_after_updates": 781 if classifier else None,
+    }  # fmt: skip
+    settings = {"preset": preset, "max_updates": None, "max_eval_predictions": None, "threads": 1, "dtype": "float32"}
+    library = {"pytorch": {"torch": "2.13.0"}, "tensorflow": {"tensorflow": "2.21.0"}}.get(implementation, {})
+    task = "classifier" if classifier else "language_model"
+    facts: dict[str, Any] = {"classes": 10} if classifier else {"vocab_size": 10000}
+    if dataset == "markov":
+        facts |= {"entropy_rate_nats": math.log(20.0), "floor_perplexity": 20.0, "order": 2}
+    record: dict[str, Any] = {
+        "schema_version": 1,
+        "run": {"dataset": dataset, "size": size, "implementation": implementation, "device": device, "seed": seed},
+        "started": "2026-01-02T03:04:05+00:00",
+        "finished": "2026-01-02T04:04:05+00:00",
+        "commit": "0123456789abcdef" * 2 + "01234567",
+        "commit_dirty": False,
+        "settings": settings,
+        "settings_sha256": hash_json(settings),
+        "data": {"task": task, "sha256": hash_json(dataset), "facts": facts},
+        "initial_weights_sha256": hash_json([dataset, size, seed]),
+        "final_weights_sha256": hash_json([dataset, size, seed, implementation, device]),
+        "parameters": 4651600,
+        "caps": [],
+        "resumed": 0,
+        "history": [_epoch(epoch, epochs, metric, classifier) for epoch in range(1, epochs + 1)],
+        "final": {"loss": 0.05, "accuracy": metric} if classifier else {"loss": math.log(metric), "perplexity": metric},
+        "milestones": _milestones(metric) if classifier else [],
+        "speed": {
+            "unit": "images/s" if classifier else "words/s", "median": 3800.0, "p25": 3700.0, "p75": 3900.0,
+            "blocks": 400, "import_seconds": 2.1, "build_seconds": 0.1, "first_step_seconds": 0.4,
+            "train_seconds": 3300.0,
+        },
+        "memory": {"peak_rss_bytes": 900_000_000, "peak_device_bytes": None},
+        "machine": {
+            "cpu": "Example CPU", "cores": 2, "memory_bytes": 25_000_000_000, "gpu": None,
+            "os": "Linux 6.1 x86_64", "python": "3.11.7",
+        },
+        "versions": {"numpy": "2.4.6", **library},
+    }  # fmt: skip
+    record["final"] |= {"predictions": 10000 if classifier else 82429, "seconds": 12.0}
+    for path, value in changes.items():
+        change(record, path.split("__"), value)
+    if any(path.startswith("settings__") for path in changes):
+        record["settings_sha256"] = hash_json(record["settings"])
+    return record
+
+
+def change(record: dict[str, Any], keys: list[str], value: Any) -> None:
+    """Replace the value under ``keys`` in place."""
+    for key in keys[:-1]:
+        record = record[int(key) if isinstance(record, list) else key]
+    record[int(keys[-1]) if isinstance(record, list) else keys[-1]] = copy.deepcopy(value)
+
+
+def save(results: Path, *records: dict[str, Any]) -> list[Path]:
+    """Write records where the workflow does; their paths."""
+    paths = []
+    for record in records:
+        run = record["run"]
+        folder = results / "runs" / run["dataset"] / run["size"] / run["implementation"] / run["device"]
+        path = folder / f"seed-{run['seed']}" / "run.json"
+        write_record(path, record)
+        paths.append(path)
+    return paths
+
+
+def _epoch(epoch: int, epochs: int, metric: float, classifier: bool) -> dict[str, Any]:
+    left = (epochs - epoch) / epochs
+    row: dict[str, Any] = {"epoch": epoch, "learning_rate": 1.0, "updates": 2323 * epoch}
+    loss = 0.06 if classifier else math.log(metric)
+    train, valid = max(loss - 1, 0.05) + 2 * left, loss + left
+    row |= {"train_loss": train, "train_predictions": 929200, "train_seconds": 250.0}
+    row |= {"valid_loss": valid, "valid_predictions": 73600, "valid_seconds": 6.0}
+    if classifier:
+        return row | {"valid_accuracy": metric - 0.05 * left}
+    return row | {"train_perplexity": math.exp(train), "valid_perplexity": math.exp(valid)}
+
+
+def _milestones(accuracy: float) -> list[dict[str, Any]]:
+    first = {"protocol": "first 128 test images, as the tutorial", "accuracy": round(accuracy * 128) / 128}
+    both = [
+        {"protocol": "all test images", "accuracy": accuracy - 0.01, "predictions": 10000},
+        first | {"predictions": 128},
+    ]
+    return [{"updates": 781, "loss": 0.1} | row for row in both]

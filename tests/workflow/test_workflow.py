@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+import yaml
+
+from tests.workflow.conftest import ROOT, TINY
+
+
+def test_a_size_and_an_implementation_added_by_one_file_each_reach_the_report(house):
+    report = (house.root / "results/tiny/report.html").read_text(encoding="utf-8")
+    assert "copycat" in report
+    assert "tiny" in report
+    for implementation in ("reference", "copycat"):
+        record = json.loads(
+            (house.root / f"results/tiny/runs/markov/tiny/{implementation}/cpu/seed-1/run.json").read_text()
+        )
+        assert record["run"]["implementation"] == implementation
+        assert record["settings"]["threads"] == 1
+
+
+def test_two_implementations_that_are_one_end_with_the_same_weights(house):
+    runs = (house.root / "results/tiny/runs/markov/tiny").glob("*/cpu/seed-1/run.json")
+    assert len({json.loads(path.read_text())["final_weights_sha256"] for path in runs}) == 1
+
+
+def test_a_capped_run_says_so_in_its_record_and_wherever_it_is_shown(house):
+    path = house.root / "results/tiny/runs/markov/tiny/copycat/cpu/seed-1/run.json"
+    caps = json.loads(path.read_text())["caps"]
+    assert caps[0].startswith("trained for 12 of ")
+    assert caps[1] == "evaluated on the first 500 predictions"
+    for name in ("tables/quality.md", "tables/throughput.md", "report.html"):
+        assert "capped" in (house.root / "results/tiny" / name).read_text(encoding="utf-8"), name
+
+
+def test_a_complete_run_leaves_no_checkpoint(house):
+    assert not list((house.root / "results/tiny").glob("checkpoints/**/*.safetensors"))
+
+
+def test_nothing_is_left_to_do_after_a_run(house):
+    assert house.planned() == []
+
+
+def test_editing_one_implementation_re_runs_only_its_runs(house):
+    path = house.root / "workflow/lstmbench/implementations/copycat.py"
+    before = path.read_text()
+    path.write_text(before + "\n# edited\n")
+    try:
+        planned = house.planned()
+    finally:
+        path.write_text(before)
+    assert planned.count("train") == 1
+    assert "prepare" not in planned
+    assert "initialise" not in planned
+    assert "report" in planned
+
+
+def test_editing_a_preset_re_draws_its_weights_and_re_runs_its_size(house):
+    path = house.root / "workflow/presets/markov/tiny.yaml"
+    path.write_text(TINY.replace("hidden_size: 8", "hidden_size: 9"))
+    try:
+        planned = house.planned()
+    finally:
+        path.write_text(TINY)
+    assert planned.count("train") == 2
+    assert planned.count("initialise") == 1
+
+
+def test_another_cap_re_runs_the_runs_but_not_the_data(house):
+    planned = house.planned(max_updates="13")
+    assert planned.count("train") == 2
+    assert "initialise" not in planned
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"implementations": "[reference,copykat]"}, "unknown implementation 'copykat' (did you mean copycat?)"),
+        ({"datasets": "[markof]"}, "unknown dataset 'markof' (did you mean markov?)"),
+        ({"sizes": "[tinny]"}, "unknown size of dataset markov 'tinny' (did you mean tiny?)"),
+        ({"sizes": "[../../tiny]"}, "sizes.0"),
+        ({"device": "tpu"}, "device: 'tpu' is not one of"),
+        ({"seeds": "[]"}, "seeds"),
+        ({"seeds": "[1,1]"}, "seeds"),
+        ({"threads": "0"}, "threads"),
+        ({"max_updates": "{huge: 3}"}, "unknown size in max_updates 'huge'"),
+        ({"thread": "1"}, "unknown configuration key 'thread' (did you mean threads?)"),
+        ({"results": "/somewhere"}, "results"),
+    ],
+)
+def test_a_wrong_selection_ends_with_one_clear_line_also_beside_results(house, change, told):
+    done = house.snakemake("--dry-run", **change)
+    assert done.returncode == 2, done.stdout
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("error: ")]
+    assert told in line
+    assert "Nothing to be done" not in done.stdout
+
+
+def test_each_run_has_a_checkpoint_folder_of_its_own(house):
+    done = house.snakemake("--dry-run", "--forceall")
+    folders = re.findall(r"--checkpoints (\S+)", done.stdout)
+    assert sorted(folders) == [
+        f"results/tiny/checkpoints/markov/tiny/{name}/cpu/seed-1" for name in ("copycat", "reference")
+    ]
+
+
+@pytest.mark.parametrize("name", ["demo", "quick"])
+def test_the_ready_configurations_select_twelve_cells(name, house):
+    command = ("--dry-run", "--configfile", f"workflow/configs/{name}.yaml")
+    chosen = yaml.safe_load((ROOT / f"workflow/configs/{name}.yaml").read_text())
+    shipped = yaml.safe_load((ROOT / "config.yaml").read_text())
+    keys = {key: json.dumps(value) for key, value in {**shipped, **chosen}.items()}
+    done = house.snakemake(*command, **keys)
+    assert done.returncode == 0, done.stdout
+    assert "train        12" in done.stdout.replace("train       12", "train        12"), done.stdout
+
+
+def test_a_damaged_record_stops_the_tables_and_is_named(house):
+    path = house.root / "results/tiny/runs/markov/tiny/copycat/cpu/seed-1/run.json"
+    before = path.read_bytes()
+    path.write_bytes(before[: len(before) // 2])
+    try:
+        done = house.snakemake("--forcerun", "collect")
+    finally:
+        path.write_bytes(before)
+    assert done.returncode != 0
+    assert "copycat/cpu/seed-1/run.json" in done.stdout
+    assert "not JSON" in done.stdout
+    assert house.snakemake().returncode == 0
+
+
+def test_every_rule_takes_its_share_of_the_machine(house):
+    rules = "\n".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk"))
+    executing = rules.count("\nrule ")
+    assert executing
+    assert rules.count("machine=") == executing

@@ -1,0 +1,126 @@
+"""Collect: the records of all runs become three tables with one row per run, epoch or milestone, and the settings."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from lstmbench.cli import run
+from lstmbench.errors import DataError
+from lstmbench.record import read_record
+from lstmbench.tables import RUN, write_table
+
+MILESTONE = ["updates", "protocol", "loss", "accuracy", "predictions"]
+HISTORY = [
+    "epoch", "learning_rate", "updates", "train_loss", "train_perplexity", "train_predictions", "train_seconds",
+    "valid_loss", "valid_perplexity", "valid_accuracy", "valid_predictions", "valid_seconds",
+]  # fmt: skip
+
+
+def collect(paths: Iterable[Path]) -> dict[str, pd.DataFrame]:
+    """The tables runs, history, milestones and settings of the records at ``paths``.
+
+    Raises:
+        DataError: no path, a record that is missing or bad, or two records of one run.
+    """
+    records: dict[tuple[Any, ...], dict[str, Any]] = {}
+    origins: dict[tuple[Any, ...], Path] = {}
+    for path in paths:
+        record = read_record(path)
+        name = tuple(record["run"][part] for part in RUN)
+        if name in records:
+            raise DataError(f"{path}: the run {'/'.join(map(str, name))} was already read from {origins[name]}")
+        records[name], origins[name] = record, path
+    if not records:
+        raise DataError("no run.json given: there is nothing to collect")
+    ordered = [records[name] for name in sorted(records)]
+    runs = pd.DataFrame([_run_row(record) for record in ordered])
+    history = [record["run"] | row for record in ordered for row in record["history"]]
+    milestones = [record["run"] | row for record in ordered for row in record["milestones"]]
+    settings = [_settings_row(record) for record in ordered]
+    return {
+        "runs": runs,
+        "history": pd.DataFrame(history, columns=RUN + HISTORY),
+        "milestones": pd.DataFrame(milestones, columns=RUN + MILESTONE),
+        "settings": pd.DataFrame(settings).drop_duplicates(),
+    }
+
+
+def _run_row(record: dict[str, Any]) -> dict[str, Any]:
+    last, final, speed = record["history"][-1], record["final"], record["speed"]
+    memory, machine, settings = record["memory"], record["machine"], record["settings"]
+    device_bytes = memory["peak_device_bytes"]
+    return record["run"] | {
+        "task": record["data"]["task"],
+        "caps": "; ".join(record["caps"]),
+        "resumed": record["resumed"],
+        "parameters": record["parameters"],
+        "updates": last["updates"],
+        "epochs": last["epoch"],
+        "test_loss": final["loss"],
+        "test_perplexity": final.get("perplexity"),
+        "test_accuracy": final.get("accuracy"),
+        "test_predictions": final["predictions"],
+        "valid_loss": last["valid_loss"],
+        "valid_perplexity": last.get("valid_perplexity"),
+        "valid_accuracy": last.get("valid_accuracy"),
+        "train_loss": last["train_loss"],
+        "train_perplexity": last.get("train_perplexity"),
+        "floor_perplexity": record["data"]["facts"].get("floor_perplexity"),
+        "speed_median": speed["median"],
+        "speed_p25": speed["p25"],
+        "speed_p75": speed["p75"],
+        "speed_unit": speed["unit"],
+        "speed_blocks": speed["blocks"],
+        "import_seconds": speed["import_seconds"],
+        "build_seconds": speed["build_seconds"],
+        "first_step_seconds": speed["first_step_seconds"],
+        "train_seconds": speed["train_seconds"],
+        "peak_rss_mb": memory["peak_rss_bytes"] / 1e6,
+        "peak_device_mb": None if device_bytes is None else device_bytes / 1e6,
+        "threads": settings["threads"],
+        "dtype": settings["dtype"],
+        "cpu": machine["cpu"],
+        "cores": machine["cores"],
+        # Whole GB: the kernel's own share differs by a few MB from boot to boot of one machine.
+        "memory_gb": round(machine["memory_bytes"] / 1e9),
+        "gpu": machine["gpu"],
+        "os": machine["os"],
+        "python": machine["python"],
+        "versions": ", ".join(f"{name} {version}" for name, version in sorted(record["versions"].items())),
+        "commit": record["commit"],
+        "commit_dirty": int(record["commit_dirty"]),
+        "settings_sha256": record["settings_sha256"],
+        "data_sha256": record["data"]["sha256"],
+        "initial_weights_sha256": record["initial_weights_sha256"],
+        "final_weights_sha256": record["final_weights_sha256"],
+        "started": record["started"],
+        "finished": record["finished"],
+    }
+
+
+def _settings_row(record: dict[str, Any]) -> dict[str, Any]:
+    settings = record["settings"]
+    others = {name: value for name, value in settings.items() if name != "preset"}
+    name = {part: record["run"][part] for part in ("dataset", "size")}
+    row = name | {"settings_sha256": record["settings_sha256"]} | settings["preset"] | others
+    return {key: "" if value is None else value for key, value in row.items()}
+
+
+def main(argv: list[str] | None = None) -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--output-dir", type=Path, required=True, help="folder of runs.csv and the other tables")
+    parser.add_argument("records", type=Path, nargs="+", metavar="run.json", help="every run that is to be there")
+    arguments = parser.parse_args(argv)
+    for name, table in collect(arguments.records).items():
+        write_table(arguments.output_dir / f"{name}.csv", table)
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))

@@ -1,0 +1,344 @@
+"""Fetch one raw file of a data set: from a local folder or a mirror, and only if its sha256 is right.
+
+Nothing here trusts a server.  The file gets its name after its checksum was found right; every
+source has a byte limit and all of them together a deadline; what may pass is tried again, the rest is
+not.  Archives are never unpacked: one regular member is read out of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import shutil
+import sys
+import tarfile
+import tempfile
+import threading
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import requests
+import tenacity
+import urllib3
+from tqdm import tqdm
+
+from lstmbench import __version__, datasets
+from lstmbench.cli import run
+from lstmbench.datasets import Source
+from lstmbench.errors import DataError, NetworkError, UsageError
+from lstmbench.files import atomic, hash_file
+
+CHUNK_BYTES = 1 << 16
+MAX_REDIRECTS = 5
+MAX_RETRY_AFTER_S = 60.0
+MAX_BACKOFF_S = 30.0
+
+MAX_ARCHIVE_BYTES = 64 << 20
+"""The largest archive listed, PTB's, has 35 MB."""
+
+MAX_UNPACKED_BYTES = 512 << 20
+"""How far into an archive to read in search of a member."""
+
+
+class _UnavailableError(Exception):
+    """A source that does not give the file, and will not if asked again soon."""
+
+
+class _TransientError(_UnavailableError):
+    """A failure that may pass; ``retry_after_s`` if the server named a time."""
+
+    def __init__(self, message: str, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class _WrongContentError(Exception):
+    """A source that gives something else."""
+
+
+@dataclass(frozen=True)
+class _Client:
+    """How to ask a server, and when to stop asking."""
+
+    session: requests.Session
+    expired: threading.Event  # set when the deadline has passed
+    timeout_s: float  # without a single byte
+    attempts: int  # per source
+    backoff_s: float  # longest wait before the second attempt; doubled for each further one
+
+
+def download(
+    *,
+    dataset: str,
+    file: str,
+    output: Path,
+    local: Sequence[Path] = (),
+    deadline_s: float = 900.0,
+    timeout_s: float = 30.0,
+    attempts: int = 4,
+    backoff_s: float = 1.0,
+) -> None:
+    """Bring ``file`` of ``dataset`` to ``output``, unless it is there already.
+
+    Args:
+        local: folders searched first, for ``{folder}/{dataset}/{file}`` and ``{folder}/{file}``.
+        deadline_s: for all sources together, in seconds.  It is looked at between two reads, so it may be
+            overrun by one ``timeout_s``.
+        timeout_s: longest silence of a server, in seconds.
+        attempts: per source.
+        backoff_s: upper end of the random wait before the second attempt, in seconds; doubled for each one more.
+
+    Raises:
+        UsageError: unknown data set or file.
+        DataError: the sources that gave anything gave something else.
+        NetworkError: no source gave anything.
+    """
+    sources = _sources(dataset, file)
+    if output.is_file() and hash_file(output) == sources[0].sha256:
+        _say(f"{output}: already there, sha256 right")
+        return
+    failures: list[str] = []
+    found_wrong = False
+    expired = threading.Event()
+    timer = threading.Timer(deadline_s, expired.set)
+    timer.daemon = True
+    timer.start()
+    with requests.Session() as session:
+        session.max_redirects = MAX_REDIRECTS
+        session.hooks["response"].append(_drop_redirect_body)
+        # identity: the bytes that the checksum is of, not an encoding of them.
+        session.headers.update({"User-Agent": f"lstm-bench/{__version__}", "Accept-Encoding": "identity"})
+        client = _Client(session, expired, min(timeout_s, deadline_s), attempts, backoff_s)
+        try:
+            for place, fetch in _places(sources, local, client):
+                _say(f"{dataset}/{file}: trying {place}")
+                try:
+                    with atomic(output) as temporary:
+                        with temporary.open("wb") as stream:
+                            fetch(stream)
+                        _verify(temporary, sources[0])
+                except (_UnavailableError, _WrongContentError) as error:
+                    found_wrong |= isinstance(error, _WrongContentError)
+                    failures.append(f"{place}: {error}")
+                    _say(f"{dataset}/{file}: {error}")
+                else:
+                    _say(f"{output}: {sources[0].bytes} bytes, sha256 right; licence: {sources[0].licence}")
+                    return
+        finally:
+            timer.cancel()
+    raise _failure(sources[0], failures, found_wrong)
+
+
+def _sources(dataset: str, file: str) -> list[Source]:
+    known = datasets.sources(dataset)
+    found = [source for source in known if source.file == file]
+    if not found:
+        files = ", ".join(dict.fromkeys(source.file for source in known)) or "none, it is generated"
+        raise UsageError(f"data set {dataset} has no file {file!r} to download; it has: {files}")
+    return found
+
+
+def _places(
+    sources: list[Source], local: Sequence[Path], client: _Client
+) -> list[tuple[str, Callable[[BinaryIO], None]]]:
+    """Where to look, in this order, and how to write what is there to a stream."""
+    first = sources[0]
+    candidates = [path for folder in local for path in (folder / first.dataset / first.file, folder / first.file)]
+    places = [(str(path), lambda stream, path=path: _copy(path, stream)) for path in candidates if path.is_file()]
+    for source in sources:
+        fetch = _fetch_member if source.member else _fetch_file
+        places.append((source.url, lambda stream, source=source, fetch=fetch: fetch(client, source, stream)))
+    return places
+
+
+def _copy(path: Path, stream: BinaryIO) -> None:
+    try:
+        with path.open("rb") as original:
+            shutil.copyfileobj(original, stream)
+    except PermissionError as error:
+        raise _UnavailableError(error) from error
+
+
+def _verify(path: Path, source: Source) -> None:
+    found = hash_file(path)
+    if found != source.sha256:
+        raise _WrongContentError(
+            f"expected {source.bytes} bytes with sha256 {source.sha256}, found {path.stat().st_size} with {found}"
+        )
+
+
+def _fetch_file(client: _Client, source: Source, stream: BinaryIO) -> None:
+    _request(client, source.url, stream, limit=source.bytes, size=source.bytes)
+
+
+def _fetch_member(client: _Client, source: Source, stream: BinaryIO) -> None:
+    """Write the archive's member ``source.member`` to ``stream``; nothing else is written anywhere."""
+    with tempfile.TemporaryFile() as archive:
+        _request(client, source.url, archive, limit=MAX_ARCHIVE_BYTES)
+        archive.seek(0)
+        try:
+            with tarfile.open(fileobj=archive, mode="r:gz") as members:
+                shutil.copyfileobj(_find_member(members, source), stream)
+        except (tarfile.TarError, EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise _WrongContentError(f"not a whole gzipped tar archive: {error}") from error
+
+
+def _find_member(members: tarfile.TarFile, source: Source) -> BinaryIO:
+    for member in members:
+        if member.offset_data + member.size > MAX_UNPACKED_BYTES:
+            raise _WrongContentError(f"archive of more than {MAX_UNPACKED_BYTES} bytes when unpacked")
+        if member.name != source.member:
+            continue
+        if not member.isreg():
+            raise _WrongContentError(f"archive member {source.member} is not a regular file")
+        if member.size != source.bytes:
+            raise _WrongContentError(
+                f"archive member {source.member}: expected {source.bytes} bytes, found {member.size}"
+            )
+        return members.extractfile(member)
+    raise _WrongContentError(f"archive has no member {source.member}")
+
+
+def _request(client: _Client, url: str, stream: BinaryIO, *, limit: int, size: int | None = None) -> None:
+    """Write the body behind ``url`` to ``stream``, trying again while that may help."""
+    retrying = tenacity.Retrying(
+        retry=tenacity.retry_if_exception_type(_TransientError),
+        wait=_wait(client.backoff_s),
+        stop=tenacity.stop_after_attempt(client.attempts) | tenacity.stop_when_event_set(client.expired),
+        sleep=tenacity.sleep_using_event(client.expired),
+        before_sleep=lambda state: _say(f"{url}: {state.outcome.exception()}; trying again"),
+        reraise=True,
+    )
+    retrying(_request_once, client, url, stream, limit, size)
+
+
+def _wait(backoff_s: float) -> Callable[[tenacity.RetryCallState], float]:
+    exponential = tenacity.wait_random_exponential(multiplier=backoff_s, max=MAX_BACKOFF_S)
+
+    def wait(state: tenacity.RetryCallState) -> float:
+        asked = state.outcome.exception().retry_after_s
+        return exponential(state) if asked is None else asked
+
+    return wait
+
+
+def _request_once(client: _Client, url: str, stream: BinaryIO, limit: int, size: int | None) -> None:
+    """One attempt.
+
+    ``limit`` is the most bytes to accept; ``size``, if known, tells a body cut short from a whole one
+    when the server announced no length.
+    """
+    stream.seek(0)
+    stream.truncate()
+    _stop_if_expired(client)
+    try:
+        with client.session.get(url, stream=True, timeout=client.timeout_s) as response:
+            _check_status(response)
+            announced = response.headers.get("Content-Length", "")
+            if announced.isdecimal() and int(announced) > limit:
+                raise _WrongContentError(f"expected at most {limit} bytes, found {announced} announced")
+            received = _read_body(client, response, stream, limit)
+    except (requests.exceptions.SSLError, requests.TooManyRedirects) as error:
+        raise _UnavailableError(_brief(error)) from error
+    except (requests.ConnectionError, requests.Timeout, urllib3.exceptions.HTTPError) as error:
+        raise _TransientError(_brief(error)) from error
+    except requests.RequestException as error:  # for one, a redirect to file://
+        raise _UnavailableError(_brief(error)) from error
+    if size is not None and received < size and not announced:
+        raise _TransientError(f"body ended after {received} of {size} bytes")
+
+
+def _read_body(client: _Client, response: requests.Response, stream: BinaryIO, limit: int) -> int:
+    """Copy the body and return its length in bytes."""
+    received = 0
+    with tqdm(total=limit, unit="B", unit_scale=True, leave=False, disable=None) as progress:
+        # read1 returns what has arrived: a server that drips never fills a chunk, and the deadline would not be seen.
+        while chunk := response.raw.read1(CHUNK_BYTES, decode_content=False):
+            _stop_if_expired(client)
+            if received == 0 and _is_html(response, chunk):
+                raise _UnavailableError("found an HTML page instead of the file (an error or a login page?)")
+            received += len(chunk)
+            if received > limit:
+                raise _WrongContentError(f"expected at most {limit} bytes, found more")
+            stream.write(chunk)
+            progress.update(len(chunk))
+    return received
+
+
+def _drop_redirect_body(response: requests.Response, **_: object) -> None:
+    """Requests reads the body of a redirect before it follows, without limit."""
+    if response.is_redirect:
+        response.close()
+
+
+def _check_status(response: requests.Response) -> None:
+    status = response.status_code
+    message = f"HTTP status {status} {response.reason}"
+    if status == 429 or status >= 500:
+        retry_after_s = _retry_after_s(response)
+        if retry_after_s is not None and retry_after_s > MAX_RETRY_AFTER_S:
+            raise _UnavailableError(f"{message}, and asks to wait {retry_after_s:.0f} s")
+        raise _TransientError(message, retry_after_s)
+    if status != 200:
+        raise _UnavailableError(message)
+
+
+def _retry_after_s(response: requests.Response) -> float | None:
+    try:
+        return urllib3.Retry().get_retry_after(response.raw)
+    except (urllib3.exceptions.InvalidHeader, ValueError):  # neither a number nor a date
+        return None
+
+
+def _is_html(response: requests.Response, chunk: bytes) -> bool:
+    start = chunk.lstrip().lower()
+    declared = "text/html" in response.headers.get("Content-Type", "")
+    return start.startswith((b"<!doctype html", b"<html")) or (declared and start.startswith(b"<"))
+
+
+def _stop_if_expired(client: _Client) -> None:
+    if client.expired.is_set():
+        raise _UnavailableError("the deadline has passed")
+
+
+def _brief(error: Exception) -> str:
+    """The cause without the layers that urllib3 and requests put around it."""
+    cause = error.args[0] if error.args else error
+    cause = getattr(cause, "reason", cause)
+    return f"{type(error).__name__}: {str(cause).rpartition(': ')[2]}"
+
+
+def _failure(source: Source, failures: list[str], found_wrong: bool) -> DataError | NetworkError:
+    what = f"{source.dataset}/{source.file}"
+    problem = "every source that answered gave something else" if found_wrong else "no source could be reached"
+    lines = [
+        f"{what}: {problem}",
+        *(f"  {failure}" for failure in failures),
+        f"  expected: {source.bytes} bytes, sha256 {source.sha256}",
+        f"Put the file at DIR/{what} and set local_data to DIR in config.yaml, or run the embedded datasets: make demo",
+    ]
+    return (DataError if found_wrong else NetworkError)("\n".join(lines))
+
+
+def _say(line: str) -> None:
+    tqdm.write(line, file=sys.stderr)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """``python -m lstmbench.download``."""
+    parser = argparse.ArgumentParser(prog="python -m lstmbench.download", description=download.__doc__.splitlines()[0])
+    parser.add_argument("--dataset", required=True, help="a data set of workflow/datasets.tsv")
+    parser.add_argument("--file", required=True, help="one of its files")
+    parser.add_argument("--output", type=Path, required=True, help="file to write")
+    parser.add_argument(
+        "--local", type=Path, nargs="*", action="extend", default=[], metavar="DIR", help="folders to search first"
+    )
+    args = parser.parse_args(argv)
+    download(dataset=args.dataset, file=args.file, output=args.output, local=args.local)
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))

@@ -1,0 +1,326 @@
+"""Plot: learning curves, quality and throughput of each data set, as SVG and PNG.
+
+Every figure has a panel per size, and a row of panels per device where there are several:
+``learning_{dataset}``, ``quality_{dataset}`` and ``throughput_{dataset}``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
+
+from lstmbench import present
+from lstmbench.cli import run
+from lstmbench.files import atomic
+from lstmbench.style import INK, REFERENCE, figure_style, looks
+from lstmbench.tables import read_table
+
+FORMATS = ("svg", "png")
+
+PANEL_WIDTH, PANEL_HEIGHT = 3.1, 2.9  # inches
+
+# Narrower than this, an axis would blow up rounding into a finding.
+SMALLEST_RATIO = 1.04  # of the ends of a perplexity axis
+SMALLEST_SPAN = 0.6  # percentage points, of an accuracy axis
+PADDING = 1.15  # of a shared axis, so that no marker is cut at its ends
+
+TRAINING_LINE = (0, (2, 1.5))
+PUBLISHED_LINE = (0, (6, 3))
+FLOOR_LINE = (0, (1, 2))
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The rows of one data set; accuracies in %."""
+
+    runs: pd.DataFrame
+    history: pd.DataFrame
+    quality: pd.DataFrame
+
+    @property
+    def metric(self) -> str:
+        """perplexity or accuracy."""
+        return self.quality["metric"].iloc[0]
+
+    @property
+    def unit(self) -> str:
+        """What stands behind the metric on an axis."""
+        return ", %" if self.metric == "accuracy" else " (log axis)"
+
+    def cell(self, size: str, device: str) -> Tables:
+        """The rows of one panel."""
+        tables = (self.runs, self.history, self.quality)
+        return Tables(*(table[(table["size"] == size) & (table["device"] == device)] for table in tables))
+
+
+def draw_learning(dataset: str, tables: Tables) -> Figure:
+    """Validation per epoch, its mean over the seeds in bold, single seeds faint; training dashed."""
+    metric = tables.metric
+    looked = looks(tables.runs["implementation"])
+
+    def draw(axes: Axes, cell: Tables) -> list[str]:
+        for name, rows in cell.history.groupby("implementation", sort=True):
+            look = looked[name]
+            seeds = [row for _, row in rows.groupby("seed")]
+            for row in seeds if len(seeds) > 1 else []:
+                axes.plot(row["epoch"], row[f"valid_{metric}"], color=look.colour, linewidth=0.7, alpha=0.35)
+            mean = _by_epoch(rows, f"valid_{metric}", metric)
+            axes.plot(
+                mean.index, mean, color=look.colour, linestyle=look.line, linewidth=1.6, marker=look.marker,
+                markersize=4.5, markerfacecolor="white", markevery=math.ceil(len(mean) / 12),
+            )  # fmt: skip
+            if metric == "perplexity":
+                mean = _by_epoch(rows, "train_perplexity", metric)
+                alone = "." if len(mean) == 1 else None
+                axes.plot(mean.index, mean, color=look.colour, linestyle=TRAINING_LINE, linewidth=1, marker=alone)
+        last = cell.history["epoch"].max()
+        axes.set_xlim(*((1 - 0.04 * last, 1.04 * last) if last > 1 else (0.5, 1.5)))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6) if last > 1 else FixedLocator([1]))
+        return ["epoch", *_references(axes, cell.quality, "published_valid", metric)]
+
+    figure = _panels(tables, draw, f"Learning curves: {dataset}", f"{metric}{tables.unit}", metric)
+    handles = [
+        Line2D([], [], color=look.colour, linestyle=look.line, linewidth=1.6, marker=look.marker, markersize=4.5,
+               markerfacecolor="white", label=f"{name}, validation")
+        for name, look in looked.items()
+    ]  # fmt: skip
+    if metric == "perplexity":
+        handles.append(Line2D([], [], color=INK, linestyle=TRAINING_LINE, linewidth=1, label="training"))
+    _legend(figure, handles, tables.quality, "published_valid")
+    return figure
+
+
+def draw_quality(dataset: str, tables: Tables) -> Figure:
+    """The test metric of each seed and its mean."""
+    metric = tables.metric
+
+    def draw(axes: Axes, cell: Tables) -> list[str]:
+        means = cell.quality[["implementation", "test_mean"]].to_numpy()
+        _columns(axes, tables.runs, cell.runs, f"test_{metric}", means, lambda value: _value(value, metric))
+        return _references(axes, cell.quality, "published", metric)
+
+    figure = _panels(tables, draw, f"Quality: {dataset}", f"test {metric}{tables.unit}", metric)
+    handles = [_dot(4, "white", "one seed"), _dot(8, INK, "mean over the seeds")]
+    _legend(figure, handles, tables.quality, "published")
+    return figure
+
+
+def draw_throughput(dataset: str, tables: Tables) -> Figure:
+    """The median training speed of each run with its quartiles, and the median over the runs."""
+
+    def draw(axes: Axes, cell: Tables) -> list[str]:
+        means = cell.runs.groupby("implementation")["speed_median"].median().reset_index().to_numpy()
+        _columns(axes, tables.runs, cell.runs, "speed_median", means, lambda value: present.number(value, 0))
+        top = cell.runs["speed_p75"].max()
+        axes.set_ylim(0, 1.12 * top if top > 0 else 1)
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+        return []
+
+    unit = tables.runs["speed_unit"].iloc[0]
+    figure = _panels(tables, draw, f"Throughput: {dataset}", f"training speed, {unit}", None)
+    bars = Line2D([], [], color=INK, linewidth=1, label="quartiles of a run's blocks")
+    handles = [_dot(4, "white", "one seed"), bars, _dot(8, INK, "median over the seeds")]
+    _legend(figure, handles, tables.quality.iloc[:0], "published")
+    return figure
+
+
+FIGURES = {"learning": draw_learning, "quality": draw_quality, "throughput": draw_throughput}
+
+
+def plot(tables: Path, output_dir: Path) -> list[Path]:
+    """Draw every figure of every data set in ``tables``; the paths written.
+
+    Raises:
+        DataError: a table that is missing or unreadable.
+    """
+    runs, history, quality = (read_table(tables / f"{name}.csv") for name in ("runs", "history", "quality"))
+    written = []
+    for dataset in sorted(runs["dataset"].unique()):
+        parts = (_in_percent(table[table["dataset"] == dataset]) for table in (runs, history, quality))
+        own = Tables(*parts)
+        for kind, draw in FIGURES.items():
+            with figure_style():
+                figure = draw(dataset, own)
+                for suffix in FORMATS:
+                    path = output_dir / f"{kind}_{dataset}.{suffix}"
+                    _save(figure, path)
+                    written.append(path)
+    return written
+
+
+def _in_percent(table: pd.DataFrame) -> pd.DataFrame:
+    columns = [name for name in table if name.endswith("accuracy")]
+    if "metric" in table and (table["metric"] == "accuracy").all():
+        columns = ["test_mean", "test_min", "test_max", "valid_mean", "published", "published_valid"]
+    return table.assign(**{name: 100 * table[name] for name in columns})
+
+
+def _panels(
+    tables: Tables,
+    draw: Callable[[Axes, Tables], list[str]],
+    title: str,
+    label: str,
+    metric: str | None,
+) -> Figure:
+    """A figure with a panel per size and device; complete runs share the axis of ``metric``, if given.
+
+    ``draw`` draws a panel and returns the lines to stand below it.
+    """
+    sizes = list(present.by_size(tables.runs)["size"].unique())
+    devices = sorted(tables.runs["device"].unique())
+    figure = Figure(figsize=(0.5 + PANEL_WIDTH * len(sizes), 0.9 + PANEL_HEIGHT * len(devices)))
+    FigureCanvasAgg(figure)
+    figure.suptitle(title, x=0.01, horizontalalignment="left", fontsize=12, fontweight="bold")
+    grid = figure.subplots(len(devices), len(sizes), squeeze=False)
+    complete: list[Axes] = []
+    single: list[Axes] = []
+    for row, device in enumerate(devices):
+        for column, size in enumerate(sizes):
+            axes, cell = grid[row, column], tables.cell(size, device)
+            axes.set_title(size if len(devices) == 1 else f"{size}, {device}")
+            if column == 0:
+                axes.set_ylabel(label)
+            if cell.runs.empty:
+                axes.text(0.5, 0.5, "not run", transform=axes.transAxes, horizontalalignment="center")
+                axes.set(xticks=[], yticks=[])
+                continue
+            if metric == "perplexity":
+                axes.set_yscale("log")
+            below = draw(axes, cell)
+            axes.set_xlabel("\n".join(below), linespacing=1.5)
+            capped = (cell.runs["caps"] != "").any()
+            seeds = cell.runs["seed"].nunique()
+            remark = f"{seeds} seed{'s' if seeds > 1 else ''}" + (", capped" if capped else "")
+            axes.set_title(remark, loc="right", fontsize=8.5, fontweight="bold" if capped else "normal")
+            (single if capped else complete).append(axes)
+    if metric:
+        for group in [complete, *([axes] for axes in single)]:
+            _share_range(group, metric)
+    return figure
+
+
+def _share_range(group: list[Axes], metric: str) -> None:
+    if not group:
+        return
+    low, high = min(axes.get_ylim()[0] for axes in group), max(axes.get_ylim()[1] for axes in group)
+    if metric == "perplexity":
+        middle, ratio = math.sqrt(low * high), max((high / low) ** PADDING, SMALLEST_RATIO)
+        low, high = middle / math.sqrt(ratio), middle * math.sqrt(ratio)
+        # A log axis's own ticks are too few for a range well within a power of ten.
+        log_ticks = ratio > 4
+    else:
+        middle, span = (low + high) / 2, max((high - low) * PADDING, SMALLEST_SPAN)
+        low, high, log_ticks = middle - span / 2, middle + span / 2, False
+    for axes in group:
+        axes.set_ylim(low, high)
+        axes.yaxis.set_major_locator(
+            LogLocator(subs=(1, 1.5, 2, 3, 5, 7)) if log_ticks else MaxNLocator(nbins=6, steps=[1, 2, 5, 10])
+        )
+        axes.yaxis.set_minor_locator(NullLocator())
+        axes.yaxis.set_minor_formatter(NullFormatter())
+        axes.yaxis.set_major_formatter(FuncFormatter(_tick))
+
+
+def _tick(value: float, _: int) -> str:
+    return f"{value:,.0f}" if value >= 1000 else f"{value:g}"
+
+
+def _columns(
+    axes: Axes,
+    all_runs: pd.DataFrame,
+    runs: pd.DataFrame,
+    column: str,
+    means: Iterable[tuple[str, float]],
+    show: Callable[[float], str],
+) -> None:
+    """A column per implementation: a point per run, and a large one with its value for each of ``means``."""
+    looked = looks(all_runs["implementation"])
+    places = {name: place for place, name in enumerate(looked)}
+    for name, rows in runs.groupby("implementation", sort=True):
+        look, count, rows = looked[name], len(rows), rows.sort_values("seed")
+        spots = places[name] - 0.24 + (np.linspace(-0.12, 0.12, count) if count > 1 else np.zeros(1))
+        if column == "speed_median":
+            axes.vlines(spots, rows["speed_p25"], rows["speed_p75"], color=look.colour, linewidth=1)
+        axes.plot(
+            spots, rows[column], color=look.colour, linestyle="none", marker=look.marker,
+            markersize=4, markerfacecolor="white", markeredgewidth=0.9,
+        )  # fmt: skip
+    for name, value in means:
+        if math.isnan(value):
+            continue
+        look = looked[name]
+        axes.plot([places[name]], [value], color=look.colour, marker=look.marker, markersize=8)
+        axes.annotate(
+            show(value), (places[name], value), xytext=(8, 0), textcoords="offset points", verticalalignment="center",
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8},
+        )  # fmt: skip
+    axes.set_xticks(list(places.values()), list(places))
+    axes.set_xlim(-0.6, len(places) - 0.3)
+    axes.margins(y=0.15)
+
+
+def _references(axes: Axes, quality: pd.DataFrame, column: str, metric: str) -> list[str]:
+    """Draw the published value and the floor of a panel; the lines of text that name them."""
+    texts = []
+    published = quality.dropna(subset=[column]).drop_duplicates(column)
+    for value, source in zip(published[column], published[f"{column}_source"], strict=True):
+        axes.axhline(value, color=REFERENCE, linestyle=PUBLISHED_LINE, linewidth=0.9, zorder=1)
+        texts.append(f"published: {_value(value, metric)}\n{source}")
+    for value in quality["floor"].dropna().unique():
+        axes.axhline(value, color=REFERENCE, linestyle=FLOOR_LINE, linewidth=1.2, zorder=1)
+        texts.append(f"floor of the source: {_value(value, metric)}")
+    return texts
+
+
+def _value(value: float, metric: str) -> str:
+    return present.metric(value / 100 if metric == "accuracy" else value, metric)
+
+
+def _by_epoch(rows: pd.DataFrame, column: str, metric: str) -> pd.Series:
+    if metric == "perplexity":
+        return np.exp(np.log(rows[column]).groupby(rows["epoch"]).mean())
+    return rows.groupby("epoch")[column].mean()
+
+
+def _dot(size: float, face: str, label: str) -> Line2D:
+    return Line2D([], [], color=INK, linestyle="none", marker="o", markersize=size, markerfacecolor=face, label=label)
+
+
+def _legend(figure: Figure, handles: list[Line2D], quality: pd.DataFrame, column: str) -> None:
+    lines = (("published", column, PUBLISHED_LINE, 0.9), ("floor", "floor", FLOOR_LINE, 1.2))
+    for label, where, line, width in lines:
+        if quality[where].notna().any():
+            handles = [*handles, Line2D([], [], color=REFERENCE, linestyle=line, linewidth=width, label=label)]
+    figure.legend(handles=handles, loc="outside lower left", ncols=5, handlelength=3)
+
+
+def _save(figure: Figure, path: Path) -> None:
+    # No date and no version: the same tables give the same bytes.
+    metadata = {"Date": None, "Creator": None} if path.suffix == ".svg" else {"Software": None}
+    with atomic(path) as temporary:
+        figure.savefig(temporary, format=path.suffix[1:], metadata=metadata)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tables", type=Path, required=True, help="folder of collect's and tabulate's tables")
+    parser.add_argument("--output-dir", type=Path, required=True, help="folder of the figures")
+    arguments = parser.parse_args(argv)
+    plot(arguments.tables, arguments.output_dir)
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))

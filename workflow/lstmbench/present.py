@@ -1,0 +1,214 @@
+"""Tables of numbers as tables of text: what people read, in Markdown and in the report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pandas as pd
+
+ABSENT = "\N{EN DASH}"
+
+TITLES = {
+    "quality": "Quality",
+    "differences": "Differences between implementations",
+    "throughput": "Throughput",
+    "environment": "Machines and libraries",
+    "milestone_means": "Tests during training",
+}
+
+NOTES = {
+    "quality": [
+        "Mean over the seeds (of the logarithm, for a perplexity), with the lowest and the highest value. "
+        "Test: whole split, final weights. Validation and training: last epoch. "
+        "The published value is the best one known for the size; its protocol may differ, as its note says. "
+        "A capped run is compared with nothing published.",
+    ],
+    "differences": [
+        "The second implementation relative to the first, over pairs of runs from the same initial weights: "
+        "mean over the seeds, with the lowest and the highest. Below 5 seeds this is a spread and supports no claim.",
+    ],
+    "throughput": [
+        "Median and quartiles over the steady blocks of training; with several seeds, the median of the runs' own "
+        "figures. Peak memory is the highest of the runs. "
+        "These speeds come from training runs, which may have shared the machine with others: they are no benchmark.",
+    ],
+    "environment": ["Runs on different machines, libraries or threads are never averaged together."],
+    "milestone_means": [
+        "Accuracy after the given number of updates, mean over the seeds with the lowest and the highest. "
+        "On 128 images one image more or less is 0.8 points.",
+    ],
+}
+
+EMPTY = {
+    "differences": "No two implementations have a run from the same initial weights.",
+    "milestone_means": "No run was tested during training.",
+}
+"""What stands in place of a table without rows, where that can be."""
+
+_WHEN_MIXED = {
+    "settings_sha256": ("settings", lambda value: value[:8]),
+    "data_sha256": ("data", lambda value: value[:8]),
+    "machine": ("machine", lambda value: f"{value:.0f}"),
+}
+
+
+def by_dataset(name: str, table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """The table called ``name`` as text, one part per data set (one under "" where it has no such column)."""
+    columns = {
+        "quality": _quality,
+        "differences": _differences,
+        "throughput": _throughput,
+        "environment": _environment,
+        "milestone_means": _milestones,
+    }[name]
+    if "dataset" not in table:
+        return {"": columns(table)}
+    return {dataset: columns(part) for dataset, part in by_size(table).groupby("dataset", sort=True)}
+
+
+def by_size(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows in the order small, medium, large, then other sizes by name."""
+    known = {"small": 0, "medium": 1, "large": 2}
+    rank = table["size"].map(lambda size: known.get(size, len(known)))
+    order = [name for name in ("dataset", "_rank", "size", "device") if name in table or name == "_rank"]
+    return table.assign(_rank=rank).sort_values(order, kind="stable").drop(columns="_rank")
+
+
+def number(value: float, digits: int) -> str:
+    """With thousands separators and a fixed number of decimals; a dash if absent."""
+    return ABSENT if pd.isna(value) else f"{value:,.{digits}f}"
+
+
+def signed(value: float, unit: str) -> str:
+    """With its sign, two decimals and a unit; a dash if absent."""
+    return ABSENT if pd.isna(value) else f"{value:+.2f} {unit}".replace("-", "\N{MINUS SIGN}")
+
+
+def metric(value: float, name: str) -> str:
+    """A perplexity to two decimals (four digits and more: whole), or an accuracy in %."""
+    if pd.isna(value):
+        return ABSENT
+    if name == "accuracy":
+        return f"{100 * value:.2f} %"
+    return number(value, 2 if value < 1000 else 0)
+
+
+def unit_of_difference(name: str) -> str:
+    """The unit in which two values of a metric are compared."""
+    return "%" if name == "perplexity" else "points"
+
+
+def capped(caps: str) -> str:
+    """The mark of a capped run; empty for a complete one."""
+    return f"capped: {caps}" if caps else ""
+
+
+def _quality(table: pd.DataFrame) -> pd.DataFrame:
+    name = table["metric"].iloc[0]
+    rows = _identity(table)
+    rows["n"] = _each(table, "n", lambda value: f"{value:.0f}")
+    rows[f"test {name}"] = _each(table, "test_mean", lambda value: metric(value, name))
+    rows["lowest to highest"] = _range(table, "test_min", "test_max", lambda value: metric(value, name))
+    rows["validation"] = _each(table, "valid_mean", lambda value: metric(value, name))
+    if name == "perplexity":
+        rows["training"] = _each(table, "train_mean", lambda value: metric(value, name))
+    if table["floor"].notna().any():
+        rows["floor"] = _each(table, "floor", lambda value: metric(value, name))
+        rows["above the floor"] = _each(table, "above_floor", lambda value: signed(value, "%"))
+    if table["published"].notna().any():
+        rows["published"] = _each(table, "published", lambda value: metric(value, name))
+        rows["difference"] = _each(table, "difference", lambda value: signed(value, unit_of_difference(name)))
+        rows["source"] = table["published_source"].replace("", ABSENT)
+    return _with_caps(rows, table)
+
+
+def _differences(table: pd.DataFrame) -> pd.DataFrame:
+    unit = unit_of_difference(table["metric"].iloc[0])
+    rows = _sizes(table)
+    rows["compared"] = table["second"] + " with " + table["first"]
+    rows["n"] = _each(table, "n", lambda value: f"{value:.0f}")
+    rows[f"difference in test {table['metric'].iloc[0]}"] = _each(table, "mean", lambda value: signed(value, unit))
+    rows["lowest to highest"] = _range(table, "min", "max", lambda value: signed(value, unit))
+    return _with_caps(rows, table)
+
+
+def _throughput(table: pd.DataFrame) -> pd.DataFrame:
+    rows = _identity(table)
+    rows["n"] = _each(table, "n", lambda value: f"{value:.0f}")
+    rows["threads"] = _each(table, "threads", lambda value: f"{value:.0f}")
+    rows[table["unit"].iloc[0]] = _each(table, "median", lambda value: number(value, 0))
+    rows["p25 to p75"] = [
+        ABSENT if pd.isna(low) else f"{number(low, 0)} to {number(high, 0)}"
+        for low, high in zip(table["p25"], table["p75"], strict=True)
+    ]
+    rows["first step, s"] = _each(table, "first_step_seconds", lambda value: number(value, 2))
+    rows["training, h"] = _each(table, "train_seconds", lambda value: number(value / 3600, 2))
+    rows["peak memory, MB"] = _each(table, "peak_rss_mb", lambda value: number(value, 0))
+    if table["peak_device_mb"].notna().any():
+        rows["peak GPU memory, MB"] = _each(table, "peak_device_mb", lambda value: number(value, 0))
+    if table["resumed"].sum() > 0:
+        rows["resumed"] = _each(table, "resumed", lambda value: f"{value:.0f}")
+    return _with_caps(rows, table)
+
+
+def _environment(table: pd.DataFrame) -> pd.DataFrame:
+    rows = pd.DataFrame(index=table.index)
+    rows["machine"] = _each(table, "machine", lambda value: f"{value:.0f}")
+    rows["implementation"] = table["implementation"]
+    rows["device"] = table["device"]
+    rows["threads"] = _each(table, "threads", lambda value: f"{value:.0f}")
+    rows["libraries"] = table["versions"]
+    rows["cpu"] = table["cpu"]
+    rows["cores"] = _each(table, "cores", lambda value: f"{value:.0f}")
+    rows["memory, GB"] = _each(table, "memory_gb", lambda value: f"{value:.0f}")
+    rows["gpu"] = table["gpu"].replace("", ABSENT)
+    rows["system"] = table["os"] + ", Python " + table["python"]
+    rows["commit"] = table["commits"]
+    rows["runs"] = _each(table, "runs", lambda value: f"{value:.0f}")
+    return rows
+
+
+def _milestones(table: pd.DataFrame) -> pd.DataFrame:
+    rows = _identity(table)
+    rows["updates"] = _each(table, "updates", lambda value: number(value, 0))
+    rows["tested on"] = table["protocol"]
+    rows["n"] = _each(table, "n", lambda value: f"{value:.0f}")
+    rows["accuracy"] = _each(table, "mean", lambda value: metric(value, "accuracy"))
+    rows["lowest to highest"] = _range(table, "min", "max", lambda value: metric(value, "accuracy"))
+    if (table["published_values"] != "").any():
+        rows["published, %"] = table["published_values"].replace("", ABSENT)
+    return _with_caps(rows, table)
+
+
+def _identity(table: pd.DataFrame) -> pd.DataFrame:
+    rows = _sizes(table)
+    rows.insert(1, "implementation", table["implementation"])
+    if table.groupby("implementation")["versions"].nunique().max() > 1:
+        rows["libraries"] = table["versions"]
+    return rows
+
+
+def _sizes(table: pd.DataFrame) -> pd.DataFrame:
+    rows = pd.DataFrame({"size": table["size"], "device": table["device"]})
+    for column, (heading, show) in _WHEN_MIXED.items():
+        by = ["dataset", "size"] if column == "settings_sha256" else ["dataset"]
+        if table.groupby(by)[column].nunique().max() > 1:
+            rows[heading] = table[column].map(show)
+    return rows
+
+
+def _with_caps(rows: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
+    if (table["caps"] != "").any():
+        rows["remark"] = table["caps"].map(capped).replace("", ABSENT)
+    return rows
+
+
+def _each(table: pd.DataFrame, column: str, show: Callable[[float], str]) -> pd.Series:
+    return table[column].map(lambda value: ABSENT if pd.isna(value) else show(value)).astype(str)
+
+
+def _range(table: pd.DataFrame, low: str, high: str, show: Callable[[float], str]) -> list[str]:
+    return [
+        f"{show(least)} to {show(most)}" if count > 1 else ABSENT
+        for least, most, count in zip(table[low], table[high], table["n"], strict=True)
+    ]

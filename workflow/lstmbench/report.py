@@ -1,0 +1,260 @@
+"""Report: the tables and figures on one self-contained page, with the findings in words."""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import itertools
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pandas as pd
+
+from lstmbench import __version__, present
+from lstmbench.cli import run
+from lstmbench.errors import DataError
+from lstmbench.files import write_text
+from lstmbench.tables import RUN, read_table
+
+TEMPLATES = Path(__file__).resolve().parents[1] / "report"
+
+FIGURES = {
+    "quality": "Test {metric} of {dataset} by size, a point per seed and the mean, for {implementations}.",
+    "learning": "Validation {metric} of {dataset} per epoch, a panel per size, for {implementations}.",
+    "throughput": "Training speed of {dataset} by size, a point per seed and the median, for {implementations}.",
+}
+
+_NUMBER = re.compile(r"^(\d|[+\N{MINUS SIGN}]\d|\N{EN DASH}$)")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of text; ``numeric`` tells the columns to align to the right."""
+
+    header: list[str]
+    rows: list[list[str]]
+    numeric: list[bool]
+    note: str
+
+
+def report(tables: Path, figures: Path, config_name: str) -> str:
+    """The page as HTML; ``config_name`` is the configuration file that the runs were made with.
+
+    Raises:
+        DataError: a table or a figure that is missing or unreadable.
+    """
+    names = ("runs", "settings", *present.TITLES)
+    data = {name: read_table(tables / f"{name}.csv") for name in names}
+    runs = data["runs"]
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("report.html.j2").render(
+        version=__version__,
+        config_name=config_name,
+        facts=_facts(runs),
+        when=_when(runs),
+        datasets=[_section(name, data, figures) for name in sorted(runs["dataset"].unique())],
+        environment=_table("environment", data["environment"]),
+        environment_title=present.TITLES["environment"],
+        capped=list(_capped(data["quality"])),
+        holes=list(_holes(runs)),
+        resumed=int((runs["resumed"] > 0).sum()),
+        commits=sorted({(row.commit, bool(row.commit_dirty)) for row in runs.itertuples()}),
+    )
+
+
+def finding(quality: pd.DataFrame, differences: pd.DataFrame, throughput: pd.DataFrame) -> list[str]:
+    """Sentences on one data set: the largest size whose runs are complete, or that there is none."""
+    complete = quality[quality["caps"] == ""]
+    if complete.empty:
+        return ["Every run was capped: this shows that each part works, not how well or how fast it learns."]
+    largest = complete[complete["parameters"] == complete["parameters"].max()]
+    size = present.by_size(largest)["size"].iloc[0]
+    metric = quality["metric"].iloc[0]
+    rows, pairs, speeds = (
+        part[(part["size"] == size) & (part["caps"] == "")] for part in (complete, differences, throughput)
+    )
+    sentences = []
+    values = [
+        f"{present.metric(row.test_mean, metric)} with {row.implementation} {_n(row)}" for row in rows.itertuples()
+    ]
+    sentences.append(f"Size {size}: test {metric} {_and(values)}.")
+    for row in pairs.itertuples():
+        unit = present.unit_of_difference(metric)
+        spread = f", from {present.signed(row.min, unit)} to {present.signed(row.max, unit)}" if row.n > 1 else ""
+        sentences.append(
+            f"From the same initial weights, {row.second} ended {present.signed(row.mean, unit)} from {row.first} "
+            f"on {row.device} (n = {row.n:.0f}{spread})."
+        )
+    best = rows.dropna(subset=["published"])
+    if not best.empty:
+        first = best.iloc[0]
+        sentences.append(
+            f"Best published value known for this size: {present.metric(first['published'], metric)} "
+            f"({first['published_source']})."
+        )
+    floor = rows["floor"].dropna()
+    if not floor.empty:
+        sentences.append(f"No model can get below {present.metric(floor.iloc[0], metric)} on average.")
+    measured = speeds.dropna(subset=["median"])
+    if not measured.empty:
+        values = [
+            f"{present.number(row.median, 0)} with {row.implementation} {_n(row)}" for row in measured.itertuples()
+        ]
+        sentences.append(f"Training speed in {measured['unit'].iloc[0]}: {_and(values)}.")
+    return sentences
+
+
+def _n(row: Any) -> str:
+    return f"({row.device}, n = {row.n:.0f})"
+
+
+def _and(words: Iterable[str]) -> str:
+    *others, last = words
+    return f"{', '.join(others)} and {last}" if others else last
+
+
+def _section(dataset: str, data: dict[str, pd.DataFrame], figures: Path) -> dict[str, Any]:
+    own = {name: table[table["dataset"] == dataset] for name, table in data.items() if "dataset" in table}
+    metric = own["quality"]["metric"].iloc[0]
+    words = {
+        "dataset": dataset,
+        "metric": metric,
+        "implementations": _and(sorted(own["runs"]["implementation"].unique())),
+    }
+    return {
+        "name": dataset,
+        "finding": finding(own["quality"], own["differences"], own["throughput"]),
+        "capped": (own["quality"]["caps"] != "").all(),
+        "figures": {
+            kind: {"source": _data_uri(figures / f"{kind}_{dataset}.svg"), "text": text.format(**words)}
+            for kind, text in FIGURES.items()
+        },
+        "tables": {
+            name: {"title": present.TITLES[name], "table": _table(name, own[name])}
+            for name in ("quality", "differences", "milestone_means", "throughput")
+            if not own[name].empty
+        },
+        "published": _published(own["quality"]),
+        "settings": _settings(own["settings"], own["runs"]),
+    }
+
+
+def _table(name: str, table: pd.DataFrame) -> Table:
+    (frame,) = present.by_dataset(name, table).values()
+    return _as_table(frame, " ".join(present.NOTES[name]))
+
+
+def _as_table(frame: pd.DataFrame, note: str = "") -> Table:
+    rows = frame.to_numpy().tolist()
+    numeric = [all(_NUMBER.match(cell) for cell in column) for column in zip(*rows, strict=True)]
+    return Table(header=list(frame.columns), rows=rows, numeric=numeric, note=note)
+
+
+def _settings(settings: pd.DataFrame, runs: pd.DataFrame) -> Table:
+    """A column per size (and per variant, should a size have been run with several)."""
+    columns = {}
+    ordered = present.by_size(settings)
+    for _, row in ordered.iterrows():
+        several = (ordered["size"] == row["size"]).sum() > 1
+        heading = f"{row['size']} ({row['settings_sha256'][:8]})" if several else row["size"]
+        values = row.drop(["dataset", "size", "settings_sha256"])
+        mine = runs[(runs["size"] == row["size"]) & (runs["settings_sha256"] == row["settings_sha256"])]
+        cells = {name.replace("_", " "): _setting(value) for name, value in values.items()}
+        columns[heading] = {"parameters": present.number(mine["parameters"].iloc[0], 0)} | cells
+    frame = pd.DataFrame(columns).rename_axis("setting").reset_index()
+    return _as_table(frame)
+
+
+def _setting(value: Any) -> str:
+    if isinstance(value, str):
+        return value or present.ABSENT
+    return present.ABSENT if pd.isna(value) else f"{value:,.6g}"
+
+
+def _published(quality: pd.DataFrame) -> list[dict[str, str]]:
+    shown = quality[quality["published_source"] != ""]
+    rows = present.by_size(shown).drop_duplicates(["size", "published_source"])
+    return [
+        {
+            "size": row.size_,
+            "value": present.metric(row.published, row.metric),
+            "source": row.published_source,
+            # Anything else in an href could be a script.
+            "url": row.published_url if re.match(r"https?://", row.published_url) else "",
+            "note": row.published_note,
+        }
+        for row in rows.rename(columns={"size": "size_"}).itertuples()
+    ]
+
+
+def _facts(runs: pd.DataFrame) -> list[tuple[str, str]]:
+    def listed(column: str) -> str:
+        return ", ".join(map(str, sorted(runs[column].unique())))
+
+    capped = int((runs["caps"] != "").sum())
+    return [
+        ("runs", f"{len(runs)}" + (f", {capped} of them capped" if capped else "")),
+        ("data sets", listed("dataset")),
+        ("sizes", ", ".join(present.by_size(runs.assign(dataset=""))["size"].unique())),
+        ("implementations", listed("implementation")),
+        ("seeds", listed("seed")),
+        ("devices", listed("device")),
+    ]
+
+
+def _when(runs: pd.DataFrame) -> str:
+    first, last = runs["started"].min()[:10], runs["finished"].max()[:10]
+    return first if first == last else f"{first} to {last}"
+
+
+def _capped(quality: pd.DataFrame) -> Iterator[tuple[str, str]]:
+    shown = present.by_size(quality[quality["caps"] != ""])
+    for (dataset, size, caps), group in shown.groupby(["dataset", "size", "caps"], sort=False):
+        who = _and(sorted(set(group["implementation"] + " on " + group["device"])))
+        yield f"{dataset}, {size}", f"{caps} ({who})"
+
+
+def _holes(runs: pd.DataFrame) -> Iterator[str]:
+    """The runs of a data set that would complete the crossing of its sizes, implementations, devices and seeds."""
+    for dataset, own in runs.groupby("dataset", sort=True):
+        there = set(own[RUN[1:]].itertuples(index=False, name=None))
+        missing: dict[tuple[str, ...], list[str]] = {}
+        for *cell, seed in itertools.product(*(sorted(own[column].unique()) for column in RUN[1:])):
+            if (*cell, seed) not in there:
+                missing.setdefault(tuple(cell), []).append(str(seed))
+        for (size, implementation, device), seeds in missing.items():
+            yield f"{dataset}, {size}, {implementation} on {device}: seed {_and(seeds)}"
+
+
+def _data_uri(path: Path) -> str:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}. Run lstmbench.plot first.") from error
+    return "data:image/svg+xml;base64," + base64.b64encode(content).decode("ascii")
+
+
+def main(argv: list[str] | None = None) -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--tables", type=Path, required=True, help="folder of collect's and tabulate's tables")
+    parser.add_argument("--figures", type=Path, required=True, help="folder of plot's figures")
+    parser.add_argument("--config-name", required=True, help="configuration file of the runs, to be shown")
+    parser.add_argument("--output", type=Path, required=True, help="the HTML page")
+    arguments = parser.parse_args(argv)
+    write_text(arguments.output, report(arguments.tables, arguments.figures, arguments.config_name))
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))

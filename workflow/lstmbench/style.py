@@ -1,0 +1,81 @@
+"""One look for all figures.
+
+Colours are those of Okabe & Ito (2008, "Color Universal Design"), told apart with any colour vision.  Each
+implementation has its colour, marker and line style everywhere, so that a grey print can be read too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib as mpl
+
+INK = "#333333"
+FAINT = "#d9d9d9"
+REFERENCE = "#6e6e6e"
+
+
+@dataclass(frozen=True)
+class Look:
+    """How one implementation is drawn."""
+
+    colour: str
+    marker: str
+    line: Any
+
+
+_FIXED = {
+    "pytorch": Look("#D55E00", "o", "solid"),
+    "tensorflow": Look("#0072B2", "s", (0, (7, 1.5, 1.5, 1.5))),
+    "reference": Look("#009E73", "^", (0, (1, 1.2))),
+}
+_SPARE = (
+    Look("#CC79A7", "D", (0, (7, 1.5, 1.5, 1.5, 1.5, 1.5))),
+    Look("#E69F00", "v", (0, (10, 2))),
+    Look("#56B4E9", "P", (0, (3, 1.5, 1, 1.5))),
+    Look("#000000", "X", (0, (1, 2.5))),
+)
+
+
+def looks(implementations: Iterable[str]) -> dict[str, Look]:
+    """A look for each name: its fixed one, or else the next spare one in order of the names."""
+    names = sorted(set(implementations))
+    others = [name for name in names if name not in _FIXED]
+    spare = {name: _SPARE[index % len(_SPARE)] for index, name in enumerate(others)}
+    return {name: _FIXED.get(name) or spare[name] for name in names}
+
+
+@contextmanager
+def figure_style() -> Iterator[None]:
+    """matplotlib's settings for a figure, made and saved inside the block."""
+    with mpl.rc_context(
+        {
+            "font.family": "DejaVu Sans",  # comes with matplotlib, so that every machine draws the same
+            "font.size": 9,
+            "axes.titlesize": 10,
+            "axes.titleweight": "bold",
+            "axes.titlelocation": "left",
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.edgecolor": INK,
+            "axes.labelcolor": INK,
+            "axes.grid": True,
+            "axes.grid.axis": "y",
+            "axes.axisbelow": True,
+            "grid.color": FAINT,
+            "grid.linewidth": 0.6,
+            "text.color": INK,
+            "xtick.color": INK,
+            "ytick.color": INK,
+            "legend.frameon": False,
+            "figure.facecolor": "white",
+            "figure.constrained_layout.use": True,
+            "savefig.dpi": 160,
+            "svg.fonttype": "path",
+            "svg.hashsalt": "lstm-bench",  # else matplotlib draws the names inside an SVG at random
+        }
+    ):
+        yield

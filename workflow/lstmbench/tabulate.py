@@ -1,0 +1,193 @@
+"""Tabulate: runs that differ only by their seed become one row, beside the published values.
+
+Perplexities are averaged as logarithms.  Runs that differ in anything else (settings, data, machine, library
+versions, threads, what was capped) are never averaged together.  A capped run is compared with nothing published.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import math
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+from lstmbench import present
+from lstmbench.cli import run
+from lstmbench.tables import RUN, read_published, read_table, write_markdown, write_table
+
+MACHINE = ["cpu", "cores", "memory_gb", "gpu", "os", "python"]
+ALIKE = [*RUN[:-1], "settings_sha256", "data_sha256", "machine", "versions", "threads", "caps"]
+"""Two runs are averaged if and only if they agree in all of these."""
+
+MB_COLUMNS = ("peak_rss_mb", "peak_device_mb")
+
+
+def number_machines(runs: pd.DataFrame) -> pd.DataFrame:
+    """``runs`` with a column ``machine``: 1, 2, ... for each different machine."""
+    return runs.assign(machine=runs.groupby(MACHINE, sort=True, dropna=False).ngroup() + 1)
+
+
+def quality(runs: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
+    """One row per group of like runs: how well they learned, and the best published value.
+
+    ``difference`` to the published value and ``above_floor`` are in % for a perplexity, in percentage points for
+    an accuracy.
+    """
+    rows = []
+    for key, group in _alike(runs):
+        metric = _metric(group)
+        test = group[f"test_{metric}"]
+        row = key | _seeds(group) | {"metric": metric, "parameters": group["parameters"].iloc[0]}
+        row |= {"test_mean": _mean(test, metric), "test_min": test.min(), "test_max": test.max()}
+        row["valid_mean"] = _mean(group[f"valid_{metric}"], metric)
+        row["train_mean"] = _mean(group["train_perplexity"], metric) if metric == "perplexity" else None
+        best = _best(published, key, f"test_{metric}")
+        row["published"] = best and best["value"]
+        row["difference"] = best and _difference(row["test_mean"], best["value"], metric)
+        row |= {f"published_{name}": best[name] if best else "" for name in ("source", "url", "note")}
+        best = _best(published, key, f"valid_{metric}")
+        row["published_valid"] = best and best["value"]
+        row["published_valid_source"] = best["source"] if best else ""
+        floor = group["floor_perplexity"].iloc[0]
+        row["floor"] = floor
+        row["above_floor"] = _difference(row["test_mean"], floor, metric) if floor > 0 else None
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def differences(runs: pd.DataFrame) -> pd.DataFrame:
+    """How far each implementation lies from each other one, over pairs of runs from the same initial weights.
+
+    ``mean``, ``min`` and ``max`` of the second relative to the first, over the seeds: in % for a perplexity, from
+    the mean of its log ratio; in percentage points for an accuracy.
+    """
+    columns = [
+        "dataset", "size", "device", "metric", "first", "second", "n", "seeds", "mean", "min", "max", "caps",
+        "settings_sha256", "data_sha256", "machine", "threads",
+    ]  # fmt: skip
+    same = ["dataset", "size", "device", "settings_sha256", "data_sha256", "machine", "threads", "caps"]
+    rows = []
+    for values, group in runs.groupby(same, sort=True, dropna=False):
+        metric = _metric(group)
+        sides = list(group.groupby(["implementation", "versions"], sort=True))
+        for ((first, _), left), ((second, _), right) in itertools.combinations(sides, 2):
+            pairs = left.merge(right, on=["seed", "initial_weights_sha256"], suffixes=("_first", "_second"))
+            if first == second or pairs.empty:
+                continue
+            before, after = pairs[f"test_{metric}_first"], pairs[f"test_{metric}_second"]
+            each = [_difference(new, old, metric) for new, old in zip(after, before, strict=True)]
+            row = dict(zip(same, values, strict=True)) | _seeds(pairs)
+            row |= {"metric": metric, "first": first, "second": second, "min": min(each), "max": max(each)}
+            row["mean"] = _difference(_mean(after, metric), _mean(before, metric), metric)
+            rows.append(row)
+    return pd.DataFrame(rows, columns=columns)
+
+
+def throughput(runs: pd.DataFrame) -> pd.DataFrame:
+    """One row per group of like runs: the median over the runs of each run's own figures; the highest peak memory."""
+    rows = []
+    for key, group in _alike(runs):
+        row = key | _seeds(group) | {"unit": group["speed_unit"].iloc[0], "blocks": group["speed_blocks"].sum()}
+        for name in ("median", "p25", "p75"):
+            row[name] = group[f"speed_{name}"].median()
+        for name in ("import_seconds", "build_seconds", "first_step_seconds", "train_seconds"):
+            row[name] = group[name].median()
+        row |= {name: group[name].max() for name in MB_COLUMNS}
+        row["resumed"] = group["resumed"].sum()
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def environment(runs: pd.DataFrame) -> pd.DataFrame:
+    """One row per machine and set of libraries."""
+    rows = []
+    names = ["machine", *MACHINE, "implementation", "device", "threads", "versions"]
+    for values, group in runs.groupby(names, sort=True, dropna=False):
+        commits = {
+            (commit[:12] or "no git checkout") + (" with changes" if dirty else "")
+            for commit, dirty in zip(group["commit"], group["commit_dirty"], strict=True)
+        }
+        row = dict(zip(names, values, strict=True))
+        rows.append(row | {"commits": ", ".join(sorted(commits)), "runs": len(group)})
+    return pd.DataFrame(rows)
+
+
+def milestones(runs: pd.DataFrame, tests: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
+    """One row per group of like runs, number of updates and protocol: the accuracy over the seeds."""
+    columns = [*ALIKE, "updates", "protocol", "predictions", "n", "seeds", "mean", "min", "max", "published_values"]
+    merged = tests.merge(runs[[*RUN, *ALIKE[len(RUN) - 1 :]]], on=RUN)
+    rows = []
+    for (updates, protocol, predictions), part in merged.groupby(["updates", "protocol", "predictions"], sort=True):
+        for key, group in _alike(part):
+            row = key | _seeds(group) | {"updates": updates, "protocol": protocol, "predictions": predictions}
+            accuracy = group["accuracy"]
+            row |= {"mean": accuracy.mean(), "min": accuracy.min(), "max": accuracy.max(), "published_values": ""}
+            if not key["caps"] and predictions == 128:
+                found = _published(published, key, "first_128_accuracy")
+                row["published_values"] = ", ".join(f"{100 * value:.1f}" for value in sorted(found["value"]))
+            rows.append(row)
+    ordered = pd.DataFrame(rows, columns=columns)
+    return ordered.sort_values([*ALIKE, "updates", "predictions"], ascending=[True] * len(ALIKE) + [True, False])
+
+
+def _alike(runs: pd.DataFrame):  # yields (group's values by name, its rows)
+    for values, group in runs.groupby(ALIKE, sort=True, dropna=False):
+        yield dict(zip(ALIKE, values, strict=True)), group
+
+
+def _seeds(group: pd.DataFrame) -> dict[str, object]:
+    return {"n": len(group), "seeds": " ".join(map(str, sorted(group["seed"])))}
+
+
+def _metric(group: pd.DataFrame) -> str:
+    return "perplexity" if group["task"].iloc[0] == "language_model" else "accuracy"
+
+
+def _mean(values: pd.Series, metric: str) -> float:
+    if metric == "perplexity":
+        return math.exp(math.fsum(map(math.log, values)) / len(values))
+    return math.fsum(values) / len(values)
+
+
+def _difference(value: float, reference: float, metric: str) -> float:
+    return 100 * (value / reference - 1) if metric == "perplexity" else 100 * (value - reference)
+
+
+def _published(published: pd.DataFrame, key: dict[str, object], metric: str) -> pd.DataFrame:
+    return published[
+        (published["dataset"] == key["dataset"]) & (published["size"] == key["size"]) & (published["metric"] == metric)
+    ]
+
+
+def _best(published: pd.DataFrame, key: dict[str, object], metric: str) -> dict[str, object] | None:
+    found = _published(published, key, metric).sort_values("value", ascending=metric.endswith("perplexity"))
+    return None if key["caps"] or found.empty else found.iloc[0].to_dict()
+
+
+def main(argv: list[str] | None = None) -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tables", type=Path, required=True, help="folder of collect's tables, and of the new ones")
+    parser.add_argument("--published", type=Path, required=True, help="published.tsv")
+    arguments = parser.parse_args(argv)
+    folder = arguments.tables
+    published = read_published(arguments.published)
+    runs = number_machines(read_table(folder / "runs.csv"))
+    results = {
+        "quality": quality(runs, published),
+        "differences": differences(runs),
+        "throughput": throughput(runs),
+        "environment": environment(runs),
+        "milestone_means": milestones(runs, read_table(folder / "milestones.csv"), published),
+    }
+    for name, table in results.items():
+        write_table(folder / f"{name}.csv", table)
+        notes = [present.EMPTY[name]] if table.empty else present.NOTES[name]
+        write_markdown(folder / f"{name}.md", present.TITLES[name], present.by_dataset(name, table), notes)
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))
