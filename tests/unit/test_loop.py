@@ -33,7 +33,7 @@ PRESET = Preset(
     max_grad_norm=1.0,
 )
 WORDS = np.random.default_rng(0).integers(0, 5, 130).astype(np.int32)
-TEXT = Dataset("text", "language_model", {"vocab_size": 5}, {s: WORDS for s in ("train", "valid", "test")}, "0" * 64)
+TEXT = Dataset("text", "language_model", {"vocab_size": 5}, dict.fromkeys(("train", "valid", "test"), WORDS), "0" * 64)
 IMAGES = Dataset(
     "images",
     "classifier",

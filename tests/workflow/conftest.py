@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,22 +53,29 @@ class House:
     def snakemake(self, *arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
         """Run snakemake on CONFIG with ``changes``; output and errors come together in ``stdout``."""
         config = [f"{key}={value}" for key, value in {**CONFIG, **changes}.items()]
-        command = [sys.executable, "-m", "snakemake", "--cores", "2", *arguments, "--config", *config]
+        return self.command(*arguments, "--config", *config)
+
+    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run snakemake with these arguments as a user of the environment would."""
         path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-        environment = {**os.environ, "PATH": path, "LC_ALL": "C.UTF-8"}
+        environment = {**os.environ, "PATH": path}
         environment.pop("PYTHONPATH", None)
+        command = ["snakemake", "--cores", "2", *arguments]
         return subprocess.run(
             command, cwd=self.root, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
 
-    def planned(self, **changes: str) -> list[str]:
-        """The rule names of the jobs that a dry run lists, sorted, one per job."""
-        done = self.snakemake("--dry-run", "--quiet", "rules", **changes)
-        assert done.returncode == 0, done.stdout
-        done = self.snakemake("--dry-run", **changes)
-        lines = done.stdout.split("Job stats:")[-1].splitlines() if "Job stats:" in done.stdout else []
-        counts = [line.split() for line in lines if len(line.split()) == 2 and line.split()[1].isdigit()]
-        return sorted(name for name, count in counts if name != "total" for _ in range(int(count)))
+    def planned(self, **changes: str) -> Counter[str]:
+        """How many jobs of each rule a dry run plans."""
+        return planned(self.snakemake("--dry-run", **changes))
+
+
+def planned(dry_run: subprocess.CompletedProcess[str]) -> Counter[str]:
+    """How many jobs of each rule a dry run's last table of job counts lists."""
+    assert dry_run.returncode == 0, dry_run.stdout
+    table = dry_run.stdout.rpartition("Job stats:")[2] if "Job stats:" in dry_run.stdout else ""
+    rows = re.findall(r"^(\w+) +(\d+)$", table, flags=re.MULTILINE)
+    return Counter({rule: int(count) for rule, count in rows if rule != "total"})
 
 
 @pytest.fixture(scope="session")
@@ -80,7 +89,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> House:
         else:
             shutil.copy2(source, root / part, follow_symlinks=False)
     (root / "workflow/presets/markov/tiny.yaml").write_text(TINY, encoding="utf-8")
-    copycat = '"""The reference under another name."""\n\nfrom lstmbench.implementations.reference import *  # noqa: F403\n'
+    copycat = '"""The reference under another name."""\n\nfrom lstmbench.implementations.reference import *\n'
     (root / "workflow/lstmbench/implementations/copycat.py").write_text(copycat, encoding="utf-8")
     built = House(root)
     done = built.snakemake()

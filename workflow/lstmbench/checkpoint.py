@@ -46,7 +46,7 @@ class CheckpointFolder:
             old.unlink()
 
     def newest(self, say: Callable[[str], None]) -> Checkpoint | None:
-        """The newest checkpoint that verifies and has this run's fingerprint; ``say`` hears why others are passed over."""
+        """The newest checkpoint that verifies and is of this run; ``say`` hears why others are passed over."""
         for path in self._newest_first():
             found = self._read(path)
             if isinstance(found, Checkpoint):

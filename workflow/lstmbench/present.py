@@ -189,7 +189,8 @@ def _identity(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _sizes(table: pd.DataFrame) -> pd.DataFrame:
-    rows = pd.DataFrame({"size": table["size"], "device": table["device"]})
+    marks = table["caps"].map(lambda caps: ", capped" if caps else "")
+    rows = pd.DataFrame({"size": table["size"] + marks, "device": table["device"]})
     for column, (heading, show) in _WHEN_MIXED.items():
         by = ["dataset", "size"] if column == "settings_sha256" else ["dataset"]
         if table.groupby(by)[column].nunique().max() > 1:
@@ -208,7 +209,7 @@ def _each(table: pd.DataFrame, column: str, show: Callable[[float], str]) -> pd.
 
 
 def _range(table: pd.DataFrame, low: str, high: str, show: Callable[[float], str]) -> list[str]:
-    return [
-        f"{show(least)} to {show(most)}" if count > 1 else ABSENT
-        for least, most, count in zip(table[low], table[high], table["n"], strict=True)
-    ]
+    ends = [(show(least), show(most)) for least, most in zip(table[low], table[high], strict=True)]
+    # The unit, which stands behind a space, is said once.
+    shown = [f"{least.split(' ')[0]} to {most}" for least, most in ends]
+    return [text if count > 1 else ABSENT for text, count in zip(shown, table["n"], strict=True)]

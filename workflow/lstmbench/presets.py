@@ -34,7 +34,7 @@ class Preset:
     keep_prob: float = 1.0  # of dropout, off the recurrent path; 1.0: none
     forget_bias: float = 0.0  # initial value of the forget gate's bias
     lstm_init: str = "uniform"  # uniform(-init_scale, init_scale) or glorot_uniform
-    output_init: str = "uniform"  # embedding and output layer: uniform(-init_scale, init_scale) or normal(0, init_scale)
+    output_init: str = "uniform"  # embedding, output layer: uniform(-init_scale, init_scale) or normal(0, init_scale)
     init_scale: float
     optimizer: str  # sgd or adam
     learning_rate: float
@@ -76,11 +76,9 @@ def load_preset(path: Path) -> Preset:
     raise_if(not 0 < preset.keep_prob <= 1, f"keep_prob must lie in (0, 1], found {preset.keep_prob}")
     for name in ("init_scale", "learning_rate", "lr_decay"):
         raise_if(not 0 < getattr(preset, name) < 1e6, f"{name} must be positive, found {getattr(preset, name)}")
-    raise_if(preset.max_grad_norm is not None and not preset.max_grad_norm > 0, "max_grad_norm must be positive or null")
-    raise_if(
-        preset.report_after_updates is not None and preset.report_after_updates < 1,
-        "report_after_updates must be at least 1 or null",
-    )
+    for name, least in (("max_grad_norm", 1e-12), ("report_after_updates", 1)):
+        value = getattr(preset, name)
+        raise_if(value is not None and not value >= least, f"{name} must be at least {least:g} or null, found {value}")
     for name, allowed in (("optimizer", OPTIMIZERS), ("lstm_init", LSTM_INITS), ("output_init", OUTPUT_INITS)):
         value = getattr(preset, name)
         raise_if(value not in allowed, f"{name} must be one of {', '.join(allowed)}; found {value!r}")

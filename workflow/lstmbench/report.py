@@ -29,6 +29,7 @@ FIGURES = {
     "throughput": "Training speed of {dataset} by size, a point per seed and the median, for {implementations}.",
 }
 
+_UNIT = re.compile(r"(?<=\d) (?=%|points)|(?<=n) (?==)|(?<==) (?=\d)")
 _NUMBER = re.compile(r"^(\d|[+\N{MINUS SIGN}]\d|\N{EN DASH}$)")
 
 
@@ -84,17 +85,15 @@ def finding(quality: pd.DataFrame, differences: pd.DataFrame, throughput: pd.Dat
     rows, pairs, speeds = (
         part[(part["size"] == size) & (part["caps"] == "")] for part in (complete, differences, throughput)
     )
-    sentences = []
-    values = [
-        f"{present.metric(row.test_mean, metric)} with {row.implementation} {_n(row)}" for row in rows.itertuples()
-    ]
-    sentences.append(f"Size {size}: test {metric} {_and(values)}.")
+    values = [_with(present.metric(row.test_mean, metric), row) for row in rows.itertuples()]
+    sentences = [f"Size {size}: test {metric} {_and(values)}."]
+    unit = present.unit_of_difference(metric)
     for row in pairs.itertuples():
-        unit = present.unit_of_difference(metric)
-        spread = f", from {present.signed(row.min, unit)} to {present.signed(row.max, unit)}" if row.n > 1 else ""
+        side = "below" if row.mean < 0 else "above"
+        spread = f", {present.signed(row.min, unit)} to {present.signed(row.max, unit)}" if row.n > 1 else ""
         sentences.append(
-            f"From the same initial weights, {row.second} ended {present.signed(row.mean, unit)} from {row.first} "
-            f"on {row.device} (n = {row.n:.0f}{spread})."
+            f"From the same initial weights, {row.second} ended {abs(row.mean):.2f} {unit} {side} {row.first} "
+            f"({row.device}, n = {row.n:.0f}{spread})."
         )
     best = rows.dropna(subset=["published"])
     if not best.empty:
@@ -108,15 +107,13 @@ def finding(quality: pd.DataFrame, differences: pd.DataFrame, throughput: pd.Dat
         sentences.append(f"No model can get below {present.metric(floor.iloc[0], metric)} on average.")
     measured = speeds.dropna(subset=["median"])
     if not measured.empty:
-        values = [
-            f"{present.number(row.median, 0)} with {row.implementation} {_n(row)}" for row in measured.itertuples()
-        ]
+        values = [_with(present.number(row.median, 0), row) for row in measured.itertuples()]
         sentences.append(f"Training speed in {measured['unit'].iloc[0]}: {_and(values)}.")
     return sentences
 
 
-def _n(row: Any) -> str:
-    return f"({row.device}, n = {row.n:.0f})"
+def _with(value: str, row: Any) -> str:
+    return f"{value} with {row.implementation} ({row.device}, n = {row.n:.0f})"
 
 
 def _and(words: Iterable[str]) -> str:
@@ -127,14 +124,12 @@ def _and(words: Iterable[str]) -> str:
 def _section(dataset: str, data: dict[str, pd.DataFrame], figures: Path) -> dict[str, Any]:
     own = {name: table[table["dataset"] == dataset] for name, table in data.items() if "dataset" in table}
     metric = own["quality"]["metric"].iloc[0]
-    words = {
-        "dataset": dataset,
-        "metric": metric,
-        "implementations": _and(sorted(own["runs"]["implementation"].unique())),
-    }
+    implementations = _and(sorted(own["runs"]["implementation"].unique()))
+    words = {"dataset": dataset, "metric": metric, "implementations": implementations}
+    sentences = finding(own["quality"], own["differences"], own["throughput"])
     return {
         "name": dataset,
-        "finding": finding(own["quality"], own["differences"], own["throughput"]),
+        "finding": _UNIT.sub("\N{NO-BREAK SPACE}", " ".join(sentences)),
         "capped": (own["quality"]["caps"] != "").all(),
         "figures": {
             kind: {"source": _data_uri(figures / f"{kind}_{dataset}.svg"), "text": text.format(**words)}
@@ -152,7 +147,14 @@ def _section(dataset: str, data: dict[str, pd.DataFrame], figures: Path) -> dict
 
 def _table(name: str, table: pd.DataFrame) -> Table:
     (frame,) = present.by_dataset(name, table).values()
-    return _as_table(frame, " ".join(present.NOTES[name]))
+    notes = present.NOTES[name]
+    if "remark" in frame:
+        # Beside the other columns it would stand out of sight on most screens.
+        marked = frame[frame["remark"] != present.ABSENT]
+        remarks = marked["size"] + ": " + marked["remark"].str.removeprefix("capped: ") + "."
+        notes = [*remarks.unique(), *notes]
+        frame = frame.drop(columns="remark")
+    return _as_table(frame, " ".join(notes))
 
 
 def _as_table(frame: pd.DataFrame, note: str = "") -> Table:

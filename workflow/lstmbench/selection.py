@@ -23,6 +23,8 @@ from lstmbench.presets import PRESETS, load_preset
 
 SCHEMA = Path(__file__).resolve().parents[1] / "schemas" / "config.schema.yaml"
 
+COUNTS = ("seeds", "max_updates", "max_eval_predictions")
+
 
 @dataclass(frozen=True)
 class Selection:
@@ -55,6 +57,7 @@ def checked(config: Mapping[str, Any]) -> Selection:
     schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
     for key in config:
         require_known("configuration key", key, schema["properties"])
+    config = {**config, **{key: _read(config[key]) for key in COUNTS if key in config}}
     error = best_match(jsonschema.Draft202012Validator(schema).iter_errors(config))
     if error is not None:
         raise UsageError(f"configuration: {'.'.join(map(str, error.absolute_path)) or 'the whole'}: {error.message}")
@@ -75,3 +78,14 @@ def checked(config: Mapping[str, Any]) -> Selection:
 def sizes(dataset: str) -> list[str]:
     """The sizes there are for a data set, in alphabetical order."""
     return sorted(path.stem for path in (PRESETS / dataset).glob("*.yaml"))
+
+
+def _read(value: Any) -> Any:
+    """What Snakemake's command line leaves as text: null, and whole numbers within a list or mapping."""
+    if isinstance(value, list):
+        return [_read(member) for member in value]
+    if isinstance(value, Mapping):
+        return {name: _read(member) for name, member in value.items()}
+    if isinstance(value, str):
+        return None if value == "null" else int(value) if value.isdecimal() else value
+    return value

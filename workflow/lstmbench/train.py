@@ -25,7 +25,7 @@ from lstmbench.code import training_hash
 from lstmbench.datasets import load_dataset
 from lstmbench.errors import UsageError
 from lstmbench.files import hash_arrays, hash_json
-from lstmbench.loop import Caps, Progressed, train
+from lstmbench.loop import Caps, train
 from lstmbench.presets import load_preset
 from lstmbench.record import SCHEMA_VERSION, write_record
 from lstmbench.weights import parameter_count, shapes

@@ -16,12 +16,12 @@ rule download:
     resources:
         machine=1,
     params:
-        local=lambda wildcards: [f"--local {shlex.quote(folder)}" for folder in SELECTION.local_data],
+        local=lambda wildcards: shlex.join(SELECTION.local_data),
     message:
         "Getting {wildcards.file} of {wildcards.dataset}"
     shell:
         "python -m lstmbench.download --dataset {wildcards.dataset} --file {wildcards.file:q}"
-        " {params.local} --output {output.raw:q} 2>&1 | tee {log:q}"
+        " --local {params.local} --output {output.raw:q} 2>&1 | tee {log:q}"
 
 
 rule prepare:

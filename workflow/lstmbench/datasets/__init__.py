@@ -18,7 +18,6 @@ Raw files, if it has any, are rows of ``workflow/datasets.tsv``.
 from __future__ import annotations
 
 import csv
-import difflib
 import importlib
 import json
 import pkgutil
@@ -29,8 +28,9 @@ from typing import Any
 
 import numpy as np
 
-from lstmbench.errors import DataError, UsageError
+from lstmbench.errors import DataError
 from lstmbench.files import hash_file, hash_json
+from lstmbench.names import require_known
 
 SOURCES = Path(__file__).resolve().parents[2] / "datasets.tsv"
 
@@ -83,10 +83,7 @@ def load_module(name: str) -> ModuleType:
     Raises:
         UsageError: there is no such data set.
     """
-    if name not in names():
-        near = difflib.get_close_matches(name, names(), n=1)
-        hint = f" (did you mean {near[0]}?)" if near else ""
-        raise UsageError(f"unknown data set {name!r}{hint}; known: {', '.join(names())}")
+    require_known("data set", name, names())
     return importlib.import_module(f"{__name__}.{name}")
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import pkgutil
 from types import ModuleType
 
-from lstmbench.errors import MachineError, UsageError
+from lstmbench.errors import MachineError
+from lstmbench.names import require_known
 
 
 def names() -> list[str]:
@@ -22,11 +22,7 @@ def load(name: str) -> ModuleType:
         UsageError: there is no implementation of this name.
         MachineError: its framework cannot be imported here.
     """
-    known = names()
-    if name not in known:
-        near = difflib.get_close_matches(name, known, n=1)
-        hint = f" (did you mean {near[0]}?)" if near else ""
-        raise UsageError(f"unknown implementation {name!r}{hint}; known implementations: {', '.join(known)}")
+    require_known("implementation", name, names())
     try:
         return importlib.import_module(f"{__name__}.{name}")
     except ImportError as error:

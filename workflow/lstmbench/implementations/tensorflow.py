@@ -98,9 +98,8 @@ class Learner:
         self.dtype = tf.as_dtype(dtype)
         with tf.device(self.device):
             self.model = Model(spec, seed, dtype)
-            optimizers = {"sgd": keras.optimizers.SGD, "adam": keras.optimizers.Adam}
-            options = {"epsilon": 1e-8} if spec.optimizer == "adam" else {}
-            self.optimizer = optimizers[spec.optimizer](learning_rate=0.0, **options)
+            self.learning_rate = tf.Variable(0.0, trainable=False, dtype=dtype)
+            self.optimizer = _optimizer(spec.optimizer, self.learning_rate)
             kind = tf.int32 if spec.embedding else self.dtype
             shape = (1, 1) if spec.embedding else (1, 1, spec.input_size)
             self.model(tf.zeros(shape, kind), self.initial_state(1), training=False)
@@ -143,7 +142,7 @@ class Learner:
         self, data: tuple[tf.Tensor, tf.Tensor], batches: np.ndarray, state: State, learning_rate: float
     ) -> tuple[np.ndarray, State]:
         """See ``learner.Learner``."""
-        self.optimizer.learning_rate.assign(learning_rate)
+        self.learning_rate.assign(learning_rate)
         with tf.device(self.device):
             losses, state = self._train(*data, self._feed(batches), tf.constant(len(batches)), state)
         return losses.numpy(), state
@@ -248,6 +247,14 @@ class Learner:
             else gradient * scale
             for gradient in gradients
         ]
+
+
+def _optimizer(name: str, learning_rate: tf.Variable) -> keras.optimizers.Optimizer:
+    # Keras would hold the learning rate and round Adam's betas in float32, whatever the variables are.
+    number = learning_rate.dtype.as_numpy_dtype
+    if name == "adam":
+        return keras.optimizers.Adam(learning_rate.value, beta_1=number(0.9), beta_2=number(0.999), epsilon=1e-8)
+    return keras.optimizers.SGD(learning_rate.value)
 
 
 def _merge_rows(gradient: tf.Tensor | tf.IndexedSlices) -> tf.Tensor | tf.IndexedSlices:

@@ -1,9 +1,9 @@
 """Predict the next word: windows of a text, read in order, with the state carried from one to the next.
 
-    batch_size = 2, num_steps = 3              step 0       step 1
-    ids  a b c d e f g h i j k l m n    row 0  [a b c] ...  [d e f]
-                                        row 1  [h i j] ...  [k l m]
-    examples, stacked: [a b c] [h i j] [d e f] [k l m];  batches: [[0, 1], [2, 3]]
+batch_size = 2, num_steps = 3              step 0       step 1
+ids  a b c d e f g h i j k l m n    row 0  [a b c] ...  [d e f]
+                                    row 1  [h i j] ...  [k l m]
+examples, stacked: [a b c] [h i j] [d e f] [k l m];  batches: [[0, 1], [2, 3]]
 """
 
 from __future__ import annotations

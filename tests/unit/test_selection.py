@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from lstmbench import datasets, implementations, machine
+from lstmbench.errors import UsageError
+from lstmbench.selection import checked, sizes
+
+ROOT = Path(__file__).resolve().parents[2]
+SHIPPED = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+
+
+def test_the_shipped_configuration_is_the_full_benchmark():
+    selection = checked({**SHIPPED, "device": "cpu"})
+    assert selection.datasets == ["ptb", "mnist"]
+    assert selection.sizes == ["small", "medium", "large"]
+    assert selection.implementations == ["tensorflow", "pytorch"]
+    assert selection.caps_as_arguments("large") == ""
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "workflow/configs").glob("*.yaml")), ids=lambda path: path.stem)
+def test_a_ready_configuration_is_a_valid_difference_to_the_shipped_one(path):
+    assert checked({**SHIPPED, **yaml.safe_load(path.read_text(encoding="utf-8")), "device": "cpu"})
+
+
+def test_every_key_of_the_shipped_configuration_is_explained():
+    blocks = (ROOT / "config.yaml").read_text(encoding="utf-8").split("\n\n")
+    for key in SHIPPED:
+        (block,) = [block for block in blocks if f"\n{key}:" in block]
+        assert block.startswith("# ")
+    schema = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text(encoding="utf-8"))
+    assert set(schema["properties"]) == set(SHIPPED) == set(schema["required"])
+    assert all(value["description"] for value in schema["properties"].values())
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"datasets": ["ptp"]}, "unknown dataset 'ptp' (did you mean ptb?); known: " + ", ".join(datasets.names())),
+        (
+            {"implementations": ["pytroch"]},
+            "unknown implementation 'pytroch' (did you mean pytorch?); known: " + ", ".join(implementations.names()),
+        ),
+        (
+            {"sizes": ["adventures"]},
+            "unknown size of dataset mnist 'adventures'; known: " + ", ".join(sizes("mnist")),
+        ),
+        ({"sizes": ["../../small"]}, "sizes.0: '../../small' does not match"),
+        ({"device": "tpu"}, "device: 'tpu' is not one of"),
+        ({"seeds": []}, "seeds: [] should be non-empty"),
+        ({"seeds": [1, 1]}, "seeds: [1, 1] has non-unique elements"),
+        ({"seeds": [1.5]}, "seeds.0: 1.5 is not of type 'integer'"),
+        ({"threads": 0}, "threads: 0 is less than the minimum of 1"),
+        ({"threads": True}, "threads: True is not of type 'integer'"),
+        ({"max_updates": {"huge": 3}}, "unknown size in max_updates 'huge'"),
+        ({"max_updates": 0}, "max_updates: 0"),
+        ({"results": "/somewhere"}, "results: '/somewhere' does not match"),
+        ({"results": "a/../b"}, "results: 'a/../b' does not match"),
+        ({"thread": 1}, "unknown configuration key 'thread' (did you mean threads?)"),
+    ],
+)
+def test_a_wrong_selection_is_refused_in_one_line_that_names_what_is_known(change, told):
+    with pytest.raises(UsageError) as caught:
+        checked({**SHIPPED, "device": "cpu", **change})
+    assert told in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_numbers_from_snakemakes_command_line_are_numbers():
+    selection = checked({**SHIPPED, "device": "cpu", "seeds": ["1", "2"], "max_updates": {"small": "5"}})
+    assert selection.seeds == [1, 2]
+    assert selection.caps_as_arguments("small") == "--max-updates 5"
+    assert selection.caps_as_arguments("large") == ""
+    assert checked({**SHIPPED, "device": "cpu", "max_updates": "null"}).max_updates is None
+
+
+def test_auto_takes_the_gpu_where_there_is_one_and_else_the_cpu(monkeypatch):
+    monkeypatch.setattr(machine, "gpu_names", lambda: ["a GPU"])
+    assert checked(SHIPPED).device == "gpu"
+    monkeypatch.setattr(machine, "gpu_names", list)
+    assert checked(SHIPPED).device == "cpu"
+
+
+def test_a_gpu_that_was_asked_for_is_never_replaced_by_the_cpu(monkeypatch):
+    monkeypatch.setattr(machine, "gpu_names", list)
+    assert checked({**SHIPPED, "device": "gpu"}).device == "gpu"
