@@ -41,7 +41,7 @@ def training_examples(arrays: Mapping[str, np.ndarray], preset: Preset) -> Examp
 
 
 def training_order(count: int, preset: Preset, seed: int, epoch: int) -> np.ndarray:
-    """int32[steps, batch]: a new shuffle each epoch, the same in every framework; the incomplete last batch is left out.
+    """int32[steps, batch]: a new shuffle each epoch, the same in every framework, without the incomplete last batch.
 
     Raises:
         UsageError: a batch larger than the training set.
