@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import getpass
+import platform
+
+import pytest
+
+from lstmbench import machine
+from lstmbench.errors import UsageError
+
+
+def test_the_description_names_the_machine_but_neither_its_host_nor_its_user():
+    found = machine.describe()
+    assert found["cpu"]
+    assert found["cores"] >= 1
+    assert found["memory_bytes"] > 2**28
+    values = [str(value) for value in found.values()]
+    assert platform.node() not in values
+    assert getpass.getuser() not in values
+
+
+def test_the_cores_are_those_this_process_may_use(monkeypatch):
+    monkeypatch.setattr(machine.os, "sched_getaffinity", lambda _: {0, 3, 5})
+    assert machine.describe()["cores"] == 3
+
+
+def test_peak_memory_grows_with_what_is_held():
+    before = machine.peak_rss_bytes()
+    block = bytearray(64 << 20)
+    block[:: 1 << 12] = b"x" * (len(block) >> 12)
+    assert machine.peak_rss_bytes() >= max(before, len(block))
+
+
+def test_an_unknown_device_is_refused_with_the_known_ones():
+    with pytest.raises(UsageError, match="auto, cpu, gpu"):
+        machine.resolve_device("tpu")
+
+
+def test_a_machine_without_the_driver_has_no_gpu(monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    assert machine.gpu_names() == []
+    assert machine.resolve_device("auto") == "cpu"
+
+
+def test_the_gpus_are_those_the_driver_lists(monkeypatch, tmp_path):
+    driver = tmp_path / "nvidia-smi"
+    driver.write_text('#!/bin/sh\necho "NVIDIA H100 80GB HBM3"\n')
+    driver.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
+    assert machine.gpu_names() == ["NVIDIA H100 80GB HBM3"]
+    assert machine.resolve_device("auto") == "gpu"
