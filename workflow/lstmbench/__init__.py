@@ -15,8 +15,14 @@ The map of the package; imports run downwards only, never up or sideways between
                      weights     the initial weights every implementation starts from
     who learns       learner          the contract between the loop and a framework
                      implementations/ one file each: pytorch, tensorflow, reference (NumPy)
-    where            machine     the hardware and software a number was measured on
+    what is read     tables      CSV that reads back as it was written, Markdown for people
+                     present     numbers as text
+                     style       one look for all figures
+    underneath       machine     the hardware and software a number was measured on
+                     selection   a configuration, checked before any job runs
+                     code        the files that decide what a run computes
                      files       atomic writes and content hashes
+                     names       one refusal of an unknown name;  errors: one exit code per kind
 """
 
 __version__ = "0.1.0"

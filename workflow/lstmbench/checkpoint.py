@@ -7,6 +7,7 @@ hash of both).  The two newest are kept, so that a damaged one costs an epoch an
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,7 +60,7 @@ class CheckpointFolder:
         for path in self._newest_first():
             path.unlink()
         if self.folder.is_dir() and not any(self.folder.iterdir()):
-            self.folder.rmdir()
+            os.removedirs(self.folder)  # and parents that this leaves empty
 
     def _newest_first(self) -> list[Path]:
         return sorted(self.folder.glob("*.safetensors"), reverse=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -51,6 +52,15 @@ def collect(paths: Iterable[Path]) -> dict[str, pd.DataFrame]:
     }
 
 
+def _floors(facts: dict[str, Any]) -> dict[str, float | None]:
+    """Perplexities of a generated text's own source: on average, and on the words of the test split."""
+    on_test = facts.get("source_cross_entropy_nats_test")
+    return {
+        "source_perplexity": facts.get("floor_perplexity"),
+        "source_test_perplexity": None if on_test is None else math.exp(on_test),
+    }
+
+
 def _run_row(record: dict[str, Any]) -> dict[str, Any]:
     last, final, speed = record["history"][-1], record["final"], record["speed"]
     memory, machine, settings = record["memory"], record["machine"], record["settings"]
@@ -71,7 +81,7 @@ def _run_row(record: dict[str, Any]) -> dict[str, Any]:
         "valid_accuracy": last.get("valid_accuracy"),
         "train_loss": last["train_loss"],
         "train_perplexity": last.get("train_perplexity"),
-        "floor_perplexity": record["data"]["facts"].get("floor_perplexity"),
+        **_floors(record["data"]["facts"]),
         "speed_median": speed["median"],
         "speed_p25": speed["p25"],
         "speed_p75": speed["p75"],

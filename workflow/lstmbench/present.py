@@ -19,9 +19,10 @@ TITLES = {
 NOTES = {
     "quality": [
         "Mean over the seeds (of the logarithm, for a perplexity), with the lowest and the highest value. "
-        "Test: whole split, final weights. Validation and training: last epoch. "
+        "Test: whole split unless capped, final weights. Validation and training: last epoch. "
         "The published value is the best one known for the size; its protocol may differ, as its note says. "
-        "A capped run is compared with nothing published.",
+        "A capped run is compared with nothing published. "
+        "The floor of a generated text is the perplexity that its own source has on the same words.",
     ],
     "differences": [
         "The second implementation relative to the first, over pairs of runs from the same initial weights: "

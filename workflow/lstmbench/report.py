@@ -44,7 +44,7 @@ class Table:
 
 
 def report(tables: Path, figures: Path, config_name: str) -> str:
-    """The page as HTML; ``config_name`` is the configuration file that the runs were made with.
+    """The page as HTML; ``config_name``: the configuration files of the runs, with commas.
 
     Raises:
         DataError: a table or a figure that is missing or unreadable.
@@ -104,7 +104,7 @@ def finding(quality: pd.DataFrame, differences: pd.DataFrame, throughput: pd.Dat
         )
     floor = rows["floor"].dropna()
     if not floor.empty:
-        sentences.append(f"No model can get below {present.metric(floor.iloc[0], metric)} on average.")
+        sentences.append(f"The source of the text itself would reach {present.metric(floor.iloc[0], metric)}.")
     measured = speeds.dropna(subset=["median"])
     if not measured.empty:
         values = [_with(present.number(row.median, 0), row) for row in measured.itertuples()]
@@ -151,8 +151,9 @@ def _table(name: str, table: pd.DataFrame) -> Table:
     if "remark" in frame:
         # Beside the other columns it would stand out of sight on most screens.
         marked = frame[frame["remark"] != present.ABSENT]
-        remarks = marked["size"] + ": " + marked["remark"].str.removeprefix("capped: ") + "."
-        notes = [*remarks.unique(), *notes]
+        for remark, group in marked.groupby("remark", sort=False):
+            sizes = _and(group["size"].str.removesuffix(", capped").unique())
+            notes = [f"{sizes.capitalize()} {remark}.", *notes]
         frame = frame.drop(columns="remark")
     return _as_table(frame, " ".join(notes))
 
@@ -205,8 +206,9 @@ def _facts(runs: pd.DataFrame) -> list[tuple[str, str]]:
         return ", ".join(map(str, sorted(runs[column].unique())))
 
     capped = int((runs["caps"] != "").sum())
+    how_many = "all" if capped == len(runs) else f"{capped} of them"
     return [
-        ("runs", f"{len(runs)}" + (f", {capped} of them capped" if capped else "")),
+        ("runs", f"{len(runs)}" + (f", {how_many} capped" if capped else "")),
         ("data sets", listed("dataset")),
         ("sizes", ", ".join(present.by_size(runs.assign(dataset=""))["size"].unique())),
         ("implementations", listed("implementation")),
@@ -252,7 +254,7 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tables", type=Path, required=True, help="folder of collect's and tabulate's tables")
     parser.add_argument("--figures", type=Path, required=True, help="folder of plot's figures")
-    parser.add_argument("--config-name", required=True, help="configuration file of the runs, to be shown")
+    parser.add_argument("--config-name", required=True, help="configuration files of the runs, with commas")
     parser.add_argument("--output", type=Path, required=True, help="the HTML page")
     arguments = parser.parse_args(argv)
     write_text(arguments.output, report(arguments.tables, arguments.figures, arguments.config_name))

@@ -51,8 +51,10 @@ def quality(runs: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
         best = _best(published, key, f"valid_{metric}")
         row["published_valid"] = best and best["value"]
         row["published_valid_source"] = best["source"] if best else ""
-        floor = group["floor_perplexity"].iloc[0]
+        # What the source itself would score on the same words, and so only for the whole split.
+        floor = math.nan if key["caps"] else group["source_test_perplexity"].iloc[0]
         row["floor"] = floor
+        row["source_perplexity"] = group["source_perplexity"].iloc[0]
         row["above_floor"] = _difference(row["test_mean"], floor, metric) if floor > 0 else None
         rows.append(row)
     return pd.DataFrame(rows)

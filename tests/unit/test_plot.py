@@ -1,0 +1,123 @@
+"""Figures: the files a data set's name predicts, the same bytes each time, one look per implementation."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+
+from lstmbench import collect, plot, tabulate
+from lstmbench.style import looks
+from tests.unit.records import make_record, save
+from tests.unit.test_tabulate import CAPS, PUBLISHED
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory):
+    """The folder of tables of two data sets: perplexity and accuracy, complete and capped, holes included."""
+    results = tmp_path_factory.mktemp("results")
+    records = [
+        make_record("ptb", "small", name, seed=seed, metric=100.0 + seed)
+        for name, seed in itertools.product(("pytorch", "tensorflow"), (1, 2))
+    ]
+    records += [make_record("ptb", "large", "pytorch", metric=2100.0, epochs=1, caps=CAPS)]
+    records += [make_record("mnist", "small", "pytorch", "gpu"), make_record("mnist", "large", "pytorch", "cpu")]
+    folder = results / "tables"
+    collect.main(["--output-dir", str(folder), *map(str, save(results, *records))])
+    tabulate.main(["--tables", str(folder), "--published", str(PUBLISHED)])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def figures(tables, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("figures")
+    plot.main(["--tables", str(tables), "--output-dir", str(folder)])
+    return folder
+
+
+def drawn(tables, dataset, kind):
+    """The axes of one figure."""
+    frames = (plot.read_table(tables / f"{name}.csv") for name in ("runs", "history", "quality"))
+    own = plot.Tables(*(plot._in_percent(frame[frame["dataset"] == dataset]) for frame in frames))
+    with plot.figure_style():
+        return plot.FIGURES[kind](dataset, own).axes
+
+
+def test_the_files_follow_from_the_names_of_the_data_sets(figures):
+    kinds, formats = ("learning", "quality", "throughput"), ("svg", "png")
+    names = {f"{kind}_{name}.{suffix}" for kind in kinds for name in ("ptb", "mnist") for suffix in formats}
+    assert {path.name for path in figures.iterdir()} == names
+
+
+def test_the_same_tables_give_the_same_bytes(tables, figures, tmp_path):
+    again = tmp_path / "quality_ptb.svg"
+    frames = (plot.read_table(tables / f"{name}.csv") for name in ("runs", "history", "quality"))
+    own = plot.Tables(*(frame[frame["dataset"] == "ptb"] for frame in frames))
+    with plot.figure_style():
+        plot._save(plot.draw_quality("ptb", own), again)
+    assert again.read_bytes() == (figures / again.name).read_bytes()
+
+
+def test_an_svg_holds_no_date(figures):
+    text = (figures / "learning_ptb.svg").read_text(encoding="utf-8")
+    assert "<dc:date>" not in text
+
+
+def test_a_capped_panel_says_so_and_has_no_published_line(tables):
+    small, large = drawn(tables, "ptb", "quality")
+    assert small.get_title(loc="right") == "2 seeds"
+    assert small.get_xlabel() == "published: 114.50\nZaremba et al. 2014"
+    assert large.get_title(loc="right") == "1 seed, capped"
+    assert large.get_xlabel() == ""
+
+
+def test_every_panel_of_the_crossing_is_there_even_if_not_run(tables):
+    titles = [axes.get_title(loc="left") for axes in drawn(tables, "mnist", "quality")]
+    assert titles == ["small, cpu", "large, cpu", "small, gpu", "large, gpu"]
+    texts = [[text.get_text() for text in axes.texts] for axes in drawn(tables, "mnist", "quality")]
+    assert ["not run" in text for text in texts] == [True, False, False, True]
+
+
+def test_a_learning_curve_is_the_log_mean_over_the_seeds(tables):
+    small, _ = drawn(tables, "ptb", "learning")
+    bold = [line for line in small.lines if line.get_linewidth() == 1.6]
+    assert len(bold) == 2
+    np.testing.assert_allclose(bold[0].get_ydata()[-1], math.sqrt(101.0 * 102.0))
+
+
+def test_every_seed_and_the_mean_are_points(tables):
+    small, _ = drawn(tables, "ptb", "quality")
+    seeds, mean = small.lines[0], next(line for line in small.lines if line.get_markersize() == 8)
+    np.testing.assert_allclose(seeds.get_ydata(), [101.0, 102.0])
+    np.testing.assert_allclose(mean.get_ydata(), [math.sqrt(101.0 * 102.0)])
+
+
+def test_speed_starts_at_zero_and_accuracy_is_in_percent(tables):
+    assert all(axes.get_ylim()[0] == 0 for axes in drawn(tables, "ptb", "throughput"))
+    _, large, *_ = drawn(tables, "mnist", "quality")
+    (mean,) = [line for line in large.lines if line.get_markersize() == 8][:1]
+    low, high = large.get_ylim()
+    assert 90 < low < mean.get_ydata()[0] < high
+
+
+def test_no_accuracy_axis_goes_beyond_100_percent_by_more_than_a_marker(tables):
+    assert all(axes.get_ylim()[1] < 100.5 for axes in drawn(tables, "mnist", "quality"))
+
+
+def test_axes_name_their_quantity_and_unit(tables):
+    assert drawn(tables, "ptb", "throughput")[0].get_ylabel() == "training speed, words/s"
+    assert drawn(tables, "ptb", "quality")[0].get_ylabel() == "test perplexity (log axis)"
+    assert drawn(tables, "mnist", "learning")[0].get_ylabel() == "accuracy, %"
+
+
+def test_no_two_implementations_share_a_colour_marker_or_line():
+    names = ["pytorch", "tensorflow", "reference", "torch_compiled", "jax"]
+    given = looks(names)
+    for field in ("colour", "marker", "line"):
+        assert len({str(getattr(given[name], field)) for name in names}) == len(names)
+
+
+def test_a_known_implementation_keeps_its_look_whoever_is_beside_it():
+    assert looks(["pytorch"])["pytorch"] == looks(["jax", "pytorch", "zeta"])["pytorch"]

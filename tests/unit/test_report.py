@@ -1,0 +1,159 @@
+"""The report: self-contained, safe against whatever a table says, and true to the tables."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from lstmbench import collect, tabulate
+from lstmbench.errors import DataError
+from lstmbench.report import main
+from tests.unit.records import make_record, save
+from tests.unit.test_tabulate import CAPS, PUBLISHED, pair
+
+SVG = b'<svg xmlns="http://www.w3.org/2000/svg"/>'
+
+
+@pytest.fixture
+def page(tmp_path):
+    """The page of these records, as text."""
+
+    def build(*records, published=PUBLISHED, config="config.yaml", figures=True):
+        folder, pictures, output = tmp_path / "tables", tmp_path / "figures", tmp_path / "report.html"
+        collect.main(["--output-dir", str(folder), *map(str, save(tmp_path, *records))])
+        tabulate.main(["--tables", str(folder), "--published", str(published)])
+        pictures.mkdir()
+        for dataset in {record["run"]["dataset"] for record in records} if figures else ():
+            for kind in ("learning", "quality", "throughput"):
+                (pictures / f"{kind}_{dataset}.svg").write_bytes(SVG)
+        main([
+            "--tables", str(folder), "--figures", str(pictures), "--config-name", config, "--output", str(output)
+        ])  # fmt: skip
+        return output.read_text(encoding="utf-8")
+
+    return build
+
+
+class Elements(HTMLParser):
+    """Start tags and their attributes; fails on tags that do not match."""
+
+    VOID = ("meta", "img", "br")
+
+    def __init__(self, text):
+        super().__init__()
+        self.found, self.open = [], []
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.found.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def finding(text):
+    return re.search(r'<div class="finding.*?<p>(.*?)</p>', text, re.S).group(1).replace("\N{NO-BREAK SPACE}", " ")
+
+
+def test_the_page_is_self_contained_and_holds_no_script(page):
+    elements = Elements(page(*pair(), make_record("mnist"))).found
+    tags = {tag for tag, _ in elements}
+    assert not tags & {"script", "link", "iframe", "object", "embed", "base", "form"}
+    sources = [attributes["src"] for _, attributes in elements if "src" in attributes]
+    assert len(sources) == 6
+    assert all(source.startswith("data:image/svg+xml;base64,") for source in sources)
+    assert not any(name.startswith("on") for _, attributes in elements for name in attributes)
+
+
+def test_the_policy_forbids_everything_but_styles_and_inlined_pictures(page):
+    elements = Elements(page(make_record())).found
+    (policy,) = [a["content"] for t, a in elements if t == "meta" and a.get("http-equiv") == "Content-Security-Policy"]
+    assert "default-src 'none'; style-src 'unsafe-inline'; img-src data:;" in policy
+
+
+def test_every_picture_says_in_words_what_it_shows(page):
+    pictures = [attributes for tag, attributes in Elements(page(*pair())).found if tag == "img"]
+    assert all("ptb" in picture["alt"] and "pytorch and tensorflow" in picture["alt"] for picture in pictures)
+
+
+def test_a_finding_gives_numbers_and_seeds(page):
+    text = finding(page(*pair(1, 110.0, 112.2), *pair(2, 110.0, 113.3)))
+    assert text.startswith("Size small: test perplexity 110.00 with pytorch (cpu, n = 2) and 112.75 with tensorflow")
+    assert "tensorflow ended 2.50 % above pytorch (cpu, n = 2, +2.00 % to +3.00 %)" in text
+    assert "Best published value known for this size: 114.50 (Zaremba et al. 2014)." in text
+    assert "Training speed in words/s: 3,800 with pytorch (cpu, n = 2)" in text
+
+
+def test_a_finding_speaks_of_the_largest_size_that_was_run_whole(page):
+    records = [
+        make_record(size="small"),
+        make_record(size="medium", metric=82.0, parameters=19_775_200),
+        make_record(size="large", metric=2100.0, parameters=66_022_000, caps=CAPS),
+    ]
+    text = finding(page(*records))
+    assert "Size medium: test perplexity 82.00" in text
+    assert "2,100" not in text
+
+
+def test_capped_runs_alone_support_no_finding(page):
+    text = page(make_record(caps=CAPS))
+    assert finding(text).startswith("Every run was capped")
+    assert "114.50" not in text
+    assert f"<strong>ptb, small</strong>: {CAPS[0]} (pytorch on cpu)" in text
+
+
+def test_what_was_not_run_is_named(page):
+    text = page(*pair(seed=1), make_record(seed=2, implementation="pytorch"))
+    assert "<li>ptb, small, tensorflow on cpu: seed 2</li>" in text
+    assert "Nothing is missing" not in text
+
+
+def test_a_complete_crossing_is_said_to_be_complete(page):
+    text = page(*pair())
+    assert "Nothing is missing" in text
+    assert "No run was capped" in text
+
+
+def test_how_to_reproduce_names_the_commit_and_the_configuration(page):
+    text = page(make_record(commit_dirty=True, resumed=2), config="config.yaml, workflow/configs/quick.yaml")
+    assert f"git checkout {'0123456789abcdef' * 2}01234567   # and changes that were not committed" in text
+    assert "snakemake --cores all --configfile config.yaml workflow/configs/quick.yaml" in text
+    assert "1 run was interrupted" in text
+
+
+def test_text_from_tables_cannot_become_html(page, tmp_path):
+    hostile = '<script>alert(1)</script>"><img src=x onerror=alert(1)>'
+    published = tmp_path / "published.tsv"
+    published.write_text(
+        PUBLISHED.read_text(encoding="utf-8").splitlines()[0]
+        + f"\nptb\tsmall\ttest_perplexity\t114.5\t<script>alert(2)</script>\tjavascript:alert(3)\t{hostile}\n",
+        encoding="utf-8",
+    )
+    changes = {"machine__cpu": hostile, "settings__preset__source": hostile, "caps": []}
+    elements = Elements(page(make_record(**changes), published=published, config=hostile)).found
+    assert "script" not in {tag for tag, _ in elements}
+    assert not any(name.startswith("on") for _, attributes in elements for name in attributes)
+    assert not any("javascript" in attributes.get("href", "") for _, attributes in elements)
+
+
+def test_no_cell_says_nan(page):
+    unmeasured = make_record(size="medium", speed__median=None, speed__p25=None, speed__p75=None, speed__blocks=0)
+    text = page(*pair(), unmeasured, make_record("mnist"), make_record("markov"))
+    assert not re.search(r">[^<]*\b(nan|none)\b[^<]*</t[dh]>", text, re.IGNORECASE)
+
+
+def test_a_missing_figure_is_an_error_by_name(page):
+    with pytest.raises(DataError, match=r"quality_ptb\.svg: cannot be read"):
+        page(make_record(), figures=False)
+
+
+def test_captions_for_snakemakes_report_are_there():
+    folder = Path(PUBLISHED).parent / "report"
+    for name in ("workflow", "quality", "learning", "throughput", "table", "report"):
+        assert (folder / f"{name}.rst").read_text(encoding="utf-8").strip()
