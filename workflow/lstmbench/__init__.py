@@ -8,6 +8,7 @@ The map of the package; imports run downwards only, never up or sideways between
     the run          loop        epochs, schedule, evaluation, checkpoints, history; names no framework
                      checkpoint  atomic, content-hashed files from which a run goes on
                      record      run.json: written once, checked whenever it is read
+                     events      the history for TensorBoard, while the run goes on
                      clock       the only module that reads a clock
     what is learned  tasks/      how a data set becomes batches, and losses become a metric
                      datasets/   ptb, mnist, and two that need no network: markov, glyphs

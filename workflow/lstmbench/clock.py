@@ -20,6 +20,11 @@ class Stopwatch:
         return (time.perf_counter_ns() - self._start) / 1e9
 
 
+def timestamp() -> float:
+    """The wall clock in seconds since 1970, as a label."""
+    return time.time()
+
+
 def utc_now() -> str:
     """The wall clock as ISO 8601 in UTC, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")

@@ -7,15 +7,12 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import shutil
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from safetensors.numpy import load_file
-from tensorboardX import SummaryWriter
 
 from lstmbench import implementations, machine, tasks
 from lstmbench.checkpoint import CheckpointFolder
@@ -24,6 +21,7 @@ from lstmbench.clock import Stopwatch, utc_now
 from lstmbench.code import training_hash
 from lstmbench.datasets import load_dataset
 from lstmbench.errors import UsageError
+from lstmbench.events import EventFile
 from lstmbench.files import hash_arrays, hash_json
 from lstmbench.loop import Caps, train
 from lstmbench.presets import load_preset
@@ -91,7 +89,7 @@ def train_run(
     }
     fingerprint = {**common, "data": dataset.sha256, "code": training_hash(dataset.task, implementation)}
     folder = CheckpointFolder(checkpoints, fingerprint)
-    with _EventFiles(output.parent / "tensorboard") as events:
+    with EventFile(output.parent / "tensorboard") as events:
         reached, final, full_updates = train(
             learner=learner,
             task=task,
@@ -146,26 +144,6 @@ def _throughput(rates: list[float]) -> dict[str, Any]:
     """Median and quartiles over steady blocks, in predictions per second; nulls if a run was too short for any."""
     quartiles = np.quantile(rates, [0.25, 0.5, 0.75]).tolist() if rates else [None] * 3
     return dict(zip(("p25", "median", "p75"), quartiles, strict=True)) | {"blocks": len(rates)}
-
-
-class _EventFiles:
-    """TensorBoard scalars per epoch, written anew by every attempt, so that a resumed run has each epoch once."""
-
-    def __init__(self, folder: Path) -> None:
-        shutil.rmtree(folder, ignore_errors=True)
-        self._writer = SummaryWriter(str(folder))
-
-    def __enter__(self) -> _EventFiles:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._writer.close()
-
-    def add(self, row: Mapping[str, Any]) -> None:
-        for name, value in row.items():
-            if name not in ("epoch", "updates"):
-                self._writer.add_scalar(name, value, row["updates"])
-        self._writer.flush()
 
 
 def main(arguments: list[str] | None = None) -> None:
