@@ -118,4 +118,4 @@ def _milestones(accuracy: float) -> list[dict[str, Any]]:
         {"protocol": "all test images", "accuracy": accuracy - 0.01, "predictions": 10000},
         first | {"predictions": 128},
     ]
-    return [{"updates": 781, "loss": 0.1} | row for row in both]
+    return [{"updates": 781, "loss": 0.1, "seconds": 1.5} | row for row in both]
