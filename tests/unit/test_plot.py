@@ -121,3 +121,15 @@ def test_no_two_implementations_share_a_colour_marker_or_line():
 
 def test_a_known_implementation_keeps_its_look_whoever_is_beside_it():
     assert looks(["pytorch"])["pytorch"] == looks(["jax", "pytorch", "zeta"])["pytorch"]
+
+
+@pytest.mark.parametrize("sizes", [["small"], ["small", "large"]])
+@pytest.mark.parametrize("kind", list(plot.FIGURES))
+def test_no_legend_is_cut_off_however_few_the_panels(tables, kind, sizes):
+    frames = (plot.read_table(tables / f"{name}.csv") for name in ("runs", "history", "quality"))
+    own = plot.Tables(*(frame[(frame["dataset"] == "ptb") & frame["size"].isin(sizes)] for frame in frames))
+    with plot.figure_style():
+        figure = plot.FIGURES[kind]("ptb", own)
+        figure.canvas.draw()
+    (legend,) = figure.legends
+    assert legend.get_window_extent().x1 <= figure.bbox.x1

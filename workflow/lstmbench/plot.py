@@ -306,7 +306,9 @@ def _legend(figure: Figure, handles: list[Line2D], quality: pd.DataFrame, column
     for label, where, line, width in lines:
         if quality[where].notna().any():
             handles = [*handles, Line2D([], [], color=REFERENCE, linestyle=line, linewidth=width, label=label)]
-    figure.legend(handles=handles, loc="outside lower left", ncols=5, handlelength=3)
+    # As many entries side by side as the panels above them leave room for.
+    ncols = {1: 1, 2: 3}.get(round(figure.get_figwidth() / PANEL_WIDTH), 5)
+    figure.legend(handles=handles, loc="outside lower left", ncols=ncols, handlelength=3)
 
 
 def _save(figure: Figure, path: Path) -> None:
