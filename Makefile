@@ -1,6 +1,7 @@
 # make demo   the whole pipeline on embedded data, in a few minutes, with nothing but Python installed
 # make test   the tests
 # make run    the full benchmark of config.yaml        make quick   every cell of it, cut short
+# make plan   what make run would take here: time, memory, disk (ARGS="--configfile ..." for another configuration)
 # make lint   what CI checks beside the tests
 #
 # GPU=1       installs TensorFlow's CUDA build          CORES=n      cores for Snakemake (default: all)
@@ -14,7 +15,7 @@ REQUIREMENTS := envs/requirements$(if $(GPU),-gpu).txt
 # The rules say `python`; it must be the environment's.
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
-.PHONY: demo quick run test lint install install-dev
+.PHONY: demo quick run plan test lint install install-dev
 
 demo: install
 	snakemake --cores $(CORES) --configfile workflow/configs/demo.yaml $(ARGS)
@@ -27,6 +28,9 @@ quick: install
 run: install
 	snakemake --cores $(CORES) $(ARGS)
 	@echo "The report: results/report.html"
+
+plan: install
+	snakemake plan --cores $(CORES) $(ARGS) --forcerun plan
 
 test: install-dev
 	python -m pytest

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from types import ModuleType
 
 import pytest
@@ -41,3 +42,18 @@ def build(implementation: ModuleType, request: pytest.FixtureRequest) -> Build:
         return implementation.Learner(spec, device, seed, dtype)
 
     return make
+
+
+BUILT_IN_CLIP = "pytorch_plain"
+"""The baseline clips with ``clip_grad_norm_``, which divides by the norm plus 1e-6: this is what it is here for."""
+
+CLIPPED_IN_FLOAT64 = re.compile(
+    r"test_twenty_(clipped_steps_of_sgd|steps_of_adam)_give.*-float64-|test_a_clip_is_exact_when"
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Expect the baseline to fail where a clip must be exact to more than float32, and to fail there always."""
+    for item in items:
+        if BUILT_IN_CLIP in item.name and CLIPPED_IN_FLOAT64.search(item.name):
+            item.add_marker(pytest.mark.xfail(strict=True, raises=AssertionError, reason="its clip is inexact"))

@@ -14,25 +14,35 @@ FUNCTIONS = {"configure": ["threads"], "has_gpu": [], "versions": []}
 CONSTRUCTOR = ["self", "spec", "device", "seed", "dtype"]
 
 
-def _public(owner: object, module: str) -> dict[str, list[str]]:
-    """Names and parameter names of the functions that ``owner`` itself defines for others."""
+def _public(owner: object, package: str) -> dict[str, list[str]]:
+    """Names and parameter names of the functions that ``owner`` has for others, its own or another's in ``package``."""
+    # One implementation may be made from another: what a base class defines comes first.
+    members = [vars(part) for part in reversed(owner.__mro__)] if inspect.isclass(owner) else [vars(owner)]
     functions = {
         name: function
-        for name, function in vars(owner).items()
-        if inspect.isfunction(inspect.unwrap(function)) and not name.startswith("_") and function.__module__ == module
+        for part in members
+        for name, function in part.items()
+        if inspect.isfunction(inspect.unwrap(function))
+        and not name.startswith("_")
+        and function.__module__.startswith(package)
     }
     return {name: list(inspect.signature(function).parameters) for name, function in functions.items()}
 
 
 def test_a_module_has_the_contract_s_functions_and_no_others(implementation: ModuleType):
-    assert _public(implementation, implementation.__name__) == FUNCTIONS
+    assert _public(implementation, implementation.__package__) == FUNCTIONS
 
 
 def test_a_learner_has_the_contract_s_methods_and_no_others(implementation: ModuleType):
-    found = _public(implementation.Learner, implementation.__name__)
+    found = _public(implementation.Learner, implementation.__package__)
     assert found == _public(learner.Learner, learner.__name__)
     assert list(found) == list(_public(learner.Learner, learner.__name__)), "not in the contract's order"
     assert list(inspect.signature(implementation.Learner.__init__).parameters) == CONSTRUCTOR
+
+
+def test_every_device_has_a_path_and_an_operation_that_proves_it(implementation: ModuleType):
+    assert set(implementation.PATHS) == {"cpu", "gpu"} or implementation.__name__.endswith("reference")
+    assert all(isinstance(part, str) and part for path in implementation.PATHS.values() for part in path)
 
 
 def test_versions_are_names_and_texts(implementation: ModuleType):

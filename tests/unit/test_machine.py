@@ -6,7 +6,7 @@ import platform
 import pytest
 
 from lstmbench import machine
-from lstmbench.errors import UsageError
+from lstmbench.errors import MachineError, UsageError
 
 
 def test_the_description_names_the_machine_but_neither_its_host_nor_its_user():
@@ -49,3 +49,51 @@ def test_the_gpus_are_those_the_driver_lists(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
     assert machine.gpu_names() == ["NVIDIA H100 80GB HBM3"]
     assert machine.resolve_device("auto") == "gpu"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "name"), [("cpu", "cpu"), ("cpu-float32", "cpu"), ("gpu-tf32", "gpu-tf32"), ("gpu", "gpu")]
+)
+def test_a_precision_other_than_float32_is_part_of_a_device_s_name(wanted, name):
+    assert machine.resolve_device(wanted) == name
+
+
+def test_an_unknown_precision_is_refused_with_the_known_ones():
+    with pytest.raises(UsageError, match="float32, tf32, bfloat16"):
+        machine.resolve_device("gpu-float8")
+
+
+def test_a_device_s_name_splits_into_device_and_precision():
+    assert machine.split_device("gpu-tf32") == ("gpu", "tf32")
+    assert machine.split_device("cpu") == ("cpu", "float32")
+
+
+@pytest.mark.parametrize(("capability", "enough"), [("7.5", False), ("8.0", True), ("9.0", True)])
+def test_tensor_core_precisions_want_a_gpu_that_has_them(capability, enough, monkeypatch, tmp_path):
+    driver = tmp_path / "nvidia-smi"
+    driver.write_text(f"#!/bin/sh\necho {capability}\n")
+    driver.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
+    machine.require_precision("gpu", "float32")
+    for precision in ("tf32", "bfloat16"):
+        if enough:
+            machine.require_precision("gpu", precision)
+        else:
+            with pytest.raises(MachineError, match=f"{precision}.*8.0.*7.5"):
+                machine.require_precision("gpu", precision)
+
+
+def test_a_cpu_has_no_tf32():
+    with pytest.raises(MachineError, match="only GPUs"):
+        machine.require_precision("cpu", "tf32")
+
+
+@pytest.mark.parametrize("flags", ["fpu avx2", "fpu avx512_bf16", "amx_bf16 fpu"])
+def test_bfloat16_wants_a_cpu_with_instructions_for_it(flags, monkeypatch, tmp_path):
+    (tmp_path / "cpuinfo").write_text(f"model name\t: A Processor\nflags\t\t: {flags}\n")
+    monkeypatch.setattr(machine, "CPUINFO", tmp_path / "cpuinfo")
+    if "bf16" in flags:
+        machine.require_precision("cpu", "bfloat16")
+    else:
+        with pytest.raises(MachineError, match=r"A Processor.*avx512_bf16"):
+            machine.require_precision("cpu", "bfloat16")

@@ -11,7 +11,7 @@ import pytest
 from lstmbench import collect, plot, tabulate
 from lstmbench.style import looks
 from tests.unit.records import make_record, save
-from tests.unit.test_tabulate import CAPS, PUBLISHED
+from tests.unit.test_tabulate import CAPS, PUBLISHED, TARGETS
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def tables(tmp_path_factory):
     records += [make_record("mnist", "small", "pytorch", "gpu"), make_record("mnist", "large", "pytorch", "cpu")]
     folder = results / "tables"
     collect.main(["--output-dir", str(folder), *map(str, save(results, *records))])
-    tabulate.main(["--tables", str(folder), "--published", str(PUBLISHED)])
+    tabulate.main(["--tables", str(folder), "--published", str(PUBLISHED), "--targets", str(TARGETS)])
     return folder
 
 

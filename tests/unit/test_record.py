@@ -10,10 +10,11 @@ import pytest
 
 from lstmbench.errors import DataError
 from lstmbench.presets import Preset
-from lstmbench.record import SCHEMA, read_record, write_record
+from lstmbench.record import read_record, write_record
+from lstmbench.schemas import SCHEMAS
 from tests.unit.records import change, make_record, save
 
-SCHEMA_JSON = json.loads(SCHEMA.read_text(encoding="utf-8"))
+SCHEMA_JSON = json.loads((SCHEMAS / "run.schema.json").read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("dataset", ["ptb", "mnist", "markov"])

@@ -12,7 +12,7 @@ from lstmbench import collect, tabulate
 from lstmbench.errors import DataError
 from lstmbench.report import main
 from tests.unit.records import make_record, save
-from tests.unit.test_tabulate import CAPS, PUBLISHED, pair
+from tests.unit.test_tabulate import CAPS, PUBLISHED, TARGETS, pair
 
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"/>'
 
@@ -21,10 +21,10 @@ SVG = b'<svg xmlns="http://www.w3.org/2000/svg"/>'
 def page(tmp_path):
     """The page of these records, as text."""
 
-    def build(*records, published=PUBLISHED, config="config.yaml", figures=True):
+    def build(*records, published=PUBLISHED, targets=TARGETS, config="config.yaml", figures=True):
         folder, pictures, output = tmp_path / "tables", tmp_path / "figures", tmp_path / "report.html"
         collect.main(["--output-dir", str(folder), *map(str, save(tmp_path, *records))])
-        tabulate.main(["--tables", str(folder), "--published", str(published)])
+        tabulate.main(["--tables", str(folder), "--published", str(published), "--targets", str(targets)])
         pictures.mkdir()
         for dataset in {record["run"]["dataset"] for record in records} if figures else ():
             for kind in ("learning", "quality", "throughput"):
@@ -135,8 +135,11 @@ def test_text_from_tables_cannot_become_html(page, tmp_path):
         + f"\nptb\tsmall\ttest_perplexity\t114.5\t<script>alert(2)</script>\tjavascript:alert(3)\t{hostile}\n",
         encoding="utf-8",
     )
+    targets = tmp_path / "targets.tsv"
+    header = TARGETS.read_text(encoding="utf-8").splitlines()[0]
+    targets.write_text(f"{header}\nptb\tsmall\tcomplete\t120\t\t\t{hostile}\n", encoding="utf-8")
     changes = {"machine__cpu": hostile, "settings__preset__source": hostile, "caps": []}
-    elements = Elements(page(make_record(**changes), published=published, config=hostile)).found
+    elements = Elements(page(make_record(**changes), published=published, targets=targets, config=hostile)).found
     assert "script" not in {tag for tag, _ in elements}
     assert not any(name.startswith("on") for _, attributes in elements for name in attributes)
     assert not any("javascript" in attributes.get("href", "") for _, attributes in elements)
@@ -157,3 +160,11 @@ def test_captions_for_snakemakes_report_are_there():
     folder = Path(PUBLISHED).parent / "report"
     for name in ("workflow", "quality", "learning", "throughput", "table", "report"):
         assert (folder / f"{name}.rst").read_text(encoding="utf-8").strip()
+
+
+def test_the_time_to_quality_stands_with_its_data_set_and_says_what_was_not_reached(page):
+    text = page(make_record(metric=200.0))
+    section = text[text.index('<section id="data-ptb">') :]
+    assert "<h3>Time to quality</h3>" in section
+    assert ">0 of 1</td>" in section
+    assert ">not reached</td>" in section

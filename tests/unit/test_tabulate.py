@@ -14,6 +14,7 @@ from lstmbench.tables import read_published, read_table
 from tests.unit.records import make_record, save
 
 PUBLISHED = Path(__file__).resolve().parents[2] / "workflow" / "published.tsv"
+TARGETS = PUBLISHED.with_name("targets.tsv")
 CAPS = ["trained for 30 of 30,199 updates"]
 
 
@@ -21,10 +22,10 @@ CAPS = ["trained for 30 of 30,199 updates"]
 def tables(tmp_path):
     """Collected and tabulated tables of the records given, by name."""
 
-    def build(*records, published=PUBLISHED):
+    def build(*records, published=PUBLISHED, targets=TARGETS):
         folder = tmp_path / "tables"
         collect.main(["--output-dir", str(folder), *map(str, save(tmp_path, *records))])
-        tabulate.main(["--tables", str(folder), "--published", str(published)])
+        tabulate.main(["--tables", str(folder), "--published", str(published), "--targets", str(targets)])
         return {path.stem: read_table(path) for path in folder.glob("*.csv")}
 
     return build

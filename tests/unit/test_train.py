@@ -2,56 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import numpy as np
 import pytest
 import yaml
 
-from lstmbench import datasets
-from lstmbench.datasets import Prepared
 from lstmbench.errors import UsageError
-from lstmbench.initialise import initialise
 from lstmbench.loop import Caps
-from lstmbench.prepare import prepare
 from lstmbench.record import read_record
 from lstmbench.train import train_run
-
-PRESET = {
-    "source": "a test",
-    "num_layers": 1,
-    "hidden_size": 4,
-    "num_steps": 28,
-    "batch_size": 4,
-    "keep_prob": 0.9,
-    "init_scale": 0.1,
-    "optimizer": "adam",
-    "learning_rate": 1.0e-2,
-    "epochs": 2,
-    "full_rate_epochs": 1,
-}
-
-
-class Images:
-    TASK, VERSION = "classifier", 1
-
-    @staticmethod
-    def prepare(raw: Path) -> Prepared:
-        stream = np.random.default_rng(0)
-        arrays = {}
-        for split in ("train", "valid", "test"):
-            arrays[f"{split}_images"] = stream.integers(0, 256, (20, 28, 28)).astype(np.uint8)
-            arrays[f"{split}_labels"] = (np.arange(20) % 10).astype(np.uint8)
-        return Prepared(arrays, {"classes": 10})
-
-
-class Text:
-    TASK, VERSION = "language_model", 1
-
-    @staticmethod
-    def prepare(raw: Path) -> Prepared:
-        words = np.random.default_rng(0).integers(0, 7, 300).astype(np.int32)
-        return Prepared(dict.fromkeys(("train", "valid", "test"), words), {"vocab_size": 7})
+from tests.unit.made import PRESET, Images, Text, make_cell
 
 
 @pytest.fixture
@@ -59,17 +17,11 @@ def train(tmp_path, monkeypatch):
     """Trains on a made-up data set; returns the record as it is read back."""
 
     def run(module, *, caps=Caps(), weights_of=None, **changes):  # noqa: B008 - frozen
-        monkeypatch.setattr(datasets, "load_module", lambda name: module)
-        prepare(dataset="made", raw=tmp_path / "raw", output=tmp_path / "data")
-        preset, weights = tmp_path / "tiny.yaml", tmp_path / "weights.safetensors"
-        preset.write_text(yaml.safe_dump({**PRESET, **(weights_of or changes)}), encoding="utf-8")
-        initialise(data=tmp_path / "data", preset_file=preset, seed=1, output=weights)
-        preset.write_text(yaml.safe_dump({**PRESET, **changes}), encoding="utf-8")
+        files = make_cell(tmp_path, monkeypatch, module, **(weights_of or changes))
+        files["preset_file"].write_text(yaml.safe_dump({**PRESET, **changes}), encoding="utf-8")
         output = tmp_path / "runs/made/tiny/reference/cpu/seed-1/run.json"
         train_run(
-            data=tmp_path / "data",
-            preset_file=preset,
-            weights_file=weights,
+            **files,
             implementation="reference",
             device="cpu",
             threads=1,

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 
 import pytest
 
@@ -128,3 +129,37 @@ def test_every_rule_takes_its_share_of_the_machine(house):
     executing = rules.count("\nrule ")
     assert executing
     assert rules.count("machine=") == executing
+
+
+def test_a_plan_calibrates_every_cell_once_and_trains_nothing(house):
+    done = house.snakemake("--dry-run", "plan", seeds="[1,2]")
+    jobs = planned(done)
+    assert (jobs["calibrate"], jobs["plan"]) == (2, 1)
+    assert not jobs["train"]
+    folders = re.findall(r"--output (results/calibration/\S+)", done.stdout)
+    assert sorted(folders) == [
+        f"results/calibration/markov/tiny/{name}/cpu/threads-1.json" for name in ("copycat", "reference")
+    ]
+
+
+def test_calibrations_are_shared_by_configurations_with_other_caps(house):
+    done = house.snakemake("--dry-run", "plan", max_updates="13", results="results/other")
+    assert "--output results/calibration/markov/tiny/reference/cpu/threads-1.json" in done.stdout
+
+
+def test_a_plan_repeats_no_finished_run_and_holds_no_local_run_back(house):
+    header = "dataset,size,implementation,device,threads,max_updates,max_eval_predictions,seconds,mem_mb"
+    # More memory than any machine has.
+    text = f"{header}\nmarkov,tiny,reference,cpu,1,12,500,600,987654321\n"
+    paths = [house.root / f"results/{name}/plan/plan.csv" for name in ("tiny", "planned")]
+    for path in paths:
+        path.parent.mkdir(parents=True)
+        path.write_text(text, encoding="utf-8")
+    try:
+        assert not house.planned()
+        done = house.snakemake(
+            "results/planned/runs/markov/tiny/reference/cpu/seed-1/run.json", results="results/planned"
+        )
+        assert done.returncode == 0, done.stdout
+    finally:
+        shutil.rmtree(paths[0].parent)

@@ -2,7 +2,7 @@
 
 The map of the package; imports run downwards only, never up or sideways between verbs.
 
-    verbs            download prepare initialise train collect tabulate plot report
+    verbs            download prepare initialise plan train collect tabulate plot report
                      one per Snakemake rule: a pure function and, below it, a command line
                      (``python -m lstmbench.train --help``)
     the run          loop        epochs, schedule, evaluation, checkpoints, history; names no framework
@@ -21,6 +21,7 @@ The map of the package; imports run downwards only, never up or sideways between
                      style       one look for all figures
     underneath       machine     the hardware and software a number was measured on
                      selection   a configuration, checked before any job runs
+                     resources   what the runs ask of a scheduler, from the plan
                      code        the files that decide what a run computes
                      files       atomic writes and content hashes
                      names       one refusal of an unknown name;  errors: one exit code per kind

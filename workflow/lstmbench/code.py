@@ -6,19 +6,41 @@ its runs and no others; a checkpoint remembers their hash.
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
 from lstmbench.files import hash_file, hash_json
+from lstmbench.probes import framework
 
 PACKAGE = Path(__file__).resolve().parent
+IMPLEMENTATIONS = PACKAGE / "implementations"
 
-TRAINING_MODULES = ("train", "loop", "learner", "weights")
+TRAINING_MODULES = ("train", "loop", "cell", "learner", "weights")
 
 
 def training_files(task: str, implementation: str) -> list[Path]:
     """The files that decide what a run computes."""
     shared = [PACKAGE / f"{name}.py" for name in TRAINING_MODULES]
-    return [*shared, PACKAGE / "tasks" / f"{task}.py", PACKAGE / "implementations" / f"{implementation}.py"]
+    return [*shared, PACKAGE / "tasks" / f"{task}.py", *implementation_files(implementation)]
+
+
+def implementation_files(implementation: str) -> list[Path]:
+    """An implementation's file, and before it those of the implementations it is made from."""
+    path = IMPLEMENTATIONS / f"{implementation}.py"
+    result: list[Path] = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("lstmbench.implementations"):
+            names = [node.module.rpartition(".")[2], *(alias.name for alias in node.names)]
+            for name in names:
+                if (IMPLEMENTATIONS / f"{name}.py").exists() and name != implementation:
+                    result += [file for file in implementation_files(name) if file not in result]
+    return [*result, path]
+
+
+def probe_files(implementation: str) -> list[Path]:
+    """The probe of an implementation's framework, if it has one."""
+    path = PACKAGE / "probes" / f"{framework(implementation)}.py"
+    return [path] if path.exists() else []
 
 
 def training_hash(task: str, implementation: str) -> str:

@@ -14,7 +14,7 @@ import pandas as pd
 from lstmbench.cli import run
 from lstmbench.errors import DataError
 from lstmbench.record import read_record
-from lstmbench.tables import RUN, write_table
+from lstmbench.tables import RUN, machine_columns, versions_column, write_table
 
 MILESTONE = ["updates", "protocol", "loss", "accuracy", "predictions"]
 HISTORY = [
@@ -63,7 +63,7 @@ def _floors(facts: dict[str, Any]) -> dict[str, float | None]:
 
 def _run_row(record: dict[str, Any]) -> dict[str, Any]:
     last, final, speed = record["history"][-1], record["final"], record["speed"]
-    memory, machine, settings = record["memory"], record["machine"], record["settings"]
+    memory, settings = record["memory"], record["settings"]
     device_bytes = memory["peak_device_bytes"]
     return record["run"] | {
         "task": record["data"]["task"],
@@ -95,14 +95,8 @@ def _run_row(record: dict[str, Any]) -> dict[str, Any]:
         "peak_device_mb": None if device_bytes is None else device_bytes / 1e6,
         "threads": settings["threads"],
         "dtype": settings["dtype"],
-        "cpu": machine["cpu"],
-        "cores": machine["cores"],
-        # Whole GB: the kernel's own share differs by a few MB from boot to boot of one machine.
-        "memory_gb": round(machine["memory_bytes"] / 1e9),
-        "gpu": machine["gpu"],
-        "os": machine["os"],
-        "python": machine["python"],
-        "versions": ", ".join(f"{name} {version}" for name, version in sorted(record["versions"].items())),
+        **machine_columns(record),
+        "versions": versions_column(record["versions"]),
         "commit": record["commit"],
         "commit_dirty": int(record["commit_dirty"]),
         "settings_sha256": record["settings_sha256"],

@@ -21,7 +21,12 @@ Every module in ``implementations/`` offers, by these names, the functions ``con
     has_gpu() -> bool                       can the framework use a GPU on this machine
     versions() -> dict[str, str]            the libraries a result depends on
     Learner(spec, device, seed, dtype)      device "cpu" or "gpu"; seed of the dropout masks;
-                                            dtype "float32" or "float64"
+                                            dtype "float32", or one of the others below
+    PATHS: dict[str, tuple[str, str]]       device -> how it should run, in words, and an operation that proves it
+                                            (within "part name" of one that the framework's profiler shows)
+
+dtype "float64" is for the tests of equality.  "tf32" and "bfloat16" change how matrix products are computed, and
+nothing else: weights, gradients, sums and updates stay float32 (``machine.PRECISIONS``).
 """
 
 from __future__ import annotations

@@ -78,7 +78,7 @@ def train(
     Raises:
         DivergedError: a loss is no longer a number to go on with.
     """
-    run = _Run(learner, task, dataset, preset, caps, seed)
+    run = Run(learner, task, dataset, preset, caps, seed)
     reached = Progressed()
     progress = Progress(run.total_updates, 0, label)
     found = checkpoints.newest(progress.say)
@@ -104,7 +104,7 @@ def train(
     return reached, final, run.full_updates
 
 
-class _Run:
+class Run:
     """The fixed parts of a run: the placed data and what they are trained with."""
 
     def __init__(

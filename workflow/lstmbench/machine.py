@@ -12,9 +12,28 @@ from typing import Any
 
 import psutil
 
-from lstmbench.errors import UsageError
+from lstmbench.errors import MachineError
+from lstmbench.names import require_known
+
+CPUINFO = Path("/proc/cpuinfo")
 
 DEVICES = ("auto", "cpu", "gpu")
+
+PRECISIONS = ("float32", "tf32", "bfloat16")
+"""How matrix products are computed; weights, updates and everything else stay float32.
+
+float32: in full; tf32: operands rounded to 10 bits of mantissa, on a GPU's tensor cores; bfloat16: products and
+activations in 7 bits.  Other than float32 it is part of a device's name, as in gpu-tf32: it is no fair comparison
+with a device that computes in full.
+"""
+
+DEVICE_HELP = f"{', '.join(DEVICES)}; with a precision other than float32 behind it, as in gpu-tf32"
+
+LEAST_COMPUTE_CAPABILITY = 8.0
+"""Of an NVIDIA GPU with TF32 and bfloat16 (Ampere; CUDA C++ Programming Guide, table of arithmetic instructions)."""
+
+CPU_FLAGS = frozenset({"avx512_bf16", "amx_bf16"})
+"""x86 instructions for bfloat16; without them it is emulated, and slower than float32."""
 
 
 def describe() -> dict[str, Any]:
@@ -31,24 +50,53 @@ def describe() -> dict[str, Any]:
 
 def gpu_names() -> list[str]:
     """The NVIDIA GPUs of this machine, asked of the driver, so that no framework need be imported."""
-    if shutil.which("nvidia-smi") is None:
-        return []
-    query = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
-    answer = subprocess.run(query, capture_output=True, text=True, check=False)
-    return [line.strip() for line in answer.stdout.splitlines() if line.strip()] if answer.returncode == 0 else []
+    return _ask_driver("name")
 
 
 def resolve_device(wanted: str) -> str:
-    """``cpu`` or ``gpu`` for ``auto | cpu | gpu``; whether a framework can use the GPU is the learner's to say.
+    """A device's name for ``auto | cpu | gpu``, with its precision behind a hyphen as in ``wanted``.
+
+    Whether a framework can use the GPU is the learner's to say.
 
     Raises:
-        UsageError: an unknown device.
+        UsageError: an unknown device or precision.
     """
-    if wanted not in DEVICES:
-        raise UsageError(f"unknown device {wanted!r}; known devices: {', '.join(DEVICES)}")
-    if wanted == "auto":
-        return "gpu" if gpu_names() else "cpu"
-    return wanted
+    device, precision = split_device(wanted)
+    require_known("device", device, DEVICES)
+    require_known("precision", precision, PRECISIONS)
+    if device == "auto":
+        device = "gpu" if gpu_names() else "cpu"
+    return device if precision == PRECISIONS[0] else f"{device}-{precision}"
+
+
+def split_device(name: str) -> tuple[str, str]:
+    """Device and precision of a device's name: ("gpu", "tf32") of gpu-tf32, ("cpu", "float32") of cpu."""
+    device, _, precision = name.partition("-")
+    return device, precision or PRECISIONS[0]
+
+
+def require_precision(device: str, precision: str) -> None:
+    """Refuse a precision that the device would have to emulate.
+
+    Raises:
+        MachineError: what it lacks.
+    """
+    if precision == "float32":
+        return
+    if device == "gpu":
+        weak = [value for value in _compute_capabilities() if value < LEAST_COMPUTE_CAPABILITY]
+        if weak:
+            raise MachineError(
+                f"precision {precision}: expected a GPU of compute capability {LEAST_COMPUTE_CAPABILITY} or higher, "
+                f"found {weak[0]}; choose precisions: [float32]"
+            )
+    elif precision == "tf32":
+        raise MachineError("precision tf32: only GPUs compute in it; choose float32 or bfloat16 on the cpu")
+    elif not CPU_FLAGS & _cpu_flags():
+        raise MachineError(
+            f"precision bfloat16: this CPU ({_cpu_model()}) has none of {', '.join(sorted(CPU_FLAGS))} and would be "
+            "slower than in float32; choose precisions: [float32]"
+        )
 
 
 def peak_rss_bytes() -> int:
@@ -67,13 +115,35 @@ def commit() -> tuple[str | None, bool]:
         return None, False
 
 
+def _ask_driver(field: str) -> list[str]:
+    """One answer per GPU; none without a driver."""
+    if shutil.which("nvidia-smi") is None:
+        return []
+    query = ["nvidia-smi", f"--query-gpu={field}", "--format=csv,noheader"]
+    answer = subprocess.run(query, capture_output=True, text=True, check=False)
+    return [line.strip() for line in answer.stdout.splitlines() if line.strip()] if answer.returncode == 0 else []
+
+
+def _compute_capabilities() -> list[float]:
+    return [float(text) for text in _ask_driver("compute_cap")]
+
+
+def _cpu_flags() -> set[str]:
+    return set(_cpu_field("flags").split())
+
+
 def _git(folder: Path, *arguments: str) -> str:
     return subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, check=True).stdout
 
 
 def _cpu_model() -> str:
+    return _cpu_field("model name") or platform.processor() or platform.machine()
+
+
+def _cpu_field(name: str) -> str:
+    """A field of the first processor in Linux's /proc/cpuinfo; empty where there is none."""
     try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        lines = CPUINFO.read_text(encoding="utf-8").splitlines()
     except OSError:
-        return platform.processor()
-    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+        return ""
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith(name)), "")

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pandas as pd
 
 ABSENT = "\N{EN DASH}"
+NOT_REACHED = "not reached"
 
 TITLES = {
     "quality": "Quality",
@@ -14,6 +15,7 @@ TITLES = {
     "throughput": "Throughput",
     "environment": "Machines and libraries",
     "milestone_means": "Tests during training",
+    "time_to_quality": "Time to quality",
 }
 
 NOTES = {
@@ -38,11 +40,19 @@ NOTES = {
         "Accuracy after the given number of updates, mean over the seeds with the lowest and the highest. "
         "On 128 images one image more or less is 0.8 points.",
     ],
+    "time_to_quality": [
+        "Seconds of training until the validation first shows the target: median over the seeds, with the shortest and "
+        "the longest. Validation itself does not count; it comes at the end of an epoch, all of which counts. "
+        "A run that never shows the target counts as taking for ever: where half of the runs do not reach it, nor does "
+        "their median. The targets stand in workflow/targets.tsv; that of a capped run is a loose one. "
+        "These times come from training runs, which may have shared the machine with others: they are no benchmark.",
+    ],
 }
 
 EMPTY = {
     "differences": "No two implementations have a run from the same initial weights.",
     "milestone_means": "No run was tested during training.",
+    "time_to_quality": "No run has a target in workflow/targets.tsv.",
 }
 """What stands in place of a table without rows, where that can be."""
 
@@ -61,6 +71,7 @@ def by_dataset(name: str, table: pd.DataFrame) -> dict[str, pd.DataFrame]:
         "throughput": _throughput,
         "environment": _environment,
         "milestone_means": _milestones,
+        "time_to_quality": _time_to_quality,
     }[name]
     if "dataset" not in table:
         return {"": columns(table)}
@@ -178,6 +189,20 @@ def _milestones(table: pd.DataFrame) -> pd.DataFrame:
     rows["lowest to highest"] = _range(table, "min", "max", lambda value: metric(value, "accuracy"))
     if (table["published_values"] != "").any():
         rows["published, %"] = table["published_values"].replace("", ABSENT)
+    return _with_caps(rows, table)
+
+
+def _time_to_quality(table: pd.DataFrame) -> pd.DataFrame:
+    name = table["metric"].iloc[0]
+    rows = _identity(table)
+    rows[f"target: validation {name}"] = _each(table, "target", lambda value: metric(value, name))
+    rows["reached"] = [f"{reached:.0f} of {n:.0f}" for reached, n in zip(table["reached"], table["n"], strict=True)]
+    for heading, column in (("seconds", "median"), ("shortest", "min"), ("longest", "max")):
+        if column == "median" or (table["n"] > 1).any():
+            seconds = _each(table, f"seconds_{column}", lambda value: number(value, 0 if value >= 100 else 1))
+            rows[heading] = seconds.replace(ABSENT, NOT_REACHED)
+    rows["epochs"] = _each(table, "epochs_median", lambda value: f"{value:g}").replace(ABSENT, NOT_REACHED)
+    rows["source of the target"] = table["target_source"].replace("", "ours") + "; " + table["target_note"]
     return _with_caps(rows, table)
 
 

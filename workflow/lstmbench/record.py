@@ -6,20 +6,14 @@ is a plain dict of that form.
 
 from __future__ import annotations
 
-import json
 import math
 import re
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-import jsonschema
-from jsonschema.exceptions import best_match
-
 from lstmbench.errors import DataError
 from lstmbench.files import write_json
-
-SCHEMA = Path(__file__).resolve().parents[1] / "schemas" / "run.schema.json"
+from lstmbench.schemas import check, read_json, short
 
 SCHEMA_VERSION = 1
 
@@ -37,12 +31,7 @@ def read_record(path: Path) -> dict[str, Any]:
     Raises:
         DataError: missing, not JSON, not of the schema, or at odds with itself or with its path.
     """
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse, parse_float=_finite)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror}. Run the workflow again to make it.") from error
-    except ValueError as error:
-        raise DataError(f"{path}: not JSON: {error}. Delete it and run the workflow again.") from error
+    record = read_json(path)
     _check(path, record)
     return record
 
@@ -58,37 +47,10 @@ def write_record(path: Path, record: dict[str, Any]) -> None:
 
 
 def _check(path: Path, record: Any) -> None:
-    found = record.get("schema_version") if isinstance(record, dict) else None
-    if isinstance(found, int) and found != SCHEMA_VERSION:
-        raise DataError(
-            f"{path} at $.schema_version: expected {SCHEMA_VERSION}, found {found}. "
-            "It was written by another version of lstm-bench: use that one, or delete the file and run again."
-        )
-    error = best_match(_validator().iter_errors(record))
-    if error is not None:
-        raise DataError(f"{path} at {error.json_path}: {_explain(error)}")
+    check(path, record, "run.schema.json", SCHEMA_VERSION)
     _check_perplexities(path, record)
     _check_order(path, record)
     _check_path(path, record["run"])
-
-
-@cache
-def _validator() -> jsonschema.Draft202012Validator:
-    return jsonschema.Draft202012Validator(json.loads(SCHEMA.read_text(encoding="utf-8")))
-
-
-def _explain(error: jsonschema.ValidationError) -> str:
-    found = _short(error.instance)
-    if error.validator == "not":
-        return f"expected no such key for this task, found {found}"
-    if error.validator in ("required", "additionalProperties", "propertyNames"):
-        return error.message
-    return f"expected {error.validator} {_short(error.validator_value)}, found {found}"
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def _check_perplexities(path: Path, record: dict[str, Any]) -> None:
@@ -115,7 +77,7 @@ def _check_order(path: Path, record: dict[str, Any]) -> None:
         raise DataError(f"{path} at $.history: expected epochs 1 to {len(epochs)} in order, found {epochs}")
     updates = [row["updates"] for row in record["history"]]
     if updates != sorted(set(updates)):
-        raise DataError(f"{path} at $.history: expected updates to grow from epoch to epoch, found {_short(updates)}")
+        raise DataError(f"{path} at $.history: expected updates to grow from epoch to epoch, found {short(updates)}")
     speed = record["speed"]
     quartiles = [speed[name] for name in ("p25", "median", "p75")]
     measured = speed["blocks"] > 0
@@ -134,14 +96,3 @@ def _check_path(path: Path, run: dict[str, Any]) -> None:
                 f"{path} at $.run.{name}: expected {expected!r} as in its path, found {run[name]!r}. "
                 "A record stays where it was written."
             )
-
-
-def _refuse(name: str) -> float:
-    raise ValueError(f"{name} is no number")
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):
-        raise ValueError(f"{text} is too large for a number")
-    return value

@@ -137,7 +137,7 @@ def _section(dataset: str, data: dict[str, pd.DataFrame], figures: Path) -> dict
         },
         "tables": {
             name: {"title": present.TITLES[name], "table": _table(name, own[name])}
-            for name in ("quality", "differences", "milestone_means", "throughput")
+            for name in ("quality", "differences", "milestone_means", "time_to_quality", "throughput")
             if not own[name].empty
         },
         "published": _published(own["quality"]),

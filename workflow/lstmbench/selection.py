@@ -23,7 +23,17 @@ from lstmbench.presets import PRESETS, load_preset
 
 SCHEMA = Path(__file__).resolve().parents[1] / "schemas" / "config.schema.yaml"
 
-COUNTS = ("seeds", "max_updates", "max_eval_predictions")
+COUNTS = ("seeds", "max_updates", "max_eval_predictions", "speed")
+
+
+@dataclass(frozen=True)
+class Speed:
+    """What the measurement of speed covers; the keys are those of ``speed`` in config.yaml."""
+
+    sizes: list[str]
+    implementations: list[str]
+    processes: int
+    blocks: int
 
 
 @dataclass(frozen=True)
@@ -34,17 +44,27 @@ class Selection:
     sizes: list[str]
     implementations: list[str]
     seeds: list[int]
-    device: str  # resolved: cpu or gpu
+    device: str
+    precisions: list[str]
     threads: int
     results: str
     local_data: list[str]
     max_updates: int | Mapping[str, int] | None
     max_eval_predictions: int | None
+    speed: Speed
+
+    @property
+    def devices(self) -> list[str]:
+        """The names of the device in each precision: cpu, gpu-tf32."""
+        return [resolve_device(f"{self.device}-{precision}") for precision in self.precisions]
+
+    def max_updates_of(self, size: str) -> int | None:
+        """The updates after which a run of this size stops, or None."""
+        return self.max_updates.get(size) if isinstance(self.max_updates, Mapping) else self.max_updates
 
     def caps_as_arguments(self, size: str) -> str:
         """The caps of a run of this size as arguments of ``lstmbench.train``."""
-        updates = self.max_updates.get(size) if isinstance(self.max_updates, Mapping) else self.max_updates
-        caps = {"--max-updates": updates, "--max-eval-predictions": self.max_eval_predictions}
+        caps = {"--max-updates": self.max_updates_of(size), "--max-eval-predictions": self.max_eval_predictions}
         return shlex.join(str(word) for name, value in caps.items() if value is not None for word in (name, value))
 
 
@@ -63,16 +83,17 @@ def checked(config: Mapping[str, Any]) -> Selection:
         raise UsageError(f"configuration: {'.'.join(map(str, error.absolute_path)) or 'the whole'}: {error.message}")
     for name in config["datasets"]:
         require_known("dataset", name, datasets.names())
-    for name in config["implementations"]:
+    speed = config["speed"]
+    for name in [*config["implementations"], *speed["implementations"]]:
         require_known("implementation", name, implementations.names())
     for dataset in config["datasets"]:
-        for size in config["sizes"]:
+        for size in [*config["sizes"], *speed["sizes"]]:
             require_known(f"size of dataset {dataset}", size, sizes(dataset))
             load_preset(PRESETS / dataset / f"{size}.yaml")
     if isinstance(config["max_updates"], Mapping):
         for size in config["max_updates"]:
             require_known("size in max_updates", size, config["sizes"])
-    return Selection(**{**config, "device": resolve_device(config["device"])})
+    return Selection(**{**config, "device": resolve_device(config["device"]), "speed": Speed(**speed)})
 
 
 def sizes(dataset: str) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -17,10 +18,35 @@ TEXTS = {
     "versions", "commit", "commits", "started", "finished", "settings_sha256", "data_sha256", "initial_weights_sha256",
     "final_weights_sha256", "protocol", "first", "second", "source", "url", "note", "published_source", "published_url",
     "published_note", "published_valid_source", "published_values", "lstm_init", "output_init", "optimizer", "dtype",
+    "steady", "disturbed", "verdict", "path", "numerator", "denominator", "part", "direction", "framework", "product",
+    "transposed",
+    "applies_to", "published_metric", "why", "target_source", "target_note",
 }  # fmt: skip
 """Columns of text.  pandas would take a hash of digits for a number and a device called "NA" for a hole."""
 
 PUBLISHED_METRICS = ("train_perplexity", "valid_perplexity", "test_perplexity", "test_accuracy", "first_128_accuracy")
+
+APPLIES_TO = ("complete", "capped")
+"""The runs that a target is for."""
+
+
+def machine_columns(record: dict[str, Any]) -> dict[str, Any]:
+    """The columns that say where a record was made."""
+    machine = record["machine"]
+    return {
+        "cpu": machine["cpu"],
+        "cores": machine["cores"],
+        # Whole GB: the kernel's own share differs by a few MB from boot to boot of one machine.
+        "memory_gb": round(machine["memory_bytes"] / 1e9),
+        "gpu": machine["gpu"],
+        "os": machine["os"],
+        "python": machine["python"],
+    }
+
+
+def versions_column(versions: dict[str, str]) -> str:
+    """Libraries and their versions as one text."""
+    return ", ".join(f"{name} {version}" for name, version in sorted(versions.items()))
 
 
 def write_table(path: Path, frame: pd.DataFrame) -> None:
@@ -64,6 +90,34 @@ def read_published(path: Path) -> pd.DataFrame:
         low, high = (0, 1) if row.metric.endswith("accuracy") else (1, float("inf"))
         if not low <= row.value <= high:
             raise DataError(f"{path} line {row.Index + 2}: expected a value from {low} to {high}, found {row.value}")
+    return frame
+
+
+def read_targets(path: Path, published: pd.DataFrame) -> pd.DataFrame:
+    """Read targets.tsv: values that the validation metric is to reach, by dataset, size and applies_to.
+
+    A row gives a ``value`` of its own, or names a published one by ``published_metric`` and ``published_source``,
+    which then stands as its value.
+
+    Raises:
+        DataError: a missing column, neither or both of these, or no such published value.
+    """
+    frame = read_table(path, separator="\t")
+    expected = ["dataset", "size", "applies_to", "value", "published_metric", "published_source", "why"]
+    if list(frame.columns) != expected:
+        raise DataError(f"{path}: expected the columns {', '.join(expected)}; found {', '.join(frame.columns)}")
+    for row in frame.itertuples():
+        where = f"{path} line {row.Index + 2}"
+        if row.applies_to not in APPLIES_TO:
+            raise DataError(f"{where}: applies_to: expected {' or '.join(APPLIES_TO)}, found {row.applies_to!r}")
+        if pd.isna(row.value) != (row.published_source != ""):
+            raise DataError(f"{where}: expected either a value or a published_metric and published_source")
+        if row.published_source:
+            named = (row.dataset, row.size, row.published_metric, row.published_source)
+            found = published[(published[["dataset", "size", "metric", "source"]] == named).all(axis="columns")]
+            if len(found) != 1:
+                raise DataError(f"{where}: expected one published value of {', '.join(named)}; found {len(found)}")
+            frame.loc[row.Index, "value"] = found["value"].iloc[0]
     return frame
 
 

@@ -16,7 +16,7 @@ import pandas as pd
 
 from lstmbench import present
 from lstmbench.cli import run
-from lstmbench.tables import RUN, read_published, read_table, write_markdown, write_table
+from lstmbench.tables import RUN, read_published, read_table, read_targets, write_markdown, write_table
 
 MACHINE = ["cpu", "cores", "memory_gb", "gpu", "os", "python"]
 ALIKE = [*RUN[:-1], "settings_sha256", "data_sha256", "machine", "versions", "threads", "caps"]
@@ -135,6 +135,42 @@ def milestones(runs: pd.DataFrame, tests: pd.DataFrame, published: pd.DataFrame)
     return ordered.sort_values([*ALIKE, "updates", "predictions"], ascending=[True] * len(ALIKE) + [True, False])
 
 
+def time_to_quality(runs: pd.DataFrame, history: pd.DataFrame, targets: pd.DataFrame) -> pd.DataFrame:
+    """One row per group of like runs and target: seconds of training until validation first shows the target.
+
+    Only training counts, not validation; all of an epoch counts, since validation comes at its end.  ``reached``
+    runs of ``n`` did.  A run that did not counts as taking for ever: the median is absent if half of them did not,
+    the maximum if one did not.
+    """
+    columns = [
+        *ALIKE, "metric", "target", "target_source", "target_note", "n", "seeds", "reached", "seconds_median",
+        "seconds_min", "seconds_max", "epochs_median",
+    ]  # fmt: skip
+    rows = []
+    for key, group in _alike(runs):
+        metric = _metric(group)
+        kind = "capped" if key["caps"] else "complete"
+        mine = (targets[["dataset", "size", "applies_to"]] == [key["dataset"], key["size"], kind]).all(axis="columns")
+        pasts = [past for _, past in group[RUN].merge(history, on=RUN).groupby("seed")]
+        for target in targets[mine].itertuples():
+            reached = [_first_to_reach(past, metric, target.value) for past in pasts]
+            seconds, epochs = (pd.Series(values) for values in zip(*reached, strict=True))
+            row = key | _seeds(group) | {"metric": metric, "target": target.value, "target_note": target.why}
+            row |= {"target_source": target.published_source, "reached": int((seconds < math.inf).sum())}
+            row |= {"seconds_median": seconds.median(), "seconds_min": seconds.min(), "seconds_max": seconds.max()}
+            rows.append(row | {"epochs_median": epochs.median()})
+    return pd.DataFrame(rows, columns=columns).replace(math.inf, math.nan)
+
+
+def _first_to_reach(past: pd.DataFrame, metric: str, target: float) -> tuple[float, float]:
+    """Seconds of training and epochs until a run's validation first shows ``target``; infinite if it never does."""
+    values = past[f"valid_{metric}"]
+    good = past["epoch"][values <= target if metric == "perplexity" else values >= target]
+    if good.empty:
+        return math.inf, math.inf
+    return past["train_seconds"][past["epoch"] <= good.min()].sum(), good.min()
+
+
 def _alike(runs: pd.DataFrame):  # yields (group's values by name, its rows)
     for values, group in runs.groupby(ALIKE, sort=True, dropna=False):
         yield dict(zip(ALIKE, values, strict=True)), group
@@ -174,9 +210,11 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tables", type=Path, required=True, help="folder of collect's tables, and of the new ones")
     parser.add_argument("--published", type=Path, required=True, help="published.tsv")
+    parser.add_argument("--targets", type=Path, required=True, help="targets.tsv")
     arguments = parser.parse_args(argv)
     folder = arguments.tables
     published = read_published(arguments.published)
+    targets = read_targets(arguments.targets, published)
     runs = number_machines(read_table(folder / "runs.csv"))
     results = {
         "quality": quality(runs, published),
@@ -184,6 +222,7 @@ def main(argv: list[str] | None = None) -> None:
         "throughput": throughput(runs),
         "environment": environment(runs),
         "milestone_means": milestones(runs, read_table(folder / "milestones.csv"), published),
+        "time_to_quality": time_to_quality(runs, read_table(folder / "history.csv"), targets),
     }
     for name, table in results.items():
         write_table(folder / f"{name}.csv", table)

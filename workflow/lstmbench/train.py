@@ -12,23 +12,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors.numpy import load_file
 
-from lstmbench import implementations, machine, tasks
+from lstmbench import machine
+from lstmbench.cell import open_cell
 from lstmbench.checkpoint import CheckpointFolder
 from lstmbench.cli import run
-from lstmbench.clock import Stopwatch, utc_now
+from lstmbench.clock import utc_now
 from lstmbench.code import training_hash
-from lstmbench.datasets import load_dataset
-from lstmbench.errors import UsageError
 from lstmbench.events import EventFile
 from lstmbench.files import hash_arrays, hash_json
 from lstmbench.loop import Caps, train
-from lstmbench.presets import load_preset
 from lstmbench.record import SCHEMA_VERSION, write_record
-from lstmbench.weights import parameter_count, shapes
-
-DTYPE = "float32"
+from lstmbench.weights import parameter_count
 
 
 def train_run(
@@ -54,22 +49,16 @@ def train_run(
     """
     started = utc_now()
     commit, dirty = machine.commit()
-    dataset = load_dataset(data)
-    preset = load_preset(preset_file)
-    task = tasks.load(dataset.task)
-    spec = task.model_spec(preset, dataset.facts)
-    weights = load_file(weights_file)
-    if {name: value.shape for name, value in weights.items()} != shapes(spec):
-        raise UsageError(f"{weights_file}: its names and shapes are not those of {preset_file}: initialise it anew")
-
-    watch = Stopwatch()
-    framework = implementations.load(implementation)
-    framework.configure(threads)
-    import_seconds = watch.seconds()
-    watch = Stopwatch()
-    learner = framework.Learner(spec, device, seed, DTYPE)
-    learner.load_weights(weights)
-    build_seconds = watch.seconds()
+    cell = open_cell(
+        data=data,
+        preset_file=preset_file,
+        weights_file=weights_file,
+        implementation=implementation,
+        device=device,
+        threads=threads,
+        seed=seed,
+    )
+    dataset, preset, task = cell.dataset, cell.preset, cell.task
 
     identity = {
         "dataset": dataset.name,
@@ -78,12 +67,18 @@ def train_run(
         "device": device,
         "seed": seed,
     }
-    settings = {"preset": dataclasses.asdict(preset), **dataclasses.asdict(caps), "threads": threads, "dtype": DTYPE}
-    versions = {"numpy": np.__version__, **framework.versions()}
+    _, precision = machine.split_device(device)
+    settings = {
+        "preset": dataclasses.asdict(preset),
+        **dataclasses.asdict(caps),
+        "threads": threads,
+        "dtype": precision,
+    }
+    versions = {"numpy": np.__version__, **cell.framework.versions()}
     common = {
         "run": identity,
         "settings_sha256": hash_json(settings),
-        "initial_weights_sha256": hash_arrays(weights),
+        "initial_weights_sha256": hash_arrays(cell.weights),
         "versions": versions,
         "machine": machine.describe(),
     }
@@ -91,7 +86,7 @@ def train_run(
     folder = CheckpointFolder(checkpoints, fingerprint)
     with EventFile(output.parent / "tensorboard") as events:
         reached, final, full_updates = train(
-            learner=learner,
+            learner=cell.learner,
             task=task,
             dataset=dataset,
             preset=preset,
@@ -110,8 +105,8 @@ def train_run(
         "commit_dirty": dirty,
         "settings": settings,
         "data": {"task": dataset.task, "sha256": dataset.sha256, "facts": dataset.facts},
-        "final_weights_sha256": hash_arrays(learner.weights()),
-        "parameters": parameter_count(spec),
+        "final_weights_sha256": hash_arrays(cell.learner.weights()),
+        "parameters": parameter_count(cell.spec),
         "caps": _caps_in_words(caps, reached.updates, full_updates),
         "resumed": reached.resumed,
         "history": reached.history,
@@ -120,12 +115,12 @@ def train_run(
         "speed": {
             **_throughput(reached.rates),
             "unit": task.UNIT,
-            "import_seconds": import_seconds,
-            "build_seconds": build_seconds,
+            "import_seconds": cell.import_seconds,
+            "build_seconds": cell.build_seconds,
             "first_step_seconds": reached.first_step_seconds,
             "train_seconds": reached.train_seconds,
         },
-        "memory": {"peak_rss_bytes": machine.peak_rss_bytes(), "peak_device_bytes": learner.peak_device_bytes()},
+        "memory": {"peak_rss_bytes": machine.peak_rss_bytes(), "peak_device_bytes": cell.learner.peak_device_bytes()},
     }
     write_record(output, record)
     folder.clear()
@@ -153,7 +148,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--preset", type=Path, required=True, help="e.g. workflow/presets/ptb/small.yaml")
     parser.add_argument("--weights", type=Path, required=True, help="initial weights (lstmbench.initialise)")
     parser.add_argument("--implementation", required=True, help="a module of lstmbench/implementations")
-    parser.add_argument("--device", choices=machine.DEVICES, default="auto")
+    parser.add_argument("--device", default="auto", help=machine.DEVICE_HELP)
     parser.add_argument("--threads", type=int, default=1, help="CPU threads of the framework")
     parser.add_argument("--seed", type=int, default=1, help="of the shuffling and the dropout masks")
     parser.add_argument("--max-updates", type=int, help="stop after this many updates: a capped run")

@@ -1,5 +1,7 @@
 # Shared by all rules, the checked selection, the places things go, and the environment of the jobs.
 
+import dataclasses
+import json
 import os
 import shlex
 import sys
@@ -11,8 +13,9 @@ os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [str(PACKAGE_ROOT), os
 sys.path.insert(0, str(PACKAGE_ROOT))
 
 from lstmbench import datasets
-from lstmbench.code import training_files
+from lstmbench.code import probe_files, training_files
 from lstmbench.errors import BenchError
+from lstmbench.resources import UNPLANNED, read_plan
 from lstmbench.selection import checked
 
 try:
@@ -26,6 +29,11 @@ except BenchError as error:
 DATA = Path("results/data")
 WEIGHTS = Path("results/weights")
 RESULTS = Path(SELECTION.results)
+TABLES = RESULTS / "tables"
+FIGURES = RESULTS / "figures"
+
+# What is known of the runs; without a plan nothing.
+PLANNED = read_plan(RESULTS / "plan/plan.csv", SELECTION)
 
 # A job that must be alone on the machine asks for all 100; every other one takes its share of one.
 workflow.global_resources.setdefault("machine", 100)
@@ -34,10 +42,11 @@ workflow.global_resources.setdefault("gpu", 1)
 
 wildcard_constraints:
     dataset="|".join(SELECTION.datasets),
-    size="|".join(SELECTION.sizes),
-    implementation="|".join(SELECTION.implementations),
-    device=SELECTION.device,
+    size="|".join({*SELECTION.sizes, *SELECTION.speed.sizes}),
+    implementation="|".join({*SELECTION.implementations, *SELECTION.speed.implementations}),
+    device="|".join(SELECTION.devices),
     seed=r"\d+",
+    threads=r"\d+",
 
 
 def package(*modules):
@@ -48,6 +57,26 @@ def package(*modules):
 def code_of_run(wildcards):
     task = datasets.load_module(wildcards.dataset).TASK
     return [str(path) for path in training_files(task, wildcards.implementation)]
+
+
+def code_of_measurement(wildcards):
+    task = datasets.load_module(wildcards.dataset).TASK
+    of_framework = [
+        str(path)
+        for implementation in SELECTION.speed.implementations
+        for path in [*training_files(task, implementation), *probe_files(implementation)]
+    ]
+    return sorted({*package("measure", "sample", "limits", "interference"), *of_framework})
+
+
+def code_of_calibration(wildcards):
+    return sorted({*package("sample", "limits", "interference"), *code_of_run(wildcards)})
+
+
+def asked(wildcards):
+    """Time and memory that a run asks for."""
+    cell = (wildcards.dataset, wildcards.size, wildcards.implementation, wildcards.device)
+    return PLANNED.get(cell, UNPLANNED)
 
 
 def environment(wildcards):

@@ -2,13 +2,13 @@
 #
 # inputs    {results}/runs/.../run.json of every cell of the selection, workflow/published.tsv
 # outputs   records = {results}/tables/{runs,history,milestones,settings}.csv
-#           tables  = {results}/tables/{quality,differences,throughput,environment,milestone_means}.{csv,md}
+#           tables  = {results}/tables/{quality,differences,throughput,environment,milestone_means,time_to_quality}.{csv,md}
 #           figures = {results}/figures/{learning,quality,throughput}_{dataset}.{svg,png}
 #           report  = {results}/report.html
 
-TABLES = RESULTS / "tables"
-FIGURES = RESULTS / "figures"
 PUBLISHED = "workflow/published.tsv"
+TARGETS = "workflow/targets.tsv"
+TABULATED = ["quality", "differences", "throughput", "environment", "milestone_means", "time_to_quality"]
 
 
 rule collect:
@@ -18,7 +18,7 @@ rule collect:
             dataset=SELECTION.datasets,
             size=SELECTION.sizes,
             implementation=SELECTION.implementations,
-            device=SELECTION.device,
+            device=SELECTION.devices,
             seed=SELECTION.seeds,
         ),
         code=package("collect", "record", "tables"),
@@ -42,15 +42,12 @@ rule tabulate:
     input:
         records=rules.collect.output.records,
         published=PUBLISHED,
+        targets=TARGETS,
         code=package("tabulate", "tables", "present"),
     output:
-        tables=expand(
-            TABLES / "{name}.csv", name=["quality", "differences", "throughput", "environment", "milestone_means"]
-        ),
+        tables=expand(TABLES / "{name}.csv", name=TABULATED),
         shown=report(
-            expand(
-                TABLES / "{name}.md", name=["quality", "differences", "throughput", "environment", "milestone_means"]
-            ),
+            expand(TABLES / "{name}.md", name=TABULATED),
             category="Tables",
             caption="../report/table.rst",
         ),
@@ -65,7 +62,8 @@ rule tabulate:
     message:
         "Making the tables"
     shell:
-        "python -m lstmbench.tabulate --tables {params.folder:q} --published {input.published} > {log:q} 2>&1"
+        "python -m lstmbench.tabulate --tables {params.folder:q} --published {input.published}"
+        " --targets {input.targets} > {log:q} 2>&1"
 
 
 rule plot:

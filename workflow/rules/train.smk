@@ -24,6 +24,8 @@ rule train:
     resources:
         machine=1,
         gpu=1 if SELECTION.device == "gpu" else 0,
+        runtime=lambda wildcards: asked(wildcards).minutes,
+        mem_mb=lambda wildcards: asked(wildcards).mem_mb,
     params:
         data=lambda wildcards, input: Path(input.manifest).parent,
         # Not an output: Snakemake deletes outputs before a job starts, and a checkpoint must outlive its job.

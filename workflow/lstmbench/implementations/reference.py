@@ -19,6 +19,8 @@ from lstmbench.errors import MachineError
 from lstmbench.learner import Examples, ModelSpec
 from lstmbench.weights import shapes
 
+PATHS = {"cpu": ("NumPy, loop over time", "matmul")}
+
 State = list[tuple[np.ndarray, np.ndarray]]
 """Per layer hidden and cell state, both [batch, hidden]; never changed in place."""
 

@@ -7,6 +7,7 @@ per occurrence, and rows of one word must be added up before the gradient's norm
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
 # Set before the import, which otherwise writes start-up notes to stderr.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -21,6 +22,9 @@ from lstmbench.learner import Examples, ModelSpec
 
 State = tuple[tuple[tf.Tensor, tf.Tensor], ...]
 """Per layer hidden and cell state, both [batch, hidden]."""
+
+
+PATHS = {"cpu": ("loop over time", "recurrent MatMul"), "gpu": ("cuDNN LSTM", "CudnnRNN")}
 
 
 def configure(threads: int) -> None:
@@ -97,15 +101,9 @@ class Learner:
         self.device = "/GPU:0" if device == "gpu" else "/CPU:0"
         self.dtype = tf.as_dtype(dtype)
         with tf.device(self.device):
-            self.model = Model(spec, seed, dtype)
             self.learning_rate = tf.Variable(0.0, trainable=False, dtype=dtype)
-            self.optimizer = _optimizer(spec.optimizer, self.learning_rate)
-            kind = tf.int32 if spec.embedding else self.dtype
-            shape = (1, 1) if spec.embedding else (1, 1, spec.input_size)
-            self.model(tf.zeros(shape, kind), self.initial_state(1), training=False)
-            self.optimizer.build(self.model.trainable_variables)
-        self._train = tf.function(self._train_block, reduce_retracing=True)
-        self._eval = tf.function(self._eval_block, reduce_retracing=True)
+            self._build(seed)
+        self._train, self._eval = self._function(self._train_block), self._function(self._eval_block)
 
     def load_weights(self, weights: dict[str, np.ndarray]) -> None:
         """See ``learner.Learner``."""
@@ -171,7 +169,22 @@ class Learner:
         """See ``learner.Learner``."""
         return tf.config.experimental.get_memory_info("GPU:0")["peak"] if "GPU" in self.device else None
 
+    def _build(self, seed: int) -> None:
+        """Make the variables: of the model, its optimiser and its dropout."""
+        spec = self.spec
+        self.model = Model(spec, seed, self.dtype.name)
+        self.optimizer = _optimizer(spec.optimizer, self.learning_rate)
+        kind = tf.int32 if spec.embedding else self.dtype
+        shape = (1, 1) if spec.embedding else (1, 1, spec.input_size)
+        self.model(tf.zeros(shape, kind), self.initial_state(1), training=False)
+        self.optimizer.build(self.model.trainable_variables)
+
+    def _function(self, block: Callable) -> Callable:
+        """``block`` as a graph; one for batches of any size."""
+        return tf.function(block, reduce_retracing=True)
+
     def _canonical(self) -> dict[str, keras.Variable]:
+        """Canonical name -> variable."""
         result = {"embedding": self.model.embedding.embeddings} if self.spec.embedding else {}
         for layer, lstm in enumerate(self.model.cells):
             result[f"lstm.{layer}.kernel"] = lstm.cell.kernel
@@ -235,6 +248,10 @@ class Learner:
         """
         if self.spec.max_grad_norm is None:
             return gradients
+        with tf.name_scope("clip"):
+            return self._clipped(gradients)
+
+    def _clipped(self, gradients: list[tf.Tensor | tf.IndexedSlices]) -> list[tf.Tensor | tf.IndexedSlices]:
         gradients = [_merge_rows(gradient) for gradient in gradients]
         values = [gradient.values if isinstance(gradient, tf.IndexedSlices) else gradient for gradient in gradients]
         # float32 only within a row, float64 over the rows, as in the other implementations.

@@ -1,0 +1,101 @@
+"""The verdict on interference, for real: a small computation alone and beside others that spin on every core."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from lstmbench.code import PACKAGE
+from lstmbench.interference import LARGEST_FOREIGN_SHARE, Counters, Load, disturbances
+from lstmbench.statistics import iqr_over_median
+
+COMPUTE = """
+import dataclasses, json
+import numpy as np
+from lstmbench.clock import Stopwatch
+from lstmbench.interference import Counters
+matrix, blocks = np.ones((300, 300), np.float32), []
+before = Counters()
+while sum(blocks) < 1.5:
+    watch = Stopwatch()
+    while watch.seconds() < 0.1:
+        for _ in range(20):
+            matrix @ matrix
+    blocks.append(watch.seconds())
+print(json.dumps({"load": dataclasses.asdict(before.load_since()), "blocks": blocks}))
+"""
+WAIT = "import sys; sys.stdin.read()"
+SPIN = "while True: pass"
+
+QUIET = Load(wall_seconds=5.0, cpu_seconds=9.9, foreign_share=0.0, steal_share=0.0, pressure_share=0.0)
+
+
+@contextmanager
+def beside(program: str) -> Iterator[None]:
+    """One process per core that runs ``program``."""
+    others = [
+        subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE) for _ in range(os.cpu_count() or 1)
+    ]
+    try:
+        yield
+    finally:
+        for other in others:
+            other.kill()
+            other.communicate()
+
+
+def reasons_of_a_computation() -> list[str]:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": str(PACKAGE.parent)}
+    done = subprocess.run([sys.executable, "-c", COMPUTE], capture_output=True, text=True, check=True, env=environment)
+    found = json.loads(done.stdout)
+    return disturbances(Load(**found["load"]), 1, 1.0, iqr_over_median(found["blocks"]))
+
+
+def someone_else_is_busy() -> bool:
+    before = Counters()
+    subprocess.run([sys.executable, "-c", "import time; time.sleep(1)"], check=True)
+    load = before.load_since()
+    return load.foreign_share > LARGEST_FOREIGN_SHARE or (load.steal_share or 0) > 0.005
+
+
+def test_a_computation_beside_spinners_was_disturbed():
+    with beside(SPIN):
+        reasons = reasons_of_a_computation()
+    assert any("foreign CPU" in reason for reason in reasons)
+
+
+def test_a_computation_on_a_quiet_machine_was_not():
+    # As many processes beside it, asleep: it is their CPU time that disturbs and not their being there.
+    if someone_else_is_busy():
+        pytest.skip("somebody else uses this machine now, so it cannot show what a quiet one does")
+    with beside(WAIT):
+        verdicts = [reasons_of_a_computation() for _ in range(3)]
+    assert [] in verdicts, verdicts
+
+
+@pytest.mark.parametrize(
+    ("load", "spread", "reason"),
+    [
+        (QUIET, 0.05, None),
+        (Load(5.0, 9.9, 0.021, 0.0, 0.0), 0.05, "foreign CPU 2.1 %"),
+        (Load(5.0, 9.9, 0.0, 0.011, 0.0), 0.05, "steal 1.1 %"),
+        (Load(5.0, 8.8, 0.0, 0.0, 0.0), 0.05, "CPU time 88.9 % of the usual"),
+        (QUIET, 0.11, "spread of the blocks 11.0 %"),
+        (Load(5.0, 9.9, 0.0, None, None), 0.05, None),
+    ],
+)
+def test_each_counter_has_its_threshold(load, spread, reason):
+    found = disturbances(load, threads=2, calibration=0.99, spread=spread)
+    assert len(found) == (reason is not None)
+    assert all(one.startswith(reason) for one in found)
+
+
+def test_a_program_that_keeps_half_its_threads_busy_is_held_against_itself():
+    half = Load(5.0, 5.0, 0.0, 0.0, 0.0)
+    assert disturbances(half, threads=2, calibration=half.cpu_per_thread(2), spread=0.0) == []

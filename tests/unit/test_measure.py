@@ -1,0 +1,121 @@
+"""The order of processes, their repetition, and what becomes of one that fails."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+
+import pytest
+
+from lstmbench.measure import ATTEMPTS, measure_group, order, run_sample
+from lstmbench.sample import DETAILS
+
+QUIET = {"wall_seconds": 5.0, "cpu_seconds": 9.9, "foreign_share": 0.001, "steal_share": 0.0, "pressure_share": 0.0}
+
+
+def a_sample(implementation: str, **load: float) -> dict:
+    return {
+        "implementation": implementation,
+        "unit": "words/s",
+        "predictions_per_step": 400,
+        "phases": {"steady_seconds": 5.0},
+        "steady_steps": 60,
+        "blocks": [{"steps": 3, "seconds": 0.25} for _ in range(20)],
+        "load": {**QUIET, **load},
+    }
+
+
+def measured(sampler, implementations=("a", "b"), rounds=2):
+    said: list[str] = []
+    result = measure_group(
+        implementations=list(implementations),
+        rounds=rounds,
+        attempts=ATTEMPTS,
+        threads=2,
+        seed=1,
+        sampler=sampler,
+        say=said.append,
+    )
+    return (*result, said)
+
+
+@pytest.mark.parametrize("rounds", [4, 10])
+def test_every_implementation_comes_as_early_as_late(rounds):
+    places = Counter()
+    for turn in order(["a", "b", "c"], rounds, seed=5):
+        assert sorted(turn) == ["a", "b", "c"]
+        for place, name in enumerate(turn):
+            places[name] += place
+    assert len(set(places.values())) == 1
+
+
+def test_the_seed_decides_the_order():
+    turns = {tuple(order(["a", "b", "c", "d"], 1, seed)[0]) for seed in range(20)}
+    assert len(turns) > 5
+    assert order(["a", "b", "c", "d"], 4, 3) == order(["a", "b", "c", "d"], 4, 3)
+
+
+def test_a_quiet_machine_is_asked_once_per_round_and_for_details_in_the_first():
+    calls = []
+
+    def sampler(implementation, details):
+        calls.append((implementation, details))
+        return a_sample(implementation)
+
+    samples, failures, blocks, _ = measured(sampler)
+    assert Counter(calls) == {("a", DETAILS): 1, ("b", DETAILS): 1, ("a", ()): 1, ("b", ()): 1}
+    assert not failures
+    assert all(sample["disturbances"] == [] for sample in samples)
+    assert len(blocks) == 4 * 20
+    assert blocks.groupby(["implementation", "round"])["seconds"].sum().tolist() == pytest.approx([5.0] * 4)
+
+
+def test_a_disturbed_process_is_repeated_and_every_attempt_is_kept():
+    calls = []
+
+    def sampler(implementation, details):
+        calls.append(implementation)
+        return a_sample(implementation, foreign_share=0.3 if len(calls) == 1 else 0.0)
+
+    samples, _, blocks, said = measured(sampler, implementations=["a"], rounds=1)
+    assert [(sample["attempt"], bool(sample["disturbances"])) for sample in samples] == [(1, True), (2, False)]
+    assert sorted(blocks["attempt"].unique()) == [1, 2]
+    assert "foreign" in said[0]
+
+
+def test_a_machine_that_stays_disturbed_is_tried_three_times_and_told():
+    samples, _, _, _ = measured(lambda name, details: a_sample(name, foreign_share=0.3), ["a"], rounds=1)
+    assert len(samples) == ATTEMPTS == 3
+    assert samples[-1]["disturbances"]
+
+
+def test_a_process_that_got_less_of_its_threads_than_others_of_its_kind_was_disturbed():
+    cpu = iter([9.9, 5.0, 9.9])
+    samples, _, _, _ = measured(lambda name, details: a_sample(name, cpu_seconds=next(cpu)), ["a"], rounds=2)
+    assert [bool(sample["disturbances"]) for sample in samples] == [False, True, False]
+
+
+def test_an_implementation_that_fails_is_recorded_and_not_tried_again_and_the_others_go_on():
+    calls = []
+
+    def sampler(implementation, details):
+        calls.append(implementation)
+        return {"failure": "no GPU", "exit_code": 4} if implementation == "a" else a_sample(implementation)
+
+    samples, failures, _, said = measured(sampler, rounds=3)
+    assert calls.count("a") == 1
+    assert [failure["failure"] for failure in failures] == ["no GPU"]
+    assert len(samples) == 3
+    assert any("no GPU" in line for line in said)
+
+
+def test_a_process_s_error_message_and_code_are_passed_on(tmp_path):
+    script = "import sys; print('noise', file=sys.stderr); print('error: no such thing', file=sys.stderr); sys.exit(4)"
+    found = run_sample([sys.executable, "-c", script], tmp_path / "sample.json")
+    assert found == {"failure": "no such thing", "exit_code": 4}
+
+
+def test_a_process_that_is_killed_is_a_failure_with_its_signal(tmp_path):
+    script = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+    found = run_sample([sys.executable, "-c", script], tmp_path / "sample.json")
+    assert found == {"failure": "no message", "exit_code": -9}

@@ -1,0 +1,212 @@
+"""The plan's arithmetic, small enough to check by hand, and its counts against what the loop really does."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from lstmbench import plan
+from lstmbench.datasets import load_dataset
+from lstmbench.loop import Caps
+from lstmbench.plan import MEMORY_MARGIN, Work, advice, count_work, duration, errors, predict, whole_disk_mb
+from lstmbench.presets import load_preset
+from lstmbench.resources import UNPLANNED, read_plan
+from lstmbench.selection import checked
+from lstmbench.tables import write_table
+from lstmbench.train import train_run
+from tests.unit.made import Images, Text, make_cell
+from tests.unit.records import make_record
+
+SAMPLE = {
+    "phases": {"import_seconds": 2.0, "build_seconds": 1.0, "place_seconds": 0.5, "first_step_seconds": 1.5},
+    # A median of 0.1 s per step; the disturbed block is not believed.
+    "blocks": [{"steps": 4, "seconds": seconds} for seconds in (0.4, 0.36, 0.44, 4.0, 0.4)],
+    "memory": {"peak_rss_bytes": 500_000_000, "peak_device_bytes": None, "least_bytes": {"weights": 20_000_000}},
+    "details": {
+        "evaluation": {
+            "valid": {"first_seconds": 0.25, "predictions_per_second": 1000.0},
+            "test": {"first_seconds": 0.75, "predictions_per_second": 500.0},
+        },
+        "checkpoint": {"write_seconds": 0.2, "read_seconds": 0.1, "bytes": 20_000_000},
+    },
+}
+
+WORK = Work(updates=101, epochs=3, tests=1, predictions={"valid": 2000, "test": 4000}, evaluation_bytes=60_000_000)
+
+SHIPPED = yaml.safe_load((Path(__file__).resolve().parents[2] / "config.yaml").read_text(encoding="utf-8"))
+CONFIG = SHIPPED | {
+    "datasets": ["markov"], "sizes": ["small"], "implementations": ["reference"], "seeds": [1, 2], "device": "cpu",
+    "threads": 1, "max_updates": {"small": 150},
+    "speed": SHIPPED["speed"] | {"sizes": ["small"], "implementations": ["reference"]},
+}  # fmt: skip
+
+
+def rows(**columns):
+    """Planned cells: ``columns`` beside those of PTB small."""
+    length = max(len(values) for values in columns.values())
+    usual = {
+        "dataset": "ptb", "size": "small", "implementation": "pytorch", "device": "cpu", "threads": 1,
+        "max_updates": None, "max_eval_predictions": None, "seeds": 1, "seconds": 3600.0, "mem_mb": 1000.0,
+        "disk_mb": 60.0, "kept_mb": 0.1, "weights_mb": 20.0,
+    }  # fmt: skip
+    return pd.DataFrame({**{name: [value] * length for name, value in usual.items()}, **columns})
+
+
+def test_a_run_is_its_start_its_updates_and_what_is_between_and_after_its_epochs():
+    found = predict(SAMPLE, WORK)
+    assert math.isclose(found["start_seconds"], 2.0 + 1.0 + 0.5 + 1.5)
+    assert math.isclose(found["training_seconds"], 100 * 0.1)  # the first update was the first step
+    assert math.isclose(found["evaluation_seconds"], (0.25 + 3 * 2.0) + (0.75 + 8.0))
+    assert math.isclose(found["checkpoint_seconds"], 3 * 0.2)
+    assert math.isclose(found["seconds"], 5.0 + 10.0 + 15.0 + 0.6)
+
+
+def test_a_split_of_a_single_batch_takes_that_batch_every_time():
+    evaluation = {"first_seconds": 0.25, "predictions_per_second": None}
+    details = {**SAMPLE["details"], "evaluation": {"valid": evaluation, "test": evaluation}}
+    found = predict({**SAMPLE, "details": details}, WORK)
+    assert math.isclose(found["evaluation_seconds"], (3 + 1) * 0.25)
+
+
+def test_memory_is_the_measured_peak_and_what_evaluation_and_checkpoints_add_with_a_margin():
+    found = predict(SAMPLE, WORK)
+    assert math.isclose(found["mem_mb"], MEMORY_MARGIN * (500 + 60 + 2 * 20))
+    assert found["device_mb"] is None
+    on_gpu = {**SAMPLE, "memory": {**SAMPLE["memory"], "peak_device_bytes": 100_000_000}}
+    assert math.isclose(predict(on_gpu, WORK)["device_mb"], MEMORY_MARGIN * (100 + 60))
+
+
+def test_disk_holds_a_third_checkpoint_while_it_replaces_the_first():
+    found = predict(SAMPLE, WORK)
+    assert math.isclose(found["disk_mb"] - found["kept_mb"], 3 * 20)
+    assert found["kept_mb"] < 0.1
+
+
+@pytest.mark.parametrize(
+    ("module", "caps", "changes"),
+    [
+        (Text, Caps(), {}),
+        (Text, Caps(max_updates=3, max_eval_predictions=150), {}),
+        (Images, Caps(), {"report_after_updates": 7}),
+        (Images, Caps(max_updates=6), {"report_after_updates": 7}),
+    ],
+    ids=["text", "text, capped", "images, tested on the way", "images, capped before that test"],
+)
+def test_what_is_counted_is_what_the_loop_then_does(tmp_path, monkeypatch, module, caps, changes):
+    files = make_cell(tmp_path, monkeypatch, module, **changes)
+    output = tmp_path / "run.json"
+    train_run(
+        **files, implementation="reference", device="cpu", threads=1, seed=1, caps=caps,
+        checkpoints=tmp_path / "checkpoints", output=output,
+    )  # fmt: skip
+    record = json.loads(output.read_text(encoding="utf-8"))
+    work = count_work(load_dataset(files["data"]), load_preset(files["preset_file"]), **dataclasses.asdict(caps))
+    last, final = record["history"][-1], record["final"]
+    assert (work.updates, work.epochs) == (last["updates"], last["epoch"])
+    assert work.predictions == {"valid": last["valid_predictions"], "test": final["predictions"]}
+    whole = [row for row in record["milestones"] if row["predictions"] == final["predictions"]]
+    assert work.tests == 1 + len(whole)
+
+
+def test_runs_side_by_side_share_the_time_but_not_the_longest_run():
+    two = rows(seconds=[3600.0, 1200.0], seeds=[1, 3])
+    assert plan.whole_seconds(two, 1) == 3600 + 3 * 1200
+    assert plan.whole_seconds(two, 2) == 3600
+    assert plan.whole_seconds(rows(seconds=[3600.0, 100.0]), 2) == 3600
+
+
+def test_a_gpu_takes_one_run_at_a_time_and_cores_as_many_as_their_threads_leave():
+    selection = checked(CONFIG)
+    assert plan.side_by_side(selection, 8) == 8
+    assert plan.side_by_side(dataclasses.replace(selection, threads=3), 8) == 2
+    assert plan.side_by_side(dataclasses.replace(selection, threads=9), 8) == 1
+    assert plan.side_by_side(dataclasses.replace(selection, device="gpu"), 8) == 1
+
+
+def test_initial_weights_shared_by_two_implementations_lie_on_the_disk_once():
+    two = rows(implementation=["pytorch", "tensorflow"], seeds=[3, 3])
+    assert math.isclose(whole_disk_mb(two, 2), 6 * 0.1 + 3 * 20.0 + 2 * 60.0)
+
+
+def test_a_plan_of_less_than_a_day_comes_without_advice():
+    assert advice(rows(seconds=[80_000.0]), 1) == []
+    assert advice(rows(seconds=[80_000.0, 80_000.0]), 2) == []
+
+
+def test_a_plan_of_days_names_what_takes_them_and_what_to_choose_instead():
+    sizes, names = ["small", "small", "large", "large"], ["tensorflow", "pytorch"] * 2
+    lines = advice(rows(size=sizes, implementation=names, seconds=[7200.0, 3600.0, 11.3 * 86400, 86400.0 * 2]), 1)
+    assert lines == [
+        "large with tensorflow: 11.3 days",
+        "large with pytorch: 2.0 days",
+        "on this machine choose sizes: [small]: 3.0 hours; or make quick, every cell cut short",
+    ]
+
+
+def test_where_the_smallest_size_takes_days_one_seed_is_advised():
+    assert "sizes: [small] with one seed: 11.1 hours" in advice(rows(seconds=[40_000.0], seeds=[3]), 1)[-1]
+
+
+def test_durations_are_told_in_the_unit_people_use():
+    shown = [duration(seconds) for seconds in (0.4, 89, 90, 5399, 5400, 129_599, 976_320)]
+    assert shown == ["0 s", "89 s", "2 min", "90 min", "1.5 hours", "36.0 hours", "11.3 days"]
+
+
+def test_a_finished_run_shows_how_far_its_plan_was_off():
+    record = make_record(memory__peak_rss_bytes=800_000_000)  # took an hour
+    (found,) = errors(rows(seconds=[3960.0]), [record]).itertuples()
+    assert math.isclose(found.error_percent, 10.0)
+    assert math.isclose(found.spare_percent, 25.0)
+    assert found.machine == "Example CPU, 2 cores"
+
+
+@pytest.mark.parametrize(
+    "change", [{"resumed": 1}, {"settings__threads": 2}, {"settings__max_updates": 150}, {"size": "medium"}]
+)
+def test_a_plan_is_not_held_against_a_run_it_is_not_about(change):
+    assert errors(rows(seconds=[3960.0]), [make_record(**change)]).empty
+
+
+def test_the_verb_writes_the_plan_and_its_errors(tmp_path, capsys, monkeypatch):
+    folder = tmp_path / "plan"
+    calibration = tmp_path / "calibration/markov/small/reference/cpu/threads-1.json"
+    calibration.parent.mkdir(parents=True)
+    calibration.write_text(json.dumps(SAMPLE), encoding="utf-8")
+    monkeypatch.setattr(plan, "load_dataset", lambda path: None)
+    monkeypatch.setattr(plan, "count_work", lambda *_, **caps: dataclasses.replace(WORK, updates=caps["max_updates"]))
+    plan.main([
+        "--selection", json.dumps(CONFIG), "--data", str(tmp_path), "--calibrations", str(tmp_path / "calibration"),
+        "--output-dir", str(folder),
+    ])  # fmt: skip
+    shown = capsys.readouterr().out
+    assert shown.startswith((folder / "plan.md").read_text(encoding="utf-8"))
+    assert "In all: 2 runs" in shown
+    assert "No finished run" in (folder / "error.md").read_text(encoding="utf-8")
+    (ask,) = read_plan(folder / "plan.csv", checked(CONFIG)).values()
+    assert ask.minutes == math.ceil(2 * (5 + 149 * 0.1 + 15 + 0.6) / 60 + 10)
+    assert ask.mem_mb == math.ceil(MEMORY_MARGIN * 600)
+
+
+@pytest.mark.parametrize(
+    "change", [{"threads": 2}, {"max_updates": None}, {"max_updates": {"small": 151}}, {"max_eval_predictions": 9}]
+)
+def test_a_plan_for_other_threads_or_caps_is_not_used(tmp_path, change):
+    path = tmp_path / "plan.csv"
+    write_table(path, rows(dataset=["markov"], implementation=["reference"], max_updates=[150]))
+    assert read_plan(path, checked(CONFIG))
+    assert not read_plan(path, checked({**CONFIG, **change}))
+
+
+@pytest.mark.parametrize("content", [None, "", "dataset,size\nptb,small\n", "\n\n"])
+def test_without_a_readable_plan_a_run_asks_for_plenty(tmp_path, content):
+    path = tmp_path / "plan.csv"
+    if content is not None:
+        path.write_text(content, encoding="utf-8")
+    assert read_plan(path, checked(CONFIG)) == {}
+    assert UNPLANNED.minutes >= 24 * 60

@@ -1,0 +1,100 @@
+"""One process's share of a measurement, with the NumPy reference: phases apart, blocks long enough, nothing judged."""
+
+from __future__ import annotations
+
+import pytest
+
+from lstmbench import probes, sample
+from lstmbench.errors import MachineError
+from lstmbench.implementations import reference
+from lstmbench.probes import Operation
+from lstmbench.sample import measure_sample
+from tests.unit.made import Images, Text, make_cell
+
+
+@pytest.fixture
+def measured(tmp_path, monkeypatch):
+    """Measures the reference on a made-up data set, each phase as short as it can be."""
+    for name in ("WARM_UP_SECONDS", "EVALUATION_SECONDS", "LOOP_SECONDS", "PRODUCT_SECONDS"):
+        monkeypatch.setattr(sample, name, 0.01)
+    monkeypatch.setattr(sample, "BLOCK_SECONDS", 0.02)
+
+    def run(module=Text, *, details=(), blocks=4):
+        return measure_sample(
+            **make_cell(tmp_path, monkeypatch, module, hidden_size=8),
+            implementation="reference",
+            device="cpu",
+            threads=1,
+            seed=1,
+            blocks=blocks,
+            details=details,
+        )
+
+    return run
+
+
+@pytest.fixture
+def probe(monkeypatch):
+    """A probe whose trace shows the given operations."""
+
+    class Probe:
+        operations = (Operation("lstm", "recurrent", "forward", 1e-4),)
+
+        def trace(self, work):
+            work()
+            return self.operations
+
+        def gemm(self, left, right, transposed, device, dtype):
+            return lambda times: None
+
+    probe = Probe()
+    monkeypatch.setattr(probes, "load", lambda implementation: probe)
+    monkeypatch.setattr(reference, "PATHS", {"cpu": ("the loop", "lstm")}, raising=False)
+    return probe
+
+
+@pytest.mark.parametrize("module", [Text, Images])
+def test_blocks_take_their_least_time_and_add_up(measured, module):
+    found = measured(module)
+    assert len(found["blocks"]) == 4
+    assert all(block["seconds"] > 0.5 * 0.02 for block in found["blocks"]), "a block is many steps, not one"
+    assert found["steady_steps"] == sum(block["steps"] for block in found["blocks"])
+    assert found["phases"]["steady_seconds"] == pytest.approx(sum(block["seconds"] for block in found["blocks"]))
+    assert found["load"]["wall_seconds"] >= found["phases"]["steady_seconds"]
+    assert "details" not in found
+
+
+def test_steps_that_take_long_end_a_sample_sooner_but_not_at_once(measured, monkeypatch):
+    monkeypatch.setattr(sample, "LONGEST_SECONDS", 0.0)
+    assert len(measured(blocks=50)["blocks"]) == sample.FEWEST_BLOCKS
+
+
+def test_the_details_tell_evaluation_checkpoint_loop_path_and_operations(measured, probe):
+    details = measured(details=sample.DETAILS)["details"]
+    assert details["trace"]["path"] == "the loop"
+    assert [operation["name"] for operation in details["trace"]["operations"]] == ["lstm"]
+    assert details["trace"]["step_seconds"] > 0
+    assert details["checkpoint"]["bytes"] > 0
+    assert 0 < details["loop"]["learner_seconds"] < details["loop"]["seconds"]
+    assert set(details["evaluation"]) == {"valid", "test"}
+
+
+def test_a_step_that_did_not_take_its_stated_path_fails_with_what_it_ran_instead(measured, probe):
+    probe.operations = (Operation("slow_fallback", "recurrent", "forward", 1e-4),)
+    with pytest.raises(MachineError, match=r"the loop.*lstm.*slow_fallback"):
+        measured(details=sample.DETAILS)
+
+
+def test_a_framework_without_a_probe_has_no_products_and_no_path(measured, monkeypatch):
+    def missing(implementation):
+        raise ModuleNotFoundError(name=f"lstmbench.probes.{implementation}")
+
+    monkeypatch.setattr(probes, "load", missing)
+    found = measured(details=sample.DETAILS)
+    assert found["products"] == []
+    assert found["details"]["trace"] == {"path": None, "operations": [], "step_seconds": None}
+
+
+def test_training_goes_on_past_the_end_of_the_epoch(measured):
+    # The made-up text has 4 steps; 4 blocks and the warm-up are more.
+    assert measured()["steady_steps"] > 4

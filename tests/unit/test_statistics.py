@@ -1,0 +1,153 @@
+"""The statistics on simulated truth: intervals cover what they claim, verdicts neither cry wolf nor sleep."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lstmbench.statistics import FEWEST_BLOCKS, geometric_mean, iqr_over_median, ratio, unsteadiness
+
+TRIALS = 2000
+BETWEEN, WITHIN, CORRELATION = 0.02, 0.03, 0.5
+"""Standard deviations of the logarithm between processes and between blocks of one; correlation of neighbours."""
+
+speeds = st.lists(st.floats(1e-3, 1e6), min_size=2, max_size=12)
+
+
+def block_noise(generator: np.random.Generator, *shape: int) -> np.ndarray:
+    """Autocorrelated noise along the last axis, of standard deviation WITHIN."""
+    noise = generator.normal(0, WITHIN, shape)
+    for place in range(1, shape[-1]):
+        fresh = math.sqrt(1 - CORRELATION**2) * noise[..., place]
+        noise[..., place] = CORRELATION * noise[..., place - 1] + fresh
+    return noise
+
+
+def simulated_rates(generator: np.random.Generator, processes: int, truth: float) -> np.ndarray:
+    """Blocks' speeds [TRIALS, processes, 20] around ``truth``."""
+    of_process = generator.normal(0, BETWEEN, (TRIALS, processes, 1))
+    return truth * np.exp(of_process + block_noise(generator, TRIALS, processes, 20))
+
+
+def coverage(intervals, truth: float) -> float:
+    return float(np.mean([interval.low <= truth <= interval.high for interval in intervals]))
+
+
+@pytest.mark.parametrize("processes", [3, 5, 10])
+def test_the_interval_of_a_speed_covers_the_truth_as_often_as_it_claims(processes):
+    rates = simulated_rates(np.random.default_rng(processes), processes, truth=4000.0)
+    of_process = 1 / (1 / rates).mean(axis=-1)  # steps over time, as measured
+    assert 0.93 <= coverage(map(geometric_mean, of_process), 4000.0) <= 0.97
+
+
+def test_an_interval_over_blocks_alone_would_cover_far_less():
+    # The negative control: the same data, blocks taken for repetitions.
+    rates = simulated_rates(np.random.default_rng(5), 5, truth=4000.0)
+    assert coverage((geometric_mean(trial.ravel()) for trial in rates), 4000.0) < 0.6
+
+
+@pytest.mark.parametrize("processes", [6, 10])
+def test_an_interval_that_bootstraps_processes_then_blocks_would_cover_too_little(processes):
+    # Resampling processes underestimates their spread by (n - 1) / n and knows no t distribution.
+    generator, resamples = np.random.default_rng(processes), 300
+    covered = []
+    for times in 1 / simulated_rates(generator, processes, truth=4000.0)[:600]:
+        chosen = generator.integers(processes, size=(resamples, processes, 1))
+        again = times[chosen, generator.integers(20, size=(resamples, processes, 20))]
+        low, high = np.quantile(-np.log(again.mean(axis=-1)).mean(axis=-1), [0.025, 0.975])
+        covered.append(low <= math.log(4000.0) <= high)
+    assert np.mean(covered) < 0.93
+
+
+@pytest.mark.parametrize("processes", [5, 10])
+def test_the_interval_of_a_ratio_covers_the_truth_whatever_the_machine_does_to_both(processes):
+    generator = np.random.default_rng(processes)
+    drift = np.exp(np.cumsum(generator.normal(0, 0.05, (TRIALS, processes)), axis=1))
+    fast, slow = (
+        drift / (1 / simulated_rates(generator, processes, truth)).mean(axis=-1) for truth in (5000.0, 4000.0)
+    )
+    paired = [ratio(one, other) for one, other in zip(fast, slow, strict=True)]
+    assert 0.93 <= coverage(paired, 1.25) <= 0.97
+    # The negative control: without pairs the drift counts as noise, and the interval is useless.
+    widths = [math.log(interval.high / interval.low) for interval in paired]
+    alone = [math.log(geometric_mean(one).high / geometric_mean(one).low) for one in fast]
+    assert np.median(widths) < 0.75 * np.median(alone)
+
+
+@given(speeds)
+def test_a_ratio_turned_round_is_its_inverse(values):
+    other = values[::-1]
+    one, inverse = ratio(values, other), ratio(other, values)
+    assert one.estimate == pytest.approx(1 / inverse.estimate)
+    assert one.low == pytest.approx(1 / inverse.high)
+
+
+@given(speeds, st.floats(0.01, 100))
+def test_an_interval_scales_with_its_unit(values, factor):
+    one, scaled = geometric_mean(values), geometric_mean([factor * value for value in values])
+    assert [scaled.estimate, scaled.low, scaled.high] == pytest.approx(
+        [factor * one.estimate, factor * one.low, factor * one.high]
+    )
+    assert one.low <= one.estimate <= one.high
+
+
+def test_one_value_has_no_interval():
+    found = geometric_mean([4000.0])
+    assert found.estimate == pytest.approx(4000.0)
+    assert math.isnan(found.low)
+    assert math.isnan(found.high)
+
+
+def test_the_spread_is_that_of_the_middle_half():
+    assert iqr_over_median([1, 2, 3, 4, 5]) == pytest.approx(2 / 3)
+    assert iqr_over_median([1, 2, 3, 4, 500]) == pytest.approx(2 / 3)
+
+
+def share_called_unsteady(trials) -> float:
+    return float(np.mean([bool(unsteadiness(times)) for times in trials]))
+
+
+@pytest.mark.parametrize("blocks", [FEWEST_BLOCKS, 10, 20, 40])
+def test_noise_alone_is_called_unsteady_once_in_twenty_at_most(blocks):
+    trials = 0.08 * np.exp(block_noise(np.random.default_rng(blocks), 2000, blocks))
+    assert share_called_unsteady(trials) <= 0.05
+
+
+def test_independent_noise_is_called_unsteady_once_in_a_hundred_at_most():
+    assert share_called_unsteady(0.08 * np.exp(np.random.default_rng(1).normal(0, WITHIN, (1000, 20)))) <= 0.01
+
+
+@pytest.mark.parametrize("blocks", [20, 40])
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda part: np.where(part < 0.5, 0.05, 0.0), id="a shift of 5 % half-way"),
+        pytest.param(lambda part: 0.3 * np.exp(-part * len(part) / 3), id="a warm-up of a few blocks"),
+        pytest.param(lambda part: 0.1 * np.exp(-4 * part), id="a warm-up of half the blocks"),
+        pytest.param(lambda part: 0.10 * part, id="a drift of 10 %"),
+    ],
+)
+def test_a_change_is_called_unsteady(change, blocks):
+    part = np.arange(blocks) / blocks
+    trials = 0.08 * np.exp(np.random.default_rng(2).normal(0, 0.008, (200, blocks)) + change(part))
+    assert share_called_unsteady(trials) >= 0.95
+
+
+def test_the_reason_says_which_way_and_where():
+    times = [1.0] * 10 + [1.2] * 10
+    assert unsteadiness(times) == "it changes by +20.0 % after block 10"
+    assert "drifts by +" in unsteadiness(1 + 0.01 * np.arange(20) ** 1.5)
+
+
+def test_a_change_does_not_count_as_the_noise_that_hides_it():
+    assert unsteadiness([1.0] * 4 + [1.2] * 4) == "it changes by +20.0 % after block 4"
+
+
+def test_too_few_blocks_are_not_tested():
+    assert unsteadiness([1.0, 2.0, 3.0]) == ""
+    assert unsteadiness(np.arange(1.0, FEWEST_BLOCKS)) == ""
+    assert unsteadiness(np.arange(1.0, FEWEST_BLOCKS + 1)) != ""

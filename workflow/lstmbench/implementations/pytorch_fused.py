@@ -1,0 +1,119 @@
+"""The LSTM in PyTorch without the passes over memory that autograd and optimiser make around the matrix products.
+
+What differs from ``pytorch``, whose ``nn.LSTM`` and autograd stay where they are near the machine's limit:
+
+- Softmax, cross-entropy and their gradient share one matrix [n, output_size] (n predictions): logits z, then
+  p = softmax(z) in place, then p - onehot in place.  The loss is max z - z[label] - log(max p), for max p is
+  exp(0) / sum(exp(z - max z)).  Scale factors go into the small matrices beside it.
+- Of the embedding's gradient there are only the rows of the batch's words, added up per word; nothing as large as
+  the embedding is filled with zeros, measured or updated.
+- SGD takes the clip's factor along in its update, and so makes one pass over gradients and weights instead of two.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.profiler import record_function
+
+from lstmbench.implementations import pytorch
+from lstmbench.implementations.pytorch import PATHS, State, configure, has_gpu, versions
+from lstmbench.learner import ModelSpec
+
+__all__ = ["PATHS", "Learner", "configure", "has_gpu", "versions"]
+
+
+class Learner(pytorch.Learner):
+    """See ``learner.Learner``."""
+
+    def __init__(self, spec: ModelSpec, device: str, seed: int, dtype: str) -> None:
+        super().__init__(spec, device, seed, dtype)
+        if spec.optimizer == "adam":
+            self.optimizer = torch.optim.Adam(self.trained, lr=0.0, fused=True)
+        self.recurrent = [weight for weight in self.model.lstm.parameters() if weight.requires_grad]
+        self.dense = [*self.recurrent, *self.model.output.parameters()]
+
+    @torch.no_grad()
+    def train_block(
+        self, data: tuple[Tensor, Tensor], batches: np.ndarray, state: State, learning_rate: float
+    ) -> tuple[np.ndarray, State]:
+        """See ``learner.Learner``."""
+        self.model.train()
+        inputs, targets = data
+        losses = torch.empty(len(batches), device=self.device, dtype=self.dtype)
+        for step, rows in enumerate(self._on_device(batches)):
+            before = state if self.spec.stateful else self.initial_state(len(rows))
+            losses[step], state = self._step(inputs[rows], targets[rows].view(-1, 1), before, learning_rate)
+        return losses.cpu().numpy(), state
+
+    def _step(self, inputs: Tensor, labels: Tensor, state: State, learning_rate: float) -> tuple[Tensor, State]:
+        """Mean cross-entropy before the update, and the new state; inputs as in a batch, labels [predictions, 1]."""
+        features = self.model.embedding(inputs)
+        if self.spec.embedding:
+            features = features.detach().requires_grad_()  # where autograd ends, and the sparse gradient begins
+        with torch.enable_grad():
+            hidden, (last_hidden, last_cell) = self.model.hidden(features, state)
+        with record_function("output/forward"):
+            loss, d_logits = _cross_entropy(self.model.output(hidden.detach()), labels)
+        with record_function("output/backward"):
+            d_hidden, d_output = _output_gradients(
+                d_logits, hidden.detach(), self.model.output, self.spec.loss_scale / len(labels)
+            )
+        read = [features] if self.spec.embedding else []
+        gradients = torch.autograd.grad([hidden], [*read, *self.recurrent], [d_hidden])
+        words, rows = None, []
+        if self.spec.embedding:
+            with record_function("embedding/backward"):
+                words, of_words = _summed_by_word(inputs, gradients[0])
+                rows = [of_words]
+        dense = [*gradients[len(read) :], *d_output]
+        with record_function("clip"):
+            scale = None if self.spec.max_grad_norm is None else self._clip_factor([*dense, *rows])
+        with record_function("update"):
+            self._descend(dense, words, rows, scale, learning_rate)
+        return loss, (last_hidden.detach(), last_cell.detach())
+
+    def _descend(
+        self, dense: list[Tensor], words: Tensor | None, rows: list[Tensor], scale: Tensor | None, learning_rate: float
+    ) -> None:
+        """Update all weights by gradients that are still to be multiplied by ``scale``."""
+        if self.spec.optimizer == "sgd":
+            self.updates += 1
+            one = torch.ones((), device=self.device, dtype=self.dtype) if scale is None else scale
+            for weight, gradient in zip(self.dense, dense, strict=True):
+                weight.addcmul_(gradient, one, value=-learning_rate)
+            for gradient in rows:
+                self.model.embedding.weight.index_add_(0, words, gradient.mul_(one), alpha=-learning_rate)
+            return
+        for weight, gradient in zip(self.dense, dense, strict=True):
+            weight.grad = gradient
+        for gradient in rows:  # Adam moves words that were not read as well
+            table = self.model.embedding.weight
+            table.grad = torch.zeros_like(table).index_add_(0, words, gradient)
+        if scale is not None:
+            torch._foreach_mul_([weight.grad for weight in self.trained], scale)
+        self._update(learning_rate)
+
+
+def _cross_entropy(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean of -log softmax(logits)[label], and n times its gradient by logits[n, output_size], in their memory."""
+    largest, picked = logits.amax(1, keepdim=True), logits.gather(1, labels)
+    probabilities = torch.softmax(logits, 1, out=logits)
+    loss = (largest - picked - probabilities.amax(1, keepdim=True).log_()).mean()
+    return loss, probabilities.scatter_add_(1, labels, probabilities.new_tensor(-1.0).expand(labels.shape))
+
+
+def _output_gradients(
+    d_logits: Tensor, hidden: Tensor, output: nn.Linear, scale: float
+) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    """Gradients by hidden[n, hidden_size] and by the output layer's weight and bias, all multiplied by ``scale``."""
+    d_hidden = (d_logits @ output.weight).mul_(scale)
+    return d_hidden, (d_logits.t() @ (hidden * scale), d_logits.sum(0).mul_(scale))
+
+
+def _summed_by_word(ids: Tensor, d_features: Tensor) -> tuple[Tensor, Tensor]:
+    """The words of a batch, each once, and for each the sum of d_features[batch, steps, size] where it stands."""
+    words, places = ids.flatten().unique(return_inverse=True)
+    rows = d_features.flatten(0, 1)
+    return words, rows.new_zeros(len(words), rows.shape[1]).index_add_(0, places, rows)

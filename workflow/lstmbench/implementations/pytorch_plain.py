@@ -1,0 +1,21 @@
+"""The LSTM in PyTorch as tutorials write it, with the library's own clip: the baseline of comparisons of speed.
+
+What differs from ``pytorch``: ``clip_grad_norm_``, which is inexact on large models.
+"""
+
+from __future__ import annotations
+
+from torch import nn
+
+from lstmbench.implementations import pytorch
+from lstmbench.implementations.pytorch import PATHS, configure, has_gpu, versions
+
+__all__ = ["PATHS", "Learner", "configure", "has_gpu", "versions"]
+
+
+class Learner(pytorch.Learner):
+    """See ``learner.Learner``."""
+
+    def _clip(self) -> None:
+        if self.spec.max_grad_norm is not None:
+            nn.utils.clip_grad_norm_(self.trained, self.spec.max_grad_norm)

@@ -1,0 +1,98 @@
+"""Was the machine a process's alone?  Counters around the timed blocks, and what they say.
+
+All are the operating system's own accounts: CPU time of this process, of the whole machine and of what the host
+took away (steal), and how long runnable tasks waited for a CPU (pressure stall information).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from lstmbench.clock import Stopwatch
+
+LARGEST_FOREIGN_SHARE = 0.02
+LARGEST_STEAL_SHARE = 0.01
+LEAST_OF_CALIBRATION = 0.9
+LARGEST_SPREAD = 0.10
+"""Beyond any of these a process was disturbed."""
+
+NO_HEADLINE_SPREAD = 0.25
+"""Blocks that spread further than this (interquartile range / median) support no headline number."""
+
+PRESSURE = Path("/proc/pressure/cpu")
+
+
+@dataclass(frozen=True)
+class Load:
+    """What happened between two moments; shares are of the wall time on all CPUs (pressure: of the wall time)."""
+
+    wall_seconds: float
+    cpu_seconds: float  # of this process, all its threads
+    foreign_share: float  # CPU time of everybody else
+    steal_share: float | None  # CPU time the host gave to others; None: the system does not say
+    pressure_share: float | None  # of the time some task waited for a CPU; None: the system does not say
+
+    def cpu_per_thread(self, threads: int) -> float:
+        """CPU time / wall time / threads: 1 if every thread was busy all the time."""
+        return self.cpu_seconds / self.wall_seconds / threads
+
+
+class Counters:
+    """The counters at one moment."""
+
+    def __init__(self) -> None:
+        own, whole = psutil.Process().cpu_times(), psutil.cpu_times()
+        self.own = own.user + own.system
+        # guest time is part of user time already.
+        self.busy = whole.user + whole.nice + whole.system + getattr(whole, "irq", 0) + getattr(whole, "softirq", 0)
+        self.steal = getattr(whole, "steal", None)
+        self.pressure = _pressure_seconds()
+        self._watch = Stopwatch()
+
+    def load_since(self) -> Load:
+        """What happened since these counters were read."""
+        wall, now = self._watch.seconds(), Counters()
+        on_all = wall * psutil.cpu_count()
+        own = now.own - self.own
+        return Load(
+            wall_seconds=wall,
+            cpu_seconds=own,
+            foreign_share=max(0.0, now.busy - self.busy - own) / on_all,
+            steal_share=None if self.steal is None else (now.steal - self.steal) / on_all,
+            pressure_share=None if self.pressure is None else (now.pressure - self.pressure) / wall,
+        )
+
+
+def disturbances(load: Load, threads: int, calibration: float, spread: float) -> list[str]:
+    """Why this process was not alone, in words; empty: it was.
+
+    calibration: the best CPU time / wall time / threads of the same cell's processes, because few programs keep all
+    threads busy.  spread: interquartile range / median of the blocks' times per step.
+    """
+    reasons = []
+    if load.foreign_share > LARGEST_FOREIGN_SHARE:
+        reasons.append(f"foreign CPU {_percent(load.foreign_share)} > {_percent(LARGEST_FOREIGN_SHARE)}")
+    if load.steal_share is not None and load.steal_share > LARGEST_STEAL_SHARE:
+        reasons.append(f"steal {_percent(load.steal_share)} > {_percent(LARGEST_STEAL_SHARE)}")
+    got = load.cpu_per_thread(threads) / calibration
+    if got < LEAST_OF_CALIBRATION:
+        reasons.append(f"CPU time {_percent(got)} of the usual < {_percent(LEAST_OF_CALIBRATION)}")
+    if spread > LARGEST_SPREAD:
+        reasons.append(f"spread of the blocks {_percent(spread)} > {_percent(LARGEST_SPREAD)}")
+    return reasons
+
+
+def _pressure_seconds() -> float | None:
+    """Seconds that some runnable task has waited for a CPU since the system started; None: not accounted for."""
+    try:
+        line = PRESSURE.read_text(encoding="ascii").splitlines()[0]
+    except OSError:
+        return None
+    return int(line.rpartition("total=")[2]) / 1e6
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"

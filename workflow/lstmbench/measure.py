@@ -1,0 +1,188 @@
+"""Measure the speed of several implementations of one model, each process alone, in turn with the others.
+
+A round is one process (``sample``) per implementation; rounds run forwards and backwards by turns (ABBA), so that a
+machine that grows slower hits all alike.  A process that was disturbed is repeated.  Nothing is dropped: all attempts
+stand in the record.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import random
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from tqdm import tqdm
+
+from lstmbench import implementations, machine
+from lstmbench.cli import run
+from lstmbench.clock import Stopwatch, utc_now
+from lstmbench.errors import UsageError
+from lstmbench.interference import Load, disturbances
+from lstmbench.measurement import BLOCK_COLUMNS, SCHEMA_VERSION, Measurement, write_measurement
+from lstmbench.names import require_known
+from lstmbench.presets import load_preset
+from lstmbench.sample import BLOCKS, DETAILS
+from lstmbench.schemas import read_json
+from lstmbench.statistics import iqr_over_median
+
+ATTEMPTS = 3
+"""A disturbed process is repeated until it was undisturbed, or this many were tried."""
+
+Sampler = Callable[[str, Sequence[str]], dict[str, Any]]
+"""sampler(implementation, details) -> a sample, or {"failure": message, "exit_code": code}."""
+
+
+def order(implementations: list[str], rounds: int, seed: int) -> list[list[str]]:
+    """The implementations in the order of each round: drawn from ``seed``, every second round backwards."""
+    first = random.Random(seed).sample(implementations, len(implementations))
+    return [first if number % 2 == 0 else first[::-1] for number in range(rounds)]
+
+
+def measure_group(
+    *,
+    implementations: list[str],
+    rounds: int,
+    attempts: int,
+    threads: int,
+    seed: int,
+    sampler: Sampler,
+    say: Callable[[str], None],
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]], pd.DataFrame]:
+    """All samples, all failures and all blocks of ``rounds`` rounds.
+
+    The first process of each implementation measures the details too.  An implementation that fails is not tried again.
+    """
+    samples: list[dict[str, Any]] = []
+    failures: list[dict[str, Any]] = []
+    blocks: list[dict[str, Any]] = []
+    bar = tqdm(total=rounds * len(implementations), unit=" processes", disable=not sys.stderr.isatty())
+    watch = Stopwatch()
+    for number, turn in enumerate(order(implementations, rounds, seed), start=1):
+        for implementation in turn:
+            failed = implementation in {failure["implementation"] for failure in failures}
+            for attempt in range(1, attempts + 1) if not failed else ():
+                sample = sampler(implementation, DETAILS if number == 1 and attempt == 1 else ())
+                name = {"implementation": implementation, "round": number, "attempt": attempt}
+                if "failure" in sample:
+                    failures.append({**name, **sample})
+                    say(f"{implementation}: {sample['failure']}")
+                    break
+                timed = sample.pop("blocks")
+                blocks += [{**name, "block": place, **block} for place, block in enumerate(timed, start=1)]
+                spread = iqr_over_median([block["seconds"] / block["steps"] for block in timed])
+                samples.append({**sample, **name, "spread": spread})
+                _judge(samples, implementation, threads)
+                say(_sentence(samples[-1]))
+                if not samples[-1]["disturbances"]:
+                    break
+            bar.update()
+            done = (number - 1) * len(implementations) + turn.index(implementation) + 1
+            left = (rounds * len(implementations) - done) * watch.seconds() / done
+            say(f"{done} of {rounds * len(implementations)} processes, {tqdm.format_interval(left)} left")
+    bar.close()
+    return samples, failures, pd.DataFrame(blocks, columns=BLOCK_COLUMNS)
+
+
+def _judge(samples: list[dict[str, Any]], implementation: str, threads: int) -> None:
+    """Enter the disturbances of all processes of an implementation: each is held against the best of them so far."""
+    mine = [(sample, Load(**sample["load"])) for sample in samples if sample["implementation"] == implementation]
+    best = max(load.cpu_per_thread(threads) for _, load in mine)
+    for sample, load in mine:
+        sample["disturbances"] = disturbances(load, threads, best, sample["spread"])
+
+
+def run_sample(command: list[str], output: Path) -> dict[str, Any]:
+    """Run ``sample`` in a process of its own and read what it wrote to ``output``."""
+    ended = subprocess.run([*command, "--output", output], stderr=subprocess.PIPE, text=True, check=False)
+    if ended.returncode:
+        lines = [line for line in ended.stderr.splitlines() if line.strip()] or ["no message"]
+        message = next((line.removeprefix("error: ") for line in lines if line.startswith("error: ")), lines[-1])
+        return {"failure": message, "exit_code": ended.returncode}
+    sample = read_json(output)
+    del sample["machine"]  # the same for all, and told once
+    return sample
+
+
+def _sentence(sample: dict[str, Any]) -> str:
+    steady = sample["phases"]["steady_seconds"]
+    rate = sample["steady_steps"] * sample["predictions_per_step"] / steady
+    mark = f" (attempt {sample['attempt']}, disturbed: {'; '.join(sample['disturbances'])})"
+    return (
+        f"{sample['implementation']}, round {sample['round']}: {rate:,.0f} {sample['unit']} "
+        f"over {steady:.1f} s{mark if sample['disturbances'] else ''}"
+    )
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="lstmbench.measure", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="prepared data set, e.g. results/data/ptb")
+    parser.add_argument("--preset", type=Path, required=True, help="e.g. workflow/presets/ptb/small.yaml")
+    parser.add_argument("--weights", type=Path, required=True, help="initial weights (lstmbench.initialise)")
+    parser.add_argument("--implementations", nargs="+", required=True, help="modules of lstmbench/implementations")
+    parser.add_argument("--device", default="auto", help=machine.DEVICE_HELP)
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads of the framework")
+    parser.add_argument("--processes", type=int, default=5, help="per implementation; five or more for an interval")
+    parser.add_argument("--attempts", type=int, default=ATTEMPTS, help="tries of a process that was disturbed")
+    parser.add_argument("--blocks", type=int, default=BLOCKS, help="steady blocks to time per process")
+    parser.add_argument("--seed", type=int, default=1, help="of the order of the implementations")
+    parser.add_argument("--output", type=Path, required=True, help="measurement.json; blocks.parquet goes beside it")
+    options = parser.parse_args(arguments)
+    if min(options.processes, options.threads, options.blocks, options.attempts) < 1:
+        raise UsageError("--processes, --threads, --blocks and --attempts: expected at least 1")
+    for name in options.implementations:
+        require_known("implementation", name, implementations.names())
+    device = machine.resolve_device(options.device)
+    preset = load_preset(options.preset)
+    started, (commit, dirty) = utc_now(), machine.commit()
+    command = [
+        sys.executable, "-m", "lstmbench.sample", "--data", options.data, "--preset", options.preset,
+        "--weights", options.weights, "--device", device, "--threads", str(options.threads),
+        "--blocks", str(options.blocks),
+    ]  # fmt: skip
+
+    def say(line: str) -> None:
+        tqdm.write(f"{options.data.name}/{options.preset.stem}/{device}: {line}", file=sys.stderr)
+        sys.stderr.flush()
+
+    with tempfile.TemporaryDirectory() as folder:
+        samples, failures, blocks = measure_group(
+            implementations=options.implementations,
+            rounds=options.processes,
+            attempts=options.attempts,
+            threads=options.threads,
+            seed=options.seed,
+            sampler=lambda implementation, details: run_sample(
+                [*command, "--implementation", implementation, "--details", *details],
+                Path(folder) / "sample.json",
+            ),
+            say=say,
+        )
+    record = {
+        "schema_version": SCHEMA_VERSION,
+        "group": {"dataset": options.data.name, "size": options.preset.stem, "device": device},
+        "threads": options.threads,
+        "dtype": machine.split_device(device)[1],
+        "processes": options.processes,
+        "seed": options.seed,
+        "started": started,
+        "finished": utc_now(),
+        "commit": commit,
+        "commit_dirty": dirty,
+        "machine": machine.describe(),
+        "settings": dataclasses.asdict(preset),
+        "samples": samples,
+        "failures": failures,
+    }
+    write_measurement(options.output, Measurement(record, blocks))
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))

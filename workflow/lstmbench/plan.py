@@ -1,0 +1,289 @@
+"""Plan: time, memory and disk of every run of a configuration on this machine, and how far earlier plans were off.
+
+Each cell was measured alone for some seconds (``sample``).  A run is that cell's start, its updates at the measured
+step, a validation and a checkpoint per epoch, and its tests.  Nothing of it is fitted to finished runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import math
+import statistics
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from lstmbench import limits, machine, present, tasks
+from lstmbench.checkpoint import GENERATIONS
+from lstmbench.cli import run
+from lstmbench.datasets import Dataset, load_dataset
+from lstmbench.presets import PRESETS, Preset, load_preset
+from lstmbench.record import read_record
+from lstmbench.schemas import read_json
+from lstmbench.selection import Selection, checked
+from lstmbench.tables import write_markdown, write_table
+from lstmbench.tasks import predictions
+
+MEMORY_MARGIN = 1.2
+"""On the memory a run needs: a process held against this one must never be killed for what an allocator keeps."""
+
+RECORD_BYTES = 12_000
+EPOCH_BYTES = 1_000
+"""A run's record and TensorBoard file, whole blocks of the file system counted, and what an epoch adds to them."""
+
+MB = 1e6
+DAY = 86_400.0
+
+CELL = ["dataset", "size", "implementation", "device"]
+ERRORS = [
+    *CELL, "seed", "machine", "planned_seconds", "seconds", "error_percent", "planned_mb", "peak_rss_mb",
+    "spare_percent",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a run does, counted."""
+
+    updates: int
+    epochs: int  # begun; each ends with a validation and a checkpoint
+    tests: int  # the last one, and one during training if the preset has it and the run gets so far
+    predictions: dict[str, int]  # of one validation ("valid") and of one test ("test")
+    evaluation_bytes: int  # held for them beside training: their examples, and the activations of the largest batch
+
+
+def count_work(dataset: Dataset, preset: Preset, max_updates: int | None, max_eval_predictions: int | None) -> Work:
+    """The work of a run under these caps."""
+    task = tasks.load(dataset.task)
+    spec = task.model_spec(preset, dataset.facts)
+    examples = task.training_examples(dataset.arrays, preset)
+    steps = len(task.training_order(len(examples.inputs), preset, 1, 1))
+    updates = min(steps * preset.epochs, max_updates or math.inf)
+    counts, held, largest = {}, 0, 0
+    for split in ("valid", "test"):
+        parts = task.evaluation_parts(dataset.arrays, split, preset, max_eval_predictions)
+        counts[split] = sum(part.batches.size * predictions(part.examples) for part in parts)
+        for part in parts:
+            held += part.examples.inputs.nbytes + part.examples.targets.nbytes
+            batch, window = part.batches.shape[1], part.examples.inputs.shape[1]
+            largest = max(largest, limits.least_memory(spec, batch, window)["activations"])
+    tested = preset.report_after_updates is not None and preset.report_after_updates <= updates
+    return Work(updates, math.ceil(updates / steps), 1 + tested, counts, held + largest)
+
+
+def predict(sample: Mapping[str, Any], work: Work) -> dict[str, float | None]:
+    """Seconds, peak memory and disk (MB) of one run; ``sample``: what ``lstmbench.sample`` wrote.
+
+    ``disk_mb`` while it trains, with a checkpoint more than are kept since one is written before one is deleted;
+    ``kept_mb`` once it is complete.
+    """
+    phases, evaluation = sample["phases"], sample["details"]["evaluation"]
+    checkpoint = sample["details"]["checkpoint"]
+    step = statistics.median(block["seconds"] / block["steps"] for block in sample["blocks"])
+    seconds = {
+        "start_seconds": sum(phases[f"{name}_seconds"] for name in ("import", "build", "place", "first_step")),
+        "training_seconds": (work.updates - 1) * step,
+        "evaluation_seconds": _evaluation(evaluation["valid"], work.predictions["valid"], work.epochs)
+        + _evaluation(evaluation["test"], work.predictions["test"], work.tests),
+        "checkpoint_seconds": work.epochs * checkpoint["write_seconds"],
+    }
+    kept = RECORD_BYTES + EPOCH_BYTES * work.epochs
+    device_bytes = sample["memory"]["peak_device_bytes"]
+    # A checkpoint is gathered as arrays and then made into one string of bytes.
+    memory = sample["memory"]["peak_rss_bytes"] + work.evaluation_bytes + 2 * checkpoint["bytes"]
+    return seconds | {
+        "seconds": sum(seconds.values()),
+        "mem_mb": MEMORY_MARGIN * memory / MB,
+        "device_mb": None if device_bytes is None else MEMORY_MARGIN * (device_bytes + work.evaluation_bytes) / MB,
+        "disk_mb": ((GENERATIONS + 1) * checkpoint["bytes"] + kept) / MB,
+        "kept_mb": kept / MB,
+        "weights_mb": sample["memory"]["least_bytes"]["weights"] / MB,
+    }
+
+
+def _evaluation(measured: Mapping[str, float | None], count: int, times: int) -> float:
+    """Seconds of ``times`` evaluations of ``count`` predictions; the first batch of all was traced and compiled."""
+    rate = measured["predictions_per_second"]
+    return times * measured["first_seconds"] if rate is None else measured["first_seconds"] + times * count / rate
+
+
+def plan(selection: Selection, data: Path, calibrations: Path) -> pd.DataFrame:
+    """One row per cell of the selection: what one run of it takes, and how many there are (``seeds``).
+
+    Raises:
+        DataError: damaged data, or a calibration that is missing or unreadable.
+    """
+    rows = []
+    for dataset_name in selection.datasets:
+        dataset = load_dataset(data / dataset_name)
+        for size in selection.sizes:
+            caps = {
+                "max_updates": selection.max_updates_of(size),
+                "max_eval_predictions": selection.max_eval_predictions,
+            }
+            work = count_work(dataset, load_preset(PRESETS / dataset_name / f"{size}.yaml"), **caps)
+            for cell in itertools.product(selection.implementations, selection.devices):
+                names = (dataset_name, size, *cell)
+                sample = read_json(calibrations.joinpath(*names, f"threads-{selection.threads}.json"))
+                row = dict(zip(CELL, names, strict=True)) | {"threads": selection.threads} | caps
+                row |= {"seeds": len(selection.seeds), "updates": work.updates, "epochs": work.epochs}
+                rows.append(row | predict(sample, work))
+    return pd.DataFrame(rows)
+
+
+def side_by_side(selection: Selection, cores: int) -> int:
+    """How many runs this machine has room for at a time: one on its GPU, else as many as their threads leave."""
+    return 1 if selection.device == "gpu" else max(1, cores // selection.threads)
+
+
+def whole_seconds(rows: pd.DataFrame, lanes: int) -> float:
+    """Seconds for all runs in ``lanes`` at a time: no less than an equal share, nor than the longest run."""
+    return max((rows["seconds"] * rows["seeds"]).sum() / lanes, rows["seconds"].max())
+
+
+def whole_disk_mb(rows: pd.DataFrame, lanes: int) -> float:
+    """MB for all runs: records, initial weights (shared by the implementations), and the checkpoints of ``lanes``."""
+    weights = rows.drop_duplicates(["dataset", "size"])
+    kept = (rows["kept_mb"] * rows["seeds"]).sum() + (weights["weights_mb"] * weights["seeds"]).sum()
+    return kept + lanes * rows["disk_mb"].max()
+
+
+def advice(rows: pd.DataFrame, lanes: int) -> list[str]:
+    """What takes longer than a day, and a selection that does not; nothing if all of it takes less."""
+    if whole_seconds(rows, lanes) <= DAY:
+        return []
+    total = rows.assign(total=rows["seconds"] * rows["seeds"])
+    cells = total.groupby(["size", "implementation"])["total"].sum().sort_values(ascending=False)
+    lines = [f"{size} with {name}: {duration(value)}" for (size, name), value in cells.items() if value > DAY]
+    kept = list(total.groupby("size")["total"].sum().sort_values().index)
+    while len(kept) > 1 and whole_seconds(rows[rows["size"].isin(kept)], lanes) > DAY:
+        kept.pop()
+    chosen, choice = rows[rows["size"].isin(kept)], f"sizes: [{', '.join(kept)}]"
+    if whole_seconds(chosen, lanes) > DAY and chosen["seeds"].max() > 1:
+        chosen, choice = chosen.assign(seeds=1), f"{choice} with one seed"
+    shorter = duration(whole_seconds(chosen, lanes))
+    return [*lines, f"on this machine choose {choice}: {shorter}; or make quick, every cell cut short"]
+
+
+def errors(rows: pd.DataFrame, records: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    """One row per finished run that the plan is about and that was never interrupted: planned against found.
+
+    ``error_percent``: of the planned time, positive if the run was faster.  ``spare_percent``: of the memory found,
+    negative if the plan was too low.
+    """
+    planned = rows.set_index(CELL)
+    found = []
+    for record in records:
+        cell = tuple(record["run"][name] for name in CELL)
+        if record["resumed"] or cell not in planned.index:
+            continue
+        row, settings = planned.loc[cell], record["settings"]
+        caps = ("threads", "max_updates", "max_eval_predictions")
+        if [settings[name] for name in caps] != [None if pd.isna(row[name]) else row[name] for name in caps]:
+            continue
+        span = datetime.fromisoformat(record["finished"]) - datetime.fromisoformat(record["started"])
+        seconds, peak_mb = span.total_seconds(), record["memory"]["peak_rss_bytes"] / MB
+        found.append(
+            record["run"]
+            | {"machine": _machine(record["machine"])}
+            | {"planned_seconds": row["seconds"], "seconds": seconds}
+            | {"error_percent": 100 * (row["seconds"] / seconds - 1)}
+            | {"planned_mb": row["mem_mb"], "peak_rss_mb": peak_mb}
+            | {"spare_percent": 100 * (row["mem_mb"] / peak_mb - 1)}
+        )
+    return pd.DataFrame(found, columns=ERRORS)
+
+
+def duration(seconds: float) -> str:
+    """In the unit people would use, with one decimal beyond minutes."""
+    for unit, length, digits in (("days", DAY, 1), ("hours", 3600.0, 1), ("min", 60.0, 0)):
+        if seconds >= 1.5 * length:
+            return f"{seconds / length:,.{digits}f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def _machine(described: Mapping[str, Any]) -> str:
+    parts = [described["cpu"], f"{described['cores']} cores", described["gpu"]]
+    return ", ".join(part for part in parts if part)
+
+
+def _write_plan(folder: Path, rows: pd.DataFrame, selection: Selection) -> None:
+    write_table(folder / "plan.csv", rows)
+    write_markdown(folder / "plan.md", "Plan", {"": _plan_as_text(rows)}, _plan_in_words(rows, selection))
+
+
+def _plan_in_words(rows: pd.DataFrame, selection: Selection) -> list[str]:
+    here = machine.describe()
+    lanes = side_by_side(selection, here["cores"])
+    together = f" ({lanes} at a time: {duration(whole_seconds(rows, lanes))} or more)" if lanes > 1 else ""
+    memory, disk = rows["mem_mb"].max(), whole_disk_mb(rows, lanes)
+    tight = lanes * memory > here["memory_bytes"] / MB
+    return [
+        f"In all: {rows['seeds'].sum():,} runs, threads {selection.threads}: "
+        f"{duration(whole_seconds(rows, 1))} one after another{together}; "
+        f"at most {present.number(memory, 0)} MB of memory per run and {present.number(disk, 0)} MB of disk.",
+        *([f"That is more memory than this machine has for {lanes} runs: use fewer cores."] if tight else []),
+        *[f"- {line}" for line in advice(rows, lanes)],
+        f"Predicted from each cell alone on {_machine(here)}; runs side by side slow one another down, which is not "
+        f"counted. Memory has a margin of {MEMORY_MARGIN - 1:.0%}; disk is what a run needs while it trains.",
+    ]
+
+
+def _plan_as_text(rows: pd.DataFrame) -> pd.DataFrame:
+    text = rows[CELL].copy()
+    text["updates"] = rows["updates"].map(lambda value: present.number(value, 0))
+    text["a run"] = rows["seconds"].map(duration)
+    text["runs"] = rows["seeds"].astype(str)
+    text["all runs"] = (rows["seconds"] * rows["seeds"]).map(duration)
+    text["memory, MB"] = rows["mem_mb"].map(lambda value: present.number(value, 0))
+    if rows["device_mb"].notna().any():
+        text["GPU memory, MB"] = rows["device_mb"].map(lambda value: present.number(value, 0))
+    text["disk, MB"] = rows["disk_mb"].map(lambda value: present.number(value, 0))
+    return text
+
+
+def _write_errors(folder: Path, found: pd.DataFrame) -> None:
+    tables, notes = {}, []
+    for name, part in found.groupby("machine", sort=True):
+        text = part[[*CELL, "seed"]].astype(str)
+        text["planned"], text["found"] = part["planned_seconds"].map(duration), part["seconds"].map(duration)
+        text["error"] = part["error_percent"].map(lambda value: present.signed(value, "%"))
+        text["planned, MB"] = part["planned_mb"].map(lambda value: present.number(value, 0))
+        text["peak, MB"] = part["peak_rss_mb"].map(lambda value: present.number(value, 0))
+        tables[name] = text
+        off = part["error_percent"].abs()
+        notes.append(
+            f"{name}: planned times are off by {off.median():.0f} % in the median and {off.max():.0f} % at most over "
+            f"{len(part)} runs; planned memory was too low for {(part['spare_percent'] < 0).sum()} of them."
+        )
+    notes += [] if notes else ["No finished run of this configuration to hold a plan against."]
+    write_table(folder / "error.csv", found)
+    write_markdown(folder / "error.md", "Plan against finished runs", tables, notes)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="lstmbench.plan", description=__doc__)
+    parser.add_argument("--selection", required=True, help="the configuration, as JSON with the keys of config.yaml")
+    parser.add_argument("--data", type=Path, required=True, help="folder of the prepared data sets, results/data")
+    parser.add_argument("--calibrations", type=Path, required=True, help="folder of the samples of all cells")
+    parser.add_argument("--records", type=Path, nargs="*", default=[], metavar="run.json", help="finished runs")
+    parser.add_argument("--output-dir", type=Path, required=True, help="folder of plan.csv, error.csv and their .md")
+    arguments = parser.parse_args(argv)
+    selection = checked(json.loads(arguments.selection))
+    rows = plan(selection, arguments.data, arguments.calibrations)
+    _write_plan(arguments.output_dir, rows, selection)
+    _write_errors(arguments.output_dir, errors(rows, map(read_record, arguments.records)))
+    names = ["plan", "error"] if arguments.records else ["plan"]
+    print("\n".join((arguments.output_dir / f"{name}.md").read_text(encoding="utf-8") for name in names))
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))

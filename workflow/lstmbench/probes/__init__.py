@@ -1,0 +1,44 @@
+"""What the instrument asks of a framework beside training: its matrix products alone, and what a step consists of.
+
+One file per framework, named as the implementations of it begin (``pytorch_fused`` is probed by ``pytorch``), and apart
+from them, so that a change of the instrument repeats no training.  Every module offers, by these names:
+
+    gemm(left, right, transposed, device, dtype) -> Callable[[int], None]
+        a function that computes the product left[m, k] @ right[k, n] so many times and returns when the device has
+        done it; ``transposed`` names the operand ("left", "right") that lies transposed in memory, or is ""
+    trace(work) -> list[Operation]
+        the operations of one call of ``work``, from the framework's own profiler
+"""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from types import ModuleType
+
+PARTS = ("embedding", "recurrent", "output", "clip", "update", "other")
+"""The parts of a training step; output: linear layer, softmax and loss; other: dropout, fetching the batch."""
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One kind of operation within a part of a step."""
+
+    name: str
+    part: str  # of PARTS
+    direction: str  # "forward", "backward", or "" for clip, update and other
+    seconds: float  # its own, without those of operations within it: all operations together take the step's time
+
+
+def framework(implementation: str) -> str:
+    """The framework an implementation is written in."""
+    return implementation.partition("_")[0]
+
+
+def load(implementation: str) -> ModuleType:
+    """Import the probe of an implementation's framework; the implementation must have been imported and configured.
+
+    Raises:
+        ModuleNotFoundError: the framework has no probe.
+    """
+    return importlib.import_module(f"{__name__}.{framework(implementation)}")

@@ -1,0 +1,84 @@
+"""PyTorch's matrix products alone, and the operations of a step by ``torch.profiler``.
+
+What an operation belongs to is told by the nearest scope around it: a ``record_function`` of an adapter
+(``recurrent/backward``), else the autograd node or the operation itself (``AddmmBackward0``).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import torch
+from torch.autograd.profiler_util import FunctionEvent
+from torch.profiler import ProfilerActivity, profile
+
+from lstmbench.probes import PARTS, Operation
+
+OWNERS = [
+    (re.compile(r"EmbeddingBackward|embedding_dense_backward"), ("embedding", "backward")),
+    (re.compile(r"aten::embedding"), ("embedding", "forward")),
+    (re.compile(r"Rnn\w*Backward|_backward_input|rnn_layer_backward"), ("recurrent", "backward")),
+    (re.compile(r"aten::lstm"), ("recurrent", "forward")),
+    (re.compile(r"(Addmm|LogSoftmax|NllLoss|View|T|Transpose)\w*Backward"), ("output", "backward")),
+    (re.compile(r"aten::(linear|cross_entropy_loss)"), ("output", "forward")),
+    (re.compile(r"^clip$|clip_grad_norm"), ("clip", "")),
+    (re.compile(r"^update$|Optimizer\."), ("update", "")),
+]
+"""Names of scopes and operations -> (part, direction); the first that fits, from the operation outwards."""
+
+
+def gemm(
+    left: tuple[int, int], right: tuple[int, int], transposed: str, device: str, dtype: str
+) -> Callable[[int], None]:
+    """See ``probes``."""
+    where = "cuda" if device == "gpu" else "cpu"
+    kind = torch.bfloat16 if dtype == "bfloat16" else torch.float32
+
+    def operand(shape: tuple[int, int], lies_transposed: bool) -> torch.Tensor:
+        rows, columns = shape
+        matrix = torch.randn(columns, rows) if lies_transposed else torch.randn(rows, columns)
+        return (matrix.t() if lies_transposed else matrix).to(where, kind)
+
+    first, second = operand(left, transposed == "left"), operand(right, transposed == "right")
+    result = first @ second
+
+    def work(times: int) -> None:
+        for _ in range(times):
+            torch.mm(first, second, out=result)
+        if where == "cuda":
+            torch.cuda.synchronize()
+
+    return work
+
+
+def trace(work: Callable[[], None]) -> list[Operation]:
+    """See ``probes``; on a GPU the seconds are those of its kernels, else those of the thread that called."""
+    activities = [ProfilerActivity.CPU]
+    on_gpu = torch.cuda.is_available() and torch.cuda.memory_allocated() > 0
+    if on_gpu:
+        activities.append(ProfilerActivity.CUDA)
+    with profile(activities=activities) as profiler:
+        work()
+    seconds: dict[tuple[str, str, str], float] = {}
+    for event in profiler.events():
+        if event.device_type != torch.autograd.DeviceType.CPU:
+            continue  # a kernel's time is told by the operation that launched it
+        own = event.self_device_time_total if on_gpu else event.self_cpu_time_total
+        if own > 0:
+            key = (event.name, *_owner(event))
+            seconds[key] = seconds.get(key, 0.0) + own / 1e6  # from microseconds
+    return [Operation(*key, seconds=value) for key, value in seconds.items()]
+
+
+def _owner(event: FunctionEvent) -> tuple[str, str]:
+    scope: FunctionEvent | None = event
+    while scope is not None:
+        part, _, direction = scope.name.partition("/")
+        if part in PARTS and direction in ("forward", "backward"):
+            return part, direction
+        for pattern, owner in OWNERS:
+            if pattern.search(scope.name):
+                return owner
+        scope = scope.cpu_parent
+    return "other", ""

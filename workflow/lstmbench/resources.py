@@ -1,0 +1,59 @@
+"""What a training job asks of a scheduler: what the plan says, or without a plan plenty.
+
+No part of a run's result, so a new plan repeats nothing.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from lstmbench.selection import Selection
+
+SLOWER = 2.0
+SPARE_MINUTES = 10
+"""A run may take so many times the planned time, and so much longer: others run beside it, and a queue kills."""
+
+
+@dataclass(frozen=True)
+class Ask:
+    """minutes: of wall time; mem_mb: of memory."""
+
+    minutes: int
+    mem_mb: int
+
+
+UNPLANNED = Ask(minutes=3 * 24 * 60, mem_mb=16_000)
+
+Cell = tuple[str, str, str, str]
+"""Data set, size, implementation, device."""
+
+
+def read_plan(path: Path, selection: Selection) -> dict[Cell, Ask]:
+    """What to ask for the cells of plan.csv that were planned with the selection's threads and caps.
+
+    Empty without such a file: planning is never a condition for training.
+    """
+    try:
+        with path.open(encoding="utf-8", newline="") as stream:
+            rows = list(csv.DictReader(stream))
+        return {
+            (row["dataset"], row["size"], row["implementation"], row["device"]): _ask(row)
+            for row in rows
+            if _number(row["threads"]) == selection.threads
+            and _number(row["max_updates"]) == selection.max_updates_of(row["size"])
+            and _number(row["max_eval_predictions"]) == selection.max_eval_predictions
+        }
+    except (OSError, KeyError, ValueError):
+        return {}
+
+
+def _ask(row: dict[str, str]) -> Ask:
+    minutes = SLOWER * float(row["seconds"]) / 60 + SPARE_MINUTES
+    return Ask(math.ceil(minutes), math.ceil(float(row["mem_mb"])))
+
+
+def _number(text: str) -> float | None:
+    return float(text) if text else None

@@ -1,0 +1,329 @@
+"""Measure one cell in one process: its phases apart, then blocks of training steps in steady state.
+
+``measure`` calls this several times per implementation, in turn with the others; alone it serves for a first look
+and for the calibration of ``plan``.  Nothing is judged here: block times and counters are written as they came.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import math
+import statistics
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lstmbench import limits, loop, machine, probes
+from lstmbench.cell import Cell, open_cell
+from lstmbench.checkpoint import Checkpoint, CheckpointFolder
+from lstmbench.cli import run
+from lstmbench.clock import Stopwatch
+from lstmbench.errors import MachineError
+from lstmbench.files import hash_arrays, write_json
+from lstmbench.interference import Counters, Load
+from lstmbench.learner import Learner
+from lstmbench.progress import Progress
+from lstmbench.tasks import predictions
+
+BLOCK_SECONDS = 0.25
+"""The least a block takes: 10,000 times what reading the clock does, 25 ticks of the system's CPU accounts."""
+
+BLOCKS = 20
+LONGEST_SECONDS = 6.0
+FEWEST_BLOCKS = 3
+"""A process goes on for BLOCKS blocks or LONGEST_SECONDS, whichever is first, but for FEWEST_BLOCKS at least."""
+
+WARM_UP_SECONDS = 1.0
+WARM_UP_CALLS = 2
+
+PRODUCT_BLOCKS = 3
+PRODUCT_SECONDS = 0.03
+"""A matrix product alone: so many blocks of at least so many seconds."""
+
+DETAILS = ("evaluation", "checkpoint", "loop", "trace")
+"""Evaluation by both protocols, writing and reading a checkpoint, the training loop's share, one step's operations."""
+
+EVALUATION_SECONDS = 1.0
+LOOP_SECONDS = 2.0
+
+
+def measure_sample(
+    *,
+    data: Path,
+    preset_file: Path,
+    weights_file: Path,
+    implementation: str,
+    device: str,
+    threads: int,
+    seed: int,
+    blocks: int,
+    details: Sequence[str],
+) -> dict[str, Any]:
+    """One process's share of a measurement, as JSON; the keys are those of ``sample`` in measurement.schema.json.
+
+    The step's matrix products are timed alone in the same process, so that a speed and its limit share their
+    circumstances.  ``details`` names what need not be measured in every process (``DETAILS``).
+
+    Raises:
+        UsageError, DataError, MachineError: see ``cell.open_cell``; MachineError too if the implementation did not
+            take the path it states in ``PATHS``.
+    """
+    cell = open_cell(
+        data=data,
+        preset_file=preset_file,
+        weights_file=weights_file,
+        implementation=implementation,
+        device=device,
+        threads=threads,
+        seed=seed,
+    )
+    watch = Stopwatch()
+    steps = _Steps(cell)
+    place_seconds = watch.seconds()
+    first_step_seconds = steps.timed(1)
+    warm_up = _warm_up(steps)
+    steady, load = _steady(steps, statistics.median(warm_up), blocks)
+    sample: dict[str, Any] = {
+        "implementation": implementation,
+        "versions": {"numpy": np.__version__, **cell.framework.versions()},
+        "initial_weights_sha256": hash_arrays(cell.weights),
+        "data_sha256": cell.dataset.sha256,
+        "unit": cell.task.UNIT,
+        "predictions_per_step": steps.predictions,
+        "phases": {
+            "import_seconds": cell.import_seconds,
+            "build_seconds": cell.build_seconds,
+            "place_seconds": place_seconds,
+            "first_step_seconds": first_step_seconds,
+            "warm_up_seconds": sum(warm_up),
+            "steady_seconds": sum(block["seconds"] for block in steady),
+        },
+        "blocks": steady,
+        "steady_steps": sum(block["steps"] for block in steady),
+        "load": dataclasses.asdict(load),
+        "memory": {
+            "peak_rss_bytes": machine.peak_rss_bytes(),
+            "peak_device_bytes": cell.learner.peak_device_bytes(),
+            "least_bytes": limits.least_memory(cell.spec, cell.preset.batch_size, cell.preset.num_steps),
+        },
+    }
+    sample["products"] = _products(cell, implementation, *machine.split_device(device))
+    measures: dict[str, Callable[[], dict[str, Any]]] = {
+        "evaluation": lambda: _evaluation(cell),
+        "checkpoint": lambda: _checkpoint(cell.learner),
+        "loop": lambda: _loop_share(cell, seed, statistics.median(warm_up)),
+        "trace": lambda: _trace(cell, steps, implementation, device),
+    }
+    if details:
+        sample["details"] = {name: measures[name]() for name in details}
+    return sample
+
+
+class _Steps:
+    """Training steps in the order of the first epoch, as many as are asked for; after its end from its start."""
+
+    def __init__(self, cell: Cell) -> None:
+        self.learner = cell.learner
+        examples = cell.task.training_examples(cell.dataset.arrays, cell.preset)
+        self.predictions = cell.preset.batch_size * predictions(examples)
+        self._data = cell.learner.place(examples)
+        self._state = cell.learner.initial_state(cell.preset.batch_size)
+        self._learning_rate = cell.preset.learning_rate_at(1)
+        self._order = cell.task.training_order(len(examples.inputs), cell.preset, 1, 1)
+        self._done = 0
+        cell.learner.synchronize()
+
+    def run(self, count: int) -> None:
+        """Train ``count`` steps and wait for the device."""
+        batches = self._order[np.arange(self._done, self._done + count) % len(self._order)]
+        _, self._state = self.learner.train_block(self._data, batches, self._state, self._learning_rate)
+        self.learner.synchronize()
+        self._done += count
+
+    def timed(self, count: int) -> float:
+        """Seconds that ``run(count)`` takes."""
+        watch = Stopwatch()
+        self.run(count)
+        return watch.seconds()
+
+
+def _warm_up(steps: _Steps) -> list[float]:
+    """Seconds of each step after the first, until the warm-up is over."""
+    seconds: list[float] = []
+    while sum(seconds) < WARM_UP_SECONDS or len(seconds) < WARM_UP_CALLS:
+        seconds.append(steps.timed(1))
+        if sum(seconds) > 5 * WARM_UP_SECONDS:
+            break  # steps of seconds: their first is warm-up enough
+    return seconds
+
+
+def _steady(steps: _Steps, step_seconds: float, blocks: int) -> tuple[list[dict[str, Any]], Load]:
+    """The timed blocks, and what the machine did meanwhile."""
+    # The first block is not counted: nothing below is traced or allocated for the first time.  A step within a block
+    # takes less than one alone, which pays for the call.
+    length = max(1, math.ceil(BLOCK_SECONDS / step_seconds))
+    while (seconds := steps.timed(length)) < BLOCK_SECONDS:
+        length = max(length + 1, math.ceil(length * BLOCK_SECONDS / seconds))
+    result: list[dict[str, Any]] = []
+    before = Counters()
+    watch = Stopwatch()
+    while len(result) < blocks and (watch.seconds() < LONGEST_SECONDS or len(result) < FEWEST_BLOCKS):
+        result.append({"steps": length, "seconds": steps.timed(length)})
+    return result, before.load_since()
+
+
+def _products(cell: Cell, implementation: str, device: str, dtype: str) -> list[dict[str, Any]]:
+    """Each of the step's matrix products alone: the median seconds of one call."""
+    try:
+        probe = probes.load(implementation)
+    except ModuleNotFoundError:
+        return []
+    result = []
+    for product in limits.products(cell.spec, cell.preset.batch_size, cell.preset.num_steps):
+        work = probe.gemm(product.left, product.right, product.transposed, device, dtype)
+        result.append({**dataclasses.asdict(product), "flops": product.flops, "seconds": _seconds_of_one(work)})
+    return result
+
+
+def _seconds_of_one(work: Callable[[int], None]) -> float:
+    """The median over some blocks of calls, after two to warm up."""
+    work(1)
+    watch = Stopwatch()
+    work(1)
+    calls = max(1, math.ceil(PRODUCT_SECONDS / watch.seconds()))
+    seconds = []
+    for _ in range(PRODUCT_BLOCKS):
+        watch = Stopwatch()
+        work(calls)
+        seconds.append(watch.seconds() / calls)
+    return statistics.median(seconds)
+
+
+def _evaluation(cell: Cell) -> dict[str, Any]:
+    """Predictions per second by the validation's and the test's protocol, after a first batch of each."""
+    result = {}
+    for split in ("valid", "test"):
+        part = cell.task.evaluation_parts(cell.dataset.arrays, split, cell.preset, None)[0]
+        handle, state = cell.learner.place(part.examples), cell.learner.initial_state(part.batches.shape[1])
+        watch = Stopwatch()
+        _, _, state = cell.learner.eval_block(handle, part.batches[:1], state)
+        first_seconds = watch.seconds()
+        watch, done, length = Stopwatch(), 1, 1
+        while watch.seconds() < EVALUATION_SECONDS:
+            block = part.batches[np.arange(done, done + length) % len(part.batches)]
+            _, _, state = cell.learner.eval_block(handle, block, state)
+            done, length = done + length, 2 * length
+        count = (done - 1) * part.batches.shape[1] * predictions(part.examples)
+        result[split] = {"first_seconds": first_seconds, "predictions_per_second": count / watch.seconds()}
+    return result
+
+
+def _checkpoint(learner: Learner) -> dict[str, Any]:
+    """Seconds and bytes of one checkpoint, written and read."""
+    arrays = {f"weights/{name}": value for name, value in learner.weights().items()}
+    arrays |= {f"training/{name}": value for name, value in learner.training_state().items()}
+    with tempfile.TemporaryDirectory() as name:
+        folder = CheckpointFolder(Path(name), {})
+        watch = Stopwatch()
+        folder.save(Checkpoint(arrays, {"updates": 0}))
+        write_seconds = watch.seconds()
+        watch = Stopwatch()
+        folder.newest(print)
+        read_seconds = watch.seconds()
+        size = sum(path.stat().st_size for path in Path(name).iterdir())
+    return {"write_seconds": write_seconds, "read_seconds": read_seconds, "bytes": size}
+
+
+class _Timed:
+    """A learner that counts the seconds spent inside it."""
+
+    def __init__(self, learner: Learner) -> None:
+        self.learner = learner
+        self.seconds = 0.0
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        method = getattr(self.learner, name)
+
+        def timed(*arguments: Any) -> Any:
+            watch = Stopwatch()
+            try:
+                return method(*arguments)
+            finally:
+                self.seconds += watch.seconds()
+
+        return timed
+
+
+def _loop_share(cell: Cell, seed: int, step_seconds: float) -> dict[str, Any]:
+    """Seconds of one short epoch by the training loop, and those of it that the learner took."""
+    updates = max(FEWEST_BLOCKS, round(LOOP_SECONDS / step_seconds))
+    timed = _Timed(cell.learner)
+    caps = loop.Caps(max_updates=updates, max_eval_predictions=1)
+    epoch = loop.Run(timed, cell.task, cell.dataset, cell.preset, caps, seed)
+    progress = Progress(updates, 0, "loop")
+    timed.seconds = 0.0
+    watch = Stopwatch()
+    epoch.epoch(loop.Progressed(), progress)
+    seconds = watch.seconds()
+    progress.close()
+    return {"updates": updates, "seconds": seconds, "learner_seconds": timed.seconds}
+
+
+def _trace(cell: Cell, steps: _Steps, implementation: str, device: str) -> dict[str, Any]:
+    """The operations of one training step, and the path they prove."""
+    try:
+        probe = probes.load(implementation)
+    except ModuleNotFoundError:
+        return {"operations": [], "step_seconds": None, "path": None}
+    path, proof = cell.framework.PATHS[machine.split_device(device)[0]]
+    steps.run(1)
+    seconds: list[float] = []
+    operations = probe.trace(lambda: seconds.append(steps.timed(1)))
+    if not any(proof in f"{operation.part} {operation.name}" for operation in operations):
+        seen = ", ".join(operation.name for operation in sorted(operations, key=lambda one: -one.seconds)[:8])
+        raise MachineError(
+            f"{implementation} on {device} should run as {path} and show an operation {proof}; it ran {seen}: "
+            "it fell back to something else, and its speed would not be what its name says"
+        )
+    return {
+        "operations": [dataclasses.asdict(operation) for operation in operations],
+        "step_seconds": seconds[-1],
+        "path": path,
+    }
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="lstmbench.sample", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="prepared data set, e.g. results/data/ptb")
+    parser.add_argument("--preset", type=Path, required=True, help="e.g. workflow/presets/ptb/small.yaml")
+    parser.add_argument("--weights", type=Path, required=True, help="initial weights (lstmbench.initialise)")
+    parser.add_argument("--implementation", required=True, help="a module of lstmbench/implementations")
+    parser.add_argument("--device", default="auto", help=machine.DEVICE_HELP)
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads of the framework")
+    parser.add_argument("--seed", type=int, default=1, help="of the dropout masks")
+    parser.add_argument("--blocks", type=int, default=BLOCKS, help="steady blocks to time")
+    parser.add_argument("--details", nargs="*", choices=DETAILS, default=[], help="also measure these")
+    parser.add_argument("--output", type=Path, required=True, help="the sample, a JSON file")
+    options = parser.parse_args(arguments)
+    sample = measure_sample(
+        data=options.data,
+        preset_file=options.preset,
+        weights_file=options.weights,
+        implementation=options.implementation,
+        device=machine.resolve_device(options.device),
+        threads=options.threads,
+        seed=options.seed,
+        blocks=options.blocks,
+        details=options.details,
+    )
+    write_json(options.output, {**sample, "machine": machine.describe()})
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))

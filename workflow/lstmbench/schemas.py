@@ -1,0 +1,78 @@
+"""JSON files of a stated form: read strictly, checked by their schema in ``workflow/schemas``."""
+
+from __future__ import annotations
+
+import json
+import math
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+from jsonschema.exceptions import best_match
+
+from lstmbench.errors import DataError
+
+SCHEMAS = Path(__file__).resolve().parents[1] / "schemas"
+
+
+def read_json(path: Path) -> Any:
+    """Read JSON in which every number is finite.
+
+    Raises:
+        DataError: missing, or not JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse, parse_float=_finite)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}. Run the workflow again to make it.") from error
+    except ValueError as error:
+        raise DataError(f"{path}: not JSON: {error}. Delete it and run the workflow again.") from error
+
+
+def check(path: Path, value: Any, schema: str, version: int) -> None:
+    """Check ``value``, the content of ``path``, by ``workflow/schemas/{schema}``.
+
+    Raises:
+        DataError: of another version, or not of the schema; names the place, what was expected and what was found.
+    """
+    found = value.get("schema_version") if isinstance(value, dict) else None
+    if isinstance(found, int) and found != version:
+        raise DataError(
+            f"{path} at $.schema_version: expected {version}, found {found}. "
+            "It was written by another version of lstm-bench: use that one, or delete the file and run again."
+        )
+    error = best_match(_validator(schema).iter_errors(value))
+    if error is not None:
+        raise DataError(f"{path} at {error.json_path}: {_explain(error)}")
+
+
+def short(value: Any) -> str:
+    """A value as it may stand in a message."""
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+@cache
+def _validator(schema: str) -> jsonschema.Draft202012Validator:
+    return jsonschema.Draft202012Validator(json.loads((SCHEMAS / schema).read_text(encoding="utf-8")))
+
+
+def _explain(error: jsonschema.ValidationError) -> str:
+    found = short(error.instance)
+    if error.validator == "not":
+        return f"expected no such key for this task, found {found}"
+    if error.validator in ("required", "additionalProperties", "propertyNames"):
+        return error.message
+    return f"expected {error.validator} {short(error.validator_value)}, found {found}"
+
+
+def _refuse(name: str) -> float:
+    raise ValueError(f"{name} is no number")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text} is too large for a number")
+    return value

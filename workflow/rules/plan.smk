@@ -1,0 +1,67 @@
+# What the runs of this configuration will take on this machine, before any of them starts.
+#
+# inputs    the prepared data, a preset, the first seed's initial weights, and the code the speed depends on
+# outputs   sample = results/calibration/{dataset}/{size}/{implementation}/{device}/threads-{threads}.json
+#           plan   = {results}/plan/plan.{csv,md}, and error.{csv,md} on the runs that are finished
+
+CALIBRATION = Path("results/calibration")
+
+
+rule calibrate:
+    input:
+        manifest=rules.prepare.output.manifest,
+        preset=rules.initialise.input.preset,
+        weights=expand(rules.initialise.output.weights, seed=SELECTION.seeds[0], allow_missing=True),
+        code=code_of_calibration,
+    output:
+        sample=CALIBRATION / "{dataset}/{size}/{implementation}/{device}/threads-{threads}.json",
+    log:
+        "results/logs/calibrate/{dataset}/{size}/{implementation}/{device}/threads-{threads}.log",
+    conda:
+        environment
+    threads: SELECTION.threads
+    resources:
+        machine=100,
+        gpu=1 if SELECTION.device == "gpu" else 0,
+    params:
+        data=lambda wildcards, input: Path(input.manifest).parent,
+    message:
+        "Calibrating {wildcards.dataset} {wildcards.size} with {wildcards.implementation}"
+    shell:
+        "python -m lstmbench.sample --data {params.data} --preset {input.preset:q} --weights {input.weights:q}"
+        " --implementation {wildcards.implementation} --device {wildcards.device} --threads {wildcards.threads}"
+        " --details evaluation checkpoint --output {output.sample:q} > {log:q} 2>&1"
+
+
+rule plan:
+    input:
+        samples=expand(
+            rules.calibrate.output.sample,
+            dataset=SELECTION.datasets,
+            size=SELECTION.sizes,
+            implementation=SELECTION.implementations,
+            device=SELECTION.devices,
+            threads=SELECTION.threads,
+        ),
+        code=package("plan", "limits", "tables", "present"),
+    output:
+        plan=expand(RESULTS / "plan/{name}.{kind}", name=["plan", "error"], kind=["csv", "md"]),
+    log:
+        RESULTS / "logs/plan.log",
+    conda:
+        "../../envs/tools.yaml"
+    resources:
+        machine=1,
+    params:
+        selection=json.dumps(dataclasses.asdict(SELECTION)),
+        data=DATA,
+        calibrations=CALIBRATION,
+        # Not an input: a plan must not start the runs that it is about.
+        finished=lambda wildcards: shlex.join(filter(os.path.exists, rules.collect.input.records)),
+        folder=lambda wildcards, output: Path(output.plan[0]).parent,
+    message:
+        "Planning the runs of this configuration"
+    shell:
+        "python -m lstmbench.plan --selection {params.selection:q} --data {params.data}"
+        " --calibrations {params.calibrations} --records {params.finished} --output-dir {params.folder:q}"
+        " 2>&1 | tee {log:q}"
