@@ -1,6 +1,7 @@
 # make demo   the whole pipeline on embedded data, in a few minutes, with nothing but Python installed
 # make test   the tests
 # make run    the full benchmark of config.yaml        make quick   every cell of it, cut short
+# make bench  the speed of every cell, measured apart from training, and nothing else
 # make plan   what make run would take here: time, memory, disk (ARGS="--configfile ..." for another configuration)
 # make lint   what CI checks beside the tests
 #
@@ -15,7 +16,7 @@ REQUIREMENTS := envs/requirements$(if $(GPU),-gpu).txt
 # The rules say `python`; it must be the environment's.
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
-.PHONY: demo quick run plan test lint install install-dev
+.PHONY: demo quick run bench plan test lint install install-dev
 
 demo: install
 	snakemake --cores $(CORES) --configfile workflow/configs/demo.yaml $(ARGS)
@@ -28,6 +29,9 @@ quick: install
 run: install
 	snakemake --cores $(CORES) $(ARGS)
 	@echo "The report: results/report.html"
+
+bench: install
+	snakemake bench --cores $(CORES) $(ARGS)
 
 plan: install
 	snakemake plan --cores $(CORES) $(ARGS) --forcerun plan

@@ -59,7 +59,7 @@ def test_a_precision_other_than_float32_is_part_of_a_device_s_name(wanted, name)
 
 
 def test_an_unknown_precision_is_refused_with_the_known_ones():
-    with pytest.raises(UsageError, match="float32, tf32, bfloat16"):
+    with pytest.raises(UsageError, match="float32, tf32"):
         machine.resolve_device("gpu-float8")
 
 
@@ -69,31 +69,19 @@ def test_a_device_s_name_splits_into_device_and_precision():
 
 
 @pytest.mark.parametrize(("capability", "enough"), [("7.5", False), ("8.0", True), ("9.0", True)])
-def test_tensor_core_precisions_want_a_gpu_that_has_them(capability, enough, monkeypatch, tmp_path):
+def test_tf32_wants_a_gpu_that_has_it(capability, enough, monkeypatch, tmp_path):
     driver = tmp_path / "nvidia-smi"
     driver.write_text(f"#!/bin/sh\necho {capability}\n")
     driver.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
     machine.require_precision("gpu", "float32")
-    for precision in ("tf32", "bfloat16"):
-        if enough:
-            machine.require_precision("gpu", precision)
-        else:
-            with pytest.raises(MachineError, match=f"{precision}.*8.0.*7.5"):
-                machine.require_precision("gpu", precision)
+    if enough:
+        machine.require_precision("gpu", "tf32")
+    else:
+        with pytest.raises(MachineError, match=r"tf32.*8\.0.*7\.5"):
+            machine.require_precision("gpu", "tf32")
 
 
 def test_a_cpu_has_no_tf32():
     with pytest.raises(MachineError, match="only GPUs"):
         machine.require_precision("cpu", "tf32")
-
-
-@pytest.mark.parametrize("flags", ["fpu avx2", "fpu avx512_bf16", "amx_bf16 fpu"])
-def test_bfloat16_wants_a_cpu_with_instructions_for_it(flags, monkeypatch, tmp_path):
-    (tmp_path / "cpuinfo").write_text(f"model name\t: A Processor\nflags\t\t: {flags}\n")
-    monkeypatch.setattr(machine, "CPUINFO", tmp_path / "cpuinfo")
-    if "bf16" in flags:
-        machine.require_precision("cpu", "bfloat16")
-    else:
-        with pytest.raises(MachineError, match=r"A Processor.*avx512_bf16"):
-            machine.require_precision("cpu", "bfloat16")

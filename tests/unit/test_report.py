@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from lstmbench import collect, tabulate
+from lstmbench import analyse, collect, tabulate
 from lstmbench.errors import DataError
 from lstmbench.report import main
+from lstmbench.tables import write_table
+from tests.unit.measurements import make_measurement
 from tests.unit.records import make_record, save
 from tests.unit.test_tabulate import CAPS, PUBLISHED, TARGETS, pair
 
@@ -21,13 +23,15 @@ SVG = b'<svg xmlns="http://www.w3.org/2000/svg"/>'
 def page(tmp_path):
     """The page of these records, as text."""
 
-    def build(*records, published=PUBLISHED, targets=TARGETS, config="config.yaml", figures=True):
+    def build(*records, published=PUBLISHED, targets=TARGETS, config="config.yaml", figures=True, measured=()):
         folder, pictures, output = tmp_path / "tables", tmp_path / "figures", tmp_path / "report.html"
         collect.main(["--output-dir", str(folder), *map(str, save(tmp_path, *records))])
         tabulate.main(["--tables", str(folder), "--published", str(published), "--targets", str(targets)])
+        for name, table in analyse.analyse(measured).items():
+            write_table(folder / f"{name}.csv", table)
         pictures.mkdir()
         for dataset in {record["run"]["dataset"] for record in records} if figures else ():
-            for kind in ("learning", "quality", "throughput"):
+            for kind in ("learning", "quality", "ceiling", "anatomy"):
                 (pictures / f"{kind}_{dataset}.svg").write_bytes(SVG)
         main([
             "--tables", str(folder), "--figures", str(pictures), "--config-name", config, "--output", str(output)
@@ -61,12 +65,18 @@ def finding(text):
     return re.search(r'<div class="finding.*?<p>(.*?)</p>', text, re.S).group(1).replace("\N{NO-BREAK SPACE}", " ")
 
 
+def speed_lines(text):
+    part = re.search(r'<div class="finding.*?<ul>(.*?)</ul>', text, re.S).group(1)
+    return [line.replace("\N{NO-BREAK SPACE}", " ") for line in re.findall(r"<li>(.*?)</li>", part)]
+
+
 def test_the_page_is_self_contained_and_holds_no_script(page):
-    elements = Elements(page(*pair(), make_record("mnist"))).found
+    measured = [make_measurement({"pytorch": [10.0]}), make_measurement({"pytorch": [9.0]}, dataset="mnist")]
+    elements = Elements(page(*pair(), make_record("mnist"), measured=measured)).found
     tags = {tag for tag, _ in elements}
     assert not tags & {"script", "link", "iframe", "object", "embed", "base", "form"}
     sources = [attributes["src"] for _, attributes in elements if "src" in attributes]
-    assert len(sources) == 6
+    assert len(sources) == 8
     assert all(source.startswith("data:image/svg+xml;base64,") for source in sources)
     assert not any(name.startswith("on") for _, attributes in elements for name in attributes)
 
@@ -87,7 +97,6 @@ def test_a_finding_gives_numbers_and_seeds(page):
     assert text.startswith("Size small: test perplexity 110.00 with pytorch (cpu, n = 2) and 112.75 with tensorflow")
     assert "tensorflow ended 2.50 % above pytorch (cpu, n = 2, +2.00 % to +3.00 %)" in text
     assert "Best published value known for this size: 114.50 (Zaremba et al. 2014)." in text
-    assert "Training speed in words/s: 3,800 with pytorch (cpu, n = 2)" in text
 
 
 def test_a_finding_speaks_of_the_largest_size_that_was_run_whole(page):
@@ -158,7 +167,7 @@ def test_a_missing_figure_is_an_error_by_name(page):
 
 def test_captions_for_snakemakes_report_are_there():
     folder = Path(PUBLISHED).parent / "report"
-    for name in ("workflow", "quality", "learning", "throughput", "table", "report"):
+    for name in ("workflow", "quality", "learning", "speed", "table", "report"):
         assert (folder / f"{name}.rst").read_text(encoding="utf-8").strip()
 
 
@@ -168,3 +177,23 @@ def test_the_time_to_quality_stands_with_its_data_set_and_says_what_was_not_reac
     assert "<h3>Time to quality</h3>" in section
     assert ">0 of 1</td>" in section
     assert ">not reached</td>" in section
+
+
+def test_the_page_shows_the_measured_speeds_and_names_the_fastest(page):
+    measured = [make_measurement({"pytorch": [10.0, 10.1, 9.9], "tensorflow": [5.0, 5.1, 4.9]})]
+    text = page(*pair(), measured=measured)
+    (line,) = speed_lines(text)
+    assert line.startswith("Training speed, size small on cpu: pytorch is the fastest with 3,999 words/s")
+    assert "2.00" in line
+    assert "oneDNN LSTM" in text
+
+
+def test_a_speed_that_may_not_be_quoted_is_in_no_finding(page):
+    measurement = make_measurement({"pytorch": [10.0]}, failures={"tensorflow": "<script>alert(1)</script>"})
+    measurement.blocks.loc[::2, "seconds"] *= 1.6
+    text = page(*pair(), measured=[measurement])
+    (line,) = speed_lines(text)
+    assert "fastest" not in line
+    assert "Not to be quoted: " in line
+    assert "<script>" not in text
+    assert "&lt;script&gt;" in text

@@ -73,7 +73,7 @@ def test_a_capped_run_is_compared_with_nothing_published(tables):
 
 def test_a_capped_run_is_marked_wherever_it_is_shown(tables, tmp_path):
     tables(*pair(caps=CAPS))
-    for name in ("quality", "differences", "throughput"):
+    for name in ("quality", "differences"):
         text = (tmp_path / "tables" / f"{name}.md").read_text(encoding="utf-8")
         assert "| small, capped" in text
         assert f"capped: {CAPS[0]}" in text
@@ -95,7 +95,6 @@ def test_a_capped_run_is_marked_wherever_it_is_shown(tables, tmp_path):
 def test_runs_that_differ_in_more_than_the_seed_are_never_averaged(tables, change):
     built = tables(make_record(seed=1), make_record(seed=2), make_record(seed=3, **change))
     assert sorted(built["quality"]["n"]) == [1, 2]
-    assert sorted(built["throughput"]["n"]) == [1, 2]
 
 
 def test_what_distinguishes_two_rows_of_one_cell_is_shown(tables, tmp_path):
@@ -137,18 +136,6 @@ def test_runs_from_other_initial_weights_are_no_pair(tables, tmp_path):
 def test_differences_in_accuracy_are_percentage_points(tables):
     (row,) = tables(*pair(first=0.98, second=0.985, dataset="mnist"))["differences"].itertuples()
     assert math.isclose(row.mean, 0.5)
-
-
-def test_throughput_is_the_median_of_the_runs_and_their_highest_memory(tables):
-    speeds = {1: 1000.0, 2: 3000.0, 3: 1100.0}
-    records = [
-        make_record(seed=seed, speed__median=speed, speed__p25=speed - 100, speed__p75=speed + 100,
-                    memory__peak_rss_bytes=seed * 10**8, resumed=seed - 1)
-        for seed, speed in speeds.items()
-    ]  # fmt: skip
-    row = tables(*records)["throughput"].iloc[0]
-    assert (row["median"], row["p25"], row["p75"], row["unit"]) == (1100.0, 1000.0, 1200.0, "words/s")
-    assert (row["peak_rss_mb"], row["blocks"], row["resumed"]) == (300.0, 1200, 3)
 
 
 def test_milestones_are_shown_by_protocol_with_the_published_logs(tables):

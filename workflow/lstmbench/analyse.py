@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lstmbench import present, statistics
+from lstmbench import present_speed, statistics
 from lstmbench.cli import run
 from lstmbench.interference import NO_HEADLINE_SPREAD
 from lstmbench.measurement import SAMPLE, Measurement, read_measurement
@@ -24,6 +24,12 @@ from lstmbench.probes import framework
 from lstmbench.tables import machine_columns, read_table, versions_column, write_markdown, write_table
 
 GROUP = ["dataset", "size", "device", "threads"]
+SPEED = [
+    *GROUP, "implementation", "unit", "processes", "blocks", "rate", "rate_low", "rate_high", "step_ms", "step_p95_ms",
+    "gflops", "share", "share_low", "share_high", "ceiling_ms", "steady", "disturbed", "verdict", "headline", "path",
+    "import_seconds", "build_seconds", "first_step_seconds", "peak_rss_mb", "peak_device_mb", "least_mb", "valid_rate",
+    "test_rate", "loop_share", "cpu", "cores", "memory_gb", "gpu", "os", "python", "versions", "commit", "commit_dirty",
+]  # fmt: skip
 RATIOS = [*GROUP, "numerator", "denominator", "pairs", "ratio", "low", "high", "headline"]
 ANATOMY = [*GROUP, "implementation", "part", "direction", "milliseconds", "product_milliseconds"]
 PRODUCTS = [
@@ -31,12 +37,15 @@ PRODUCTS = [
     "milliseconds", "gflops", "processes",
 ]  # fmt: skip
 
+SHOWN_FROM = {"phases": "speed"}
+"""Tables of text that show another's columns."""
+
 
 def analyse(measurements: Iterable[Measurement]) -> dict[str, pd.DataFrame]:
     """The tables speed, ratios, anatomy and products."""
     groups = [_Group(measurement) for measurement in measurements]
     return {
-        "speed": pd.DataFrame([row for group in groups for row in group.speed()]),
+        "speed": pd.DataFrame([row for group in groups for row in group.speed()], columns=SPEED),
         "ratios": pd.DataFrame([row for group in groups for row in group.ratios()], columns=RATIOS),
         "anatomy": pd.DataFrame([row for group in groups for row in group.anatomy()], columns=ANATOMY),
         "products": pd.DataFrame([row for group in groups for row in group.products()], columns=PRODUCTS),
@@ -243,8 +252,10 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     for name, table in analyse(read_measurement(path) for path in options.records).items():
         write_table(options.output_dir / f"{name}.csv", table)
-        parts = present.by_dataset(name, read_table(options.output_dir / f"{name}.csv"))
-        write_markdown(options.output_dir / f"{name}.md", present.TITLES[name], parts, present.NOTES[name])
+    for name, title in present_speed.TITLES.items():
+        table = read_table(options.output_dir / f"{SHOWN_FROM.get(name, name)}.csv")
+        parts = present_speed.by_dataset(name, table)
+        write_markdown(options.output_dir / f"{name}.md", title, parts, present_speed.notes(name, table))
 
 
 if __name__ == "__main__":

@@ -15,25 +15,19 @@ import psutil
 from lstmbench.errors import MachineError
 from lstmbench.names import require_known
 
-CPUINFO = Path("/proc/cpuinfo")
-
 DEVICES = ("auto", "cpu", "gpu")
 
-PRECISIONS = ("float32", "tf32", "bfloat16")
+PRECISIONS = ("float32", "tf32")
 """How matrix products are computed; weights, updates and everything else stay float32.
 
-float32: in full; tf32: operands rounded to 10 bits of mantissa, on a GPU's tensor cores; bfloat16: products and
-activations in 7 bits.  Other than float32 it is part of a device's name, as in gpu-tf32: it is no fair comparison
-with a device that computes in full.
+float32: in full; tf32: operands rounded to 10 bits of mantissa, on a GPU's tensor cores.  Other than float32 it is
+part of a device's name, as in gpu-tf32: it is no fair comparison with a device that computes in full.
 """
 
 DEVICE_HELP = f"{', '.join(DEVICES)}; with a precision other than float32 behind it, as in gpu-tf32"
 
 LEAST_COMPUTE_CAPABILITY = 8.0
-"""Of an NVIDIA GPU with TF32 and bfloat16 (Ampere; CUDA C++ Programming Guide, table of arithmetic instructions)."""
-
-CPU_FLAGS = frozenset({"avx512_bf16", "amx_bf16"})
-"""x86 instructions for bfloat16; without them it is emulated, and slower than float32."""
+"""Of an NVIDIA GPU with TF32 (Ampere; CUDA C++ Programming Guide, table of arithmetic instructions)."""
 
 
 def describe() -> dict[str, Any]:
@@ -83,19 +77,13 @@ def require_precision(device: str, precision: str) -> None:
     """
     if precision == "float32":
         return
-    if device == "gpu":
-        weak = [value for value in _compute_capabilities() if value < LEAST_COMPUTE_CAPABILITY]
-        if weak:
-            raise MachineError(
-                f"precision {precision}: expected a GPU of compute capability {LEAST_COMPUTE_CAPABILITY} or higher, "
-                f"found {weak[0]}; choose precisions: [float32]"
-            )
-    elif precision == "tf32":
-        raise MachineError("precision tf32: only GPUs compute in it; choose float32 or bfloat16 on the cpu")
-    elif not CPU_FLAGS & _cpu_flags():
+    if device != "gpu":
+        raise MachineError(f"precision {precision}: only GPUs compute in it; choose precisions: [float32]")
+    weak = [value for value in _compute_capabilities() if value < LEAST_COMPUTE_CAPABILITY]
+    if weak:
         raise MachineError(
-            f"precision bfloat16: this CPU ({_cpu_model()}) has none of {', '.join(sorted(CPU_FLAGS))} and would be "
-            "slower than in float32; choose precisions: [float32]"
+            f"precision {precision}: expected a GPU of compute capability {LEAST_COMPUTE_CAPABILITY} or higher, "
+            f"found {weak[0]}; choose precisions: [float32]"
         )
 
 
@@ -128,22 +116,13 @@ def _compute_capabilities() -> list[float]:
     return [float(text) for text in _ask_driver("compute_cap")]
 
 
-def _cpu_flags() -> set[str]:
-    return set(_cpu_field("flags").split())
-
-
 def _git(folder: Path, *arguments: str) -> str:
     return subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, check=True).stdout
 
 
 def _cpu_model() -> str:
-    return _cpu_field("model name") or platform.processor() or platform.machine()
-
-
-def _cpu_field(name: str) -> str:
-    """A field of the first processor in Linux's /proc/cpuinfo; empty where there is none."""
     try:
-        lines = CPUINFO.read_text(encoding="utf-8").splitlines()
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
-        return ""
-    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith(name)), "")
+        return platform.processor()
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())

@@ -1,7 +1,7 @@
-"""Plot: learning curves, quality and throughput of each data set, as SVG and PNG.
+"""Plot: learning curves and quality of each data set, as SVG and PNG.
 
 Every figure has a panel per size, and a row of panels per device where there are several:
-``learning_{dataset}``, ``quality_{dataset}`` and ``throughput_{dataset}``.
+``learning_{dataset}`` and ``quality_{dataset}``.
 """
 
 from __future__ import annotations
@@ -23,11 +23,8 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocat
 
 from lstmbench import present
 from lstmbench.cli import run
-from lstmbench.files import atomic
-from lstmbench.style import INK, REFERENCE, figure_style, looks
+from lstmbench.style import INK, REFERENCE, figure_style, looks, save
 from lstmbench.tables import read_table
-
-FORMATS = ("svg", "png")
 
 PANEL_WIDTH, PANEL_HEIGHT = 3.1, 2.9  # inches
 
@@ -108,7 +105,7 @@ def draw_quality(dataset: str, tables: Tables) -> Figure:
 
     def draw(axes: Axes, cell: Tables) -> list[str]:
         means = cell.quality[["implementation", "test_mean"]].to_numpy()
-        _columns(axes, tables.runs, cell.runs, f"test_{metric}", means, lambda value: _value(value, metric))
+        _columns(axes, tables.runs, cell.runs, metric, means)
         return _references(axes, cell.quality, "published", metric)
 
     figure = _panels(tables, draw, f"Quality: {dataset}", f"test {metric}{tables.unit}", metric)
@@ -117,26 +114,7 @@ def draw_quality(dataset: str, tables: Tables) -> Figure:
     return figure
 
 
-def draw_throughput(dataset: str, tables: Tables) -> Figure:
-    """The median training speed of each run with its quartiles, and the median over the runs."""
-
-    def draw(axes: Axes, cell: Tables) -> list[str]:
-        means = cell.runs.groupby("implementation")["speed_median"].median().reset_index().to_numpy()
-        _columns(axes, tables.runs, cell.runs, "speed_median", means, lambda value: present.number(value, 0))
-        top = cell.runs["speed_p75"].max()
-        axes.set_ylim(0, 1.15 * top if top > 0 else 1)
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
-        return []
-
-    unit = tables.runs["speed_unit"].iloc[0]
-    figure = _panels(tables, draw, f"Throughput: {dataset}", f"training speed, {unit}", None)
-    bars = Line2D([], [], color=INK, linewidth=1, label="quartiles of a run's blocks")
-    handles = [_dot(4, "white", "one seed"), bars, _dot(8, INK, "median over the seeds")]
-    _legend(figure, handles, tables.quality.iloc[:0], "published")
-    return figure
-
-
-FIGURES = {"learning": draw_learning, "quality": draw_quality, "throughput": draw_throughput}
+FIGURES = {"learning": draw_learning, "quality": draw_quality}
 
 
 def plot(tables: Path, output_dir: Path) -> list[Path]:
@@ -153,10 +131,7 @@ def plot(tables: Path, output_dir: Path) -> list[Path]:
         for kind, draw in FIGURES.items():
             with figure_style():
                 figure = draw(dataset, own)
-                for suffix in FORMATS:
-                    path = output_dir / f"{kind}_{dataset}.{suffix}"
-                    _save(figure, path)
-                    written.append(path)
+                written += save(figure, output_dir / f"{kind}_{dataset}")
     return written
 
 
@@ -172,9 +147,9 @@ def _panels(
     draw: Callable[[Axes, Tables], list[str]],
     title: str,
     label: str,
-    metric: str | None,
+    metric: str,
 ) -> Figure:
-    """A figure with a panel per size and device; complete runs share the axis of ``metric``, if given.
+    """A figure with a panel per size and device; complete runs share the axis of ``metric``.
 
     ``draw`` draws a panel and returns the lines to stand below it.
     """
@@ -205,9 +180,8 @@ def _panels(
             remark = f"{seeds} seed{'s' if seeds > 1 else ''}" + (", capped" if capped else "")
             axes.set_title(remark, loc="right", fontsize=8.5, fontweight="bold" if capped else "normal")
             (single if capped else complete).append(axes)
-    if metric:
-        for group in [complete, *([axes] for axes in single)]:
-            _share_range(group, metric)
+    for group in [complete, *([axes] for axes in single)]:
+        _share_range(group, metric)
     return figure
 
 
@@ -239,12 +213,7 @@ def _tick(value: float, _: int) -> str:
 
 
 def _columns(
-    axes: Axes,
-    all_runs: pd.DataFrame,
-    runs: pd.DataFrame,
-    column: str,
-    means: Iterable[tuple[str, float]],
-    show: Callable[[float], str],
+    axes: Axes, all_runs: pd.DataFrame, runs: pd.DataFrame, metric: str, means: Iterable[tuple[str, float]]
 ) -> None:
     """A column per implementation: a point per run, and a large one with its value for each of ``means``."""
     looked = looks(all_runs["implementation"])
@@ -252,10 +221,8 @@ def _columns(
     for name, rows in runs.groupby("implementation", sort=True):
         look, count, rows = looked[name], len(rows), rows.sort_values("seed")
         spots = places[name] - 0.24 + (np.linspace(-0.12, 0.12, count) if count > 1 else np.zeros(1))
-        if column == "speed_median":
-            axes.vlines(spots, rows["speed_p25"], rows["speed_p75"], color=look.colour, linewidth=1)
         axes.plot(
-            spots, rows[column], color=look.colour, linestyle="none", marker=look.marker,
+            spots, rows[f"test_{metric}"], color=look.colour, linestyle="none", marker=look.marker,
             markersize=4, markerfacecolor="white", markeredgewidth=0.9,
         )  # fmt: skip
     for name, value in means:
@@ -264,7 +231,7 @@ def _columns(
         look = looked[name]
         axes.plot([places[name]], [value], color=look.colour, marker=look.marker, markersize=8)
         axes.annotate(
-            show(value), (places[name], value), xytext=(-3, 8), textcoords="offset points", zorder=1.5,
+            _value(value, metric), (places[name], value), xytext=(-3, 8), textcoords="offset points", zorder=1.5,
             bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8},
         )  # fmt: skip
     axes.set_xticks(list(places.values()), list(places))
@@ -309,13 +276,6 @@ def _legend(figure: Figure, handles: list[Line2D], quality: pd.DataFrame, column
     # As many entries side by side as the panels above them leave room for.
     ncols = {1: 1, 2: 3}.get(round(figure.get_figwidth() / PANEL_WIDTH), 5)
     figure.legend(handles=handles, loc="outside lower left", ncols=ncols, handlelength=3)
-
-
-def _save(figure: Figure, path: Path) -> None:
-    # No date and no version: the same tables give the same bytes.
-    metadata = {"Date": None, "Creator": None} if path.suffix == ".svg" else {"Software": None}
-    with atomic(path) as temporary:
-        figure.savefig(temporary, format=path.suffix[1:], metadata=metadata)
 
 
 def main(argv: list[str] | None = None) -> None:

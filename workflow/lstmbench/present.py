@@ -12,7 +12,6 @@ NOT_REACHED = "not reached"
 TITLES = {
     "quality": "Quality",
     "differences": "Differences between implementations",
-    "throughput": "Throughput",
     "environment": "Machines and libraries",
     "milestone_means": "Tests during training",
     "time_to_quality": "Time to quality",
@@ -29,11 +28,6 @@ NOTES = {
     "differences": [
         "The second implementation relative to the first, over pairs of runs from the same initial weights: "
         "mean over the seeds, with the lowest and the highest. Below 5 seeds this is a spread and supports no claim.",
-    ],
-    "throughput": [
-        "Median and quartiles over the steady blocks of training; with several seeds, the median of the runs' own "
-        "figures. Peak memory is the highest of the runs. "
-        "These speeds come from training runs, which may have shared the machine with others: they are no benchmark.",
     ],
     "environment": ["Runs on different machines, libraries or threads are never averaged together."],
     "milestone_means": [
@@ -68,7 +62,6 @@ def by_dataset(name: str, table: pd.DataFrame) -> dict[str, pd.DataFrame]:
     columns = {
         "quality": _quality,
         "differences": _differences,
-        "throughput": _throughput,
         "environment": _environment,
         "milestone_means": _milestones,
         "time_to_quality": _time_to_quality,
@@ -141,25 +134,6 @@ def _differences(table: pd.DataFrame) -> pd.DataFrame:
     rows["n"] = _each(table, "n", lambda value: f"{value:.0f}")
     rows[f"difference in test {table['metric'].iloc[0]}"] = _each(table, "mean", lambda value: signed(value, unit))
     rows["lowest to highest"] = _range(table, "min", "max", lambda value: signed(value, unit))
-    return _with_caps(rows, table)
-
-
-def _throughput(table: pd.DataFrame) -> pd.DataFrame:
-    rows = _identity(table)
-    rows["n"] = _each(table, "n", lambda value: f"{value:.0f}")
-    rows["threads"] = _each(table, "threads", lambda value: f"{value:.0f}")
-    rows[table["unit"].iloc[0]] = _each(table, "median", lambda value: number(value, 0))
-    rows["p25 to p75"] = [
-        ABSENT if pd.isna(low) else f"{number(low, 0)} to {number(high, 0)}"
-        for low, high in zip(table["p25"], table["p75"], strict=True)
-    ]
-    rows["first step, s"] = _each(table, "first_step_seconds", lambda value: number(value, 2))
-    rows["training, h"] = _each(table, "train_seconds", lambda value: number(value / 3600, 2))
-    rows["peak memory, MB"] = _each(table, "peak_rss_mb", lambda value: number(value, 0))
-    if table["peak_device_mb"].notna().any():
-        rows["peak GPU memory, MB"] = _each(table, "peak_device_mb", lambda value: number(value, 0))
-    if table["resumed"].sum() > 0:
-        rows["resumed"] = _each(table, "resumed", lambda value: f"{value:.0f}")
     return _with_caps(rows, table)
 
 

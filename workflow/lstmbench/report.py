@@ -15,7 +15,7 @@ from typing import Any
 import jinja2
 import pandas as pd
 
-from lstmbench import __version__, present
+from lstmbench import __version__, present, present_speed
 from lstmbench.cli import run
 from lstmbench.errors import DataError
 from lstmbench.files import write_text
@@ -26,7 +26,14 @@ TEMPLATES = Path(__file__).resolve().parents[1] / "report"
 FIGURES = {
     "quality": "Test {metric} of {dataset} by size, a point per seed and the mean, for {implementations}.",
     "learning": "Validation {metric} of {dataset} per epoch, a panel per size, for {implementations}.",
-    "throughput": "Training speed of {dataset} by size, a point per seed and the median, for {implementations}.",
+}
+
+SPEED_FIGURES = {
+    "ceiling": "Training speed of {dataset}, a panel per size: a bar for each of {timed}, with the interval over its "
+    "processes, and beside it a mark where the matrix products alone would be.",
+    "anatomy": "A training step of {dataset} in milliseconds, a panel per size, for {timed}: forwards from the "
+    "embedding to the output, backwards (hatched), then clip, update and the rest. Dark: what the matrix products "
+    "alone take. The mark: a step without the profiler.",
 }
 
 _UNIT = re.compile(r"(?<=\d) (?=%|points)|(?<=n) (?==)|(?<==) (?=\d)")
@@ -49,8 +56,9 @@ def report(tables: Path, figures: Path, config_name: str) -> str:
     Raises:
         DataError: a table or a figure that is missing or unreadable.
     """
-    names = ("runs", "settings", *present.TITLES)
+    names = ("runs", "settings", *present.TITLES, "speed", "ratios", "anatomy", "products")
     data = {name: read_table(tables / f"{name}.csv") for name in names}
+    data["phases"] = data["speed"]
     runs = data["runs"]
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
@@ -74,17 +82,15 @@ def report(tables: Path, figures: Path, config_name: str) -> str:
     )
 
 
-def finding(quality: pd.DataFrame, differences: pd.DataFrame, throughput: pd.DataFrame) -> list[str]:
-    """Sentences on one data set: the largest size whose runs are complete, or that there is none."""
+def finding(quality: pd.DataFrame, differences: pd.DataFrame) -> list[str]:
+    """Sentences on one data set's quality: the largest size whose runs are complete, or that there is none."""
     complete = quality[quality["caps"] == ""]
     if complete.empty:
         return ["Every run was capped: this shows that each part works, not how well or how fast it learns."]
     largest = complete[complete["parameters"] == complete["parameters"].max()]
     size = present.by_size(largest)["size"].iloc[0]
     metric = quality["metric"].iloc[0]
-    rows, pairs, speeds = (
-        part[(part["size"] == size) & (part["caps"] == "")] for part in (complete, differences, throughput)
-    )
+    rows, pairs = (part[(part["size"] == size) & (part["caps"] == "")] for part in (complete, differences))
     values = [_with(present.metric(row.test_mean, metric), row) for row in rows.itertuples()]
     sentences = [f"Size {size}: test {metric} {_and(values)}."]
     unit = present.unit_of_difference(metric)
@@ -105,10 +111,6 @@ def finding(quality: pd.DataFrame, differences: pd.DataFrame, throughput: pd.Dat
     floor = rows["floor"].dropna()
     if not floor.empty:
         sentences.append(f"The source of the text itself would reach {present.metric(floor.iloc[0], metric)}.")
-    measured = speeds.dropna(subset=["median"])
-    if not measured.empty:
-        values = [_with(present.number(row.median, 0), row) for row in measured.itertuples()]
-        sentences.append(f"Training speed in {measured['unit'].iloc[0]}: {_and(values)}.")
     return sentences
 
 
@@ -125,19 +127,29 @@ def _section(dataset: str, data: dict[str, pd.DataFrame], figures: Path) -> dict
     own = {name: table[table["dataset"] == dataset] for name, table in data.items() if "dataset" in table}
     metric = own["quality"]["metric"].iloc[0]
     implementations = _and(sorted(own["runs"]["implementation"].unique()))
-    words = {"dataset": dataset, "metric": metric, "implementations": implementations}
-    sentences = finding(own["quality"], own["differences"], own["throughput"])
+    timed = _and(sorted(own["speed"]["implementation"].unique()) or ["none"])
+    words = {"dataset": dataset, "metric": metric, "implementations": implementations, "timed": timed}
+    sentences = finding(own["quality"], own["differences"])
+    measured = not own["speed"].empty
     return {
         "name": dataset,
         "finding": _UNIT.sub("\N{NO-BREAK SPACE}", " ".join(sentences)),
+        "speed": [
+            _UNIT.sub("\N{NO-BREAK SPACE}", line) for line in present_speed.in_words(own["speed"], own["ratios"])
+        ],
         "capped": (own["quality"]["caps"] != "").all(),
         "figures": {
             kind: {"source": _data_uri(figures / f"{kind}_{dataset}.svg"), "text": text.format(**words)}
-            for kind, text in FIGURES.items()
+            for kind, text in [*FIGURES.items(), *(SPEED_FIGURES.items() if measured else [])]
         },
         "tables": {
             name: {"title": present.TITLES[name], "table": _table(name, own[name])}
-            for name in ("quality", "differences", "milestone_means", "time_to_quality", "throughput")
+            for name in ("quality", "differences", "milestone_means", "time_to_quality")
+            if not own[name].empty
+        }
+        | {
+            name: {"title": title, "table": _speed_table(name, own[name])}
+            for name, title in present_speed.TITLES.items()
             if not own[name].empty
         },
         "published": _published(own["quality"]),
@@ -156,6 +168,11 @@ def _table(name: str, table: pd.DataFrame) -> Table:
             notes = [f"{sizes.capitalize()} {remark}.", *notes]
         frame = frame.drop(columns="remark")
     return _as_table(frame, " ".join(notes))
+
+
+def _speed_table(name: str, table: pd.DataFrame) -> Table:
+    (frame,) = present_speed.by_dataset(name, table).values()
+    return _as_table(frame, " ".join(present_speed.notes(name, table)))
 
 
 def _as_table(frame: pd.DataFrame, note: str = "") -> Table:

@@ -33,6 +33,7 @@ class Speed:
     sizes: list[str]
     implementations: list[str]
     processes: int
+    attempts: int
     blocks: int
 
 

@@ -22,8 +22,6 @@ MACHINE = ["cpu", "cores", "memory_gb", "gpu", "os", "python"]
 ALIKE = [*RUN[:-1], "settings_sha256", "data_sha256", "machine", "versions", "threads", "caps"]
 """Two runs are averaged if and only if they agree in all of these."""
 
-MB_COLUMNS = ("peak_rss_mb", "peak_device_mb")
-
 
 def number_machines(runs: pd.DataFrame) -> pd.DataFrame:
     """``runs`` with a column ``machine``: 1, 2, ... for each different machine."""
@@ -86,21 +84,6 @@ def differences(runs: pd.DataFrame) -> pd.DataFrame:
             row["mean"] = _difference(_mean(after, metric), _mean(before, metric), metric)
             rows.append(row)
     return pd.DataFrame(rows, columns=columns)
-
-
-def throughput(runs: pd.DataFrame) -> pd.DataFrame:
-    """One row per group of like runs: the median over the runs of each run's own figures; the highest peak memory."""
-    rows = []
-    for key, group in _alike(runs):
-        row = key | _seeds(group) | {"unit": group["speed_unit"].iloc[0], "blocks": group["speed_blocks"].sum()}
-        for name in ("median", "p25", "p75"):
-            row[name] = group[f"speed_{name}"].median()
-        for name in ("import_seconds", "build_seconds", "first_step_seconds", "train_seconds"):
-            row[name] = group[name].median()
-        row |= {name: group[name].max() for name in MB_COLUMNS}
-        row["resumed"] = group["resumed"].sum()
-        rows.append(row)
-    return pd.DataFrame(rows)
 
 
 def environment(runs: pd.DataFrame) -> pd.DataFrame:
@@ -219,7 +202,6 @@ def main(argv: list[str] | None = None) -> None:
     results = {
         "quality": quality(runs, published),
         "differences": differences(runs),
-        "throughput": throughput(runs),
         "environment": environment(runs),
         "milestone_means": milestones(runs, read_table(folder / "milestones.csv"), published),
         "time_to_quality": time_to_quality(runs, read_table(folder / "history.csv"), targets),

@@ -1,14 +1,15 @@
 # From the records of the runs to what people read.
 #
-# inputs    {results}/runs/.../run.json of every cell of the selection, workflow/published.tsv
+# inputs    {results}/runs/.../run.json of every cell of the selection, workflow/{published,targets}.tsv,
+#           and for the report the tables and figures of speed (measure.smk)
 # outputs   records = {results}/tables/{runs,history,milestones,settings}.csv
-#           tables  = {results}/tables/{quality,differences,throughput,environment,milestone_means,time_to_quality}.{csv,md}
-#           figures = {results}/figures/{learning,quality,throughput}_{dataset}.{svg,png}
+#           tables  = {results}/tables/{quality,differences,environment,milestone_means,time_to_quality}.{csv,md}
+#           figures = {results}/figures/{learning,quality}_{dataset}.{svg,png}
 #           report  = {results}/report.html
 
 PUBLISHED = "workflow/published.tsv"
 TARGETS = "workflow/targets.tsv"
-TABULATED = ["quality", "differences", "throughput", "environment", "milestone_means", "time_to_quality"]
+TABULATED = ["quality", "differences", "environment", "milestone_means", "time_to_quality"]
 
 
 rule collect:
@@ -82,14 +83,7 @@ rule plot:
             category="Figures",
             caption="../report/quality.rst",
         ),
-        throughput=report(
-            expand(FIGURES / "throughput_{dataset}.svg", dataset=SELECTION.datasets),
-            category="Figures",
-            caption="../report/throughput.rst",
-        ),
-        png=expand(
-            FIGURES / "{kind}_{dataset}.png", kind=["learning", "quality", "throughput"], dataset=SELECTION.datasets
-        ),
+        png=expand(FIGURES / "{kind}_{dataset}.png", kind=["learning", "quality"], dataset=SELECTION.datasets),
     log:
         RESULTS / "logs/plot.log",
     conda:
@@ -109,9 +103,10 @@ rule report:
     input:
         records=rules.collect.output.records,
         tables=rules.tabulate.output.tables,
-        figures=rules.plot.output,
+        speed=rules.analyse.output.tables,
+        figures=[*rules.plot.output, *rules.plot_speed.output],
         template="workflow/report/report.html.j2",
-        code=package("report", "tables", "present"),
+        code=package("report", "tables", "present", "present_speed"),
     output:
         page=report(RESULTS / "report.html", category="Report", caption="../report/report.rst"),
     log:

@@ -2,9 +2,10 @@
 #
 # inputs    the prepared data, a preset, the first seed's initial weights, and the code the speed depends on
 # outputs   record = {results}/measurements/{dataset}/{size}/{device}/measurement.json, blocks.parquet beside it
-#           tables = {results}/tables/{speed,ratios,anatomy,products}.{csv,md}
+#           tables = {results}/tables/{speed,ratios,anatomy,products}.{csv,md}, phases.md
 
 SPEED_TABLES = ["speed", "ratios", "anatomy", "products"]
+SPEED_SHOWN = [*SPEED_TABLES, "phases"]
 
 
 rule measure:
@@ -28,13 +29,14 @@ rule measure:
         data=lambda wildcards, input: Path(input.manifest).parent,
         implementations=shlex.join(SELECTION.speed.implementations),
         processes=SELECTION.speed.processes,
+        attempts=SELECTION.speed.attempts,
         blocks=SELECTION.speed.blocks,
     message:
         "Measuring {wildcards.dataset} {wildcards.size} on {wildcards.device}: {params.implementations}"
     shell:
         "python -m lstmbench.measure --data {params.data} --preset {input.preset:q} --weights {input.weights:q}"
         " --implementations {params.implementations} --device {wildcards.device} --threads {threads}"
-        " --processes {params.processes} --blocks {params.blocks} --output {output.record:q} 2>&1 | tee {log:q}"
+        " --processes {params.processes} --attempts {params.attempts} --blocks {params.blocks} --output {output.record:q} 2>&1 | tee {log:q}"
 
 
 rule analyse:
@@ -45,13 +47,13 @@ rule analyse:
             size=SELECTION.speed.sizes,
             device=SELECTION.devices,
         ),
-        code=package("analyse", "measurement", "statistics", "limits", "tables", "present"),
+        code=package("analyse", "measurement", "statistics", "tables", "present", "present_speed"),
     output:
         tables=expand(TABLES / "{name}.csv", name=SPEED_TABLES),
         shown=report(
-            expand(TABLES / "{name}.md", name=SPEED_TABLES),
+            expand(TABLES / "{name}.md", name=SPEED_SHOWN),
             category="Tables",
-            caption="../report/table.rst",
+            caption="../report/speed.rst",
         ),
     log:
         RESULTS / "logs/analyse.log",
@@ -65,3 +67,47 @@ rule analyse:
         "Making the tables of speed"
     shell:
         "python -m lstmbench.analyse --output-dir {params.folder:q} {input.records} > {log:q} 2>&1"
+
+
+rule plot_speed:
+    input:
+        tables=rules.analyse.output.tables,
+        code=package("plot_speed", "style", "tables", "present", "present_speed"),
+    output:
+        figures=report(
+            expand(FIGURES / "{kind}_{dataset}.svg", kind=["ceiling", "anatomy"], dataset=SELECTION.datasets),
+            category="Figures",
+            caption="../report/speed.rst",
+        ),
+        png=expand(FIGURES / "{kind}_{dataset}.png", kind=["ceiling", "anatomy"], dataset=SELECTION.datasets),
+    log:
+        RESULTS / "logs/plot_speed.log",
+    conda:
+        "../../envs/tools.yaml"
+    resources:
+        machine=1,
+    params:
+        tables=lambda wildcards, input: Path(input.tables[0]).parent,
+        figures=lambda wildcards, output: Path(output.png[0]).parent,
+    message:
+        "Drawing the figures of speed"
+    shell:
+        "python -m lstmbench.plot_speed --tables {params.tables:q} --output-dir {params.figures:q} > {log:q} 2>&1"
+
+
+rule bench:
+    input:
+        figures=rules.plot_speed.output.figures,
+        shown=rules.analyse.output.shown,
+    log:
+        RESULTS / "logs/bench.log",
+    conda:
+        "../../envs/tools.yaml"
+    resources:
+        machine=1,
+    params:
+        tables=lambda wildcards, input: Path(input.shown[0]).parent,
+    message:
+        "The speeds"
+    shell:
+        "cat {params.tables:q}/speed.md {params.tables:q}/ratios.md 2> {log:q}"

@@ -22,9 +22,8 @@ PATHS = {"cpu": ("oneDNN LSTM", "mkldnn_rnn_layer"), "gpu": ("cuDNN LSTM", "_cud
 
 
 def configure(threads: int) -> None:
-    """Limit PyTorch to ``threads`` CPU threads and its matrix products to plain float32 (no TF32)."""
+    """Limit PyTorch to ``threads`` CPU threads."""
     torch.set_num_threads(threads)
-    torch.backends.fp32_precision = "ieee"
 
 
 def has_gpu() -> bool:
@@ -79,7 +78,9 @@ class Learner:
         self.spec = spec
         self.device = torch.device("cuda" if device == "gpu" else "cpu")
         torch.manual_seed(seed)
-        self.dtype = getattr(torch, dtype)
+        self.dtype = torch.float64 if dtype == "float64" else torch.float32
+        # The whole process's setting; cuDNN's LSTM would take TF32 without being asked.
+        torch.backends.fp32_precision = "tf32" if dtype == "tf32" else "ieee"
         self.model = Model(spec).to(self.device, self.dtype)
         self.trained = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
         optimizers = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}

@@ -6,6 +6,7 @@ What differs from ``pytorch``: ``clip_grad_norm_``, which is inexact on large mo
 from __future__ import annotations
 
 from torch import nn
+from torch.profiler import record_function
 
 from lstmbench.implementations import pytorch
 from lstmbench.implementations.pytorch import PATHS, configure, has_gpu, versions
@@ -18,4 +19,5 @@ class Learner(pytorch.Learner):
 
     def _clip(self) -> None:
         if self.spec.max_grad_norm is not None:
-            nn.utils.clip_grad_norm_(self.trained, self.spec.max_grad_norm)
+            with record_function("clip"):
+                nn.utils.clip_grad_norm_(self.trained, self.spec.max_grad_norm)

@@ -28,10 +28,9 @@ PATHS = {"cpu": ("loop over time", "recurrent MatMul"), "gpu": ("cuDNN LSTM", "C
 
 
 def configure(threads: int) -> None:
-    """Limit TensorFlow to ``threads`` CPU threads and its matrix products to plain float32 (no TF32)."""
+    """Limit TensorFlow to ``threads`` CPU threads."""
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(threads)
-    tf.config.experimental.enable_tensor_float_32_execution(False)
     for gpu in tf.config.list_physical_devices("GPU"):
         tf.config.experimental.set_memory_growth(gpu, True)
 
@@ -99,6 +98,9 @@ class Learner:
             raise MachineError("device gpu was asked for, but TensorFlow finds no usable CUDA device on this machine")
         self.spec = spec
         self.device = "/GPU:0" if device == "gpu" else "/CPU:0"
+        # The whole process's setting, and on by default.
+        tf.config.experimental.enable_tensor_float_32_execution(dtype == "tf32")
+        dtype = "float32" if dtype == "tf32" else dtype
         self.dtype = tf.as_dtype(dtype)
         with tf.device(self.device):
             self.learning_rate = tf.Variable(0.0, trainable=False, dtype=dtype)
@@ -241,7 +243,7 @@ class Learner:
         return tuple((tf.zeros_like(hidden), tf.zeros_like(cell)) for hidden, cell in state)
 
     def _clip(self, gradients: list[tf.Tensor | tf.IndexedSlices]) -> list[tf.Tensor | tf.IndexedSlices]:
-        """Scale all gradients by max_grad_norm / max(global norm, max_grad_norm).
+        """Scale all gradients by the clip's factor.
 
         ``tf.clip_by_global_norm`` takes the norm of an embedding's rows as they come, not added up per word:
         3.46 where the gradient's norm is 6.93.
@@ -249,21 +251,22 @@ class Learner:
         if self.spec.max_grad_norm is None:
             return gradients
         with tf.name_scope("clip"):
-            return self._clipped(gradients)
+            gradients = [_merge_rows(gradient) for gradient in gradients]
+            scale = self._clip_factor(gradients)
+            return [
+                tf.IndexedSlices(gradient.values * scale, gradient.indices, gradient.dense_shape)
+                if isinstance(gradient, tf.IndexedSlices)
+                else gradient * scale
+                for gradient in gradients
+            ]
 
-    def _clipped(self, gradients: list[tf.Tensor | tf.IndexedSlices]) -> list[tf.Tensor | tf.IndexedSlices]:
-        gradients = [_merge_rows(gradient) for gradient in gradients]
+    def _clip_factor(self, gradients: list[tf.Tensor | tf.IndexedSlices]) -> tf.Tensor:
+        """max_grad_norm / max(global norm, max_grad_norm), of gradients whose rows are merged."""
+        limit = self.spec.max_grad_norm
         values = [gradient.values if isinstance(gradient, tf.IndexedSlices) else gradient for gradient in gradients]
         # float32 only within a row, float64 over the rows, as in the other implementations.
         squares = [tf.reduce_sum(tf.cast(tf.reduce_sum(value * value, axis=-1), tf.float64)) for value in values]
-        norm = tf.sqrt(tf.add_n(squares))
-        scale = tf.cast(self.spec.max_grad_norm / tf.maximum(norm, self.spec.max_grad_norm), self.dtype)
-        return [
-            tf.IndexedSlices(gradient.values * scale, gradient.indices, gradient.dense_shape)
-            if isinstance(gradient, tf.IndexedSlices)
-            else gradient * scale
-            for gradient in gradients
-        ]
+        return tf.cast(limit / tf.maximum(tf.sqrt(tf.add_n(squares)), limit), self.dtype)
 
 
 def _optimizer(name: str, learning_rate: tf.Variable) -> keras.optimizers.Optimizer:

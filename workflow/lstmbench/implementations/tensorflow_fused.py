@@ -30,7 +30,7 @@ __all__ = ["PATHS", "Learner", "configure", "has_gpu", "versions"]
 
 Gradient = tf.Tensor | tf.IndexedSlices
 
-PATHS = dict.fromkeys(("cpu", "gpu"), ("explicit passes, partly compiled by XLA", "ExecuteAsyncOnStream"))
+PATHS = dict.fromkeys(("cpu", "gpu"), ("explicit passes, partly compiled by XLA", "fusion"))
 
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8
 
@@ -99,7 +99,7 @@ class Learner(tensorflow.Learner):
         """
         spec, variables = self.spec, self.variables
         if not spec.stateful:
-            state = tuple((tf.zeros_like(hidden), tf.zeros_like(cell)) for hidden, cell in state)
+            state = self._zero_like(state)
         with tf.name_scope("embedding/forward"):
             x = tf.gather(variables["embedding"], inputs) if spec.embedding else inputs
         masks = [self._mask(x, place=0) if training and spec.input_dropout else None]
@@ -191,7 +191,8 @@ class Learner(tensorflow.Learner):
     def _update(self, gradients: dict[str, Gradient]) -> None:
         """Clip and change the weights, by the formulas of ``reference``."""
         with tf.name_scope("clip"):
-            scale = self._clip_factor(gradients)
+            clipped = self.spec.max_grad_norm is not None
+            scale = self._clip_factor(list(gradients.values())) if clipped else tf.ones([], self.dtype)
         with tf.name_scope("update"):
             self.updates.assign_add(1)
             for name, gradient in gradients.items():
@@ -199,16 +200,6 @@ class Learner(tensorflow.Learner):
                     self._update_sgd(name, gradient, scale)
                 else:
                     self._update_adam(name, tf.convert_to_tensor(gradient) * scale)
-
-    def _clip_factor(self, gradients: dict[str, Gradient]) -> tf.Tensor:
-        """max_grad_norm / max(global norm, max_grad_norm)."""
-        limit = self.spec.max_grad_norm
-        if limit is None:
-            return tf.ones([], self.dtype)
-        values = [g.values if isinstance(g, tf.IndexedSlices) else g for g in gradients.values()]
-        # float32 only within a row, float64 over the rows, as in the other implementations.
-        squares = [tf.reduce_sum(tf.cast(tf.reduce_sum(value * value, axis=-1), tf.float64)) for value in values]
-        return tf.cast(limit / tf.maximum(tf.sqrt(tf.add_n(squares)), limit), self.dtype)
 
     def _update_sgd(self, name: str, gradient: Gradient, scale: tf.Tensor) -> None:
         variable, rate = self.variables[name], self.learning_rate * scale

@@ -33,12 +33,12 @@ def gemm(
 ) -> Callable[[int], None]:
     """See ``probes``."""
     where = "cuda" if device == "gpu" else "cpu"
-    kind = torch.bfloat16 if dtype == "bfloat16" else torch.float32
+    torch.backends.fp32_precision = "tf32" if dtype == "tf32" else "ieee"
 
     def operand(shape: tuple[int, int], lies_transposed: bool) -> torch.Tensor:
         rows, columns = shape
         matrix = torch.randn(columns, rows) if lies_transposed else torch.randn(rows, columns)
-        return (matrix.t() if lies_transposed else matrix).to(where, kind)
+        return (matrix.t() if lies_transposed else matrix).to(where)
 
     first, second = operand(left, transposed == "left"), operand(right, transposed == "right")
     result = first @ second

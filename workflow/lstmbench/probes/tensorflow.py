@@ -1,15 +1,17 @@
 """TensorFlow's matrix products alone, and the operations of a step by TensorFlow's own profiler.
 
-An operation's name tells what it belongs to: the name scopes of an adapter (``recurrent/backward``), Keras's layers and
-the tape's ``gradient_tape``.  Two executor threads may work at once, so that operations can add up to more than the
-step takes; and what XLA has compiled is one call that the profiler does not open.
+The name of a graph's node tells what an operation belongs to: the name scopes of an adapter (``recurrent/backward``),
+Keras's layers and the tape's ``gradient_tape``.  What XLA has compiled is one node; the operations within it bear XLA's
+names, and waiting for the threads that share their work is ``BlockUntilReady``.  Two executor threads may work at once:
+time in which n operations run counts 1 / n for each, so that all together take no longer than the step.
 """
 
 from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,9 @@ OWNERS = [
 """Part of a name -> (part, direction), the first that fits; None: as the name says."""
 
 DEVICE_PLANE, HOST_PLANE = "/device:GPU:0", "/host:CPU"
+
+Key = tuple[str, str, str]
+"""Name, part and direction of an operation."""
 
 
 def gemm(
@@ -74,33 +79,68 @@ def trace(work: Callable[[], None]) -> list[Operation]:
             tf.profiler.experimental.stop()
         (file,) = Path(folder).rglob("*.xplane.pb")
         planes = {plane.name: plane for plane in xplane_pb2.XSpace.FromString(file.read_bytes()).planes}
-    seconds: dict[tuple[str, str, str], float] = {}
-    for name, own in _own_seconds(planes.get(DEVICE_PLANE) or planes[HOST_PLANE]):
-        key = (name.rpartition(":")[2] or name, *_owner(name))
-        seconds[key] = seconds.get(key, 0.0) + own
+    seconds = _shared_seconds(_stretches(planes.get(DEVICE_PLANE) or planes[HOST_PLANE]))
     return [Operation(*key, seconds=value) for key, value in seconds.items()]
 
 
-def _own_seconds(plane: Any) -> Iterator[tuple[str, float]]:
-    """Operations (named ``path/of/the/node:Type``) and their seconds without those of operations within them."""
+def _stretches(plane: Any) -> Iterator[tuple[int, int, Key]]:
+    """Start, end (picoseconds) and the innermost operation, for every thread or stream."""
     for line in plane.lines:
-        open_events: list[list[Any]] = []  # end, name, own picoseconds; innermost last
-        for event in sorted(line.events, key=lambda event: (event.offset_ps, -event.duration_ps)):
-            while open_events and open_events[-1][0] <= event.offset_ps:
-                yield from _closed(open_events.pop())
-            if open_events:
-                open_events[-1][2] -= event.duration_ps
-            name = plane.event_metadata[event.metadata_id].name
-            open_events.append([event.offset_ps + event.duration_ps, name, event.duration_ps])
-        while open_events:
-            yield from _closed(open_events.pop())
+        open_events: list[tuple[int, str, str]] = []  # end, node, name; innermost last
+        now = 0
+        # An end of the line closes what is open.
+        for start, event in [*sorted(_timed(line), key=lambda timed: (timed[0], -timed[1].duration_ps)), (None, None)]:
+            while open_events and (start is None or open_events[-1][0] <= start):
+                end, node, name = open_events.pop()
+                if node and end > now:
+                    yield now, end, (name, *_owner(node))
+                now = max(now, end)
+            if event is None:
+                break
+            if open_events and open_events[-1][1] and start > now:
+                _, node, name = open_events[-1]
+                yield now, start, (name, *_owner(node))
+            node, name = _node_and_name(plane, event)
+            if not node and open_events:
+                _, node, outer = open_events[-1]
+                # Only within what XLA has compiled, a call of the runtime, are the parts of a node told apart.
+                name = name if "::" in outer else outer
+            open_events.append((start + event.duration_ps, node, name))
+            now = start
 
 
-def _closed(event: list[Any]) -> Iterator[tuple[str, float]]:
-    _, name, picoseconds = event
-    # Nodes are named path:Type.  Other names are the runtime's scheduling and waiting, and the call into what XLA made.
-    if re.search(r"[^:]:[A-Z_]|Executable::", name) and picoseconds > 0:
-        yield name, picoseconds / 1e12
+def _timed(line: Any) -> Iterator[tuple[int, Any]]:
+    return ((line.timestamp_ns * 1000 + event.offset_ps, event) for event in line.events)
+
+
+def _node_and_name(plane: Any, event: Any) -> tuple[str, str]:
+    """The graph's node that an event begins, or "", and the name of the operation.
+
+    Most nodes are events named ``path:Type``.  One that ends on another thread, as what XLA has compiled does, is a
+    scheduling event with the path as its statistic ``name``; a GPU's kernel has it as ``tf_op``.
+    """
+    name = plane.event_metadata[event.metadata_id].name
+    if found := re.fullmatch(r"(.*[^:]):(\w+)", name):
+        return found[1], found[2]
+    for statistic in event.stats:
+        if plane.stat_metadata[statistic.metadata_id].name in ("name", "tf_op"):
+            return statistic.str_value or plane.stat_metadata[statistic.ref_value].name, name
+    return "", name
+
+
+def _shared_seconds(stretches: Iterable[tuple[int, int, Key]]) -> Counter[Key]:
+    """Seconds of each operation, time in which several run being shared among them."""
+    changes = [change for start, end, key in stretches for change in ((start, 1, key), (end, -1, key))]
+    seconds: Counter[Key] = Counter()
+    running: Counter[Key] = Counter()
+    before = 0
+    for now, change, key in sorted(changes):
+        for one, count in running.items():
+            seconds[one] += (now - before) * count / running.total() / 1e12
+        running[key] += change
+        running = +running
+        before = now
+    return seconds
 
 
 def _owner(name: str) -> tuple[str, str]:

@@ -1,0 +1,73 @@
+"""PyTorch's probe: what a traced step consists of, and the products alone."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+pytest.importorskip("torch")
+
+from lstmbench import implementations, probes
+from lstmbench.clock import Stopwatch
+from tests.contract import parity
+
+SPEC = dataclasses.replace(parity.LANGUAGE_MODEL, keep_prob=0.5, max_grad_norm=0.2)
+
+NEEDED = {
+    ("recurrent", "forward"),
+    ("recurrent", "backward"),
+    ("output", "forward"),
+    ("output", "backward"),
+    ("embedding", "backward"),
+    ("clip", ""),
+    ("update", ""),
+}
+
+
+@pytest.fixture(scope="module", params=["pytorch", "pytorch_plain", "pytorch_fused"])
+def traced(request: pytest.FixtureRequest):
+    """(implementation's module, operations of one step, seconds that the step took while traced)."""
+    framework = implementations.load(request.param)
+    framework.configure(threads=1)
+    run = parity.start(lambda spec, dtype, seed: framework.Learner(spec, "cpu", seed, dtype), SPEC, "float32")
+    run.train(parity.batches(1))
+    seconds = []
+
+    def work() -> None:
+        watch = Stopwatch()
+        run.train(parity.batches(1))
+        seconds.append(watch.seconds())
+
+    return framework, probes.load(request.param).trace(work), seconds[0]
+
+
+def test_every_part_of_a_step_takes_time(traced):
+    _, operations, _ = traced
+    assert {operation.part for operation in operations} <= set(probes.PARTS)
+    assert {(operation.part, operation.direction) for operation in operations if operation.seconds > 0} >= NEEDED
+
+
+def test_nothing_is_counted_twice(traced):
+    _, operations, seconds = traced
+    assert sum(operation.seconds for operation in operations) <= seconds
+
+
+def test_the_path_that_the_implementation_states_is_among_the_operations(traced):
+    framework, operations, _ = traced
+    _, proof = framework.PATHS["cpu"]
+    recurrent = [operation.name for operation in operations if operation.part == "recurrent"]
+    assert any(proof in name for name in recurrent), recurrent
+
+
+def test_products_belong_to_their_layer(traced):
+    _, operations, _ = traced
+    homes = {operation.part for operation in operations if operation.name in ("aten::mm", "aten::addmm")}
+    assert homes == {"output"}, "oneDNN's LSTM has no products of its own name, and nothing else multiplies"
+
+
+@pytest.mark.parametrize("transposed", ["", "left", "right"])
+def test_a_product_can_be_timed_however_its_operands_lie(transposed):
+    module = probes.load("pytorch")
+    work = module.gemm((3, 5), (5, 7), transposed, "cpu", "float32")
+    assert "aten::mm" in [operation.name for operation in module.trace(lambda: work(4))]

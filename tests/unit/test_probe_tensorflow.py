@@ -1,0 +1,83 @@
+"""TensorFlow's products alone, and the operations of a step."""
+
+from __future__ import annotations
+
+from collections import Counter
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+pytest.importorskip("tensorflow", reason="TensorFlow is not installed")
+
+from lstmbench import implementations
+from lstmbench.clock import Stopwatch
+from lstmbench.learner import Examples, ModelSpec
+from lstmbench.probes import Operation
+from lstmbench.probes import tensorflow as probe
+from lstmbench.weights import shapes
+
+STEPS, BATCH, WORDS = 6, 4, 50
+SPEC = ModelSpec(
+    num_layers=2,
+    hidden_size=40,
+    output_size=WORDS,
+    input_size=40,
+    embedding=True,
+    every_step=True,
+    stateful=True,
+    input_dropout=True,
+    keep_prob=0.9,
+    optimizer="sgd",
+    max_grad_norm=0.1,
+    loss_scale=1.0,
+)
+
+
+@pytest.fixture(scope="module", params=["tensorflow", "tensorflow_fused"])
+def traced(request: pytest.FixtureRequest) -> tuple[ModuleType, list[Operation], float]:
+    """An implementation in TensorFlow, the operations of one training step of a tiny model, and its seconds."""
+    implementation = implementations.load(request.param)
+    implementation.configure(threads=1)
+    stream = np.random.default_rng(0)
+    learner = implementation.Learner(SPEC, "cpu", 0, "float32")
+    learner.load_weights({name: stream.uniform(-1, 1, shape) for name, shape in shapes(SPEC).items()})
+    ids = stream.integers(0, WORDS, (BATCH, STEPS)).astype(np.int32)
+    data, rows = learner.place(Examples(ids, ids)), np.arange(BATCH, dtype=np.int32)[np.newaxis]
+    seconds = []
+
+    def step() -> None:
+        watch = Stopwatch()
+        learner.train_block(data, rows, learner.initial_state(BATCH), 0.1)
+        seconds.append(watch.seconds())
+
+    step()
+    return implementation, probe.trace(step), seconds[-1]
+
+
+def test_a_step_s_operations_have_their_parts_and_take_no_longer_than_the_step(traced):
+    _, operations, step_seconds = traced
+    parts = Counter()
+    for operation in operations:
+        parts[operation.part, operation.direction] += operation.seconds
+    passes = [(part, way) for part in ("recurrent", "output") for way in ("forward", "backward")]
+    for key in [("embedding", "forward"), *passes, ("clip", ""), ("update", "")]:
+        assert parts[key] > 0, key
+    assert parts.total() <= 1.01 * step_seconds
+
+
+def test_the_path_is_proved_by_an_operation(traced):
+    implementation, operations, _ = traced
+    path, proof = implementation.PATHS["cpu"]
+    assert any(proof in f"{operation.part} {operation.name}" for operation in operations), path
+
+
+def test_time_in_which_two_operations_run_is_shared_among_them():
+    matmul, add = ("MatMul", "output", "forward"), ("Add", "clip", "")
+    seconds = probe._shared_seconds([(0, 10, matmul), (6, 14, add), (20, 21, matmul)])
+    assert seconds == pytest.approx({matmul: 9e-12, add: 6e-12})
+
+
+@pytest.mark.parametrize("transposed", ["", "left", "right"])
+def test_a_product_can_be_computed_many_times(transposed):
+    probe.gemm((3, 5), (5, 4), transposed, "cpu", "float32")(3)
