@@ -88,7 +88,9 @@ def test_the_policy_forbids_everything_but_styles_and_inlined_pictures(page):
 
 
 def test_every_picture_says_in_words_what_it_shows(page):
-    pictures = [attributes for tag, attributes in Elements(page(*pair())).found if tag == "img"]
+    text = page(*pair(), measured=[make_measurement({"pytorch": [10.0], "tensorflow": [5.0]})])
+    pictures = [attributes for tag, attributes in Elements(text).found if tag == "img"]
+    assert len(pictures) == 4
     assert all("ptb" in picture["alt"] and "pytorch and tensorflow" in picture["alt"] for picture in pictures)
 
 
@@ -148,7 +150,11 @@ def test_text_from_tables_cannot_become_html(page, tmp_path):
     header = TARGETS.read_text(encoding="utf-8").splitlines()[0]
     targets.write_text(f"{header}\nptb\tsmall\tcomplete\t120\t\t\t{hostile}\n", encoding="utf-8")
     changes = {"machine__cpu": hostile, "settings__preset__source": hostile, "caps": []}
-    elements = Elements(page(make_record(**changes), published=published, targets=targets, config=hostile)).found
+    failed = {"failures": {"tensorflow": hostile}, "disturbances": [hostile], "details__trace__path": hostile}
+    measured = [make_measurement({"pytorch": [10.0]}, **failed)]
+    text = page(make_record(**changes), measured=measured, published=published, targets=targets, config=hostile)
+    elements = Elements(text).found
+    assert "failed: &lt;script&gt;" in text
     assert "script" not in {tag for tag, _ in elements}
     assert not any(name.startswith("on") for _, attributes in elements for name in attributes)
     assert not any("javascript" in attributes.get("href", "") for _, attributes in elements)
@@ -156,7 +162,8 @@ def test_text_from_tables_cannot_become_html(page, tmp_path):
 
 def test_no_cell_says_nan(page):
     unmeasured = make_record(size="medium", speed__median=None, speed__p25=None, speed__p75=None, speed__blocks=0)
-    text = page(*pair(), unmeasured, make_record("mnist"), make_record("markov"))
+    measured = [make_measurement({"pytorch": [10.0]}, failures={"tensorflow": "no GPU"})]
+    text = page(*pair(), unmeasured, make_record("mnist"), make_record("markov"), measured=measured)
     assert not re.search(r">[^<]*\b(nan|none)\b[^<]*</t[dh]>", text, re.IGNORECASE)
 
 
@@ -186,6 +193,23 @@ def test_the_page_shows_the_measured_speeds_and_names_the_fastest(page):
     assert line.startswith("Training speed, size small on cpu: pytorch is the fastest with 3,999 words/s")
     assert "2.00" in line
     assert "oneDNN LSTM" in text
+
+
+def test_a_finding_on_speed_gives_the_ratio_with_its_interval(page):
+    speeds = {"pytorch": [10.0, 10.2, 9.8, 10.1, 9.9], "tensorflow": [5.0, 5.2, 4.8, 5.1, 4.9]}
+    (line,) = speed_lines(page(*pair(), measured=[make_measurement(speeds)]))
+    assert "50 % of its ceiling" in line
+    assert "pytorch trains 2.00 times as fast as tensorflow (95 % interval 1.96 to 2.04, 5 pairs)." in line
+
+
+def test_a_data_set_without_a_speed_says_so_and_needs_no_figure_of_it(page):
+    text = page(*pair(), make_record("mnist"), measured=[make_measurement({"pytorch": [10.0], "tensorflow": [5.0]})])
+    mnist, ptb = text.split('<section id="data-')[1:3]
+    assert "The speed of mnist was not measured." in mnist
+    assert "<img" in mnist
+    assert "<h3>How many times as fast</h3>" in ptb
+    assert "was not measured" not in ptb
+    assert speed_lines(text) == ["No speed was measured."]
 
 
 def test_a_speed_that_may_not_be_quoted_is_in_no_finding(page):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import math
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -36,6 +37,8 @@ PRODUCTS = [
     *GROUP, "framework", "product", "part", "direction", "left_rows", "inner", "right_columns", "transposed", "count",
     "milliseconds", "gflops", "processes",
 ]  # fmt: skip
+
+UNMEASURED = statistics.Interval(math.nan, math.nan, math.nan)
 
 SHOWN_FROM = {"phases": "speed"}
 """Tables of text that show another's columns."""
@@ -103,7 +106,7 @@ class _Group:
             verdict = f"blocks spread by {100 * spread:.0f} %"
         ceilings = [_product_seconds(sample) for sample in samples]
         steps = [sample["phases"]["steady_seconds"] / sample["steady_steps"] for sample in samples]
-        share = statistics.geometric_mean(np.divide(ceilings, steps)) if all(ceilings) else None
+        share = statistics.geometric_mean(np.divide(ceilings, steps)) if all(ceilings) else UNMEASURED
         flops = sum(product["flops"] for product in first["products"])
         details = self.detailed.get(implementation, {}).get("details", {})
         evaluation, loop = details.get("evaluation"), details.get("loop")
@@ -120,11 +123,11 @@ class _Group:
             "rate_high": rate.high,
             "step_ms": 1e3 * np.median(together),
             "step_p95_ms": 1e3 * np.quantile(together, 0.95),
-            "gflops": flops / first["predictions_per_step"] * rate.estimate / 1e9 if flops else None,
-            "share": share and share.estimate,
-            "share_low": share and share.low,
-            "share_high": share and share.high,
-            "ceiling_ms": 1e3 * np.median(ceilings) if share else None,
+            "gflops": flops / first["predictions_per_step"] * rate.estimate / 1e9 if flops else math.nan,
+            "share": share.estimate,
+            "share_low": share.low,
+            "share_high": share.high,
+            "ceiling_ms": 1e3 * np.median(ceilings) if all(ceilings) else math.nan,
             "steady": "; ".join(unsteady) or tested,
             "disturbed": "; ".join(disturbed),
             "verdict": verdict,

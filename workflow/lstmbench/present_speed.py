@@ -165,8 +165,7 @@ def verdict(row: Any) -> str:
     """The verdict on a row of ``speed``, with all that speaks against it."""
     unsteady = "" if row.steady == "steady" else row.steady
     disturbed = f"disturbed: {row.disturbed}" if row.disturbed else ""
-    text = "; ".join(filter(None, [row.verdict or "good", unsteady, disturbed]))
-    return " ".join(text.split())  # of a failure of several lines
+    return "; ".join(filter(None, [row.verdict or "good", unsteady, disturbed]))
 
 
 def verdict_on_ratio(row: Any) -> str:
