@@ -68,7 +68,9 @@ def test_a_cell_that_failed_is_a_row_with_its_reason(tables):
     rows = shown(built, "speed").set_index("implementation")
     assert rows.loc["tensorflow", "verdict"] == "failed: no GPU"
     assert rows.loc["tensorflow", "words/s"] == "\N{EN DASH}"
-    assert in_words(built).endswith("Not to be quoted: tensorflow (failed: no GPU).")
+    text = in_words(built)
+    assert "pytorch is the fastest that may be quoted, with " in text
+    assert text.endswith("Not to be quoted: tensorflow (failed: no GPU).")
 
 
 def test_a_group_of_which_all_failed_is_shown_and_quotes_nothing(tables, tmp_path):
@@ -102,8 +104,9 @@ def test_no_table_says_nan(tables, tmp_path):
         assert not any(word in text for word in ("nan", "none |", "<na>")), path
 
 
-def test_a_good_verdict_tells_all_the_same_what_disturbed_it(tables):
+def test_a_good_verdict_tells_all_the_same_what_disturbed_it_and_so_do_the_words(tables):
     built = tables(make_measurement({"pytorch": [1.0]}, blocks=4, disturbances=["steal 4.5 % > 1.0 %"]))
+    assert in_words(built).endswith("Disturbed by other work on the machine: pytorch.")
     assert shown(built, "speed")["verdict"].tolist() == ["good; too few blocks to test; disturbed: steal 4.5 % > 1.0 %"]
 
 

@@ -41,6 +41,7 @@ CONFIG = {
     "results": "results/tiny",
     "max_updates": "12",
     "max_eval_predictions": "500",
+    "speed": "{sizes: [tiny], implementations: [reference, copycat], processes: 1, attempts: 1, blocks: 2}",
 }
 
 

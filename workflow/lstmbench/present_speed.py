@@ -98,8 +98,9 @@ def in_words(speed: pd.DataFrame, ratios: pd.DataFrame) -> list[str]:
         for row in good.head(1).itertuples():
             over = interval(row.rate_low, row.rate_high, row.processes, "process")
             ceiling = f", {share(row.share)} of its ceiling" if row.share > 0 else ""
+            fastest = "the fastest" if len(good) == len(cells) else "the fastest that may be quoted,"
             sentences.append(
-                f"{row.implementation} is the fastest with {rounded(row.rate)} {row.unit} ({_named(over)}){ceiling}."
+                f"{row.implementation} is {fastest} with {rounded(row.rate)} {row.unit} ({_named(over)}){ceiling}."
             )
         here = ratios[(ratios["size"] == size) & (ratios["device"] == device)]
         pairs = here.set_index(["numerator", "denominator"], drop=False)
@@ -107,6 +108,9 @@ def in_words(speed: pd.DataFrame, ratios: pd.DataFrame) -> list[str]:
             _ratio_in_words(pairs.loc[pair]) for pair in _telling(good["implementation"]) if pair in pairs.index
         ]
         bad = [f"{row.implementation} ({verdict(row)})" for row in cells[cells["headline"] == 0].itertuples()]
+        disturbed = good.loc[good["disturbed"] != "", "implementation"]
+        if not disturbed.empty:
+            sentences.append(f"Disturbed by other work on the machine: {', '.join(sorted(disturbed))}.")
         if bad:
             sentences.append(f"Not to be quoted: {', '.join(bad)}.")
         lines.append(f"Training speed, size {size} on {device}: {' '.join(sentences)}")
