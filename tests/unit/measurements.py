@@ -98,6 +98,7 @@ def _sample(run: dict[str, Any], name: dict[str, Any], blocks: int, seconds: flo
             "checkpoint": {"write_seconds": 0.1, "read_seconds": 0.1, "bytes": 10**7},
             "loop": {"updates": 20, "seconds": 2.0, "learner_seconds": 1.99},
             "trace": {"operations": OPERATIONS, "step_seconds": 0.1, "path": "oneDNN LSTM"},
+            "bandwidth": {"bytes": 3 * 2**28, "seconds": 0.05},
         }
     for path, value in changes.items():
         *parents, last = path.split("__")

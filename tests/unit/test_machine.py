@@ -69,19 +69,21 @@ def test_a_device_s_name_splits_into_device_and_precision():
 
 
 @pytest.mark.parametrize(("capability", "enough"), [("7.5", False), ("8.0", True), ("9.0", True)])
-def test_tf32_wants_a_gpu_that_has_it(capability, enough, monkeypatch, tmp_path):
+@pytest.mark.parametrize("precision", ["tf32", "bfloat16"])
+def test_a_lower_precision_wants_a_gpu_that_has_it(precision, capability, enough, monkeypatch, tmp_path):
     driver = tmp_path / "nvidia-smi"
     driver.write_text(f"#!/bin/sh\necho {capability}\n")
     driver.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
     machine.require_precision("gpu", "float32")
     if enough:
-        machine.require_precision("gpu", "tf32")
+        machine.require_precision("gpu", precision)
     else:
-        with pytest.raises(MachineError, match=r"tf32.*8\.0.*7\.5"):
-            machine.require_precision("gpu", "tf32")
+        with pytest.raises(MachineError, match=rf"{precision}.*8\.0.*7\.5"):
+            machine.require_precision("gpu", precision)
 
 
-def test_a_cpu_has_no_tf32():
-    with pytest.raises(MachineError, match="only GPUs"):
-        machine.require_precision("cpu", "tf32")
+@pytest.mark.parametrize("precision", ["tf32", "bfloat16"])
+def test_a_cpu_has_no_lower_precision(precision):
+    with pytest.raises(MachineError, match="only a GPU"):
+        machine.require_precision("cpu", precision)

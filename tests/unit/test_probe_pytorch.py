@@ -69,5 +69,18 @@ def test_products_belong_to_their_layer(traced):
 @pytest.mark.parametrize("transposed", ["", "left", "right"])
 def test_a_product_can_be_timed_however_its_operands_lie(transposed):
     module = probes.load("pytorch")
-    work = module.gemm((3, 5), (5, 7), transposed, "cpu", "float32")
+    (work,) = module.gemms((3, 5), (5, 7), transposed, False, "cpu", "float32")
     assert "aten::mm" in [operation.name for operation in module.trace(lambda: work(4))]
+
+
+@pytest.mark.parametrize("transposed", ["", "right"])
+def test_weights_that_many_products_share_can_also_be_packed_first(transposed):
+    module = probes.load("pytorch")
+    _, packed = module.gemms((3, 5), (5, 7), transposed, True, "cpu", "float32")
+    assert "mkldnn::_linear_pointwise" in [operation.name for operation in module.trace(lambda: packed(4))]
+
+
+def test_an_addition_in_memory_can_be_timed():
+    module = probes.load("pytorch")
+    work = module.addition(8, "cpu")
+    assert "aten::add_" in [operation.name for operation in module.trace(lambda: work(4))]

@@ -80,4 +80,11 @@ def test_time_in_which_two_operations_run_is_shared_among_them():
 
 @pytest.mark.parametrize("transposed", ["", "left", "right"])
 def test_a_product_can_be_computed_many_times(transposed):
-    probe.gemm((3, 5), (5, 4), transposed, "cpu", "float32")(3)
+    (work,) = probe.gemms((3, 5), (5, 4), transposed, False, "cpu", "float32")
+    work(3)
+
+
+def test_an_addition_in_memory_can_be_timed():
+    work = probe.addition(8, "cpu")
+    names = [operation.name for operation in probe.trace(lambda: work(2))]
+    assert "AssignAddVariableOp" in names

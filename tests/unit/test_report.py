@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lstmbench import analyse, collect, tabulate
+from lstmbench import analyse, collect, precision, tabulate
 from lstmbench.errors import DataError
 from lstmbench.report import main
 from lstmbench.tables import write_table
@@ -29,6 +29,7 @@ def page(tmp_path):
         tabulate.main(["--tables", str(folder), "--published", str(published), "--targets", str(targets)])
         for name, table in analyse.analyse(measured).items():
             write_table(folder / f"{name}.csv", table)
+        precision.main(["--tables", str(folder)])
         pictures.mkdir()
         for dataset in {record["run"]["dataset"] for record in records} if figures else ():
             for kind in ("learning", "quality", "ceiling", "anatomy"):

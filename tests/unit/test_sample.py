@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import pytest
 
 from lstmbench import probes, sample
@@ -35,20 +37,26 @@ def measured(tmp_path, monkeypatch):
 
 @pytest.fixture
 def probe(monkeypatch):
-    """A probe whose trace shows the given operations."""
+    """A probe whose trace shows the given operations, and whose other work tells its seconds itself."""
 
     class Probe:
+        shared: ClassVar[dict[tuple[int, int], bool]] = {}
         operations = (Operation("lstm", "recurrent", "forward", 1e-4),)
 
         def trace(self, work):
             work()
             return self.operations
 
-        def gemm(self, left, right, transposed, device, dtype):
-            return lambda times: None
+        def gemms(self, left, right, transposed, shared, device, dtype):
+            self.shared[left] = shared
+            return [lambda times: 3e-6, lambda times: 2e-6]
+
+        def addition(self, elements, device):
+            return lambda times: 0.05
 
     probe = Probe()
     monkeypatch.setattr(probes, "load", lambda implementation: probe)
+    monkeypatch.setattr(sample, "_seconds_of_one", lambda work: work(1))
     monkeypatch.setattr(reference, "PATHS", {"cpu": ("the loop", "lstm")}, raising=False)
     return probe
 
@@ -77,6 +85,14 @@ def test_the_details_tell_evaluation_checkpoint_loop_path_and_operations(measure
     assert details["checkpoint"]["bytes"] > 0
     assert 0 < details["loop"]["learner_seconds"] < details["loop"]["seconds"]
     assert set(details["evaluation"]) == {"valid", "test"}
+    assert details["bandwidth"] == {"bytes": 3 * 4 * sample.BANDWIDTH_ELEMENTS, "seconds": 0.05}
+
+
+def test_a_product_has_the_time_of_the_fastest_way_and_only_those_of_a_recurrence_share_their_weights(measured, probe):
+    products = measured()["products"]
+    assert {product["seconds"] for product in products} == {2e-6}
+    shared = {product["name"] for product in products if probe.shared[tuple(product["left"])]}
+    assert shared == {"layer 0 state"}
 
 
 def test_a_step_that_did_not_take_its_stated_path_fails_with_what_it_ran_instead(measured, probe):

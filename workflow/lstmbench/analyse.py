@@ -29,7 +29,8 @@ SPEED = [
     *GROUP, "implementation", "unit", "processes", "blocks", "rate", "rate_low", "rate_high", "step_ms", "step_p95_ms",
     "gflops", "share", "share_low", "share_high", "ceiling_ms", "steady", "disturbed", "verdict", "headline", "path",
     "import_seconds", "build_seconds", "first_step_seconds", "peak_rss_mb", "peak_device_mb", "least_mb", "valid_rate",
-    "test_rate", "loop_share", "cpu", "cores", "memory_gb", "gpu", "os", "python", "versions", "commit", "commit_dirty",
+    "test_rate", "loop_share", "memory_gbs", "cpu", "cores", "memory_gb", "gpu", "os", "python", "versions", "commit",
+    "commit_dirty",
 ]  # fmt: skip
 RATIOS = [*GROUP, "numerator", "denominator", "pairs", "ratio", "low", "high", "headline"]
 ANATOMY = [*GROUP, "implementation", "part", "direction", "milliseconds", "product_milliseconds"]
@@ -109,7 +110,7 @@ class _Group:
         share = statistics.geometric_mean(np.divide(ceilings, steps)) if all(ceilings) else UNMEASURED
         flops = sum(product["flops"] for product in first["products"])
         details = self.detailed.get(implementation, {}).get("details", {})
-        evaluation, loop = details.get("evaluation"), details.get("loop")
+        evaluation, loop, bandwidth = (details.get(name) for name in ("evaluation", "loop", "bandwidth"))
         device_bytes = [sample["memory"]["peak_device_bytes"] for sample in samples]
         disturbed = sorted({reason for sample in samples for reason in sample["disturbances"]})
         return {
@@ -143,6 +144,7 @@ class _Group:
             "valid_rate": evaluation and evaluation["valid"]["predictions_per_second"],
             "test_rate": evaluation and evaluation["test"]["predictions_per_second"],
             "loop_share": loop and 1 - loop["learner_seconds"] / loop["seconds"],
+            "memory_gbs": bandwidth and bandwidth["bytes"] / bandwidth["seconds"] / 1e9,
             **machine_columns(self.record),
             "versions": versions_column(first["versions"]),
             "commit": self.record["commit"],

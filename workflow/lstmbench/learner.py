@@ -25,8 +25,8 @@ Every module in ``implementations/`` offers, by these names, the functions ``con
     PATHS: dict[str, tuple[str, str]]       device -> how it should run, in words, and an operation that proves it
                                             (within "part name" of one that the framework's profiler shows)
 
-dtype "float64" is for the tests of equality.  "tf32" changes how matrix products are computed on a GPU, and nothing
-else: weights, gradients, sums and updates stay float32 (``machine.PRECISIONS``).
+dtype "float64" is for the tests of equality.  "tf32" and "bfloat16" change how matrix products are computed on a GPU:
+weights, loss, gradients and updates stay float32 (``machine.PRECISIONS``).
 """
 
 from __future__ import annotations

@@ -17,17 +17,18 @@ from lstmbench.names import require_known
 
 DEVICES = ("auto", "cpu", "gpu")
 
-PRECISIONS = ("float32", "tf32")
-"""How matrix products are computed; weights, updates and everything else stay float32.
+PRECISIONS = ("float32", "tf32", "bfloat16")
+"""How matrix products are computed; weights, loss, gradients and updates stay float32.
 
-float32: in full; tf32: operands rounded to 10 bits of mantissa, on a GPU's tensor cores.  Other than float32 it is
-part of a device's name, as in gpu-tf32: it is no fair comparison with a device that computes in full.
+float32: in full; tf32: operands rounded to 10 bits of mantissa, on a GPU's tensor cores; bfloat16: operands rounded to
+7 bits, and where a framework's own LSTM layer does the work, its gates and states too.  Other than float32 it is part
+of a device's name, as in gpu-tf32: it is no fair comparison with a device that computes in full.
 """
 
 DEVICE_HELP = f"{', '.join(DEVICES)}; with a precision other than float32 behind it, as in gpu-tf32"
 
 LEAST_COMPUTE_CAPABILITY = 8.0
-"""Of an NVIDIA GPU with TF32 (Ampere; CUDA C++ Programming Guide, table of arithmetic instructions)."""
+"""Of an NVIDIA GPU with TF32 and bfloat16 (Ampere; CUDA C++ Programming Guide, table of arithmetic instructions)."""
 
 
 def describe() -> dict[str, Any]:
@@ -70,7 +71,7 @@ def split_device(name: str) -> tuple[str, str]:
 
 
 def require_precision(device: str, precision: str) -> None:
-    """Refuse a precision that the device would have to emulate.
+    """Refuse a precision that the device would have to emulate; oneDNN's LSTM refuses bfloat16 on most CPUs.
 
     Raises:
         MachineError: what it lacks.
@@ -78,7 +79,7 @@ def require_precision(device: str, precision: str) -> None:
     if precision == "float32":
         return
     if device != "gpu":
-        raise MachineError(f"precision {precision}: only GPUs compute in it; choose precisions: [float32]")
+        raise MachineError(f"precision {precision}: only a GPU computes in it here; choose precisions: [float32]")
     weak = [value for value in _compute_capabilities() if value < LEAST_COMPUTE_CAPABILITY]
     if weak:
         raise MachineError(

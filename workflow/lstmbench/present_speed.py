@@ -29,8 +29,8 @@ NOTES = {
         "the geometric mean over the processes, its interval a t-interval over them; one process gives none. "
         "ms/step: that of the median block. First step: with all tracing and compiling.",
         "Share of the ceiling: of the time of a step, the part that its matrix products alone would take, at the pace "
-        "which the same framework reached with the same shapes, threads and precision in the same process. 100 % would "
-        "be a step that does nothing but multiply matrices.",
+        "which the same framework reached with the same shapes, threads and precision in the same process, in the "
+        "fastest of its ways. 100 % would be a step that does nothing but multiply matrices.",
         "Only a speed whose verdict is good may be quoted. Disturbed: something else used the machine, and each repeat "
         "was disturbed too.",
     ],
@@ -44,6 +44,7 @@ NOTES = {
         "the share of training that is ours and not the implementation's (training loop, clock, history, progress). "
         "Peak memory is the highest of the processes, framework included; the least is what no training step can do "
         "without: weights, gradients, the optimizer's moments and the activations that the backward pass reads. "
+        "GB/s: the bandwidth of the device's memory, of adding one large array to another. "
         "The path was found by tracing a step.",
     ],
     "anatomy": [
@@ -217,6 +218,7 @@ def _phases(table: pd.DataFrame) -> pd.DataFrame:
     if table["peak_device_mb"].notna().any():
         rows["peak GPU memory, MB"] = table["peak_device_mb"].map(lambda value: number(value, 0))
     rows["the least, MB"] = table["least_mb"].map(lambda value: number(value, 0))
+    rows["memory, GB/s"] = table["memory_gbs"].map(rounded)
     rows["path"] = table["path"].replace("", ABSENT)
     return rows
 

@@ -15,7 +15,7 @@ from typing import Any
 import jinja2
 import pandas as pd
 
-from lstmbench import __version__, present, present_speed
+from lstmbench import __version__, precision, present, present_speed
 from lstmbench.cli import run
 from lstmbench.errors import DataError
 from lstmbench.files import write_text
@@ -56,7 +56,7 @@ def report(tables: Path, figures: Path, config_name: str) -> str:
     Raises:
         DataError: a table or a figure that is missing or unreadable.
     """
-    names = ("runs", "settings", *present.TITLES, "speed", "ratios", "anatomy", "products")
+    names = ("runs", "settings", *present.TITLES, "speed", "ratios", "anatomy", "products", "precision")
     data = {name: read_table(tables / f"{name}.csv") for name in names}
     data["phases"] = data["speed"]
     runs = data["runs"]
@@ -151,7 +151,8 @@ def _section(dataset: str, data: dict[str, pd.DataFrame], figures: Path) -> dict
             name: {"title": title, "table": _speed_table(name, own[name])}
             for name, title in present_speed.TITLES.items()
             if not own[name].empty
-        },
+        }
+        | _precision(own["precision"]),
         "published": _published(own["quality"]),
         "settings": _settings(own["settings"], own["runs"]),
     }
@@ -173,6 +174,13 @@ def _table(name: str, table: pd.DataFrame) -> Table:
 def _speed_table(name: str, table: pd.DataFrame) -> Table:
     (frame,) = present_speed.by_dataset(name, table).values()
     return _as_table(frame, " ".join(present_speed.notes(name, table)))
+
+
+def _precision(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    if table.empty:
+        return {}
+    shown = _as_table(precision.as_text(present.by_size(table)), " ".join(precision.NOTES))
+    return {"precision": {"title": precision.TITLE, "table": shown}}
 
 
 def _as_table(frame: pd.DataFrame, note: str = "") -> Table:

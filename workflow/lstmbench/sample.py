@@ -45,11 +45,15 @@ PRODUCT_BLOCKS = 3
 PRODUCT_SECONDS = 0.03
 """A matrix product alone: so many blocks of at least so many seconds."""
 
-DETAILS = ("evaluation", "checkpoint", "loop", "trace")
-"""Evaluation by both protocols, writing and reading a checkpoint, the training loop's share, one step's operations."""
+DETAILS = ("evaluation", "checkpoint", "loop", "trace", "bandwidth")
+"""Evaluation by both protocols, writing and reading a checkpoint, the training loop's share, one step's operations, the
+bandwidth of the device's memory."""
 
 EVALUATION_SECONDS = 1.0
 LOOP_SECONDS = 2.0
+
+BANDWIDTH_ELEMENTS = 2**26
+"""256 MiB of float32: more than the caches of any present CPU or GPU hold."""
 
 
 def measure_sample(
@@ -118,6 +122,7 @@ def measure_sample(
         "checkpoint": lambda: _checkpoint(cell.learner),
         "loop": lambda: _loop_share(cell, seed, statistics.median(warm_up)),
         "trace": lambda: _trace(cell, steps, implementation, device),
+        "bandwidth": lambda: _bandwidth(implementation, machine.split_device(device)[0]),
     }
     if details:
         sample["details"] = {name: measures[name]() for name in details}
@@ -178,15 +183,17 @@ def _steady(steps: _Steps, step_seconds: float, blocks: int) -> tuple[list[dict[
 
 
 def _products(cell: Cell, implementation: str, device: str, dtype: str) -> list[dict[str, Any]]:
-    """Each of the step's matrix products alone: the median seconds of one call."""
+    """Each of the step's matrix products alone: the median seconds of one call, in the framework's fastest way."""
     try:
         probe = probes.load(implementation)
     except ModuleNotFoundError:
         return []
     result = []
     for product in limits.products(cell.spec, cell.preset.batch_size, cell.preset.num_steps):
-        work = probe.gemm(product.left, product.right, product.transposed, device, dtype)
-        result.append({**dataclasses.asdict(product), "flops": product.flops, "seconds": _seconds_of_one(work)})
+        shared = product.count > 1  # by the steps of a recurrence, which all multiply by the same weights
+        ways = probe.gemms(product.left, product.right, product.transposed, shared, device, dtype)
+        seconds = min(map(_seconds_of_one, ways))
+        result.append({**dataclasses.asdict(product), "flops": product.flops, "seconds": seconds})
     return result
 
 
@@ -295,6 +302,16 @@ def _trace(cell: Cell, steps: _Steps, implementation: str, device: str) -> dict[
         "step_seconds": seconds[-1],
         "path": path,
     }
+
+
+def _bandwidth(implementation: str, device: str) -> dict[str, Any] | None:
+    """Bytes that one addition of two large arrays moves to and from the device's memory, and its seconds."""
+    try:
+        probe = probes.load(implementation)
+    except ModuleNotFoundError:
+        return None
+    work = probe.addition(BANDWIDTH_ELEMENTS, device)
+    return {"bytes": 3 * 4 * BANDWIDTH_ELEMENTS, "seconds": _seconds_of_one(work)}
 
 
 def main(arguments: list[str] | None = None) -> None:

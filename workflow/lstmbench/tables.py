@@ -19,7 +19,7 @@ TEXTS = {
     "final_weights_sha256", "protocol", "first", "second", "source", "url", "note", "published_source", "published_url",
     "published_note", "published_valid_source", "published_values", "lstm_init", "output_init", "optimizer", "dtype",
     "steady", "disturbed", "verdict", "path", "numerator", "denominator", "part", "direction", "framework", "product",
-    "transposed",
+    "transposed", "precision",
     "applies_to", "published_metric", "why", "target_source", "target_note",
 }  # fmt: skip
 """Columns of text.  pandas would take a hash of digits for a number and a device called "NA" for a hole."""

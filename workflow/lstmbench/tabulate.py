@@ -39,12 +39,12 @@ def quality(runs: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
         metric = _metric(group)
         test = group[f"test_{metric}"]
         row = key | _seeds(group) | {"metric": metric, "parameters": group["parameters"].iloc[0]}
-        row |= {"test_mean": _mean(test, metric), "test_min": test.min(), "test_max": test.max()}
-        row["valid_mean"] = _mean(group[f"valid_{metric}"], metric)
-        row["train_mean"] = _mean(group["train_perplexity"], metric) if metric == "perplexity" else None
+        row |= {"test_mean": mean(test, metric), "test_min": test.min(), "test_max": test.max()}
+        row["valid_mean"] = mean(group[f"valid_{metric}"], metric)
+        row["train_mean"] = mean(group["train_perplexity"], metric) if metric == "perplexity" else None
         best = _best(published, key, f"test_{metric}")
         row["published"] = best and best["value"]
-        row["difference"] = best and _difference(row["test_mean"], best["value"], metric)
+        row["difference"] = best and difference(row["test_mean"], best["value"], metric)
         row |= {f"published_{name}": best[name] if best else "" for name in ("source", "url", "note")}
         best = _best(published, key, f"valid_{metric}")
         row["published_valid"] = best and best["value"]
@@ -53,7 +53,7 @@ def quality(runs: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
         floor = math.nan if key["caps"] else group["source_test_perplexity"].iloc[0]
         row["floor"] = floor
         row["source_perplexity"] = group["source_perplexity"].iloc[0]
-        row["above_floor"] = _difference(row["test_mean"], floor, metric) if floor > 0 else None
+        row["above_floor"] = difference(row["test_mean"], floor, metric) if floor > 0 else None
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -78,10 +78,10 @@ def differences(runs: pd.DataFrame) -> pd.DataFrame:
             if first == second or pairs.empty:
                 continue
             before, after = pairs[f"test_{metric}_first"], pairs[f"test_{metric}_second"]
-            each = [_difference(new, old, metric) for new, old in zip(after, before, strict=True)]
+            each = [difference(new, old, metric) for new, old in zip(after, before, strict=True)]
             row = dict(zip(same, values, strict=True)) | _seeds(pairs)
             row |= {"metric": metric, "first": first, "second": second, "min": min(each), "max": max(each)}
-            row["mean"] = _difference(_mean(after, metric), _mean(before, metric), metric)
+            row["mean"] = difference(mean(after, metric), mean(before, metric), metric)
             rows.append(row)
     return pd.DataFrame(rows, columns=columns)
 
@@ -167,13 +167,15 @@ def _metric(group: pd.DataFrame) -> str:
     return "perplexity" if group["task"].iloc[0] == "language_model" else "accuracy"
 
 
-def _mean(values: pd.Series, metric: str) -> float:
+def mean(values: pd.Series, metric: str) -> float:
+    """Over seeds; of a perplexity that of its logarithm, which is what a run measures."""
     if metric == "perplexity":
         return math.exp(math.fsum(map(math.log, values)) / len(values))
     return math.fsum(values) / len(values)
 
 
-def _difference(value: float, reference: float, metric: str) -> float:
+def difference(value: float, reference: float, metric: str) -> float:
+    """In % of a reference perplexity, or in percentage points of accuracy."""
     return 100 * (value / reference - 1) if metric == "perplexity" else 100 * (value - reference)
 
 

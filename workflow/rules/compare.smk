@@ -4,6 +4,7 @@
 #           and for the report the tables and figures of speed (measure.smk)
 # outputs   records = {results}/tables/{runs,history,milestones,settings}.csv
 #           tables  = {results}/tables/{quality,differences,environment,milestone_means,time_to_quality}.{csv,md}
+#           precision = {results}/tables/precision.{csv,md}
 #           figures = {results}/figures/{learning,quality}_{dataset}.{svg,png}
 #           report  = {results}/report.html
 
@@ -67,6 +68,28 @@ rule tabulate:
         " --targets {input.targets} > {log:q} 2>&1"
 
 
+rule precision:
+    input:
+        records=rules.collect.output.records,
+        speed=rules.analyse.output.tables,
+        code=package("precision", "tabulate", "tables", "present", "present_speed"),
+    output:
+        table=TABLES / "precision.csv",
+        shown=report(TABLES / "precision.md", category="Tables", caption="../report/table.rst"),
+    log:
+        RESULTS / "logs/precision.log",
+    conda:
+        "../../envs/tools.yaml"
+    resources:
+        machine=1,
+    params:
+        folder=lambda wildcards, output: Path(output.table).parent,
+    message:
+        "Setting the cost of precisions beside their gain"
+    shell:
+        "python -m lstmbench.precision --tables {params.folder:q} > {log:q} 2>&1"
+
+
 rule plot:
     input:
         records=rules.collect.output.records,
@@ -103,10 +126,10 @@ rule report:
     input:
         records=rules.collect.output.records,
         tables=rules.tabulate.output.tables,
-        speed=rules.analyse.output.tables,
+        speed=[*rules.analyse.output.tables, rules.precision.output.table],
         figures=[*rules.plot.output, *rules.plot_speed.output],
         template="workflow/report/report.html.j2",
-        code=package("report", "tables", "present", "present_speed"),
+        code=package("report", "tables", "present", "present_speed", "precision", "tabulate"),
     output:
         page=report(RESULTS / "report.html", category="Report", caption="../report/report.rst"),
     log:

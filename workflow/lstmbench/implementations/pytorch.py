@@ -42,9 +42,10 @@ def versions() -> dict[str, str]:
 class Model(nn.Module):
     """[embedding] -> dropout -> (LSTM -> dropout) * layers -> linear."""
 
-    def __init__(self, spec: ModelSpec) -> None:
+    def __init__(self, spec: ModelSpec, in_bfloat16: bool) -> None:
         super().__init__()
         self.every_step = spec.every_step
+        self.in_bfloat16 = in_bfloat16
         drop = 1.0 - spec.keep_prob
         self.embedding = nn.Embedding(spec.output_size, spec.input_size) if spec.embedding else nn.Identity()
         self.input_dropout = nn.Dropout(drop) if spec.input_dropout else nn.Identity()
@@ -59,14 +60,35 @@ class Model(nn.Module):
     def forward(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
         """Logits [predictions, output_size] and the new state, from a batch's inputs."""
         hidden, state = self.hidden(self.embedding(inputs), state)
-        return self.output(hidden), state
+        return self.logits(hidden), state
 
     def hidden(self, features: Tensor, state: State) -> tuple[Tensor, State]:
         """What the output layer reads, [predictions, hidden], and the new state, from features [batch, steps, size]."""
-        outputs, state = self.lstm(self.input_dropout(features), state)
+        outputs, state = self._recurrent(self.input_dropout(features), state)
         if not self.every_step:
             outputs = outputs[:, -1]
         return self.output_dropout(outputs).flatten(0, -2), state
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """What softmax reads, [predictions, output_size], from what ``hidden`` gives."""
+        if not self.in_bfloat16:
+            return self.output(hidden)
+        low, weight, bias = (values.bfloat16() for values in (hidden, self.output.weight, self.output.bias))
+        return nn.functional.linear(low, weight, bias).to(hidden.dtype)
+
+    def _recurrent(self, features: Tensor, state: State) -> tuple[Tensor, State]:
+        if not self.in_bfloat16:
+            return self.lstm(features, state)
+        # Not by autocast, which would have cuDNN's LSTM compute in float16 whatever it is told.
+        lstm = self.lstm
+        weights = [weight.bfloat16() for layer in lstm.all_weights for weight in layer]
+        before = tuple(part.bfloat16() for part in state)
+        # With biases; in one direction; batch before time.
+        outputs, hidden, cell = torch.lstm(
+            features.bfloat16(), before, weights, True, lstm.num_layers, lstm.dropout, self.training, False, True
+        )
+        kind = features.dtype
+        return outputs.to(kind), (hidden.to(kind), cell.to(kind))
 
 
 class Learner:
@@ -81,7 +103,7 @@ class Learner:
         self.dtype = torch.float64 if dtype == "float64" else torch.float32
         # The whole process's setting; cuDNN's LSTM would take TF32 without being asked.
         torch.backends.fp32_precision = "tf32" if dtype == "tf32" else "ieee"
-        self.model = Model(spec).to(self.device, self.dtype)
+        self.model = Model(spec, dtype == "bfloat16").to(self.device, self.dtype)
         self.trained = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
         optimizers = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}
         self.optimizer = optimizers[spec.optimizer](self.trained, lr=0.0)

@@ -20,7 +20,7 @@ import ctypes
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.profiler import record_function
 
 from lstmbench.implementations import pytorch
@@ -73,10 +73,14 @@ class Learner(pytorch.Learner):
         with torch.enable_grad():
             hidden, (last_hidden, last_cell) = self._hidden(features, state)
         with record_function("output/forward"):
-            loss, d_logits = _cross_entropy(self.model.output(hidden.detach()), labels)
+            loss, d_logits = _cross_entropy(self.model.logits(hidden.detach()), labels)
         with record_function("output/backward"):
             d_hidden, d_output = _output_gradients(
-                d_logits, hidden.detach(), self.model.output, self.spec.loss_scale / len(labels)
+                d_logits,
+                hidden.detach(),
+                self.model.output.weight,
+                self.spec.loss_scale / len(labels),
+                torch.bfloat16 if self.model.in_bfloat16 else self.dtype,
             )
         read = [features] if self.spec.embedding else []
         gradients = torch.autograd.grad([hidden], [*read, *self.recurrent], [d_hidden])
@@ -94,7 +98,7 @@ class Learner(pytorch.Learner):
 
     def _hidden(self, features: Tensor, state: State) -> tuple[Tensor, State]:
         """As ``pytorch.Model.hidden`` in training, on a CPU layer by layer, so that dropout between them is ours."""
-        if self.device.type == "cuda":
+        if self.device.type == "cuda" or self.model.in_bfloat16:
             return self.model.hidden(features, state)  # cuDNN runs the layers as one
         values = features.transpose(0, 1)
         if self.spec.input_dropout:
@@ -149,11 +153,16 @@ def _cross_entropy(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _output_gradients(
-    d_logits: Tensor, hidden: Tensor, output: nn.Linear, scale: float
+    d_logits: Tensor, hidden: Tensor, weight: Tensor, scale: float, kind: torch.dtype
 ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-    """Gradients by hidden[n, hidden_size] and by the output layer's weight and bias, all multiplied by ``scale``."""
-    d_hidden = (d_logits @ output.weight).mul_(scale)
-    return d_hidden, (d_logits.t() @ (hidden * scale), d_logits.sum(0).mul_(scale))
+    """Gradients by hidden[n, hidden_size] and by the output layer's weight and bias, all multiplied by ``scale``.
+
+    The matrix products' operands are of this ``kind``.
+    """
+    d_low = d_logits.to(kind)
+    d_hidden = (d_low @ weight.to(kind)).to(d_logits.dtype).mul_(scale)
+    d_weight = (d_low.t() @ (hidden * scale).to(kind)).to(d_logits.dtype)
+    return d_hidden, (d_weight, d_logits.sum(0).mul_(scale))
 
 
 def _summed_by_word(ids: Tensor, d_features: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,4 +1,4 @@
-"""The LSTM in TensorFlow: ``keras.layers.LSTM`` in a ``tf.function`` that runs a whole block, fed by ``tf.data``.
+"""The LSTM in TensorFlow: ``keras.layers.LSTM`` in a ``tf.function`` that runs a whole block.
 
 What differs from the other frameworks: an embedding's gradient comes as ``tf.IndexedSlices`` with a row
 per occurrence, and rows of one word must be added up before the gradient's norm is taken.
@@ -52,9 +52,10 @@ def versions() -> dict[str, str]:
 class Model(keras.Model):
     """[embedding] -> dropout -> (LSTM -> dropout) * layers -> linear."""
 
-    def __init__(self, spec: ModelSpec, seed: int, dtype: str) -> None:
+    def __init__(self, spec: ModelSpec, seed: int, dtype: str, in_bfloat16: bool) -> None:
         super().__init__(dtype=dtype)
         self.spec = spec
+        multiplies = "mixed_bfloat16" if in_bfloat16 else dtype
         last = spec.num_layers - 1
         self.embedding = (
             keras.layers.Embedding(spec.output_size, spec.input_size, dtype=dtype) if spec.embedding else None
@@ -65,7 +66,7 @@ class Model(keras.Model):
                 return_sequences=spec.every_step or layer < last,
                 return_state=True,
                 unit_forget_bias=False,
-                dtype=dtype,
+                dtype=multiplies,
             )
             for layer in range(spec.num_layers)
         ]
@@ -74,7 +75,7 @@ class Model(keras.Model):
             keras.layers.Dropout(1.0 - spec.keep_prob, seed=seed * 1000 + place, dtype=dtype)
             for place in range(spec.num_layers + 1)
         ]
-        self.dense = keras.layers.Dense(spec.output_size, dtype=dtype)
+        self.dense = keras.layers.Dense(spec.output_size, dtype=multiplies)
 
     def call(self, inputs: tf.Tensor, state: State, training: bool) -> tuple[tf.Tensor, State]:
         """Logits [predictions, output_size] and the new state, from a batch's inputs."""
@@ -85,8 +86,8 @@ class Model(keras.Model):
         for cell, dropout, before in zip(self.cells, self.dropouts[1:], state, strict=True):
             outputs, hidden, memory = cell(outputs, initial_state=list(before))
             outputs = dropout(outputs, training=training)
-            new_state.append((hidden, memory))
-        logits = self.dense(outputs)
+            new_state.append(tuple(tf.cast(part, self.compute_dtype) for part in (hidden, memory)))
+        logits = tf.cast(self.dense(outputs), self.compute_dtype)
         return tf.reshape(logits, [-1, self.spec.output_size]), tuple(new_state)
 
 
@@ -100,10 +101,10 @@ class Learner:
         self.device = "/GPU:0" if device == "gpu" else "/CPU:0"
         # The whole process's setting, and on by default.
         tf.config.experimental.enable_tensor_float_32_execution(dtype == "tf32")
-        dtype = "float32" if dtype == "tf32" else dtype
-        self.dtype = tf.as_dtype(dtype)
+        self.in_bfloat16 = dtype == "bfloat16"
+        self.dtype = tf.float64 if dtype == "float64" else tf.float32
         with tf.device(self.device):
-            self.learning_rate = tf.Variable(0.0, trainable=False, dtype=dtype)
+            self.learning_rate = tf.Variable(0.0, trainable=False, dtype=self.dtype)
             self._build(seed)
         self._train, self._eval = self._function(self._train_block), self._function(self._eval_block)
 
@@ -144,7 +145,7 @@ class Learner:
         """See ``learner.Learner``."""
         self.learning_rate.assign(learning_rate)
         with tf.device(self.device):
-            losses, state = self._train(*data, self._feed(batches), tf.constant(len(batches)), state)
+            losses, state = self._train(*data, tf.constant(batches, tf.int32), state)
         return losses.numpy(), state
 
     def eval_block(
@@ -152,7 +153,7 @@ class Learner:
     ) -> tuple[np.ndarray, np.ndarray, State]:
         """See ``learner.Learner``."""
         with tf.device(self.device):
-            losses, correct, state = self._eval(*data, self._feed(batches), tf.constant(len(batches)), state)
+            losses, correct, state = self._eval(*data, tf.constant(batches, tf.int32), state)
         return losses.numpy(), correct.numpy(), state
 
     def synchronize(self) -> None:
@@ -174,16 +175,27 @@ class Learner:
     def _build(self, seed: int) -> None:
         """Make the variables: of the model, its optimiser and its dropout."""
         spec = self.spec
-        self.model = Model(spec, seed, self.dtype.name)
+        self.model = Model(spec, seed, self.dtype.name, self.in_bfloat16)
         self.optimizer = _optimizer(spec.optimizer, self.learning_rate)
         kind = tf.int32 if spec.embedding else self.dtype
         shape = (1, 1) if spec.embedding else (1, 1, spec.input_size)
         self.model(tf.zeros(shape, kind), self.initial_state(1), training=False)
         self.optimizer.build(self.model.trainable_variables)
 
-    def _function(self, block: Callable) -> Callable:
-        """``block`` as a graph; one for batches of any size."""
-        return tf.function(block, reduce_retracing=True)
+    @staticmethod
+    def _function(block: Callable) -> Callable:
+        """``block`` as a graph, anew for other sizes and steps of a batch, but not for other numbers of them."""
+        graphs: dict[tuple, Callable] = {}
+
+        def graph(inputs: tf.Tensor, targets: tf.Tensor, batches: tf.Tensor, state: State) -> tuple:
+            many = [tf.TensorSpec([None, *tensor.shape[1:]], tensor.dtype) for tensor in (inputs, targets, batches)]
+            key = tuple(tuple(spec.shape) for spec in many)
+            if key not in graphs:
+                signature = [*many, tf.nest.map_structure(tf.TensorSpec.from_tensor, state)]
+                graphs[key] = tf.function(block, input_signature=signature)
+            return graphs[key](inputs, targets, batches, state)
+
+        return graph
 
     def _canonical(self) -> dict[str, keras.Variable]:
         """Canonical name -> variable."""
@@ -200,17 +212,14 @@ class Learner:
         variables = [*self.optimizer.variables, *generators]
         return {f"{number}": variable for number, variable in enumerate(variables)}
 
-    def _feed(self, batches: np.ndarray) -> tf.data.Iterator:
-        """An iterator over the block's rows of example numbers; the examples are on the device already."""
-        return iter(tf.data.Dataset.from_tensor_slices(batches.astype(np.int32)))
-
     def _train_block(
-        self, inputs: tf.Tensor, targets: tf.Tensor, feed: tf.data.Iterator, steps: tf.Tensor, state: State
+        self, inputs: tf.Tensor, targets: tf.Tensor, batches: tf.Tensor, state: State
     ) -> tuple[tf.Tensor, State]:
+        steps = tf.shape(batches)[0]
         losses = tf.TensorArray(self.dtype, size=steps)
         variables = self.model.trainable_variables
         for step in tf.range(steps):
-            rows = next(feed)
+            rows = batches[step]
             before = state if self.spec.stateful else self._zero_like(state)
             labels = tf.reshape(tf.gather(targets, rows), [-1])
             with tf.GradientTape() as tape:
@@ -223,12 +232,13 @@ class Learner:
         return losses.stack(), state
 
     def _eval_block(
-        self, inputs: tf.Tensor, targets: tf.Tensor, feed: tf.data.Iterator, steps: tf.Tensor, state: State
+        self, inputs: tf.Tensor, targets: tf.Tensor, batches: tf.Tensor, state: State
     ) -> tuple[tf.Tensor, tf.Tensor, State]:
+        steps = tf.shape(batches)[0]
         losses = tf.TensorArray(self.dtype, size=steps)
         correct = tf.TensorArray(tf.int32, size=steps)
         for step in tf.range(steps):
-            rows = next(feed)
+            rows = batches[step]
             before = state if self.spec.stateful else self._zero_like(state)
             labels = tf.reshape(tf.gather(targets, rows), [-1])
             logits, state = self.model(tf.gather(inputs, rows), before, training=False)

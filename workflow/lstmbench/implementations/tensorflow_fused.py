@@ -18,8 +18,6 @@ of the embedding's gradient there are only the rows of the batch's words.  Insid
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import tensorflow as tf
 
 from lstmbench.implementations import tensorflow
@@ -44,9 +42,6 @@ class Learner(tensorflow.Learner):
         self.seed = tf.Variable(seed, trainable=False, dtype=tf.int64)
         self.updates = tf.Variable(0, trainable=False, dtype=tf.int64)
 
-    def _function(self, block: Callable) -> Callable:
-        return tf.function(block)  # anew for every shape: the passes are written for known numbers of steps
-
     def _zeros(self) -> dict[str, tf.Variable]:
         return {name: tf.Variable(tf.zeros(shape, self.dtype)) for name, shape in shapes(self.spec).items()}
 
@@ -60,11 +55,12 @@ class Learner(tensorflow.Learner):
         return result
 
     def _train_block(
-        self, inputs: tf.Tensor, targets: tf.Tensor, feed: tf.data.Iterator, steps: tf.Tensor, state: State
+        self, inputs: tf.Tensor, targets: tf.Tensor, batches: tf.Tensor, state: State
     ) -> tuple[tf.Tensor, State]:
+        steps = tf.shape(batches)[0]
         losses = tf.TensorArray(self.dtype, size=steps)
         for step in tf.range(steps):
-            rows = next(feed)
+            rows = batches[step]
             labels = self._labels(tf.gather(targets, rows))
             logits, state, trace = self._forward(_time_major(tf.gather(inputs, rows)), state, training=True)
             with tf.name_scope("output/forward"):
@@ -74,12 +70,13 @@ class Learner(tensorflow.Learner):
         return losses.stack(), state
 
     def _eval_block(
-        self, inputs: tf.Tensor, targets: tf.Tensor, feed: tf.data.Iterator, steps: tf.Tensor, state: State
+        self, inputs: tf.Tensor, targets: tf.Tensor, batches: tf.Tensor, state: State
     ) -> tuple[tf.Tensor, tf.Tensor, State]:
+        steps = tf.shape(batches)[0]
         losses = tf.TensorArray(self.dtype, size=steps)
         correct = tf.TensorArray(tf.int32, size=steps)
         for step in tf.range(steps):
-            rows = next(feed)
+            rows = batches[step]
             labels = self._labels(tf.gather(targets, rows))
             logits, state, _ = self._forward(_time_major(tf.gather(inputs, rows)), state, training=False)
             cross_entropy, _ = _cross_entropy(logits, labels, 1.0)
@@ -116,7 +113,8 @@ class Learner(tensorflow.Learner):
             x = _dropped(outputs, masks[-1])
         with tf.name_scope("output/forward"):
             x = _rows(x)
-            logits = tf.nn.bias_add(x @ variables["output.kernel"], variables["output.bias"])
+            logits = _product(x, self._low(variables["output.kernel"]))
+            logits = tf.nn.bias_add(logits, variables["output.bias"])
         return logits, tuple(new_state), {"inputs": inputs, "masks": masks, "layers": layers, "outputs": x}
 
     def _backward(self, d_logits: tf.Tensor, trace: dict) -> dict[str, Gradient]:
@@ -124,10 +122,10 @@ class Learner(tensorflow.Learner):
         layers, masks, outputs = trace["layers"], trace["masks"], trace["outputs"]
         with tf.name_scope("output/backward"):
             gradients: dict[str, Gradient] = {
-                "output.kernel": _transposed(outputs) @ d_logits,
+                "output.kernel": _product(_transposed(outputs), self._low(d_logits)),
                 "output.bias": tf.raw_ops.BiasAddGrad(out_backprop=d_logits),
             }
-            d_x = tf.matmul(d_logits, self.variables["output.kernel"], transpose_b=True)
+            d_x = _product(d_logits, self._low(self.variables["output.kernel"]), transpose_b=True)
         steps, batch, _ = layers[0]["x"].shape
         d_x = tf.reshape(d_x, [-1, batch, self.spec.hidden_size])
         for layer in reversed(range(self.spec.num_layers)):
@@ -149,7 +147,7 @@ class Learner(tensorflow.Learner):
         """h[steps, batch, H] of one layer over x[steps, batch, inputs], the last (h, c), and what is remembered."""
         kernel, recurrent, bias = self._lstm_weights(layer)
         steps, batch, _ = x.shape
-        z_x = tf.reshape(tf.nn.bias_add(_rows(x) @ kernel, bias), [steps, batch, -1])
+        z_x = tf.reshape(tf.nn.bias_add(_product(_rows(x), kernel), bias), [steps, batch, -1])
         loop = _compiled_forward_loop if self._compiles_loops(batch) else _forward_loop
         outputs, cells, i, f, g, o = loop(z_x, hidden, cell, recurrent)
         before = {"hidden": _shifted(hidden, outputs), "cell": _shifted(cell, cells)}
@@ -165,16 +163,23 @@ class Learner(tensorflow.Learner):
         loop = _compiled_backward_loop if self._compiles_loops(batch) else _backward_loop
         d_z = _rows(loop(d_outputs, factors, to_cell, remembered["gates"][1], _transposed(recurrent)))
         gradients = {
-            f"lstm.{layer}.kernel": _transposed(_rows(remembered["x"])) @ d_z,
-            f"lstm.{layer}.recurrent": _transposed(_rows(remembered["hidden"])) @ d_z,
+            f"lstm.{layer}.kernel": _product(_transposed(_rows(remembered["x"])), self._low(d_z)),
+            f"lstm.{layer}.recurrent": _product(_transposed(_rows(remembered["hidden"])), self._low(d_z)),
             f"lstm.{layer}.bias": tf.raw_ops.BiasAddGrad(out_backprop=d_z),
         }
         if layer == 0 and not self.spec.embedding:
             return None, gradients
-        return tf.reshape(d_z @ _transposed(kernel), [steps, batch, -1]), gradients
+        return tf.reshape(_product(d_z, _transposed(kernel)), [steps, batch, -1]), gradients
 
     def _lstm_weights(self, layer: int) -> tuple[tf.Tensor, ...]:
-        return tuple(self.variables[f"lstm.{layer}.{part}"].value() for part in ("kernel", "recurrent", "bias"))
+        kernel, recurrent, bias = (
+            self.variables[f"lstm.{layer}.{part}"].value() for part in ("kernel", "recurrent", "bias")
+        )
+        return self._low(kernel), self._low(recurrent), bias
+
+    def _low(self, matrix: tf.Tensor) -> tf.Tensor:
+        """A right operand in the precision of the matrix products."""
+        return tf.cast(matrix, tf.bfloat16 if self.in_bfloat16 else self.dtype)
 
     def _compiles_loops(self, batch: int) -> bool:
         """XLA saves the operations' overhead, and loses where the product of a step is what takes the time."""
@@ -231,7 +236,7 @@ def _forward_loop(z_x: tf.Tensor, hidden: tf.Tensor, cell: tf.Tensor, recurrent:
 
     def step(before: tuple[tf.Tensor, ...], z_x_t: tf.Tensor) -> tuple[tf.Tensor, ...]:
         hidden, cell, *_ = before
-        z_i, z_f, z_g, z_o = tf.split(z_x_t + hidden @ recurrent, 4, axis=1)
+        z_i, z_f, z_g, z_o = tf.split(z_x_t + _product(hidden, recurrent), 4, axis=1)
         i, f, g, o = tf.sigmoid(z_i), tf.sigmoid(z_f), tf.tanh(z_g), tf.sigmoid(z_o)
         cell = f * cell + i * g
         return o * tf.tanh(cell), cell, i, f, g, o
@@ -247,7 +252,7 @@ def _backward_loop(
     def step(after: tuple[tf.Tensor, ...], now: tuple[tf.Tensor, ...]) -> tuple[tf.Tensor, ...]:
         d_z, d_cell = after  # of the step after this one, which d_cell reached through its forget gate
         d_output, factors_t, to_cell_t, forget_t = now
-        d_hidden = d_output + d_z @ recurrent_transposed
+        d_hidden = d_output + _product(d_z, recurrent_transposed)
         d_cell = d_cell + d_hidden * to_cell_t
         return tf.concat([d_cell, d_cell, d_cell, d_hidden], axis=1) * factors_t, d_cell * forget_t
 
@@ -284,6 +289,11 @@ def _merged_rows(ids: tf.Tensor, d_x: tf.Tensor, shape: tf.TensorShape) -> tf.In
     words, places = tf.unique(tf.reshape(ids, [-1]))
     rows = tf.math.unsorted_segment_sum(_rows(d_x), places, tf.size(words))
     return tf.IndexedSlices(rows, words, dense_shape=tf.constant(shape.as_list()))
+
+
+def _product(left: tf.Tensor, right: tf.Tensor, transpose_b: bool = False) -> tf.Tensor:
+    """left @ right in the precision of ``right``, as ``left`` is."""
+    return tf.cast(tf.matmul(tf.cast(left, right.dtype), right, transpose_b=transpose_b), left.dtype)
 
 
 def _time_major(x: tf.Tensor) -> tf.Tensor:

@@ -3,9 +3,13 @@
 One file per framework, named as the implementations of it begin (``pytorch_fused`` is probed by ``pytorch``), and apart
 from them, so that a change of the instrument repeats no training.  Every module offers, by these names:
 
-    gemm(left, right, transposed, device, dtype) -> Callable[[int], None]
-        a function that computes the product left[m, k] @ right[k, n] so many times and returns when the device has
-        done it; ``transposed`` names the operand ("left", "right") that lies transposed in memory, or is ""
+    gemms(left, right, transposed, shared, device, dtype) -> list[Callable[[int], None]]
+        the framework's ways to compute the product left[m, k] @ right[k, n], each a function that does it so many times
+        and returns when the device has done it; ``transposed`` names the operand ("left", "right") that lies transposed
+        in memory, or is ""; shared: the products of all time steps have the same ``right``, so that it pays to bring it
+        into a layout of the library's own first
+    addition(elements, device) -> Callable[[int], None]
+        a function that adds a float32[elements] to another in the device's memory so many times: two reads and a write
     trace(work) -> list[Operation]
         the operations of one call of ``work``, from the framework's own profiler
 """

@@ -28,25 +28,48 @@ OWNERS = [
 """Names of scopes and operations -> (part, direction); the first that fits, from the operation outwards."""
 
 
-def gemm(
-    left: tuple[int, int], right: tuple[int, int], transposed: str, device: str, dtype: str
-) -> Callable[[int], None]:
-    """See ``probes``."""
+def gemms(
+    left: tuple[int, int], right: tuple[int, int], transposed: str, shared: bool, device: str, dtype: str
+) -> list[Callable[[int], None]]:
+    """See ``probes``; oneDNN's LSTM packs the weights once for all time steps, which ``torch.mm`` cannot."""
     where = "cuda" if device == "gpu" else "cpu"
     torch.backends.fp32_precision = "tf32" if dtype == "tf32" else "ieee"
+    kind = torch.bfloat16 if dtype == "bfloat16" else torch.float32
 
     def operand(shape: tuple[int, int], lies_transposed: bool) -> torch.Tensor:
         rows, columns = shape
         matrix = torch.randn(columns, rows) if lies_transposed else torch.randn(rows, columns)
-        return (matrix.t() if lies_transposed else matrix).to(where)
+        return (matrix.t() if lies_transposed else matrix).to(where, kind)
 
     first, second = operand(left, transposed == "left"), operand(right, transposed == "right")
     result = first @ second
 
-    def work(times: int) -> None:
+    def product(times: int) -> None:
         for _ in range(times):
             torch.mm(first, second, out=result)
         if where == "cuda":
+            torch.cuda.synchronize()
+
+    if not (shared and where == "cpu" and torch.backends.mkldnn.is_available()):
+        return [product]
+    packed = torch.ops.mkldnn._reorder_linear_weight(second.t().contiguous(), left[0])
+
+    def packed_product(times: int) -> None:
+        for _ in range(times):
+            torch.ops.mkldnn._linear_pointwise(first, packed, None, "none", [], "")
+
+    return [product, packed_product]
+
+
+def addition(elements: int, device: str) -> Callable[[int], None]:
+    """See ``probes``."""
+    source = torch.ones(elements, device="cuda" if device == "gpu" else "cpu")
+    target = torch.zeros_like(source)
+
+    def work(times: int) -> None:
+        for _ in range(times):
+            target.add_(source)
+        if source.is_cuda:
             torch.cuda.synchronize()
 
     return work

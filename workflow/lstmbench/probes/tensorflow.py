@@ -39,10 +39,10 @@ Key = tuple[str, str, str]
 """Name, part and direction of an operation."""
 
 
-def gemm(
-    left: tuple[int, int], right: tuple[int, int], transposed: str, device: str, dtype: str
-) -> Callable[[int], None]:
-    """See ``probes``."""
+def gemms(
+    left: tuple[int, int], right: tuple[int, int], transposed: str, shared: bool, device: str, dtype: str
+) -> list[Callable[[int], None]]:
+    """See ``probes``; there is one way, a shared operand or not."""
     kind = tf.bfloat16 if dtype == "bfloat16" else tf.float32
     place = "/GPU:0" if device == "gpu" else "/CPU:0"
     with tf.device(place):
@@ -65,6 +65,23 @@ def gemm(
     def work(times: int) -> None:
         with tf.device(place):
             repeated(tf.constant(times)).numpy()  # waits for the device
+
+    return [work]
+
+
+def addition(elements: int, device: str) -> Callable[[int], None]:
+    """See ``probes``."""
+    with tf.device("/GPU:0" if device == "gpu" else "/CPU:0"):
+        source, target = tf.Variable(tf.ones([elements])), tf.Variable(tf.zeros([elements]))
+
+    @tf.function
+    def repeated(times: tf.Tensor) -> tf.Tensor:
+        for _ in tf.range(times):
+            target.assign_add(source)
+        return target[0]
+
+    def work(times: int) -> None:
+        repeated(tf.constant(times)).numpy()  # waits for the device
 
     return work
 
