@@ -32,7 +32,7 @@ from lstmbench.sample import BLOCKS, DETAILS
 from lstmbench.schemas import read_json
 from lstmbench.statistics import iqr_over_median
 
-ATTEMPTS = 3
+ATTEMPTS = 2
 """A disturbed process is repeated until it was undisturbed, or this many were tried."""
 
 Sampler = Callable[[str, Sequence[str]], dict[str, Any]]

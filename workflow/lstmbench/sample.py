@@ -34,7 +34,7 @@ BLOCK_SECONDS = 0.25
 """The least a block takes: 10,000 times what reading the clock does, 25 ticks of the system's CPU accounts."""
 
 BLOCKS = 20
-LONGEST_SECONDS = 6.0
+LONGEST_SECONDS = 5.0
 FEWEST_BLOCKS = 3
 """A process goes on for BLOCKS blocks or LONGEST_SECONDS, whichever is first, but for FEWEST_BLOCKS at least."""
 
@@ -183,7 +183,7 @@ def _steady(steps: _Steps, step_seconds: float, blocks: int) -> tuple[list[dict[
 
 
 def _products(cell: Cell, implementation: str, device: str, dtype: str) -> list[dict[str, Any]]:
-    """Each of the step's matrix products alone: the median seconds of one call, in the framework's fastest way."""
+    """Each of the step's matrix products alone: the least seconds of one call, in the framework's fastest way."""
     try:
         probe = probes.load(implementation)
     except ModuleNotFoundError:
@@ -198,8 +198,7 @@ def _products(cell: Cell, implementation: str, device: str, dtype: str) -> list[
 
 
 def _seconds_of_one(work: Callable[[int], None]) -> float:
-    """The median over some blocks of calls, after two to warm up."""
-    work(1)
+    """The least over some blocks of calls, after one to warm up: what the machine can do, and not what it did then."""
     watch = Stopwatch()
     work(1)
     calls = max(1, math.ceil(PRODUCT_SECONDS / watch.seconds()))
@@ -208,7 +207,7 @@ def _seconds_of_one(work: Callable[[int], None]) -> float:
         watch = Stopwatch()
         work(calls)
         seconds.append(watch.seconds() / calls)
-    return statistics.median(seconds)
+    return min(seconds)
 
 
 def _evaluation(cell: Cell) -> dict[str, Any]:

@@ -12,8 +12,8 @@ else is done once for all n = steps * batch rows (units H, inputs I):
 
 Cross-entropy and its gradient are one fused kernel, an SGD update one pass (the clip's factor goes into the rate), and
 of the embedding's gradient there are only the rows of the batch's words.  Inside, arrays are time-major, as in
-``reference``, whose names are kept.  XLA compiles the cross-entropy, and the loops where it is the faster
-(``_compiles_loops``).
+``reference``, whose names are kept.  XLA compiles the cross-entropy and the loops, whose products multiply by rows of
+the weights: by columns XLA's take up to twice as long.
 """
 
 from __future__ import annotations
@@ -148,8 +148,7 @@ class Learner(tensorflow.Learner):
         kernel, recurrent, bias = self._lstm_weights(layer)
         steps, batch, _ = x.shape
         z_x = tf.reshape(tf.nn.bias_add(_product(_rows(x), kernel), bias), [steps, batch, -1])
-        loop = _compiled_forward_loop if self._compiles_loops(batch) else _forward_loop
-        outputs, cells, i, f, g, o = loop(z_x, hidden, cell, recurrent)
+        outputs, cells, i, f, g, o = _forward_loop(z_x, hidden, cell, _transposed(recurrent))
         before = {"hidden": _shifted(hidden, outputs), "cell": _shifted(cell, cells)}
         return outputs, (outputs[-1], cells[-1]), {"x": x, **before, "cells": cells, "gates": (i, f, g, o)}
 
@@ -160,8 +159,7 @@ class Learner(tensorflow.Learner):
         kernel, recurrent, _ = self._lstm_weights(layer)
         steps, batch, _ = d_outputs.shape
         factors, to_cell = _derivatives(*remembered["gates"], remembered["cell"], remembered["cells"])
-        loop = _compiled_backward_loop if self._compiles_loops(batch) else _backward_loop
-        d_z = _rows(loop(d_outputs, factors, to_cell, remembered["gates"][1], _transposed(recurrent)))
+        d_z = _rows(_backward_loop(d_outputs, factors, to_cell, remembered["gates"][1], recurrent))
         gradients = {
             f"lstm.{layer}.kernel": _product(_transposed(_rows(remembered["x"])), self._low(d_z)),
             f"lstm.{layer}.recurrent": _product(_transposed(_rows(remembered["hidden"])), self._low(d_z)),
@@ -180,10 +178,6 @@ class Learner(tensorflow.Learner):
     def _low(self, matrix: tf.Tensor) -> tf.Tensor:
         """A right operand in the precision of the matrix products."""
         return tf.cast(matrix, tf.bfloat16 if self.in_bfloat16 else self.dtype)
-
-    def _compiles_loops(self, batch: int) -> bool:
-        """XLA saves the operations' overhead, and loses where the product of a step is what takes the time."""
-        return batch == 1 or self.spec.hidden_size <= 512
 
     def _mask(self, x: tf.Tensor, place: int) -> tf.Tensor | None:
         """Dropout's factors for x, 0 or 1 / keep_prob; a function of seed, place and number of updates."""
@@ -231,12 +225,15 @@ class Learner(tensorflow.Learner):
         )
 
 
-def _forward_loop(z_x: tf.Tensor, hidden: tf.Tensor, cell: tf.Tensor, recurrent: tf.Tensor) -> tuple[tf.Tensor, ...]:
+@tf.function(jit_compile=True)
+def _forward_loop(
+    z_x: tf.Tensor, hidden: tf.Tensor, cell: tf.Tensor, recurrent_transposed: tf.Tensor
+) -> tuple[tf.Tensor, ...]:
     """h, c, i, f, g, o of every step, [steps, batch, H] each, from z_x[steps, batch, 4H] and the first h and c."""
 
     def step(before: tuple[tf.Tensor, ...], z_x_t: tf.Tensor) -> tuple[tf.Tensor, ...]:
         hidden, cell, *_ = before
-        z_i, z_f, z_g, z_o = tf.split(z_x_t + _product(hidden, recurrent), 4, axis=1)
+        z_i, z_f, z_g, z_o = tf.split(z_x_t + _product(hidden, recurrent_transposed, transpose_b=True), 4, axis=1)
         i, f, g, o = tf.sigmoid(z_i), tf.sigmoid(z_f), tf.tanh(z_g), tf.sigmoid(z_o)
         cell = f * cell + i * g
         return o * tf.tanh(cell), cell, i, f, g, o
@@ -244,24 +241,21 @@ def _forward_loop(z_x: tf.Tensor, hidden: tf.Tensor, cell: tf.Tensor, recurrent:
     return tf.scan(step, z_x, (hidden, cell, *[tf.zeros_like(cell)] * 4))
 
 
+@tf.function(jit_compile=True)
 def _backward_loop(
-    d_outputs: tf.Tensor, factors: tf.Tensor, to_cell: tf.Tensor, forget: tf.Tensor, recurrent_transposed: tf.Tensor
+    d_outputs: tf.Tensor, factors: tf.Tensor, to_cell: tf.Tensor, forget: tf.Tensor, recurrent: tf.Tensor
 ) -> tf.Tensor:
     """d_z[steps, batch, 4H]; the last step's first."""
 
     def step(after: tuple[tf.Tensor, ...], now: tuple[tf.Tensor, ...]) -> tuple[tf.Tensor, ...]:
         d_z, d_cell = after  # of the step after this one, which d_cell reached through its forget gate
         d_output, factors_t, to_cell_t, forget_t = now
-        d_hidden = d_output + _product(d_z, recurrent_transposed)
+        d_hidden = d_output + _product(d_z, recurrent, transpose_b=True)
         d_cell = d_cell + d_hidden * to_cell_t
         return tf.concat([d_cell, d_cell, d_cell, d_hidden], axis=1) * factors_t, d_cell * forget_t
 
     nothing = tf.zeros_like(factors[0]), tf.zeros_like(forget[0])
     return tf.scan(step, (d_outputs, factors, to_cell, forget), nothing, reverse=True)[0]
-
-
-_compiled_forward_loop = tf.function(_forward_loop, jit_compile=True)
-_compiled_backward_loop = tf.function(_backward_loop, jit_compile=True)
 
 
 def _derivatives(
