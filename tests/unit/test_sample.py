@@ -111,6 +111,25 @@ def test_a_framework_without_a_probe_has_no_products_and_no_path(measured, monke
     assert found["details"]["trace"] == {"path": None, "operations": [], "step_seconds": None}
 
 
+def test_a_first_call_that_compiles_does_not_make_the_blocks_of_a_product_short(monkeypatch):
+    now, asked = [0.0], []
+
+    class Clock:
+        def __init__(self):
+            self.start = now[0]
+
+        def seconds(self):
+            return now[0] - self.start
+
+    def work(times):
+        now[0] += times * 1e-4 + 1e-3 + (0.5 if not asked else 0.0)  # a call of the function costs something too
+        asked.append(times)
+
+    monkeypatch.setattr(sample, "Stopwatch", Clock)
+    assert sample._seconds_of_one(work) == pytest.approx(1e-4, rel=0.5)
+    assert asked[2:] == [28] * sample.PRODUCT_BLOCKS
+
+
 def test_training_goes_on_past_the_end_of_the_epoch(measured):
     # The made-up text has 4 steps; 4 blocks and the warm-up are more.
     assert measured()["steady_steps"] > 4

@@ -2,7 +2,8 @@
 
 The map of the package; imports run downwards only, never up or sideways between verbs.
 
-    verbs            download prepare initialise plan train collect tabulate plot report
+    verbs            download prepare initialise plan train collect tabulate plot precision report
+                     sample measure analyse plot_speed
                      one per Snakemake rule: a pure function and, below it, a command line
                      (``python -m lstmbench.train --help``)
     the run          loop        epochs, schedule, evaluation, checkpoints, history; names no framework
@@ -10,6 +11,11 @@ The map of the package; imports run downwards only, never up or sideways between
                      record      run.json: written once, checked whenever it is read
                      events      the history for TensorBoard, while the run goes on
                      clock       the only module that reads a clock
+    how fast         measurement   measurement.json and blocks.parquet, checked whenever they are read
+                     statistics    intervals over processes, ratios over pairs, tests of a steady state
+                     interference  who else used the machine, told by the system's counters
+                     limits        the matrix products and the memory that a step cannot do without
+                     probes/       one file per framework: its products alone, the operations of a step
     what is learned  tasks/      how a data set becomes batches, and losses become a metric
                      datasets/   ptb, mnist, and two that need no network: markov, glyphs
                      presets     one YAML file per model size
@@ -17,12 +23,14 @@ The map of the package; imports run downwards only, never up or sideways between
     who learns       learner          the contract between the loop and a framework
                      implementations/ one file each: pytorch, tensorflow, reference (NumPy)
     what is read     tables      CSV that reads back as it was written, Markdown for people
-                     present     numbers as text
+                     present     numbers as text;  present_speed: those of speed
                      style       one look for all figures
-    underneath       machine     the hardware and software a number was measured on
+    underneath       cell        one model, ready to train: what train and sample open
+                     machine     the hardware and software a number was measured on
                      selection   a configuration, checked before any job runs
                      resources   what the runs ask of a scheduler, from the plan
                      code        the files that decide what a run computes
+                     schemas     strict JSON, held against a schema
                      files       atomic writes and content hashes
                      names       one refusal of an unknown name;  errors: one exit code per kind
 """

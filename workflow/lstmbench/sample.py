@@ -198,7 +198,11 @@ def _products(cell: Cell, implementation: str, device: str, dtype: str) -> list[
 
 
 def _seconds_of_one(work: Callable[[int], None]) -> float:
-    """The least over some blocks of calls, after one to warm up: what the machine can do, and not what it did then."""
+    """The least over some blocks of calls, after two to warm up: what the machine can do, and not what it did then.
+
+    The first call may trace and compile, which tells nothing of how many calls a block needs.
+    """
+    work(1)
     watch = Stopwatch()
     work(1)
     calls = max(1, math.ceil(PRODUCT_SECONDS / watch.seconds()))

@@ -1,0 +1,145 @@
+"""The measurements kept in the repository, and what docs/benchmark.md and the README say of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from lstmbench.measurement import Measurement, read_measurement
+
+ROOT = Path(__file__).resolve().parents[2]
+REFERENCE = ROOT / "results/reference"
+MEASUREMENTS = [read_measurement(path) for path in sorted((REFERENCE / "measurements").rglob("*.json"))]
+CEILINGS = [read_measurement(path) for path in sorted((REFERENCE / "ceilings").rglob("*.json"))]
+SIZES = ("small", "medium", "large")
+
+TENSORFLOW, PYTORCH = "tensorflow_fused", "pytorch_fused"
+"""The best of each framework."""
+
+
+def processes(measurement: Measurement) -> pd.DataFrame:
+    """A row per process: what it ran, its speed, and in % its share of the ceiling and our loop's share of training."""
+    rows = []
+    for sample in measurement.record["samples"]:
+        step = sample["phases"]["steady_seconds"] / sample["steady_steps"]
+        products = sum(product["count"] * product["seconds"] for product in sample["products"])
+        loop = sample.get("details", {}).get("loop", {"learner_seconds": 1, "seconds": 1})
+        row = {name: sample[name] for name in ("implementation", "round")} | measurement.record["group"]
+        row |= {"speed": sample["predictions_per_step"] / step, "share": 100 * products / step}
+        rows.append(row | {"loop": 100 * (1 - loop["learner_seconds"] / loop["seconds"])})
+    return pd.DataFrame(rows)
+
+
+PROCESS = ["dataset", "size", "implementation", "round"]
+PROCESSES = pd.concat(map(processes, MEASUREMENTS)).set_index(PROCESS)
+
+# The first measurement timed TensorFlow's products one call at a time, calls of up to a millisecond: too slow for a
+# ceiling.  Its share was measured once more.
+PROCESSES.loc[PROCESSES.index.get_level_values("implementation").str.startswith("tensorflow"), "share"] = float("nan")
+PROCESSES.update(pd.concat(map(processes, CEILINGS)).set_index(PROCESS)[["share"]])
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of a table of bars: a value per process or round, and what its median must be at least (or at most)."""
+
+    name: str
+    values: Callable[[pd.DataFrame], pd.Series]  # from the processes of a cell
+    text: Callable[[float], str]
+    at_most: bool = False
+
+    def cell(self, dataset: str, size: str, bar: float) -> str:
+        """Median, least and greatest, and whether the bar is held."""
+        found = self.values(PROCESSES.loc[(dataset, size)])
+        held = found.median() <= bar if self.at_most else found.median() >= bar
+        shown = self.text(found.median())
+        if len(found) > 1:
+            shown += f" ({self.text(found.min())} to {self.text(found.max())})"
+        return f"{shown}; {'at most' if self.at_most else 'at least'} {bar:g}{'' if held else ': **missed**'}"
+
+
+def over(numerator: str, denominator: str) -> Row:
+    """The speeds of two implementations, round by round."""
+    return Row(
+        f"`{numerator}` over `{denominator}`",
+        lambda cell: cell.loc[numerator, "speed"] / cell.loc[denominator, "speed"],
+        "{:.2f}".format,
+    )
+
+
+def share(implementation: str) -> Row:
+    """The share of the ceiling."""
+    return Row(
+        f"share of the ceiling in %, `{implementation}`", lambda cell: cell.loc[implementation, "share"], "{:.0f}".format
+    )
+
+
+def loop(implementation: str) -> Row:
+    """The training loop's share, which the first process tells."""
+    return Row(
+        f"our loop's share in %, `{implementation}`",
+        lambda cell: cell.loc[implementation, "loop"].loc[:1],
+        "{:.2f}".format,
+        at_most=True,
+    )
+
+
+BARS: dict[str, list[tuple[Row, tuple[float, float, float]]]] = {
+    "ptb": [
+        (over(TENSORFLOW, "tensorflow"), (1.3, 1.5, 2.4)),
+        (over(PYTORCH, "pytorch_plain"), (1.3, 1.05, 1.0)),
+        (over(TENSORFLOW, PYTORCH), (0.85, 0.9, 0.9)),
+        (share(PYTORCH), (65, 80, 80)),
+        (share(TENSORFLOW), (65, 80, 80)),
+        (loop(PYTORCH), (3, 1, 1)),
+        (loop(TENSORFLOW), (3, 1, 1)),
+    ],
+    "mnist": [
+        (over(TENSORFLOW, "tensorflow"), (0.8, 1.2, 1.4)),
+        (over(PYTORCH, "pytorch_plain"), (0.95, 1.25, 1.15)),
+        (over(TENSORFLOW, PYTORCH), (0.55, 0.65, 0.7)),
+        (share(PYTORCH), (50, 70, 80)),
+        (loop(PYTORCH), (3, 3, 3)),
+        (loop(TENSORFLOW), (3, 3, 3)),
+    ],
+}
+
+
+def lines(dataset: str) -> list[str]:
+    """The rows of the table of bars as they must stand in docs/benchmark.md."""
+    return [
+        f"| {row.name} | {' | '.join(row.cell(dataset, size, bar) for size, bar in zip(SIZES, bars, strict=True))} |"
+        for row, bars in BARS[dataset]
+    ]
+
+
+def test_every_cell_was_measured_by_committed_code_in_five_rounds():
+    groups = {(m.record["group"]["dataset"], m.record["group"]["size"]) for m in MEASUREMENTS}
+    assert groups == {(dataset, size) for dataset in BARS for size in SIZES}
+    for measurement in [*MEASUREMENTS, *CEILINGS]:
+        assert measurement.record["commit"]
+        assert not measurement.record["commit_dirty"]
+        assert not measurement.record["failures"]
+        assert measurement.record["threads"] == 2
+    assert PROCESSES.index.is_unique
+    assert len(PROCESSES) == len(groups) * 5 * 5
+
+
+@pytest.mark.parametrize("dataset", BARS)
+def test_the_table_of_bars_follows_from_the_records(dataset):
+    page = (ROOT / "docs/benchmark.md").read_text(encoding="utf-8").splitlines()
+    missing = [line for line in lines(dataset) if line not in page]
+    assert not missing, "\n".join(["docs/benchmark.md should say", *missing])
+
+
+def test_the_readme_shows_the_median_ratios():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    for implementation in ("pytorch", PYTORCH, "tensorflow", TENSORFLOW):
+        row = over(implementation, "pytorch_plain")
+        medians = [row.text(row.values(PROCESSES.loc[("ptb", size)]).median()) for size in SIZES]
+        line = f"| `{implementation}` | {' | '.join(medians)} |"
+        assert line in readme, line
