@@ -73,9 +73,8 @@ def over(numerator: str, denominator: str) -> Row:
 
 def share(implementation: str) -> Row:
     """The share of the ceiling."""
-    return Row(
-        f"share of the ceiling in %, `{implementation}`", lambda cell: cell.loc[implementation, "share"], "{:.0f}".format
-    )
+    name = f"share of the ceiling in %, `{implementation}`"
+    return Row(name, lambda cell: cell.loc[implementation, "share"], "{:.0f}".format)
 
 
 def loop(implementation: str) -> Row:
