@@ -11,12 +11,12 @@ import pytest
 
 from lstmbench import implementations
 from tests.contract import parity
-from tests.contract.parity import CLASSIFIER, LANGUAGE_MODEL, Build
+from tests.contract.parity import LANGUAGE_MODEL, Build
+from tests.contract.test_parity import two_layer_model
 
 in_frameworks = pytest.mark.parametrize(
     "implementation", [name for name in implementations.names() if name != "reference"], indirect=True
 )
-two_layer_model = pytest.mark.parametrize("spec", [LANGUAGE_MODEL, CLASSIFIER], ids=["language_model", "classifier"])
 
 
 @pytest.fixture(autouse=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from lstmbench.analyse import product_seconds
 from lstmbench.measurement import Measurement, read_measurement
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,10 +27,9 @@ def processes(measurement: Measurement) -> pd.DataFrame:
     rows = []
     for sample in measurement.record["samples"]:
         step = sample["phases"]["steady_seconds"] / sample["steady_steps"]
-        products = sum(product["count"] * product["seconds"] for product in sample["products"])
         loop = sample.get("details", {}).get("loop", {"learner_seconds": 1, "seconds": 1})
         row = {name: sample[name] for name in ("implementation", "round")} | measurement.record["group"]
-        row |= {"speed": sample["predictions_per_step"] / step, "share": 100 * products / step}
+        row |= {"speed": sample["predictions_per_step"] / step, "share": 100 * product_seconds(sample) / step}
         rows.append(row | {"loop": 100 * (1 - loop["learner_seconds"] / loop["seconds"])})
     return pd.DataFrame(rows)
 

@@ -105,7 +105,7 @@ class _Group:
             verdict = "not steady"
         elif spread > NO_HEADLINE_SPREAD:
             verdict = f"blocks spread by {100 * spread:.0f} %"
-        ceilings = [_product_seconds(sample) for sample in samples]
+        ceilings = [product_seconds(sample) for sample in samples]
         steps = [sample["phases"]["steady_seconds"] / sample["steady_steps"] for sample in samples]
         share = statistics.geometric_mean(np.divide(ceilings, steps)) if all(ceilings) else UNMEASURED
         flops = sum(product["flops"] for product in first["products"])
@@ -244,7 +244,7 @@ class _Group:
         return rows
 
 
-def _product_seconds(sample: dict[str, Any]) -> float:
+def product_seconds(sample: dict[str, Any]) -> float:
     """Seconds that a step's matrix products alone take; 0 if they were not measured."""
     return sum(product["seconds"] * product["count"] for product in sample["products"])
 

@@ -13,7 +13,7 @@ from lstmbench.cli import run
 from lstmbench.machine import split_device
 from lstmbench.present_speed import rounded
 from lstmbench.tables import read_table, write_markdown, write_table
-from lstmbench.tabulate import MACHINE, difference, mean
+from lstmbench.tabulate import MACHINE, difference, mean, metric_of
 
 TITLE = "What a precision costs and gains"
 NOTES = [
@@ -39,7 +39,7 @@ def precisions(runs: pd.DataFrame, speed: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for (*cell, precision, caps), pairs in _against_float32(runs, PAIR).groupby([*CELL, "precision", "caps"]):
         key = dict(zip(CELL, cell, strict=True))
-        metric = "perplexity" if pairs["test_perplexity"].notna().all() else "accuracy"
+        metric = metric_of(pairs)
         here, there = mean(pairs[f"test_{metric}"], metric), mean(pairs[f"test_{metric}_float32"], metric)
         row = key | {"precision": precision, "caps": caps, "metric": metric, "n": len(pairs)}
         row |= {"test_mean": here, "float32_test_mean": there, "cost": difference(here, there, metric)}
@@ -52,8 +52,7 @@ def precisions(runs: pd.DataFrame, speed: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def as_text(table: pd.DataFrame) -> pd.DataFrame:
-    """``precisions`` of one data set as people read it."""
+def _as_text(table: pd.DataFrame) -> pd.DataFrame:
     metric = table["metric"].iloc[0]
     marks = table["caps"].map(lambda caps: ", capped" if caps else "")
     rows = pd.DataFrame({"size": table["size"] + marks, "implementation": table["implementation"]})
@@ -69,8 +68,8 @@ def as_text(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def by_dataset(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """``as_text``, one part per data set."""
-    return {dataset: as_text(part) for dataset, part in present.by_size(table).groupby("dataset", sort=True)}
+    """``precisions`` as people read it, one part per data set."""
+    return {dataset: _as_text(part) for dataset, part in present.by_size(table).groupby("dataset", sort=True)}
 
 
 def _split(table: pd.DataFrame) -> pd.DataFrame:

@@ -179,8 +179,8 @@ def _speed_table(name: str, table: pd.DataFrame) -> Table:
 def _precision(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
     if table.empty:
         return {}
-    shown = _as_table(precision.as_text(present.by_size(table)), " ".join(precision.NOTES))
-    return {"precision": {"title": precision.TITLE, "table": shown}}
+    (frame,) = precision.by_dataset(table).values()
+    return {"precision": {"title": precision.TITLE, "table": _as_table(frame, " ".join(precision.NOTES))}}
 
 
 def _as_table(frame: pd.DataFrame, note: str = "") -> Table:

@@ -14,6 +14,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -182,11 +183,18 @@ def _steady(steps: _Steps, step_seconds: float, blocks: int) -> tuple[list[dict[
     return result, before.load_since()
 
 
+def _probe(implementation: str) -> ModuleType | None:
+    """The probe of the implementation's framework, if it has one."""
+    try:
+        return probes.load(implementation)
+    except ModuleNotFoundError:
+        return None
+
+
 def _products(cell: Cell, implementation: str, device: str, dtype: str) -> list[dict[str, Any]]:
     """Each of the step's matrix products alone: the least seconds of one call, in the framework's fastest way."""
-    try:
-        probe = probes.load(implementation)
-    except ModuleNotFoundError:
+    probe = _probe(implementation)
+    if probe is None:
         return []
     result = []
     for product in limits.products(cell.spec, cell.preset.batch_size, cell.preset.num_steps):
@@ -286,9 +294,8 @@ def _loop_share(cell: Cell, seed: int, step_seconds: float) -> dict[str, Any]:
 
 def _trace(cell: Cell, steps: _Steps, implementation: str, device: str) -> dict[str, Any]:
     """The operations of one training step, and the path they prove."""
-    try:
-        probe = probes.load(implementation)
-    except ModuleNotFoundError:
+    probe = _probe(implementation)
+    if probe is None:
         return {"operations": [], "step_seconds": None, "path": None}
     path, proof = cell.framework.PATHS[machine.split_device(device)[0]]
     steps.run(1)
@@ -309,9 +316,8 @@ def _trace(cell: Cell, steps: _Steps, implementation: str, device: str) -> dict[
 
 def _bandwidth(implementation: str, device: str) -> dict[str, Any] | None:
     """Bytes that one addition of two large arrays moves to and from the device's memory, and its seconds."""
-    try:
-        probe = probes.load(implementation)
-    except ModuleNotFoundError:
+    probe = _probe(implementation)
+    if probe is None:
         return None
     work = probe.addition(BANDWIDTH_ELEMENTS, device)
     return {"bytes": 3 * 4 * BANDWIDTH_ELEMENTS, "seconds": _seconds_of_one(work)}

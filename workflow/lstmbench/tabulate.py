@@ -36,7 +36,7 @@ def quality(runs: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
     """
     rows = []
     for key, group in _alike(runs):
-        metric = _metric(group)
+        metric = metric_of(group)
         test = group[f"test_{metric}"]
         row = key | _seeds(group) | {"metric": metric, "parameters": group["parameters"].iloc[0]}
         row |= {"test_mean": mean(test, metric), "test_min": test.min(), "test_max": test.max()}
@@ -71,7 +71,7 @@ def differences(runs: pd.DataFrame) -> pd.DataFrame:
     same = ["dataset", "size", "device", "settings_sha256", "data_sha256", "machine", "threads", "caps"]
     rows = []
     for values, group in runs.groupby(same, sort=True, dropna=False):
-        metric = _metric(group)
+        metric = metric_of(group)
         sides = list(group.groupby(["implementation", "versions"], sort=True))
         for ((first, _), left), ((second, _), right) in itertools.combinations(sides, 2):
             pairs = left.merge(right, on=["seed", "initial_weights_sha256"], suffixes=("_first", "_second"))
@@ -131,7 +131,7 @@ def time_to_quality(runs: pd.DataFrame, history: pd.DataFrame, targets: pd.DataF
     ]  # fmt: skip
     rows = []
     for key, group in _alike(runs):
-        metric = _metric(group)
+        metric = metric_of(group)
         kind = "capped" if key["caps"] else "complete"
         mine = (targets[["dataset", "size", "applies_to"]] == [key["dataset"], key["size"], kind]).all(axis="columns")
         pasts = [past for _, past in group[RUN].merge(history, on=RUN).groupby("seed")]
@@ -163,7 +163,8 @@ def _seeds(group: pd.DataFrame) -> dict[str, object]:
     return {"n": len(group), "seeds": " ".join(map(str, sorted(group["seed"])))}
 
 
-def _metric(group: pd.DataFrame) -> str:
+def metric_of(group: pd.DataFrame) -> str:
+    """What runs of one task are judged by."""
     return "perplexity" if group["task"].iloc[0] == "language_model" else "accuracy"
 
 
