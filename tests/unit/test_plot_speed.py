@@ -137,3 +137,9 @@ def test_no_legend_or_label_is_cut_off_however_few_the_panels(kind, sizes):
     for axes in figure.axes:
         assert all(text.get_window_extent().x1 <= axes.bbox.x1 for text in axes.texts)
         assert all(label.get_window_extent().x0 >= 0 for label in axes.get_yticklabels())
+
+
+def test_a_million_is_written_out_on_the_axis():
+    (axes,) = drawn("ceiling", make_measurement({"pytorch": [5000.0] * 3})).axes
+    labels = [label.get_text() for label in axes.get_xticklabels()]
+    assert any(label.endswith(",000,000") for label in labels), labels

@@ -161,7 +161,7 @@ def _scale(axes: Axes, reach: float, unit: str) -> None:
     axes.set_xlim(0, reach)
     axes.set_xlabel(unit)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=4, steps=[1, 2, 5, 10]))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.12g}"))
 
 
 def _panels(
