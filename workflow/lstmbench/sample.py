@@ -34,24 +34,24 @@ from lstmbench.tasks import predictions
 BLOCK_SECONDS = 0.25
 """The least a block takes: 10,000 times what reading the clock does, 25 ticks of the system's CPU accounts."""
 
-BLOCKS = 20
+BLOCKS = 12
 LONGEST_SECONDS = 5.0
 FEWEST_BLOCKS = 3
 """A process goes on for BLOCKS blocks or LONGEST_SECONDS, whichever is first, but for FEWEST_BLOCKS at least."""
 
 WARM_UP_SECONDS = 1.0
-WARM_UP_CALLS = 2
+"""A warm-up takes so long, and one step at least."""
 
 PRODUCT_BLOCKS = 3
-PRODUCT_SECONDS = 0.03
-"""A matrix product alone: so many blocks of at least so many seconds."""
+PRODUCT_SECONDS = 0.02
+"""A matrix product alone: so many blocks, of at least so many seconds but for the first."""
 
 DETAILS = ("evaluation", "checkpoint", "loop", "trace", "bandwidth")
 """Evaluation by both protocols, writing and reading a checkpoint, the training loop's share, one step's operations, the
 bandwidth of the device's memory."""
 
-EVALUATION_SECONDS = 1.0
-LOOP_SECONDS = 2.0
+EVALUATION_SECONDS = 0.5
+LOOP_SECONDS = 1.0
 
 BANDWIDTH_ELEMENTS = 2**26
 """256 MiB of float32: more than the caches of any present CPU or GPU hold."""
@@ -161,19 +161,17 @@ class _Steps:
 def _warm_up(steps: _Steps) -> list[float]:
     """Seconds of each step after the first, until the warm-up is over."""
     seconds: list[float] = []
-    while sum(seconds) < WARM_UP_SECONDS or len(seconds) < WARM_UP_CALLS:
+    while sum(seconds) < WARM_UP_SECONDS:
         seconds.append(steps.timed(1))
-        if sum(seconds) > 5 * WARM_UP_SECONDS:
-            break  # steps of seconds: their first is warm-up enough
     return seconds
 
 
 def _steady(steps: _Steps, step_seconds: float, blocks: int) -> tuple[list[dict[str, Any]], Load]:
     """The timed blocks, and what the machine did meanwhile."""
-    # The first block is not counted: nothing below is traced or allocated for the first time.  A step within a block
-    # takes less than one alone, which pays for the call.
+    # The first block of several steps is not counted: nothing below is traced or allocated for the first time.  A step
+    # within a block takes less than one alone, which pays for the call.
     length = max(1, math.ceil(BLOCK_SECONDS / step_seconds))
-    while (seconds := steps.timed(length)) < BLOCK_SECONDS:
+    while length > 1 and (seconds := steps.timed(length)) < BLOCK_SECONDS:
         length = max(length + 1, math.ceil(length * BLOCK_SECONDS / seconds))
     result: list[dict[str, Any]] = []
     before = Counters()
@@ -206,19 +204,18 @@ def _products(cell: Cell, implementation: str, device: str, dtype: str) -> list[
 
 
 def _seconds_of_one(work: Callable[[int], None]) -> float:
-    """The least over some blocks of calls, after two to warm up: what the machine can do, and not what it did then.
+    """The least over some blocks of calls: what the machine can do, and not what it did then.
 
-    The first call may trace and compile, which tells nothing of how many calls a block needs.
+    The first call may trace and compile, which tells nothing; the second tells how many calls a block needs.
     """
     work(1)
-    watch = Stopwatch()
-    work(1)
-    calls = max(1, math.ceil(PRODUCT_SECONDS / watch.seconds()))
     seconds = []
+    calls = 1
     for _ in range(PRODUCT_BLOCKS):
         watch = Stopwatch()
         work(calls)
         seconds.append(watch.seconds() / calls)
+        calls = max(calls, math.ceil(PRODUCT_SECONDS / seconds[-1]))
     return min(seconds)
 
 
@@ -279,7 +276,7 @@ class _Timed:
 
 def _loop_share(cell: Cell, seed: int, step_seconds: float) -> dict[str, Any]:
     """Seconds of one short epoch by the training loop, and those of it that the learner took."""
-    updates = max(FEWEST_BLOCKS, round(LOOP_SECONDS / step_seconds))
+    updates = max(1, round(LOOP_SECONDS / step_seconds))
     timed = _Timed(cell.learner)
     caps = loop.Caps(max_updates=updates, max_eval_predictions=1)
     epoch = loop.Run(timed, cell.task, cell.dataset, cell.preset, caps, seed)
