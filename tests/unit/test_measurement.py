@@ -25,6 +25,15 @@ def test_a_measurement_reads_back_as_it_was_written(path):
     pd.testing.assert_frame_equal(found.blocks, expected.blocks, check_dtype=False)
 
 
+def test_a_device_may_carry_its_precision(tmp_path):
+    measurement = make_measurement({"pytorch": [5.0]})
+    measurement.record["group"]["device"] = "gpu-tf32"
+    measurement.record["dtype"] = "tf32"
+    path = tmp_path / "measurements/ptb/small/gpu-tf32/measurement.json"
+    write_measurement(path, measurement)
+    assert read_measurement(path).record["group"]["device"] == "gpu-tf32"
+
+
 def test_blocks_that_do_not_add_up_to_what_the_samples_say_are_refused(path):
     blocks = pd.read_parquet(path.with_name("blocks.parquet"))
     blocks.loc[3, "seconds"] *= 1.01
