@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import math
+import os
 import statistics
 import sys
 import tempfile
@@ -34,17 +35,17 @@ from lstmbench.tasks import predictions
 BLOCK_SECONDS = 0.25
 """The least a block takes: 10,000 times what reading the clock does, 25 ticks of the system's CPU accounts."""
 
-BLOCKS = 12
-LONGEST_SECONDS = 5.0
+BLOCKS = 10
+LONGEST_SECONDS = 4.0
 FEWEST_BLOCKS = 3
 """A process goes on for BLOCKS blocks or LONGEST_SECONDS, whichever is first, but for FEWEST_BLOCKS at least."""
 
-WARM_UP_SECONDS = 1.0
+WARM_UP_SECONDS = 0.5
 """A warm-up takes so long, and one step at least."""
 
-PRODUCT_BLOCKS = 3
+PRODUCT_BLOCKS = 2
 PRODUCT_SECONDS = 0.02
-"""A matrix product alone: so many blocks, of at least so many seconds but for the first."""
+"""A matrix product alone: so many blocks of at least so many seconds."""
 
 DETAILS = ("evaluation", "checkpoint", "loop", "trace", "bandwidth")
 """Evaluation by both protocols, writing and reading a checkpoint, the training loop's share, one step's operations, the
@@ -206,17 +207,20 @@ def _products(cell: Cell, implementation: str, device: str, dtype: str) -> list[
 def _seconds_of_one(work: Callable[[int], None]) -> float:
     """The least over some blocks of calls: what the machine can do, and not what it did then.
 
-    The first call may trace and compile, which tells nothing; the second tells how many calls a block needs.
+    The first call may trace and compile, which tells nothing.
     """
     work(1)
-    seconds = []
+    of_one: list[float] = []
     calls = 1
-    for _ in range(PRODUCT_BLOCKS):
+    while len(of_one) < PRODUCT_BLOCKS:
         watch = Stopwatch()
         work(calls)
-        seconds.append(watch.seconds() / calls)
-        calls = max(calls, math.ceil(PRODUCT_SECONDS / seconds[-1]))
-    return min(seconds)
+        seconds = watch.seconds()
+        if seconds >= PRODUCT_SECONDS:
+            of_one.append(seconds / calls)
+        else:
+            calls = math.ceil(1.1 * calls * PRODUCT_SECONDS / seconds)
+    return min(of_one)
 
 
 def _evaluation(cell: Cell) -> dict[str, Any]:
@@ -349,4 +353,6 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(run(main))
+    status = run(main)
+    sys.stderr.flush()
+    os._exit(status)  # taking a framework apart takes a second, in each of a measurement's processes
