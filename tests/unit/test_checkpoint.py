@@ -62,11 +62,19 @@ def test_a_checkpoint_of_another_run_is_not_used_and_the_difference_is_named(fol
     folder.save(at(5))
     said = []
     assert CheckpointFolder(folder.folder, {**PRINT, "code": "other"}).newest(said.append) is None
-    assert "other code" in said[0]
+    assert "it belongs to another run: code c, now other" in said[0]
     assert "settings" not in said[0]
+
+
+def test_a_difference_within_a_field_is_told_by_its_name(folder):
+    other = CheckpointFolder(folder.folder, {**PRINT, "machine": {"cpu": "this", "cores": 2}})
+    other.save(at(5))
+    said = []
+    CheckpointFolder(folder.folder, {**PRINT, "machine": {"cpu": "that", "cores": 2}}).newest(said.append)
+    assert said[0].endswith("it belongs to another run: machine.cpu this, now that")
 
 
 def test_a_complete_run_leaves_no_checkpoints(folder):
     folder.save(at(5))
     folder.clear()
-    assert not folder.folder.exists()
+    assert list(folder.folder.iterdir()) == []

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from lstmbench import implementations, tasks
 from lstmbench.checkpoint import CheckpointFolder
 from lstmbench.datasets import Dataset
-from lstmbench.errors import DivergedError
+from lstmbench.errors import DivergedError, Interrupted
 from lstmbench.files import hash_arrays
-from lstmbench.loop import Caps, train
+from lstmbench.loop import Caps, Run, train
 from lstmbench.presets import Preset
 from lstmbench.weights import initial_weights
 
@@ -34,6 +38,7 @@ PRESET = Preset(
 )
 WORDS = np.random.default_rng(0).integers(0, 5, 130).astype(np.int32)
 TEXT = Dataset("text", "language_model", {"vocab_size": 5}, dict.fromkeys(("train", "valid", "test"), WORDS), "0" * 64)
+CLASSIFIED = dataclasses.replace(PRESET, batch_size=3, report_after_updates=5, optimizer="adam", learning_rate=1e-2)
 IMAGES = Dataset(
     "images",
     "classifier",
@@ -46,11 +51,26 @@ IMAGES = Dataset(
 )  # fmt: skip
 
 
-class Interrupted(Exception):
+class Killed(Exception):
     """Stands for a process that is killed."""
 
 
-def run(folder, *, preset=PRESET, dataset=TEXT, caps=Caps(), stop_after=None, fingerprint="same"):  # noqa: B008
+class Stop:
+    """Asks a run to stop at its n-th look; None: never."""
+
+    def __init__(self, looks=None):
+        self.looks = looks
+
+    def check(self):
+        if self.looks is not None:
+            self.looks -= 1
+            if self.looks < 0:
+                raise Interrupted("told to")
+
+
+def run(
+    folder, *, preset=PRESET, dataset=TEXT, caps=Caps(), stop_after=None, fingerprint="same", looks=None, every=1e9  # noqa: B008
+):
     task = tasks.load(dataset.task)
     spec = task.model_spec(preset, dataset.facts)
     learner = implementations.load("reference").Learner(spec, "cpu", 1, "float32")
@@ -60,7 +80,7 @@ def run(folder, *, preset=PRESET, dataset=TEXT, caps=Caps(), stop_after=None, fi
     def on_epoch(row):
         seen.append(row["epoch"])
         if row["epoch"] == stop_after:
-            raise Interrupted
+            raise Killed
 
     reached, final, full = train(
         learner=learner,
@@ -70,6 +90,8 @@ def run(folder, *, preset=PRESET, dataset=TEXT, caps=Caps(), stop_after=None, fi
         caps=caps,
         seed=1,
         checkpoints=CheckpointFolder(folder, {"fingerprint": fingerprint}),
+        checkpoint_seconds=every,
+        interruption=Stop(looks),
         on_epoch=on_epoch,
         label="test",
     )
@@ -95,7 +117,7 @@ def test_a_run_follows_its_schedule_and_counts_what_it_does(tmp_path):
 def test_an_interrupted_run_goes_on_after_its_last_epoch_and_ends_like_an_uninterrupted_one(tmp_path):
     whole, final, _, weights, _ = run(tmp_path / "whole")
     # Epoch 3 is trained but its checkpoint is not yet written.
-    with pytest.raises(Interrupted):
+    with pytest.raises(Killed):
         run(tmp_path / "cut", stop_after=3)
     resumed, final_resumed, _, weights_resumed, seen = run(tmp_path / "cut")
     assert resumed.resumed == 1
@@ -105,8 +127,72 @@ def test_an_interrupted_run_goes_on_after_its_last_epoch_and_ends_like_an_uninte
     assert final_resumed["loss"] == final["loss"]
 
 
+def until_done(folder, looks, **changes):
+    """Stop and start again after so many looks each, then without end; what the last process found."""
+    for number in looks:
+        try:
+            return run(folder, looks=number, **changes)
+        except Interrupted:
+            pass
+    return run(folder, **changes)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    return {
+        "text": run(tmp_path_factory.mktemp("text")),
+        "images": run(tmp_path_factory.mktemp("images"), preset=CLASSIFIED, dataset=IMAGES),
+    }
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(looks=st.lists(st.integers(0, 40), min_size=1, max_size=6), task=st.sampled_from(["text", "images"]))
+def test_a_run_that_is_stopped_anywhere_any_number_of_times_ends_with_the_same_bits(whole, looks, task):
+    changes = {"text": {}, "images": {"preset": CLASSIFIED, "dataset": IMAGES}}[task]
+    with tempfile.TemporaryDirectory() as folder:
+        reached, final, _, weights, seen = until_done(Path(folder), looks, **changes)
+    expected, final_expected, _, weights_expected, _ = whole[task]
+    assert weights == weights_expected
+    assert without_seconds(reached.history) == without_seconds(expected.history)
+    assert without_seconds(reached.milestones) == without_seconds(expected.milestones)
+    assert final["loss"] == final_expected["loss"]
+    assert seen == [1, 2, 3, 4]
+
+
+def test_a_run_that_was_stopped_within_an_epoch_says_so_and_goes_on_within_it(tmp_path, capsys):
+    with pytest.raises(Interrupted, match=r"test: told to; saved after \d+ updates, and the same command goes on"):
+        run(tmp_path, looks=2)
+    run(tmp_path)
+    assert "goes on after" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", ["training", "state", "epoch", "weights"])
+def test_a_checkpoint_without_one_of_its_parts_would_be_noticed(tmp_path, whole, monkeypatch, kind):
+    restore = Run.restore
+
+    def forgetful(self, arrays):
+        fresh = Run.arrays(self)
+        if kind == "epoch":
+            fresh["epoch/losses"] = 0 * arrays["epoch/losses"]
+        restore(self, {name: fresh[name] if name.startswith(kind) else value for name, value in arrays.items()})
+
+    monkeypatch.setattr(Run, "restore", forgetful)
+    reached, _, _, weights, _ = until_done(tmp_path, [3])
+    expected, _, _, weights_expected, _ = whole["text"]
+    same = without_seconds(reached.history) == without_seconds(expected.history)
+    assert not (weights == weights_expected and same)
+
+
+def test_checkpoints_within_an_epoch_come_after_so_many_seconds(tmp_path):
+    for every, count in ((0.0, 2), (1e9, 0)):
+        folder = tmp_path / str(every)
+        with pytest.raises(Killed):
+            run(folder, every=every, stop_after=1)
+        assert len(list(folder.glob("*.safetensors"))) == count
+
+
 def test_a_checkpoint_of_a_changed_run_is_not_used(tmp_path):
-    with pytest.raises(Interrupted):
+    with pytest.raises(Killed):
         run(tmp_path, stop_after=3)
     reached, *_ = run(tmp_path, fingerprint="changed")
     assert reached.resumed == 0

@@ -7,7 +7,6 @@ hash of both).  The two newest are kept, so that a damaged one costs an epoch an
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,8 +58,6 @@ class CheckpointFolder:
         """Delete the checkpoints of a run that is complete."""
         for path in self._newest_first():
             path.unlink()
-        if self.folder.is_dir() and not any(self.folder.iterdir()):
-            os.removedirs(self.folder)  # and parents that this leaves empty
 
     def _newest_first(self) -> list[Path]:
         return sorted(self.folder.glob("*.safetensors"), reverse=True)
@@ -76,9 +73,16 @@ class CheckpointFolder:
         if claimed != hash_json([hash_arrays(arrays), body]):
             return "its content does not match its hash"
         if body["fingerprint"] != self.fingerprint:
-            theirs = body["fingerprint"]
-            changed = sorted(
-                key for key in {*theirs, *self.fingerprint} if theirs.get(key) != self.fingerprint.get(key)
-            )
-            return f"it belongs to a run with other {', '.join(changed)}"
+            return f"it belongs to another run: {'; '.join(_differences(body['fingerprint'], self.fingerprint))}"
         return Checkpoint(arrays, body["progress"])
+
+
+def _differences(theirs: Any, ours: Any, name: str = "") -> list[str]:
+    """``name: theirs, now ours`` for every field in which two fingerprints differ."""
+    if not (isinstance(theirs, dict) and isinstance(ours, dict)):
+        return [] if theirs == ours else [f"{name} {theirs}, now {ours}"]
+    return [
+        line
+        for key in sorted({*theirs, *ours})
+        for line in _differences(theirs.get(key), ours.get(key), f"{name}.{key}".lstrip("."))
+    ]

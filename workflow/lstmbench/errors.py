@@ -33,6 +33,18 @@ class DivergedError(BenchError):
     exit_code = 5
 
 
+class LockedError(BenchError):
+    """Another process works on the same run."""
+
+    exit_code = 8
+
+
+class Interrupted(BenchError):
+    """The process was asked to stop, and has saved what it had: the same command goes on from there."""
+
+    exit_code = 75  # EX_TEMPFAIL of sysexits.h
+
+
 class NetworkError(BenchError):
     """No source of a file could be reached."""
 

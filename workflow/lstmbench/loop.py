@@ -17,7 +17,8 @@ import numpy as np
 from lstmbench.checkpoint import Checkpoint, CheckpointFolder
 from lstmbench.clock import Stopwatch
 from lstmbench.datasets import Dataset
-from lstmbench.errors import DivergedError
+from lstmbench.errors import DivergedError, Interrupted
+from lstmbench.interruption import Interruption
 from lstmbench.learner import Handle, Learner
 from lstmbench.presets import Preset
 from lstmbench.progress import Progress
@@ -50,6 +51,8 @@ class Progressed:
 
     updates: int = 0
     epoch: int = 0  # complete epochs
+    epoch_updates: int = 0  # of the epoch that is not complete
+    epoch_seconds: float = 0.0
     history: list[dict[str, Any]] = field(default_factory=list)
     milestones: list[dict[str, Any]] = field(default_factory=list)
     rates: list[float] = field(default_factory=list)  # predictions per second of each steady block
@@ -67,18 +70,22 @@ def train(
     caps: Caps,
     seed: int,
     checkpoints: CheckpointFolder,
+    checkpoint_seconds: float,
+    interruption: Interruption,
     on_epoch: Callable[[Mapping[str, Any]], None],
     label: str,
 ) -> tuple[Progressed, dict[str, Any], int]:
     """Train by the preset's schedule from the learner's present weights, or on from a checkpoint.
 
-    ``on_epoch`` sees each row of the history, those of a resumed run's past included.
+    A checkpoint is written after the first block that ends ``checkpoint_seconds`` or more after the last one, after each
+    epoch, and when the process is asked to stop.  ``on_epoch`` sees each row of the history, those of a resumed run's past included.
     Returns what was reached, the final test's values, and the updates of the whole schedule.
 
     Raises:
         DivergedError: a loss is no longer a number to go on with.
+        Interrupted: the process was asked to stop.
     """
-    run = Run(learner, task, dataset, preset, caps, seed)
+    run = Run(learner, task, dataset, preset, caps, seed, interruption.check)
     reached = Progressed()
     progress = Progress(run.total_updates, 0, label)
     found = checkpoints.newest(progress.say)
@@ -88,17 +95,34 @@ def train(
         run.restore(found.arrays)
         progress.close()
         progress = Progress(run.total_updates, reached.updates, label)
-        progress.say(f"goes on after epoch {reached.epoch}, {reached.updates:,} updates")
+        progress.say(f"goes on after {reached.updates:,} updates, in epoch {reached.epoch + 1}")
     for row in reached.history:
         on_epoch(row)
+    since_saved = Stopwatch()
+
+    def save() -> None:
+        nonlocal since_saved
+        checkpoints.save(Checkpoint(run.arrays(), vars(reached)))
+        since_saved = Stopwatch()
+
+    def after_block() -> None:
+        interruption.check()
+        if since_saved.seconds() >= checkpoint_seconds:
+            save()
+
     try:
-        while reached.updates < run.total_updates:
-            row = run.epoch(reached, progress)
+        while reached.updates < run.total_updates or reached.epoch_updates:
+            row = run.epoch(reached, progress, after_block)
             on_epoch(row)
             progress.say(_sentence(row))
-            checkpoints.save(Checkpoint(run.arrays(), vars(reached)))
+            save()
         progress.say("tests")
         final = run.evaluate(run.test)
+    except Interrupted as error:
+        save()
+        raise Interrupted(
+            f"{label}: {error}; saved after {reached.updates:,} updates, and the same command goes on from there"
+        ) from None
     finally:
         progress.close()
     return reached, final, run.full_updates
@@ -108,9 +132,16 @@ class Run:
     """The fixed parts of a run: the placed data and what they are trained with."""
 
     def __init__(
-        self, learner: Learner, task: ModuleType, dataset: Dataset, preset: Preset, caps: Caps, seed: int
+        self,
+        learner: Learner,
+        task: ModuleType,
+        dataset: Dataset,
+        preset: Preset,
+        caps: Caps,
+        seed: int,
+        check: Callable[[], None] = lambda: None,
     ) -> None:
-        self.learner, self.task, self.preset, self.seed = learner, task, preset, seed
+        self.learner, self.task, self.preset, self.seed, self.check = learner, task, preset, seed, check
         self.blocks = 0  # of this process: one that goes on from a checkpoint warms up again
         examples = task.training_examples(dataset.arrays, preset)
         self.count = len(examples.inputs)
@@ -123,59 +154,79 @@ class Run:
         steps_per_epoch = len(task.training_order(self.count, preset, seed, 1))
         self.full_updates = steps_per_epoch * preset.epochs
         self.total_updates = min(self.full_updates, caps.max_updates or self.full_updates)
+        self.state = learner.initial_state(preset.batch_size)
+        self.losses = np.empty(0)  # of the updates of the epoch that is not complete
 
     def _place(self, parts: list[Part]) -> list[tuple[Handle, np.ndarray, int]]:
         return [(self.learner.place(part.examples), part.batches, predictions(part.examples)) for part in parts]
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """All arrays a later process needs to go on after an epoch."""
-        weights = {f"weights/{name}": value for name, value in self.learner.weights().items()}
-        return weights | {f"training/{name}": value for name, value in self.learner.training_state().items()}
+        """All arrays a later process needs to go on."""
+        result = {f"weights/{name}": value for name, value in self.learner.weights().items()}
+        result |= {f"training/{name}": value for name, value in self.learner.training_state().items()}
+        for layer, (hidden, cell) in enumerate(self.learner.state_arrays(self.state)):
+            result |= {f"state/{layer}.hidden": hidden, f"state/{layer}.cell": cell}
+        return result | {"epoch/losses": self.losses}
 
     def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Put ``arrays`` back."""
-        parts: dict[str, dict[str, np.ndarray]] = {"weights": {}, "training": {}}
+        parts: dict[str, dict[str, np.ndarray]] = {"weights": {}, "training": {}, "state": {}, "epoch": {}}
         for key, value in arrays.items():
             kind, name = key.split("/", 1)
             parts[kind][name] = value
         self.learner.load_weights(parts["weights"])
         self.learner.load_training_state(parts["training"])
+        state, layers = parts["state"], len(parts["state"]) // 2
+        pairs = [(state[f"{layer}.hidden"], state[f"{layer}.cell"]) for layer in range(layers)]
+        self.state = self.learner.load_state(pairs)
+        self.losses = parts["epoch"]["losses"]
 
-    def epoch(self, reached: Progressed, progress: Progress) -> dict[str, Any]:
-        """Train one epoch (or what the cap leaves of it), validate, and enter a row into the history."""
+    def epoch(
+        self, reached: Progressed, progress: Progress, after_block: Callable[[], None] = lambda: None
+    ) -> dict[str, Any]:
+        """Train one epoch, or what is left of it, validate, and enter a row into the history."""
         number = reached.epoch + 1
         learning_rate = self.preset.learning_rate_at(number)
         order = self.task.training_order(self.count, self.preset, self.seed, number)
-        order = order[: self.total_updates - reached.updates]
-        state = self.learner.initial_state(self.preset.batch_size)
-        losses = np.empty(len(order))
-        begin, seconds_before = 0, reached.train_seconds
-        while begin < len(order):
-            batches = order[begin : begin + self._block_length(reached)]
-            watch = Stopwatch()
-            block_losses, state = self.learner.train_block(self.data, batches, state, learning_rate)
-            self.learner.synchronize()
-            seconds = watch.seconds()
-            losses[begin : begin + len(batches)] = block_losses
-            self._refuse_divergence(block_losses, reached.updates, learning_rate)
-            self.blocks += 1
-            begin += len(batches)
-            reached.updates += len(batches)
-            reached.train_seconds += seconds
-            if reached.first_step_seconds is None:
-                reached.first_step_seconds = seconds
-            elif self.blocks > WARM_UP_BLOCKS:
-                reached.rates.append(len(batches) * self.per_step / seconds)
-            progress.advance(len(batches), f"epoch {number}, loss {losses[:begin].mean():.3f}")
-            if reached.updates == self.preset.report_after_updates:
+        order = order[: self.total_updates - (reached.updates - reached.epoch_updates)]
+        if reached.epoch_updates == 0:
+            self.state, self.losses = self.learner.initial_state(self.preset.batch_size), np.empty(0)
+        while True:
+            if reached.updates == self.preset.report_after_updates and not reached.milestones:
                 reached.milestones.extend(self._milestone(reached.updates))
+            if reached.epoch_updates == len(order):
+                break
+            trained = self._block(order, learning_rate, reached)
+            progress.advance(trained, f"epoch {number}, loss {self.losses.mean():.3f}")
+            after_block()
         row = {"epoch": number, "learning_rate": learning_rate, "updates": reached.updates}
-        row |= self._named("train", float(losses.mean()), None, len(order) * self.per_step)
-        row["train_seconds"] = reached.train_seconds - seconds_before
+        row |= self._named("train", float(self.losses.mean()), None, len(order) * self.per_step)
+        row["train_seconds"] = reached.epoch_seconds
         row |= {f"valid_{name}": value for name, value in self.evaluate(self.valid).items()}
-        reached.epoch = number
+        reached.epoch, reached.epoch_updates, reached.epoch_seconds = number, 0, 0.0
         reached.history.append(row)
         return row
+
+    def _block(self, order: np.ndarray, learning_rate: float, reached: Progressed) -> int:
+        """Train the next block of ``order``; the number of its updates."""
+        begin = reached.epoch_updates
+        batches = order[begin : begin + self._block_length(reached)]
+        watch = Stopwatch()
+        losses, self.state = self.learner.train_block(self.data, batches, self.state, learning_rate)
+        self.learner.synchronize()
+        seconds = watch.seconds()
+        self._refuse_divergence(losses, reached.updates, learning_rate)
+        self.losses = np.append(self.losses, losses)
+        self.blocks += 1
+        reached.updates += len(batches)
+        reached.epoch_updates += len(batches)
+        reached.train_seconds += seconds
+        reached.epoch_seconds += seconds
+        if reached.first_step_seconds is None:
+            reached.first_step_seconds = seconds
+        elif self.blocks > WARM_UP_BLOCKS:
+            reached.rates.append(len(batches) * self.per_step / seconds)
+        return len(batches)
 
     def evaluate(self, parts: list[tuple[Handle, np.ndarray, int]]) -> dict[str, Any]:
         """Loss (mean nats per prediction), metric, count and seconds over a split, the state carried from zero."""
@@ -185,6 +236,7 @@ class Run:
             if state is None or not self.stateful:
                 state = self.learner.initial_state(batches.shape[1])
             for begin in range(0, len(batches), EVALUATION_STEPS):
+                self.check()
                 block = batches[begin : begin + EVALUATION_STEPS]
                 losses, hits, state = self.learner.eval_block(data, block, state)
                 loss += float(losses.astype(np.float64).sum())

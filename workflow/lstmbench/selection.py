@@ -52,6 +52,7 @@ class Selection:
     local_data: list[str]
     max_updates: int | Mapping[str, int] | None
     max_eval_predictions: int | None
+    checkpoint_seconds: int
     speed: Speed
 
     @property

@@ -21,9 +21,14 @@ from lstmbench.clock import utc_now
 from lstmbench.code import training_hash
 from lstmbench.events import EventFile
 from lstmbench.files import hash_arrays, hash_json
+from lstmbench.interruption import Interruption
+from lstmbench.lock import locked
 from lstmbench.loop import Caps, train
 from lstmbench.record import SCHEMA_VERSION, write_record
 from lstmbench.weights import parameter_count
+
+CHECKPOINT_SECONDS = 60.0
+"""What is lost by a crash, at most."""
 
 
 def train_run(
@@ -38,6 +43,7 @@ def train_run(
     caps: Caps,
     checkpoints: Path,
     output: Path,
+    checkpoint_seconds: float = CHECKPOINT_SECONDS,
 ) -> None:
     """Train from ``weights_file`` on ``data`` and write the run's record to ``output``.
 
@@ -45,7 +51,7 @@ def train_run(
     interrupted run goes on and which a complete one leaves empty.
 
     Raises:
-        UsageError, DataError, MachineError, DivergedError: see ``errors``.
+        UsageError, DataError, MachineError, DivergedError, LockedError, Interrupted: see ``errors``.
     """
     started = utc_now()
     commit, dirty = machine.commit()
@@ -84,46 +90,49 @@ def train_run(
     }
     fingerprint = {**common, "data": dataset.sha256, "code": training_hash(dataset.task, implementation)}
     folder = CheckpointFolder(checkpoints, fingerprint)
-    with EventFile(output.parent / "tensorboard") as events:
-        reached, final, full_updates = train(
-            learner=cell.learner,
-            task=task,
-            dataset=dataset,
-            preset=preset,
-            caps=caps,
-            seed=seed,
-            checkpoints=folder,
-            on_epoch=events.add,
-            label="/".join(str(part) for part in identity.values()),
-        )
-    record = {
-        "schema_version": SCHEMA_VERSION,
-        **common,
-        "started": started,
-        "finished": utc_now(),
-        "commit": commit,
-        "commit_dirty": dirty,
-        "settings": settings,
-        "data": {"task": dataset.task, "sha256": dataset.sha256, "facts": dataset.facts},
-        "final_weights_sha256": hash_arrays(cell.learner.weights()),
-        "parameters": parameter_count(cell.spec),
-        "caps": _caps_in_words(caps, reached.updates, full_updates),
-        "resumed": reached.resumed,
-        "history": reached.history,
-        "milestones": reached.milestones,
-        "final": final,
-        "speed": {
-            **_throughput(reached.rates),
-            "unit": task.UNIT,
-            "import_seconds": cell.import_seconds,
-            "build_seconds": cell.build_seconds,
-            "first_step_seconds": reached.first_step_seconds,
-            "train_seconds": reached.train_seconds,
-        },
-        "memory": {"peak_rss_bytes": machine.peak_rss_bytes(), "peak_device_bytes": cell.learner.peak_device_bytes()},
-    }
-    write_record(output, record)
-    folder.clear()
+    with locked(checkpoints):
+        with Interruption() as interruption, EventFile(output.parent / "tensorboard") as events:
+            reached, final, full_updates = train(
+                learner=cell.learner,
+                task=task,
+                dataset=dataset,
+                preset=preset,
+                caps=caps,
+                seed=seed,
+                checkpoints=folder,
+                checkpoint_seconds=checkpoint_seconds,
+                interruption=interruption,
+                on_epoch=events.add,
+                label="/".join(str(part) for part in identity.values()),
+            )
+        record = {
+            "schema_version": SCHEMA_VERSION,
+            **common,
+            "started": started,
+            "finished": utc_now(),
+            "commit": commit,
+            "commit_dirty": dirty,
+            "settings": settings,
+            "data": {"task": dataset.task, "sha256": dataset.sha256, "facts": dataset.facts},
+            "final_weights_sha256": hash_arrays(cell.learner.weights()),
+            "parameters": parameter_count(cell.spec),
+            "caps": _caps_in_words(caps, reached.updates, full_updates),
+            "resumed": reached.resumed,
+            "history": reached.history,
+            "milestones": reached.milestones,
+            "final": final,
+            "speed": {
+                **_throughput(reached.rates),
+                "unit": task.UNIT,
+                "import_seconds": cell.import_seconds,
+                "build_seconds": cell.build_seconds,
+                "first_step_seconds": reached.first_step_seconds,
+                "train_seconds": reached.train_seconds,
+            },
+            "memory": {"peak_rss_bytes": machine.peak_rss_bytes(), "peak_device_bytes": cell.learner.peak_device_bytes()},
+        }
+        write_record(output, record)
+        folder.clear()
 
 
 def _caps_in_words(caps: Caps, updates: int, full_updates: int) -> list[str]:
@@ -154,6 +163,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--max-updates", type=int, help="stop after this many updates: a capped run")
     parser.add_argument("--max-eval-predictions", type=int, help="evaluate on the first so many: a capped run")
     parser.add_argument("--checkpoints", type=Path, required=True, help="folder from which an interrupted run goes on")
+    parser.add_argument("--checkpoint-seconds", type=float, default=CHECKPOINT_SECONDS, help="between two checkpoints, at least")
     parser.add_argument("--output", type=Path, required=True, help="the run's record, run.json")
     options = parser.parse_args(arguments)
     train_run(
@@ -166,6 +176,7 @@ def main(arguments: list[str] | None = None) -> None:
         seed=options.seed,
         caps=Caps(options.max_updates, options.max_eval_predictions),
         checkpoints=options.checkpoints,
+        checkpoint_seconds=options.checkpoint_seconds,
         output=options.output,
     )
 

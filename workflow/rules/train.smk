@@ -24,6 +24,8 @@ rule train:
     resources:
         machine=1,
         gpu=1 if SELECTION.device == "gpu" else 0,
+        # Among the resources because a change of a parameter would repeat finished runs.
+        checkpoint_seconds=SELECTION.checkpoint_seconds,
         runtime=lambda wildcards: asked(wildcards).minutes,
         mem_mb=lambda wildcards: asked(wildcards).mem_mb,
     params:
@@ -37,4 +39,5 @@ rule train:
         "python -m lstmbench.train --data {params.data} --preset {input.preset:q}"
         " --weights {input.weights:q} --implementation {wildcards.implementation} --device {wildcards.device}"
         " --threads {threads} --seed {wildcards.seed} {params.caps} --checkpoints {params.checkpoints:q}"
+        " --checkpoint-seconds {resources.checkpoint_seconds}"
         " --output {output.record:q} > {log:q} 2>&1"

@@ -1,0 +1,73 @@
+"""A process that is asked to stop is told so where it looks."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from lstmbench.errors import Interrupted
+from lstmbench.interruption import SIGNALS, Interruption
+
+
+@pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
+def test_a_signal_ends_nothing_until_the_next_look(number):
+    with Interruption() as interruption:
+        interruption.check()
+        os.kill(os.getpid(), number)
+        with pytest.raises(Interrupted, match=f"stopped by {number.name}") as caught:
+            interruption.check()
+    assert caught.value.exit_code == 75
+
+
+def test_afterwards_signals_do_what_they_did_before():
+    before = [signal.getsignal(number) for number in SIGNALS]
+    with Interruption():
+        pass
+    assert [signal.getsignal(number) for number in SIGNALS] == before
+
+
+WORK = """
+import os, signal, sys, time
+from lstmbench.interruption import Interruption
+with Interruption() as interruption:
+    print("looking", flush=True)
+    if sys.argv[1] == "deaf":
+        time.sleep(60)
+    try:
+        while True:
+            interruption.check()
+            time.sleep(0.01)
+    except Exception as error:
+        open(sys.argv[2], "w").write(str(error))
+"""
+
+
+def test_a_second_signal_ends_the_process_at_once(tmp_path):
+    process = subprocess.Popen([sys.executable, "-c", WORK, "deaf", tmp_path / "said"], stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "looking\n"
+    process.send_signal(signal.SIGTERM)
+    time.sleep(0.2)
+    assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=10) == -signal.SIGTERM
+
+
+def test_work_whose_snakemake_is_killed_stops(tmp_path):
+    said = tmp_path / "said"
+    # Named like Snakemake, and between it and the work a shell, as there is one in a job.
+    (tmp_path / "snakemake").write_text(f"import subprocess, sys\nsubprocess.run(sys.argv[1:])\n")
+    shell = ["bash", "-c", '"$0" "$@"; true', sys.executable, "-c", WORK, "", str(said)]
+    process = subprocess.Popen([sys.executable, tmp_path / "snakemake", *shell], stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "looking\n"
+    process.kill()
+    process.wait()
+    deadline = time.monotonic() + 10
+    while not said.exists() or not said.read_text():
+        assert time.monotonic() < deadline, "the orphan goes on"
+        time.sleep(0.05)
+    assert said.read_text() == f"Snakemake (process {process.pid}) is gone"
