@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from lstmbench.errors import DataError
-from lstmbench.files import write_json
+from lstmbench.files import hash_json, write_json
+from lstmbench.presets import Preset
 from lstmbench.schemas import check, read_json, short
 
 SCHEMA_VERSION = 1
@@ -51,6 +53,42 @@ def _check(path: Path, record: Any) -> None:
     _check_perplexities(path, record)
     _check_order(path, record)
     _check_path(path, record["run"])
+    for where, found, expected, because in _relations(record):
+        if found != expected:
+            raise DataError(f"{path} at {where}: expected {short(expected)}, {because}; found {short(found)}")
+
+
+def _relations(record: dict[str, Any]) -> Iterator[tuple[str, Any, Any, str]]:
+    """Place, value, what it must be and why, for every value that follows from others."""
+    settings, history = record["settings"], record["history"]
+    yield "$.settings_sha256", record["settings_sha256"], hash_json(settings), "the hash of the settings"
+    preset = Preset(**settings["preset"])
+    windows = preset.num_steps if record["data"]["task"] == "language_model" else 1
+    before = 0
+    for index, row in enumerate(history):
+        here = f"$.history[{index}]"
+        rate = preset.learning_rate_at(row["epoch"])
+        yield f"{here}.learning_rate", row["learning_rate"], rate, "by the preset's schedule"
+        trained = (row["updates"] - before) * preset.batch_size * windows
+        yield f"{here}.train_predictions", row["train_predictions"], trained, "by its updates"
+        same = history[0]["valid_predictions"]
+        yield f"{here}.valid_predictions", row["valid_predictions"], same, "as in the first epoch"
+        before = row["updates"]
+    cut = {words.partition(" ")[0] for words in record["caps"]}
+    if "trained" not in cut:
+        yield "$.history", len(history), preset.epochs, "epochs of a run that is not capped"
+    if settings["max_updates"] is not None:
+        yield "$.history", before <= settings["max_updates"], True, "no more updates than the cap"
+    yield "$.caps", "evaluated" in cut, settings["max_eval_predictions"] is not None, "as the settings say"
+    times = math.fsum(row["train_seconds"] for row in history)
+    total = record["speed"]["train_seconds"]
+    yield "$.speed.train_seconds", math.isclose(times, total, rel_tol=1e-6), True, "the sum over the epochs"
+    first = record["speed"]["first_step_seconds"]
+    yield "$.speed.first_step_seconds", first is None or first <= total, True, "no longer than the training"
+    initial, final = record["initial_weights_sha256"], record["final_weights_sha256"]
+    yield "$.final_weights_sha256", initial != final, True, "other than the initial one, after training"
+    for index, row in enumerate(record["milestones"]):
+        yield f"$.milestones[{index}].updates", row["updates"] <= before, True, "no more than the run's"
 
 
 def _check_perplexities(path: Path, record: dict[str, Any]) -> None:
