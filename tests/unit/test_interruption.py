@@ -31,6 +31,7 @@ def test_afterwards_signals_do_what_they_did_before():
     assert [signal.getsignal(number) for number in SIGNALS] == before
 
 
+ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
 WORK = """
 import os, signal, sys, time
 from lstmbench.interruption import Interruption
@@ -48,7 +49,7 @@ with Interruption() as interruption:
 
 
 def test_a_second_signal_ends_the_process_at_once(tmp_path):
-    process = subprocess.Popen([sys.executable, "-c", WORK, "deaf", tmp_path / "said"], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen([sys.executable, "-c", WORK, "deaf", tmp_path / "said"], stdout=subprocess.PIPE, text=True, env=ENVIRONMENT)
     assert process.stdout.readline() == "looking\n"
     process.send_signal(signal.SIGTERM)
     time.sleep(0.2)
@@ -62,7 +63,7 @@ def test_work_whose_snakemake_is_killed_stops(tmp_path):
     # Named like Snakemake, and between it and the work a shell, as there is one in a job.
     (tmp_path / "snakemake").write_text(f"import subprocess, sys\nsubprocess.run(sys.argv[1:])\n")
     shell = ["bash", "-c", '"$0" "$@"; true', sys.executable, "-c", WORK, "", str(said)]
-    process = subprocess.Popen([sys.executable, tmp_path / "snakemake", *shell], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen([sys.executable, tmp_path / "snakemake", *shell], stdout=subprocess.PIPE, text=True, env=ENVIRONMENT)
     assert process.stdout.readline() == "looking\n"
     process.kill()
     process.wait()
