@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from lstmbench.measurement import BLOCK_COLUMNS, Measurement
+from lstmbench.statistics import iqr_over_median
 from tests.unit.records import make_record
 
 PRODUCTS = [
@@ -48,7 +50,7 @@ def make_measurement(
             noise = 1 + 0.002 * np.sin(np.arange(blocks))
             seconds = 3 / speed * noise
             rows += [{**name, "block": place, "steps": 3, "seconds": value} for place, value in enumerate(seconds, 1)]
-            samples.append(_sample(run, name, blocks, float(seconds.sum()), changes))
+            samples.append(_sample(run, name, seconds, changes))
     record = {
         "schema_version": 1,
         "group": {"dataset": dataset, "size": size, "device": "cpu"},
@@ -67,7 +69,8 @@ def make_measurement(
     return Measurement(record, pd.DataFrame(rows, columns=BLOCK_COLUMNS))
 
 
-def _sample(run: dict[str, Any], name: dict[str, Any], blocks: int, seconds: float, changes: Any) -> dict[str, Any]:
+def _sample(run: dict[str, Any], name: dict[str, Any], of_blocks: np.ndarray, changes: Any) -> dict[str, Any]:
+    seconds, spread = float(of_blocks.sum()), iqr_over_median(of_blocks.tolist())
     phases = ("import_seconds", "build_seconds", "place_seconds", "first_step_seconds", "warm_up_seconds")
     rates = {"first_seconds": 0.5, "predictions_per_second": 20_000.0}
     sample: dict[str, Any] = {
@@ -78,19 +81,19 @@ def _sample(run: dict[str, Any], name: dict[str, Any], blocks: int, seconds: flo
         "unit": "words/s",
         "predictions_per_step": 400,
         "phases": {**dict.fromkeys(phases, 1.5), "steady_seconds": seconds},
-        "steady_steps": 3 * blocks,
+        "steady_steps": 3 * len(of_blocks),
         "load": {
             "wall_seconds": seconds, "cpu_seconds": 1.98 * seconds, "foreign_share": 0.001, "steal_share": 0.0,
             "pressure_share": None,
         },
-        "spread": 0.01,
+        "spread": spread,
         "disturbances": [],
         "memory": {
             "peak_rss_bytes": 500_000_000,
             "peak_device_bytes": None,
             "least_bytes": {"weights": 10**7, "gradients": 10**7, "optimizer": 0, "activations": 3 * 10**7},
         },
-        "products": PRODUCTS,
+        "products": copy.deepcopy(PRODUCTS),
     }  # fmt: skip
     if name["round"] == 1:
         sample["details"] = {

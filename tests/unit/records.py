@@ -7,10 +7,18 @@ import math
 from pathlib import Path
 from typing import Any
 
+from lstmbench import tasks
 from lstmbench.files import hash_json
+from lstmbench.machine import split_device
+from lstmbench.presets import Preset
 from lstmbench.record import write_record
+from lstmbench.weights import parameter_count
 
 CLASSIFIERS = ("mnist", "glyphs")
+
+HIDDEN_SIZES = {"small": 200, "medium": 650, "large": 1500}
+UPDATES = 2323
+"""Per epoch, unless the run is capped."""
 
 
 def make_record(
@@ -25,21 +33,34 @@ def make_record(
 ) -> dict[str, Any]:
     """A good record with this name and final ``metric`` (perplexity, or accuracy of a classifier).
 
-    ``changes`` replace values by path, with a double underscore between its parts: ``speed__median=3000.0``.
+    ``changes`` replace values by path, with a double underscore between its parts: ``speed__median=3000.0``.  What
+    follows from the settings and the caps follows from the changed ones.
     """
     classifier = dataset in CLASSIFIERS
     if metric is None:
         metric = 0.985 if classifier else 113.6
     preset = {
-        "source": f"the {size} recipe", "num_layers": 2, "hidden_size": 200, "num_steps": 20, "batch_size": 20,
+        "source": f"the {size} recipe", "num_layers": 2, "hidden_size": HIDDEN_SIZES.get(size, 200), "num_steps": 20, "batch_size": 20,
         "keep_prob": 1.0, "forget_bias": 0.0, "lstm_init": "uniform", "output_init": "uniform", "init_scale": 0.1,
         "optimizer": "sgd", "learning_rate": 1.0, "epochs": epochs, "full_rate_epochs": 4, "lr_decay": 0.5,
         "max_grad_norm": 5.0, "report_after_updates": 781 if classifier else None,
     }  # fmt: skip
-    settings = {"preset": preset, "max_updates": None, "max_eval_predictions": None, "threads": 1, "dtype": "float32"}
+    dtype = split_device(device)[1]
+    settings = {"preset": preset, "max_updates": None, "max_eval_predictions": None, "threads": 1, "dtype": dtype}
+    updates = UPDATES
+    for words in changes.get("caps", ()):
+        if words.startswith("trained for"):
+            settings["max_updates"] = int(words.split()[2].replace(",", ""))
+            updates = settings["max_updates"] // epochs
+    for path, value in changes.items():
+        if path.startswith("settings__"):
+            change(settings, path.split("__")[1:], value)
+    on_gpu = device.startswith("gpu")
     library = {"pytorch": {"torch": "2.13.0"}, "tensorflow": {"tensorflow": "2.21.0"}}.get(implementation, {})
     task = "classifier" if classifier else "language_model"
     facts: dict[str, Any] = {"classes": 10} if classifier else {"vocab_size": 10000}
+    recipe = Preset(**preset)
+    spec = tasks.load(task).model_spec(recipe, facts)
     if dataset == "markov":
         facts |= {"entropy_rate_nats": math.log(20.5), "floor_perplexity": 20.5, "order": 2}
         facts["source_cross_entropy_nats_test"] = math.log(20.0)
@@ -55,20 +76,21 @@ def make_record(
         "data": {"task": task, "sha256": hash_json(dataset), "facts": facts},
         "initial_weights_sha256": hash_json([dataset, size, seed]),
         "final_weights_sha256": hash_json([dataset, size, seed, implementation, device]),
-        "parameters": 4651600,
+        "parameters": parameter_count(spec),
         "caps": [],
         "resumed": 0,
-        "history": [_epoch(epoch, epochs, metric, classifier) for epoch in range(1, epochs + 1)],
+        "history": [_epoch(epoch, updates, recipe, metric, classifier) for epoch in range(1, epochs + 1)],
+        "first_losses": [math.log(10 if classifier else 10000) - 0.01 * update for update in range(20)],
         "final": {"loss": 0.05, "accuracy": metric} if classifier else {"loss": math.log(metric), "perplexity": metric},
-        "milestones": _milestones(metric) if classifier else [],
+        "milestones": _milestones(metric, updates * epochs) if classifier else [],
         "speed": {
             "unit": "images/s" if classifier else "words/s", "median": 3800.0, "p25": 3700.0, "p75": 3900.0,
             "blocks": 400, "import_seconds": 2.1, "build_seconds": 0.1, "first_step_seconds": 0.4,
-            "train_seconds": 3300.0,
+            "train_seconds": 250.0 * epochs,
         },
-        "memory": {"peak_rss_bytes": 900_000_000, "peak_device_bytes": None},
+        "memory": {"peak_rss_bytes": 900_000_000, "peak_device_bytes": 10**9 if on_gpu else None},
         "machine": {
-            "cpu": "Example CPU", "cores": 2, "memory_bytes": 25_000_000_000, "gpu": None,
+            "cpu": "Example CPU", "cores": 2, "memory_bytes": 25_000_000_000, "gpu": "Example GPU" if on_gpu else None,
             "os": "Linux 6.1 x86_64", "python": "3.11.7",
         },
         "versions": {"numpy": "2.4.6", **library},
@@ -76,8 +98,6 @@ def make_record(
     record["final"] |= {"predictions": 10000 if classifier else 82429, "seconds": 12.0}
     for path, value in changes.items():
         change(record, path.split("__"), value)
-    if any(path.startswith("settings__") for path in changes):
-        record["settings_sha256"] = hash_json(record["settings"])
     return record
 
 
@@ -100,19 +120,21 @@ def save(results: Path, *records: dict[str, Any]) -> list[Path]:
     return paths
 
 
-def _epoch(epoch: int, epochs: int, metric: float, classifier: bool) -> dict[str, Any]:
-    left = (epochs - epoch) / epochs
-    row: dict[str, Any] = {"epoch": epoch, "learning_rate": 1.0, "updates": 2323 * epoch}
+def _epoch(epoch: int, updates: int, recipe: Preset, metric: float, classifier: bool) -> dict[str, Any]:
+    left = (recipe.epochs - epoch) / recipe.epochs
+    row: dict[str, Any] = {"epoch": epoch, "learning_rate": recipe.learning_rate_at(epoch), "updates": updates * epoch}
     loss = 0.06 if classifier else math.log(metric)
     train, valid = max(loss - 1, 0.05) + 2 * left, loss + left
-    row |= {"train_loss": train, "train_predictions": 929200, "train_seconds": 250.0}
-    row |= {"valid_loss": valid, "valid_predictions": 73600, "valid_seconds": 6.0}
+    row |= {"train_loss": train, "train_predictions": updates * recipe.batch_size * (1 if classifier else recipe.num_steps), "train_seconds": 250.0}
+    row |= {"valid_loss": valid, "valid_predictions": 5000 if classifier else 73600, "valid_seconds": 6.0}
     if classifier:
-        return row | {"valid_accuracy": metric - 0.05 * left}
+        return row | {"valid_accuracy": round((metric - 0.05 * left) * 5000) / 5000}
     return row | {"train_perplexity": math.exp(train), "valid_perplexity": math.exp(valid)}
 
 
-def _milestones(accuracy: float) -> list[dict[str, Any]]:
+def _milestones(accuracy: float, updates: int) -> list[dict[str, Any]]:
+    if updates < 781:
+        return []
     first = {"protocol": "first 128 test images, as the tutorial", "accuracy": round(accuracy * 128) / 128}
     both = [
         {"protocol": "all test images", "accuracy": accuracy - 0.01, "predictions": 10000},

@@ -20,10 +20,13 @@ def test_every_run_is_one_row_and_every_epoch_one(tmp_path):
     assert tables["milestones"]["predictions"].tolist() == [10000, 128]
 
 
+CAPS = ["trained for 4,646 of 30,199 updates", "evaluated on the first 2,000 predictions"]
+
+
 def test_a_row_holds_the_records_values_in_the_named_units(tmp_path):
-    record = make_record(caps=["trained for 30 of 30,199 updates", "tested on the first 2,000 predictions"], resumed=1)
+    record = make_record(caps=CAPS, settings__max_eval_predictions=2000, resumed=1)
     row = collect(save(tmp_path, record))["runs"].iloc[0]
-    assert row["caps"] == "trained for 30 of 30,199 updates; tested on the first 2,000 predictions"
+    assert row["caps"] == "; ".join(CAPS)
     assert (row["resumed"], row["updates"], row["epochs"], row["threads"]) == (1, 4646, 2, 1)
     assert math.isclose(row["test_perplexity"], 113.6)
     assert row["test_accuracy"] is None

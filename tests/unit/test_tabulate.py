@@ -15,7 +15,7 @@ from tests.unit.records import make_record, save
 
 PUBLISHED = Path(__file__).resolve().parents[2] / "workflow" / "published.tsv"
 TARGETS = PUBLISHED.with_name("targets.tsv")
-CAPS = ["trained for 30 of 30,199 updates"]
+CAPS = ["trained for 1,562 of 30,199 updates"]
 
 
 @pytest.fixture

@@ -19,8 +19,9 @@ import pandas as pd
 
 from lstmbench import present_speed, statistics
 from lstmbench.cli import run
+from lstmbench.consistency import SAMPLE
 from lstmbench.interference import NO_HEADLINE_SPREAD
-from lstmbench.measurement import SAMPLE, Measurement, read_measurement
+from lstmbench.measurement import Measurement, read_measurement
 from lstmbench.probes import framework
 from lstmbench.tables import machine_columns, read_table, versions_column, write_markdown, write_table
 

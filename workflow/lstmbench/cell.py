@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
-from safetensors.numpy import load_file
 
-from lstmbench import implementations, tasks
+from lstmbench import implementations, limits, tasks
 from lstmbench.clock import Stopwatch
 from lstmbench.datasets import Dataset, load_dataset
-from lstmbench.errors import UsageError
+from lstmbench.errors import ResourceError, UsageError, out_of_memory
+from lstmbench.files import read_arrays
 from lstmbench.learner import Learner, ModelSpec
-from lstmbench.machine import require_precision, split_device
+from lstmbench.machine import memory_limit_bytes, require_precision, split_device
 from lstmbench.presets import Preset, load_preset
+from lstmbench.text import one_line
 from lstmbench.weights import shapes
 
 
@@ -44,30 +47,78 @@ def open_cell(
     threads: int,
     seed: int,
 ) -> Cell:
-    """Read and check everything, import the framework, limit it to ``threads``, and build the learner.
+    """Read and check everything, and build the cell of it.
+
+    Raises:
+        UsageError: faulty preset, or weights of another model; see also ``build_cell``.
+        DataError: damaged data or weights.
+    """
+    dataset = load_dataset(data)
+    preset = load_preset(preset_file)
+    weights = read_arrays(weights_file)
+    spec = tasks.load(dataset.task).model_spec(preset, dataset.facts)
+    if {name: value.shape for name, value in weights.items()} != shapes(spec):
+        raise UsageError(f"{weights_file}: its names and shapes are not those of {preset_file}: initialise it anew")
+    return build_cell(dataset, preset, weights, implementation=implementation, device=device, threads=threads, seed=seed)
+
+
+def build_cell(
+    dataset: Dataset,
+    preset: Preset,
+    weights: dict[str, np.ndarray],
+    *,
+    implementation: str,
+    device: str,
+    threads: int,
+    seed: int,
+) -> Cell:
+    """Import the framework, limit it to ``threads``, and build the learner.
 
     ``device`` carries its precision, as in gpu-tf32 (``machine.split_device``).
 
     Raises:
-        UsageError: unknown implementation, faulty preset, or weights of another model.
-        DataError: damaged data.
+        UsageError: unknown implementation.
         MachineError: the framework or the device is not there, or lacks the precision.
+        ResourceError: the model needs more memory than there is.
     """
-    dataset = load_dataset(data)
-    preset = load_preset(preset_file)
     task = tasks.load(dataset.task)
     spec = task.model_spec(preset, dataset.facts)
-    weights = load_file(weights_file)
-    if {name: value.shape for name, value in weights.items()} != shapes(spec):
-        raise UsageError(f"{weights_file}: its names and shapes are not those of {preset_file}: initialise it anew")
     where, precision = split_device(device)
     require_precision(where, precision)
-    watch = Stopwatch()
-    framework = implementations.load(implementation)
-    framework.configure(threads)
-    import_seconds = watch.seconds()
-    watch = Stopwatch()
-    learner = framework.Learner(spec, where, seed, precision)
-    learner.load_weights(weights)
-    build_seconds = watch.seconds()
+    with memory_explained(spec, preset):
+        if where == "cpu" and least_bytes(spec, preset) > memory_limit_bytes():
+            raise MemoryError("not tried")
+        watch = Stopwatch()
+        framework = implementations.load(implementation)
+        framework.configure(threads)
+        import_seconds = watch.seconds()
+        watch = Stopwatch()
+        learner = framework.Learner(spec, where, seed, precision)
+        learner.load_weights(weights)
+        build_seconds = watch.seconds()
     return Cell(dataset, preset, task, spec, weights, framework, learner, import_seconds, build_seconds)
+
+
+def least_bytes(spec: ModelSpec, preset: Preset) -> int:
+    """Memory that training cannot do without (``limits.least_memory``)."""
+    return sum(limits.least_memory(spec, preset.batch_size, preset.num_steps).values())
+
+
+@contextmanager
+def memory_explained(spec: ModelSpec, preset: Preset) -> Iterator[None]:
+    """Tell of a lack of memory in the block how much the model needs, and how much there is.
+
+    Raises:
+        ResourceError: memory ran out.
+    """
+    try:
+        yield
+    except Exception as error:
+        if not out_of_memory(error):
+            raise
+        raise ResourceError(
+            f"out of memory ({one_line(str(error))[:160] or type(error).__name__}): the model needs at least "
+            f"{least_bytes(spec, preset) / 1e6:,.0f} MB (weights, gradients, activations), the framework and the data "
+            f"their own beside it; expected no more than {memory_limit_bytes() / 1e6:,.0f} MB. "
+            "Run fewer jobs at a time, or choose a smaller size"
+        ) from error

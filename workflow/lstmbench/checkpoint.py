@@ -14,9 +14,8 @@ from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 
-from lstmbench.files import atomic, hash_arrays, hash_json
+from lstmbench.files import hash_arrays, hash_json, write_arrays
 
 GENERATIONS = 2
 
@@ -40,8 +39,8 @@ class CheckpointFolder:
         """Write a checkpoint under the number of its updates and forget all but the newest two."""
         body = {"fingerprint": self.fingerprint, "progress": checkpoint.progress}
         body["sha256"] = hash_json([hash_arrays(checkpoint.arrays), body])
-        with atomic(self.folder / f"{checkpoint.progress['updates']:09d}.safetensors") as temporary:
-            save_file(checkpoint.arrays, temporary, metadata={"lstmbench": json.dumps(body, allow_nan=False)})
+        path = self.folder / f"{checkpoint.progress['updates']:09d}.safetensors"
+        write_arrays(path, checkpoint.arrays, {"lstmbench": json.dumps(body, allow_nan=False)})
         for old in self._newest_first()[GENERATIONS:]:
             old.unlink()
 
@@ -54,9 +53,13 @@ class CheckpointFolder:
             say(f"checkpoint {path} is not used: {found}")
         return None
 
+    def latest(self) -> Path | None:
+        """The file of the newest checkpoint, unread."""
+        return next(iter(self._newest_first()), None)
+
     def clear(self) -> None:
-        """Delete the checkpoints of a run that is complete."""
-        for path in self._newest_first():
+        """Delete the checkpoints of a run that is complete, and what a killed process left of one."""
+        for path in [*self._newest_first(), *self.folder.glob(".*.safetensors.*")]:
             path.unlink()
 
     def _newest_first(self) -> list[Path]:
@@ -73,16 +76,16 @@ class CheckpointFolder:
         if claimed != hash_json([hash_arrays(arrays), body]):
             return "its content does not match its hash"
         if body["fingerprint"] != self.fingerprint:
-            return f"it belongs to another run: {'; '.join(_differences(body['fingerprint'], self.fingerprint))}"
+            return f"it belongs to another run: {'; '.join(differences(body['fingerprint'], self.fingerprint))}"
         return Checkpoint(arrays, body["progress"])
 
 
-def _differences(theirs: Any, ours: Any, name: str = "") -> list[str]:
+def differences(theirs: Any, ours: Any, name: str = "") -> list[str]:
     """``name: theirs, now ours`` for every field in which two fingerprints differ."""
     if not (isinstance(theirs, dict) and isinstance(ours, dict)):
         return [] if theirs == ours else [f"{name} {theirs}, now {ours}"]
     return [
         line
         for key in sorted({*theirs, *ours})
-        for line in _differences(theirs.get(key), ours.get(key), f"{name}.{key}".lstrip("."))
+        for line in differences(theirs.get(key), ours.get(key), f"{name}.{key}".lstrip("."))
     ]

@@ -5,14 +5,20 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from lstmbench.errors import BenchError
+from lstmbench.errors import as_bench_error
+from lstmbench.text import printable
+
+PREFIX = "error: "
 
 
 def run(main: Callable[[], None]) -> int:
-    """Run a verb's command line; a BenchError becomes one message on stderr and its exit code."""
+    """Run a verb's command line; what the user can act on becomes one message on stderr and its exit code."""
     try:
         main()
-    except BenchError as error:
-        print(f"error: {error}", file=sys.stderr)
+    except Exception as raised:
+        error = as_bench_error(raised)
+        if error is None:
+            raise
+        print(f"{PREFIX}{error.label}: {printable(str(error))}", file=sys.stderr)
         return error.exit_code
     return 0

@@ -6,7 +6,7 @@ Durations come from the monotonic performance counter; the wall clock only label
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 
 class Stopwatch:
@@ -28,3 +28,8 @@ def timestamp() -> float:
 def utc_now() -> str:
     """The wall clock as ISO 8601 in UTC, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def later(started: str, seconds: float) -> str:
+    """``utc_now()`` so many seconds after ``started``, whatever was done to the wall clock meanwhile."""
+    return (datetime.fromisoformat(started) + timedelta(seconds=seconds)).isoformat(timespec="seconds")

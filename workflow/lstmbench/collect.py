@@ -1,4 +1,4 @@
-"""Collect: the records of all runs become three tables with one row per run, epoch or milestone, and the settings."""
+"""Collect: the records of all runs become tables with one row per run, epoch, milestone, settings and failure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ import pandas as pd
 
 from lstmbench.cli import run
 from lstmbench.errors import DataError
-from lstmbench.record import read_record
+from lstmbench.files import hash_json
+from lstmbench.record import failed, read_record
 from lstmbench.tables import RUN, machine_columns, versions_column, write_table
 
 MILESTONE = ["updates", "protocol", "loss", "accuracy", "predictions"]
@@ -24,10 +25,11 @@ HISTORY = [
 
 
 def collect(paths: Iterable[Path]) -> dict[str, pd.DataFrame]:
-    """The tables runs, history, milestones and settings of the records at ``paths``.
+    """The tables runs, history, milestones, settings and failures of the records at ``paths``.
 
     Raises:
-        DataError: no path, a record that is missing or bad, or two records of one run.
+        DataError: no path, a record that is missing or bad, two records of one run, runs of one seed from different
+            initial weights, or a data set of which no run ended well.
     """
     records: dict[tuple[Any, ...], dict[str, Any]] = {}
     origins: dict[tuple[Any, ...], Path] = {}
@@ -39,7 +41,10 @@ def collect(paths: Iterable[Path]) -> dict[str, pd.DataFrame]:
         records[name], origins[name] = record, path
     if not records:
         raise DataError("no run.json given: there is nothing to collect")
-    ordered = [records[name] for name in sorted(records)]
+    failures = [_failure_row(records[name]) for name in sorted(records) if failed(records[name])]
+    ordered = [records[name] for name in sorted(records) if not failed(records[name])]
+    _require_some({name[0] for name in records}, ordered, failures)
+    _require_same_start(ordered)
     runs = pd.DataFrame([_run_row(record) for record in ordered])
     history = [record["run"] | row for record in ordered for row in record["history"]]
     milestones = [record["run"] | row for record in ordered for row in record["milestones"]]
@@ -49,7 +54,37 @@ def collect(paths: Iterable[Path]) -> dict[str, pd.DataFrame]:
         "history": pd.DataFrame(history, columns=RUN + HISTORY),
         "milestones": pd.DataFrame(milestones, columns=RUN + MILESTONE),
         "settings": pd.DataFrame(settings).drop_duplicates(),
+        "failures": pd.DataFrame(failures, columns=[*RUN, "task", "exit_code", "failure"]),
     }
+
+
+def _failure_row(record: dict[str, Any]) -> dict[str, Any]:
+    failure = record["failure"]
+    return record["run"] | {"task": record["task"], "exit_code": failure["exit_code"], "failure": failure["message"]}
+
+
+def _require_some(
+    datasets: Iterable[str], good: Iterable[dict[str, Any]], failures: Iterable[dict[str, Any]]
+) -> None:
+    """Tables and figures of a data set need one run of it at least."""
+    for dataset in sorted(set(datasets) - {record["run"]["dataset"] for record in good}):
+        reasons = sorted({row["failure"] for row in failures if row["dataset"] == dataset})
+        raise DataError("\n".join([f"every run of {dataset} failed:", *reasons]))
+
+
+def _require_same_start(records: Iterable[dict[str, Any]]) -> None:
+    """Runs of one data set, size, seed and settings are compared because they start from the same weights."""
+    starts: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for record in records:
+        name = record["run"]
+        like = (name["dataset"], name["size"], name["seed"], hash_json(record["settings"]["preset"]))
+        first = starts.setdefault(like, record)
+        if record["initial_weights_sha256"] != first["initial_weights_sha256"]:
+            runs = " and ".join("/".join(map(str, one["run"].values())) for one in (first, record))
+            raise DataError(
+                f"{runs} started from different weights: expected {first['initial_weights_sha256'][:12]}, "
+                f"found {record['initial_weights_sha256'][:12]}; run one of them again"
+            )
 
 
 def _floors(facts: dict[str, Any]) -> dict[str, float | None]:

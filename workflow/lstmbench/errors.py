@@ -1,51 +1,109 @@
-"""The errors a user can meet, each with the exit code a command ends with."""
+"""The errors a user can meet, each with its name and the exit code a command ends with.
+
+The names and codes are stable: scripts and tables rely on them.
+"""
 
 from __future__ import annotations
+
+import errno
+import re
 
 
 class BenchError(Exception):
     """Something the user can act on: printed as one message, without a traceback."""
 
     exit_code = 1
+    name = "ERROR"
+
+    @property
+    def label(self) -> str:
+        """Code and name: E3-DATA."""
+        return f"E{self.exit_code}-{self.name}"
 
 
 class UsageError(BenchError):
     """A wrong configuration, preset or command line."""
 
     exit_code = 2
+    name = "USAGE"
 
 
 class DataError(BenchError):
     """A file whose content is not what it should be."""
 
     exit_code = 3
+    name = "DATA"
 
 
 class MachineError(BenchError):
     """The machine or its software cannot do what was asked: no GPU, a framework not installed."""
 
     exit_code = 4
+    name = "MACHINE"
 
 
 class DivergedError(BenchError):
     """The loss is no longer a finite number."""
 
     exit_code = 5
+    name = "DIVERGED"
 
 
-class LockedError(BenchError):
-    """Another process works on the same run."""
+class ResourceError(BenchError):
+    """Memory or disk space has run out, or a place cannot be written."""
 
-    exit_code = 8
-
-
-class Interrupted(BenchError):
-    """The process was asked to stop, and has saved what it had: the same command goes on from there."""
-
-    exit_code = 75  # EX_TEMPFAIL of sysexits.h
+    exit_code = 6
+    name = "RESOURCES"
 
 
 class NetworkError(BenchError):
     """No source of a file could be reached."""
 
     exit_code = 7
+    name = "NETWORK"
+
+
+class LockedError(BenchError):
+    """Another process works on the same run."""
+
+    exit_code = 8
+    name = "LOCKED"
+
+
+class Interrupted(BenchError):
+    """The process was asked to stop, and has saved what it had: the same command goes on from there."""
+
+    exit_code = 75  # EX_TEMPFAIL of sysexits.h
+    name = "INTERRUPTED"
+
+
+_NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
+_NOT_WRITABLE = {errno.EROFS, errno.EACCES, errno.EPERM}
+
+_NO_MEMORY = re.compile(
+    r"out of memory|can't allocate memory|cannot allocate memory|bad_alloc|OOM when allocating", re.IGNORECASE
+)
+"""What PyTorch (RuntimeError, OutOfMemoryError) and TensorFlow (ResourceExhaustedError) say; they have no error in common."""
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Is this what Python or a framework raises when memory has run out?"""
+    return isinstance(error, MemoryError) or (not isinstance(error, BenchError) and bool(_NO_MEMORY.search(str(error))))
+
+
+def as_bench_error(error: Exception) -> BenchError | None:
+    """What the user can do about ``error``, if it is one that a full or unwritable place or too little memory raises."""
+    if isinstance(error, BenchError):
+        return error
+    if out_of_memory(error):
+        return ResourceError(f"out of memory ({_brief(error)}): choose fewer jobs at a time, or a smaller size")
+    if isinstance(error, OSError) and error.errno in _NO_SPACE:
+        return ResourceError(f"{error.filename}: no space left on its file system: free some, and run the same command again")
+    if isinstance(error, OSError) and error.errno in _NOT_WRITABLE:
+        return ResourceError(f"{error.filename}: {error.strerror}: expected to be allowed to read and to write there")
+    return None
+
+
+def _brief(error: Exception) -> str:
+    first = next(iter(str(error).splitlines()), "") or type(error).__name__
+    return first if len(first) <= 160 else f"{first[:157]}..."

@@ -6,12 +6,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from safetensors.numpy import save_file
-
 from lstmbench import tasks
 from lstmbench.cli import run
 from lstmbench.datasets import load_dataset
-from lstmbench.files import atomic
+from lstmbench.files import write_arrays
 from lstmbench.presets import load_preset
 from lstmbench.weights import initial_weights
 
@@ -21,8 +19,7 @@ def initialise(*, data: Path, preset_file: Path, seed: int, output: Path) -> Non
     dataset = load_dataset(data)
     preset = load_preset(preset_file)
     spec = tasks.load(dataset.task).model_spec(preset, dataset.facts)
-    with atomic(output) as temporary:
-        save_file(initial_weights(spec, preset, seed), temporary)
+    write_arrays(output, initial_weights(spec, preset, seed))
 
 
 def main(arguments: list[str] | None = None) -> None:

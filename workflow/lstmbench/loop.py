@@ -33,6 +33,9 @@ EVALUATION_STEPS = 50
 WARM_UP_BLOCKS = 2
 """Blocks left out of the throughput: the first step alone, and the first block of a guessed length."""
 
+FIRST_LOSSES = 20
+"""Updates whose losses a record keeps."""
+
 LARGEST_LOSS = 700.0
 """Nats per prediction; exp of more than 709 is beyond a float, and no model that learns comes near it."""
 
@@ -54,6 +57,7 @@ class Progressed:
     epoch_updates: int = 0  # of the epoch that is not complete
     epoch_seconds: float = 0.0
     history: list[dict[str, Any]] = field(default_factory=list)
+    first_losses: list[float] = field(default_factory=list)  # of the first updates, to hold another run against
     milestones: list[dict[str, Any]] = field(default_factory=list)
     rates: list[float] = field(default_factory=list)  # predictions per second of each steady block
     first_step_seconds: float | None = None  # with tracing and compilation
@@ -123,6 +127,10 @@ def train(
         raise Interrupted(
             f"{label}: {error}; saved after {reached.updates:,} updates, and the same command goes on from there"
         ) from None
+    except DivergedError as error:
+        kept = checkpoints.latest()
+        where = f"the last good checkpoint is {kept}" if kept else "there is no checkpoint yet"
+        raise DivergedError(f"{label}: {error}; {where}") from None
     finally:
         progress.close()
     return reached, final, run.full_updates
@@ -217,6 +225,7 @@ class Run:
         seconds = watch.seconds()
         self._refuse_divergence(losses, reached.updates, learning_rate)
         self.losses = np.append(self.losses, losses)
+        reached.first_losses += losses[: FIRST_LOSSES - len(reached.first_losses)].tolist()
         self.blocks += 1
         reached.updates += len(batches)
         reached.epoch_updates += len(batches)

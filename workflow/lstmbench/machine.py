@@ -27,6 +27,9 @@ of a device's name, as in gpu-tf32: it is no fair comparison with a device that 
 
 DEVICE_HELP = f"{', '.join(DEVICES)}; with a precision other than float32 behind it, as in gpu-tf32"
 
+CGROUP_MEMORY = Path("/sys/fs/cgroup/memory.max")
+"""Within a container its own limit (Linux, cgroup-v2.rst)."""
+
 LEAST_COMPUTE_CAPABILITY = 8.0
 """Of an NVIDIA GPU with TF32 and bfloat16 (Ampere; CUDA C++ Programming Guide, table of arithmetic instructions)."""
 
@@ -86,6 +89,16 @@ def require_precision(device: str, precision: str) -> None:
             f"precision {precision}: expected a GPU of compute capability {LEAST_COMPUTE_CAPABILITY} or higher, "
             f"found {weak[0]}; choose precisions: [float32]"
         )
+
+
+def memory_limit_bytes() -> int:
+    """The memory this process may have: the machine's, or its control group's (v2) if that is less."""
+    total = psutil.virtual_memory().total
+    try:
+        limit = int(CGROUP_MEMORY.read_text(encoding="ascii"))
+    except (OSError, ValueError):  # none, or "max"
+        return total
+    return min(total, limit)
 
 
 def peak_rss_bytes() -> int:

@@ -21,8 +21,8 @@ import pandas as pd
 from tqdm import tqdm
 
 from lstmbench import implementations, machine
-from lstmbench.cli import run
-from lstmbench.clock import Stopwatch, utc_now
+from lstmbench.cli import PREFIX, run
+from lstmbench.clock import Stopwatch, later, utc_now
 from lstmbench.errors import UsageError
 from lstmbench.interference import Load, disturbances
 from lstmbench.measurement import BLOCK_COLUMNS, SCHEMA_VERSION, Measurement, write_measurement
@@ -103,7 +103,7 @@ def run_sample(command: list[str], output: Path) -> dict[str, Any]:
     ended = subprocess.run([*command, "--output", output], stderr=subprocess.PIPE, text=True, check=False)
     if ended.returncode:
         lines = [line for line in ended.stderr.splitlines() if line.strip()] or ["no message"]
-        message = next((line.removeprefix("error: ") for line in lines if line.startswith("error: ")), lines[-1])
+        message = next((line.removeprefix(PREFIX) for line in lines if line.startswith(PREFIX)), lines[-1])
         return {"failure": message, "exit_code": ended.returncode}
     sample = read_json(output)
     del sample["machine"]  # the same for all, and told once
@@ -141,7 +141,8 @@ def main(arguments: list[str] | None = None) -> None:
         require_known("implementation", name, implementations.names())
     device = machine.resolve_device(options.device)
     preset = load_preset(options.preset)
-    started, (commit, dirty) = utc_now(), machine.commit()
+    started, watch = utc_now(), Stopwatch()
+    commit, dirty = machine.commit()
     command = [
         sys.executable, "-m", "lstmbench.sample", "--data", options.data, "--preset", options.preset,
         "--weights", options.weights, "--device", device, "--threads", str(options.threads),
@@ -173,7 +174,7 @@ def main(arguments: list[str] | None = None) -> None:
         "processes": options.processes,
         "seed": options.seed,
         "started": started,
-        "finished": utc_now(),
+        "finished": later(started, watch.seconds()),
         "commit": commit,
         "commit_dirty": dirty,
         "machine": machine.describe(),

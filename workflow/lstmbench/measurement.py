@@ -15,6 +15,8 @@ from typing import Any
 
 import pandas as pd
 
+from lstmbench import consistency
+from lstmbench.consistency import refuse
 from lstmbench.errors import DataError
 from lstmbench.files import atomic, write_json
 from lstmbench.schemas import check, read_json
@@ -23,8 +25,6 @@ SCHEMA = "measurement.schema.json"
 SCHEMA_VERSION = 1
 
 BLOCK_COLUMNS = ["round", "attempt", "implementation", "block", "steps", "seconds"]
-SAMPLE = ["implementation", "round", "attempt"]
-"""What names a sample within a measurement."""
 
 
 @dataclass(frozen=True)
@@ -71,15 +71,4 @@ def _check(path: Path, measurement: Measurement) -> None:
         raise DataError(f"{path}: expected the blocks' columns {BLOCK_COLUMNS}, found {list(blocks.columns)}")
     if not ((blocks["seconds"] > 0) & (blocks["steps"] > 0)).all():
         raise DataError(f"{path}: a block without steps, or that took no time")
-    counted = blocks.groupby(SAMPLE)["seconds"].sum()
-    claimed = {
-        tuple(sample[name] for name in SAMPLE): sample["phases"]["steady_seconds"]
-        for sample in measurement.record["samples"]
-    }
-    for name in {*counted.index, *claimed}:
-        found, expected = counted.get(name, 0.0), claimed.get(name, 0.0)
-        if abs(found - expected) > 1e-6 * max(found, expected):
-            raise DataError(
-                f"{path}: sample {name} says {expected:.6f} s of steady steps, its blocks add up to {found:.6f} s: "
-                "the two files are not of one measurement"
-            )
+    refuse(path, consistency.of_measurement(measurement.record, blocks))

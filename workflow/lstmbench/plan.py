@@ -25,7 +25,7 @@ from lstmbench.checkpoint import GENERATIONS
 from lstmbench.cli import run
 from lstmbench.datasets import Dataset, load_dataset
 from lstmbench.presets import PRESETS, Preset, load_preset
-from lstmbench.record import read_record
+from lstmbench.record import failed, read_record
 from lstmbench.schemas import read_json
 from lstmbench.selection import Selection, checked
 from lstmbench.tables import write_markdown, write_table
@@ -280,8 +280,9 @@ def main(argv: list[str] | None = None) -> None:
     selection = checked(json.loads(arguments.selection))
     rows = plan(selection, arguments.data, arguments.calibrations)
     _write_plan(arguments.output_dir, rows, selection)
-    _write_errors(arguments.output_dir, errors(rows, map(read_record, arguments.records)))
-    names = ["plan", "error"] if arguments.records else ["plan"]
+    records = [record for record in map(read_record, arguments.records) if not failed(record)]
+    _write_errors(arguments.output_dir, errors(rows, records))
+    names = ["plan", "error"] if records else ["plan"]
     print("\n".join((arguments.output_dir / f"{name}.md").read_text(encoding="utf-8") for name in names))
 
 

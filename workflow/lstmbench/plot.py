@@ -124,6 +124,7 @@ def plot(tables: Path, output_dir: Path) -> list[Path]:
         DataError: a table that is missing or unreadable.
     """
     runs, history, quality = (read_table(tables / f"{name}.csv") for name in ("runs", "history", "quality"))
+    quality = quality[quality["failure"] == ""]
     written = []
     for dataset in sorted(runs["dataset"].unique()):
         parts = (_in_percent(table[table["dataset"] == dataset]) for table in (runs, history, quality))

@@ -109,6 +109,17 @@ def capped(caps: str) -> str:
 
 
 def _quality(table: pd.DataFrame) -> pd.DataFrame:
+    well = table["failure"] == ""
+    rows, failures = _learned(table[well]), table[~well]
+    if failures.empty:
+        return rows
+    rows = rows if "remark" in rows else rows.assign(remark=ABSENT)
+    shown = failures[["size", "implementation", "device"]].assign(n="0")
+    shown["remark"] = "failed (seed " + failures["seeds"] + "): " + failures["failure"]
+    return pd.concat([rows, shown]).fillna(ABSENT)
+
+
+def _learned(table: pd.DataFrame) -> pd.DataFrame:
     name = table["metric"].iloc[0]
     rows = _identity(table)
     rows["n"] = _each(table, "n", lambda value: f"{value:.0f}")

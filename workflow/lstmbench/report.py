@@ -56,7 +56,7 @@ def report(tables: Path, figures: Path, config_name: str) -> str:
     Raises:
         DataError: a table or a figure that is missing or unreadable.
     """
-    names = ("runs", "settings", *present.TITLES, "speed", "ratios", "anatomy", "products", "precision")
+    names = ("runs", "failures", "settings", *present.TITLES, "speed", "ratios", "anatomy", "products", "precision")
     data = {name: read_table(tables / f"{name}.csv") for name in names}
     data["phases"] = data["speed"]
     runs = data["runs"]
@@ -70,13 +70,14 @@ def report(tables: Path, figures: Path, config_name: str) -> str:
     return environment.get_template("report.html.j2").render(
         version=__version__,
         config_name=config_name,
-        facts=_facts(runs),
+        facts=_facts(runs, data["failures"]),
         when=_when(runs),
         datasets=[_section(name, data, figures) for name in sorted(runs["dataset"].unique())],
         environment=_table("environment", data["environment"]),
         environment_title=present.TITLES["environment"],
         capped=list(_capped(data["quality"])),
-        holes=list(_holes(runs)),
+        failures=list(_failures(data["failures"])),
+        holes=list(_holes(pd.concat([runs, data["failures"]]))),
         resumed=int((runs["resumed"] > 0).sum()),
         commits=sorted({(row.commit, bool(row.commit_dirty)) for row in runs.itertuples()}),
     )
@@ -126,10 +127,11 @@ def _and(words: Iterable[str]) -> str:
 def _section(dataset: str, data: dict[str, pd.DataFrame], figures: Path) -> dict[str, Any]:
     own = {name: table[table["dataset"] == dataset] for name, table in data.items() if "dataset" in table}
     metric = own["quality"]["metric"].iloc[0]
+    learned = own["quality"][own["quality"]["failure"] == ""]
     implementations = _and(sorted(own["runs"]["implementation"].unique()))
     timed = _and(sorted(own["speed"]["implementation"].unique()) or ["none"])
     words = {"dataset": dataset, "metric": metric, "implementations": implementations, "timed": timed}
-    sentences = finding(own["quality"], own["differences"])
+    sentences = finding(learned, own["differences"])
     measured = not own["speed"].empty
     return {
         "name": dataset,
@@ -137,7 +139,7 @@ def _section(dataset: str, data: dict[str, pd.DataFrame], figures: Path) -> dict
         "speed": [
             _UNIT.sub("\N{NO-BREAK SPACE}", line) for line in present_speed.in_words(own["speed"], own["ratios"])
         ],
-        "capped": (own["quality"]["caps"] != "").all(),
+        "capped": (learned["caps"] != "").all(),
         "figures": {
             kind: {"source": _data_uri(figures / f"{kind}_{dataset}.svg"), "text": text.format(**words)}
             for kind, text in [*FIGURES.items(), *(SPEED_FIGURES.items() if measured else [])]
@@ -226,14 +228,15 @@ def _published(quality: pd.DataFrame) -> list[dict[str, str]]:
     ]
 
 
-def _facts(runs: pd.DataFrame) -> list[tuple[str, str]]:
+def _facts(runs: pd.DataFrame, failures: pd.DataFrame) -> list[tuple[str, str]]:
     def listed(column: str) -> str:
         return ", ".join(map(str, sorted(runs[column].unique())))
 
     capped = int((runs["caps"] != "").sum())
     how_many = "all" if capped == len(runs) else f"{capped} of them"
+    failed = f"; {len(failures)} failed" if len(failures) else ""
     return [
-        ("runs", f"{len(runs)}" + (f", {how_many} capped" if capped else "")),
+        ("runs", f"{len(runs)}" + (f", {how_many} capped" if capped else "") + failed),
         ("data sets", listed("dataset")),
         ("sizes", ", ".join(present.by_size(runs.assign(dataset=""))["size"].unique())),
         ("implementations", listed("implementation")),
@@ -252,6 +255,12 @@ def _capped(quality: pd.DataFrame) -> Iterator[tuple[str, str]]:
     for (dataset, size, caps), group in shown.groupby(["dataset", "size", "caps"], sort=False):
         who = _and(sorted(set(group["implementation"] + " on " + group["device"])))
         yield f"{dataset}, {size}", f"{caps} ({who})"
+
+
+def _failures(failures: pd.DataFrame) -> Iterator[tuple[str, str]]:
+    for (dataset, size, implementation, device, why), group in failures.groupby([*RUN[:-1], "failure"], sort=True):
+        seeds = _and(map(str, sorted(group["seed"])))
+        yield f"{dataset}, {size}, {implementation} on {device}, seed {seeds}", why
 
 
 def _holes(runs: pd.DataFrame) -> Iterator[str]:

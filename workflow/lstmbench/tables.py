@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pandas as pd
 
 from lstmbench.errors import DataError
 from lstmbench.files import write_text
+from lstmbench.text import csv_cell, from_csv_cell, one_line
 
 RUN = ["dataset", "size", "implementation", "device", "seed"]
 """What names a run."""
@@ -20,7 +22,7 @@ TEXTS = {
     "published_note", "published_valid_source", "published_values", "lstm_init", "output_init", "optimizer", "dtype",
     "steady", "disturbed", "verdict", "path", "numerator", "denominator", "part", "direction", "framework", "product",
     "transposed", "precision",
-    "applies_to", "published_metric", "why", "target_source", "target_note",
+    "applies_to", "published_metric", "why", "target_source", "target_note", "failure",
 }  # fmt: skip
 """Columns of text.  pandas would take a hash of digits for a number and a device called "NA" for a hole."""
 
@@ -51,7 +53,7 @@ def versions_column(versions: dict[str, str]) -> str:
 
 def write_table(path: Path, frame: pd.DataFrame) -> None:
     """Write CSV atomically; what is absent is an empty cell."""
-    write_text(path, frame.to_csv(index=False, lineterminator="\n"))
+    write_text(path, frame.map(csv_cell).to_csv(index=False, lineterminator="\n"))
 
 
 def read_table(path: Path, separator: str = ",") -> pd.DataFrame:
@@ -64,6 +66,8 @@ def read_table(path: Path, separator: str = ",") -> pd.DataFrame:
         frame = pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False)
     except (OSError, pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: not readable as a table: {error}") from error
+    for column in frame.columns.intersection(list(TEXTS)):
+        frame[column] = frame[column].map(from_csv_cell)
     for column in frame.columns.difference(list(TEXTS)):
         try:
             frame[column] = pd.to_numeric(frame[column].replace("", None))
@@ -134,4 +138,6 @@ def write_markdown(path: Path, title: str, tables: dict[str, pd.DataFrame], note
 
 
 def _escape(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|")
+    """On one line, and neither HTML, nor a link or an image, nor the end of a cell."""
+    text = one_line(text).replace("&", "&amp;").replace("<", "&lt;")
+    return re.sub(r"([\\`|\[\]])", r"\\\1", text)

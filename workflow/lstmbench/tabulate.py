@@ -16,7 +16,7 @@ import pandas as pd
 
 from lstmbench import present
 from lstmbench.cli import run
-from lstmbench.tables import RUN, read_published, read_table, read_targets, write_markdown, write_table
+from lstmbench.tables import RUN, TEXTS, read_published, read_table, read_targets, write_markdown, write_table
 
 MACHINE = ["cpu", "cores", "memory_gb", "gpu", "os", "python"]
 ALIKE = [*RUN[:-1], "settings_sha256", "data_sha256", "machine", "versions", "threads", "caps"]
@@ -28,8 +28,8 @@ def number_machines(runs: pd.DataFrame) -> pd.DataFrame:
     return runs.assign(machine=runs.groupby(MACHINE, sort=True, dropna=False).ngroup() + 1)
 
 
-def quality(runs: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
-    """One row per group of like runs: how well they learned, and the best published value.
+def quality(runs: pd.DataFrame, failures: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
+    """One row per group of like runs: how well they learned, and the best published value; one per reason to fail.
 
     ``difference`` to the published value and ``above_floor`` are in % for a perplexity, in percentage points for
     an accuracy.
@@ -54,8 +54,13 @@ def quality(runs: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
         row["floor"] = floor
         row["source_perplexity"] = group["source_perplexity"].iloc[0]
         row["above_floor"] = difference(row["test_mean"], floor, metric) if floor > 0 else None
-        rows.append(row)
-    return pd.DataFrame(rows)
+        rows.append(row | {"failure": ""})
+    for values, group in failures.groupby([*RUN[:-1], "task", "failure"], sort=True):
+        row = dict(zip([*RUN[:-1], "task", "failure"], values, strict=True)) | _seeds(group)
+        rows.append(row | {"n": 0, "metric": metric_of(group)})
+    table = pd.DataFrame(rows).drop(columns="task", errors="ignore")
+    texts = table.columns.intersection(list(TEXTS))
+    return table.fillna(dict.fromkeys(texts, ""))
 
 
 def differences(runs: pd.DataFrame) -> pd.DataFrame:
@@ -203,7 +208,7 @@ def main(argv: list[str] | None = None) -> None:
     targets = read_targets(arguments.targets, published)
     runs = number_machines(read_table(folder / "runs.csv"))
     results = {
-        "quality": quality(runs, published),
+        "quality": quality(runs, read_table(folder / "failures.csv"), published),
         "differences": differences(runs),
         "environment": environment(runs),
         "milestone_means": milestones(runs, read_table(folder / "milestones.csv"), published),

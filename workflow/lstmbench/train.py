@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from lstmbench import machine
-from lstmbench.cell import open_cell
+from lstmbench.cell import memory_explained, open_cell
 from lstmbench.checkpoint import CheckpointFolder
 from lstmbench.cli import run
-from lstmbench.clock import utc_now
+from lstmbench.clock import Stopwatch, later, utc_now
 from lstmbench.code import training_hash
 from lstmbench.events import EventFile
 from lstmbench.files import hash_arrays, hash_json
@@ -53,7 +53,7 @@ def train_run(
     Raises:
         UsageError, DataError, MachineError, DivergedError, LockedError, Interrupted: see ``errors``.
     """
-    started = utc_now()
+    started, watch = utc_now(), Stopwatch()
     commit, dirty = machine.commit()
     cell = open_cell(
         data=data,
@@ -90,7 +90,7 @@ def train_run(
     }
     fingerprint = {**common, "data": dataset.sha256, "code": training_hash(dataset.task, implementation)}
     folder = CheckpointFolder(checkpoints, fingerprint)
-    with locked(checkpoints):
+    with locked(checkpoints), memory_explained(cell.spec, preset):
         with Interruption() as interruption, EventFile(output.parent / "tensorboard") as events:
             reached, final, full_updates = train(
                 learner=cell.learner,
@@ -109,7 +109,7 @@ def train_run(
             "schema_version": SCHEMA_VERSION,
             **common,
             "started": started,
-            "finished": utc_now(),
+            "finished": later(started, watch.seconds()),
             "commit": commit,
             "commit_dirty": dirty,
             "settings": settings,
@@ -119,6 +119,7 @@ def train_run(
             "caps": _caps_in_words(caps, reached.updates, full_updates),
             "resumed": reached.resumed,
             "history": reached.history,
+            "first_losses": reached.first_losses,
             "milestones": reached.milestones,
             "final": final,
             "speed": {

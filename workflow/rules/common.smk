@@ -13,16 +13,19 @@ os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [str(PACKAGE_ROOT), os
 sys.path.insert(0, str(PACKAGE_ROOT))
 
 from lstmbench import datasets
+from lstmbench.cli import PREFIX
 from lstmbench.code import probe_files, training_files
 from lstmbench.errors import BenchError
+from lstmbench.failure import failed_records
 from lstmbench.resources import UNPLANNED, read_plan
 from lstmbench.selection import checked
+from lstmbench.text import printable
 
 try:
     SELECTION = checked(config)
 except BenchError as error:
     # One line for the user; a WorkflowError would wrap it in places in this file.
-    print(f"error: {error}", file=sys.stderr)
+    print(f"{PREFIX}{error.label}: {printable(str(error))}", file=sys.stderr)
     sys.exit(error.exit_code)
 
 # Data and weights do not depend on the configuration and are shared by all; the rest stands under `results`.
@@ -34,6 +37,11 @@ FIGURES = RESULTS / "figures"
 
 # What is known of the runs; without a plan nothing.
 PLANNED = read_plan(RESULTS / "plan/plan.csv", SELECTION)
+
+# A run that failed is tried again: Snakemake takes what is older than its inputs for out of date.
+if workflow.is_main_process:
+    for record in failed_records(RESULTS / "runs"):
+        os.utime(record, (0, 0))
 
 # A job that must be alone on the machine asks for all 100; every other one takes its share of one.
 workflow.global_resources.setdefault("machine", 100)

@@ -25,7 +25,7 @@ rule collect:
         ),
         code=package("collect", "record", "tables"),
     output:
-        records=expand(TABLES / "{name}.csv", name=["runs", "history", "milestones", "settings"]),
+        records=expand(TABLES / "{name}.csv", name=["runs", "history", "milestones", "settings", "failures"]),
     log:
         RESULTS / "logs/collect.log",
     conda:

@@ -41,3 +41,6 @@ rule train:
         " --threads {threads} --seed {wildcards.seed} {params.caps} --checkpoints {params.checkpoints:q}"
         " --checkpoint-seconds {resources.checkpoint_seconds}"
         " --output {output.record:q} > {log:q} 2>&1"
+        " || python -m lstmbench.failure --exit-code $? --log {log:q} --dataset {wildcards.dataset}"
+        " --size {wildcards.size} --implementation {wildcards.implementation} --device {wildcards.device}"
+        " --seed {wildcards.seed} --output {output.record:q} 2>> {log:q}"

@@ -1,0 +1,29 @@
+"""Text that comes from outside (names, error messages, a machine's own words), made harmless where it is shown."""
+
+from __future__ import annotations
+
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+"""What makes a spreadsheet take a cell for a formula (OWASP, CSV Injection)."""
+
+
+def printable(text: str) -> str:
+    """``text`` with everything but printable characters and line ends escaped: a terminal obeys none of it."""
+    return "".join(
+        character if character.isprintable() or character == "\n" else character.encode("unicode_escape").decode("ascii")
+        for character in text
+    )
+
+
+def one_line(text: str) -> str:
+    """``text`` on one line."""
+    return printable(" ".join(text.split()))
+
+
+def csv_cell(value: object) -> object:
+    """``value`` as it may stand in CSV: a text that a spreadsheet would compute gets a quotation mark before it."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_STARTS) else value
+
+
+def from_csv_cell(text: str) -> str:
+    """What ``csv_cell`` was given."""
+    return text[1:] if text.startswith("'") and text[1:].startswith(FORMULA_STARTS) else text
