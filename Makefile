@@ -3,6 +3,8 @@
 # make run    the full benchmark of config.yaml        make quick   every cell of it, cut short
 # make bench  the speed of every cell, measured apart from training, and nothing else
 # make plan   what make run would take here: time, memory, disk (ARGS="--configfile ..." for another configuration)
+# make verify RUN=results/runs/.../run.json   the first updates of a recorded run again: the same?
+# make test-slow, make fuzz   what takes minutes: a hundred kills, thousands of damaged files
 # make lint   what CI checks beside the tests
 #
 # GPU=1       installs TensorFlow's CUDA build          CORES=n      cores for Snakemake (default: all)
@@ -16,7 +18,7 @@ REQUIREMENTS := envs/requirements$(if $(GPU),-gpu).txt
 # The rules say `python`; it must be the environment's.
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
-.PHONY: demo quick run bench plan test lint install install-dev
+.PHONY: demo quick run bench plan verify test test-slow fuzz lint install install-dev
 
 demo: install
 	snakemake --cores $(CORES) --configfile workflow/configs/demo.yaml $(ARGS)
@@ -36,8 +38,17 @@ bench: install
 plan: install
 	snakemake plan --cores $(CORES) $(ARGS) --forcerun plan
 
+verify: install
+	PYTHONPATH=workflow python -m lstmbench.verify $(RUN)
+
 test: install-dev
 	python -m pytest
+
+test-slow: install-dev
+	python -m pytest -m slow
+
+fuzz: install-dev
+	python -m pytest -m fuzz
 
 lint: install-dev
 	ruff check .

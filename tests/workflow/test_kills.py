@@ -36,14 +36,14 @@ class Cell:
         self.folder = folder
         self.preset = folder / "tiny.yaml"
         self.preset.write_text(yaml.safe_dump(PRESET), encoding="utf-8")
-        self._verb("prepare", "--dataset", "markov", "--raw", folder / "raw", "--output", folder / "data").wait()
+        self.verb("prepare", "--dataset", "markov", "--raw", folder / "raw", "--output", folder / "data").wait()
         files = ("--data", folder / "data", "--preset", self.preset)
-        self._verb("initialise", *files, "--seed", 1, "--output", folder / "weights.safetensors").wait()
+        self.verb("initialise", *files, "--seed", 1, "--output", folder / "weights.safetensors").wait()
         self.uninterrupted: dict[str, dict[str, Any]] = {}
 
     def train(self, implementation: str, folder: Path) -> subprocess.Popen:
         """Start training in ``folder``, with a checkpoint after every block."""
-        return self._verb(
+        return self.verb(
             "train",
             *("--data", self.folder / "data", "--preset", self.preset, "--weights", self.folder / "weights.safetensors"),
             *("--implementation", implementation, "--device", "cpu", "--threads", 1, "--seed", 1),
@@ -59,10 +59,13 @@ class Cell:
             self.uninterrupted[implementation] = essence(folder / "whole/run.json")
         return self.uninterrupted[implementation]
 
-    def _verb(self, name: str, *arguments: Any) -> subprocess.Popen:
-        environment = {**os.environ, "PYTHONPATH": str(ROOT / "workflow")}
+    def environment(self) -> dict[str, str]:
+        """In which the package is found."""
+        return {**os.environ, "PYTHONPATH": str(ROOT / "workflow")}
+
+    def verb(self, name: str, *arguments: Any) -> subprocess.Popen:
         command = [sys.executable, "-m", f"lstmbench.{name}", *map(str, arguments)]
-        return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+        return subprocess.Popen(command, env=self.environment(), stderr=subprocess.PIPE, text=True)
 
 
 def essence(path: Path) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import psutil
 
 from lstmbench.errors import MachineError
 from lstmbench.names import require_known
+from lstmbench.text import one_line
 
 DEVICES = ("auto", "cpu", "gpu")
 
@@ -27,6 +28,15 @@ of a device's name, as in gpu-tf32: it is no fair comparison with a device that 
 
 DEVICE_HELP = f"{', '.join(DEVICES)}; with a precision other than float32 behind it, as in gpu-tf32"
 
+CAPABILITIES = ("avx512f", "avx2", "avx", "sse4_2")
+"""What libraries choose their kernels by, and with them the last bits of a result; the most capable first."""
+
+SWITCHES = (
+    "OMP_", "KMP_", "MKL_", "OPENBLAS_", "DNNL_", "ONEDNN_", "ATEN_", "PYTORCH_", "TORCH_", "TF_", "XLA_", "CUDA_",
+    "CUBLAS_", "CUDNN_", "NVIDIA_TF32_",
+)  # fmt: skip
+"""Environment variables by which the frameworks and their libraries compute otherwise."""
+
 CGROUP_MEMORY = Path("/sys/fs/cgroup/memory.max")
 """Within a container its own limit (Linux, cgroup-v2.rst)."""
 
@@ -35,14 +45,18 @@ LEAST_COMPUTE_CAPABILITY = 8.0
 
 
 def describe() -> dict[str, Any]:
-    """Processor, memory (bytes), GPU, operating system and Python; no host or user name."""
+    """Processor, memory (bytes), GPU, operating system, Python and the switches set; no host or user name."""
     return {
-        "cpu": _cpu_model(),
+        "cpu": _cpu("model name") or platform.machine(),
+        "capability": next((name for name in CAPABILITIES if name in _cpu("flags").split()), None),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "memory_bytes": psutil.virtual_memory().total,
         "gpu": next(iter(gpu_names()), None),
         "os": f"{platform.system()} {platform.release()} {platform.machine()}",
         "python": platform.python_version(),
+        "switches": {
+            name: one_line(value)[:200] for name, value in sorted(os.environ.items()) if name.startswith(SWITCHES)
+        },
     }
 
 
@@ -134,9 +148,10 @@ def _git(folder: Path, *arguments: str) -> str:
     return subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, check=True).stdout
 
 
-def _cpu_model() -> str:
+def _cpu(field: str) -> str:
+    """A field of the first processor; empty where the system does not tell."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
-        return platform.processor()
-    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+        return ""
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith(field)), "")

@@ -160,6 +160,8 @@ def _environment(table: pd.DataFrame) -> pd.DataFrame:
     rows["memory, GB"] = _each(table, "memory_gb", lambda value: f"{value:.0f}")
     rows["gpu"] = table["gpu"].replace("", ABSENT)
     rows["system"] = table["os"] + ", Python " + table["python"]
+    if (table["switches"] != "").any():
+        rows["switches"] = table["switches"].replace("", ABSENT)
     rows["commit"] = table["commits"]
     rows["runs"] = _each(table, "runs", lambda value: f"{value:.0f}")
     return rows

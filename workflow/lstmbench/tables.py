@@ -16,7 +16,7 @@ RUN = ["dataset", "size", "implementation", "device", "seed"]
 """What names a run."""
 
 TEXTS = {
-    *RUN[:-1], "task", "caps", "seeds", "metric", "value_unit", "speed_unit", "unit", "cpu", "gpu", "os", "python",
+    *RUN[:-1], "task", "caps", "seeds", "metric", "value_unit", "speed_unit", "unit", "cpu", "gpu", "os", "python", "switches",
     "versions", "commit", "commits", "started", "finished", "settings_sha256", "data_sha256", "initial_weights_sha256",
     "final_weights_sha256", "protocol", "first", "second", "source", "url", "note", "published_source", "published_url",
     "published_note", "published_valid_source", "published_values", "lstm_init", "output_init", "optimizer", "dtype",
@@ -35,14 +35,16 @@ APPLIES_TO = ("complete", "capped")
 def machine_columns(record: dict[str, Any]) -> dict[str, Any]:
     """The columns that say where a record was made."""
     machine = record["machine"]
+    capability = machine.get("capability")
     return {
-        "cpu": machine["cpu"],
+        "cpu": f"{machine['cpu']}, {capability}" if capability else machine["cpu"],
         "cores": machine["cores"],
         # Whole GB: the kernel's own share differs by a few MB from boot to boot of one machine.
         "memory_gb": round(machine["memory_bytes"] / 1e9),
         "gpu": machine["gpu"],
         "os": machine["os"],
         "python": machine["python"],
+        "switches": ", ".join(f"{name}={value}" for name, value in sorted(machine.get("switches", {}).items())),
     }
 
 

@@ -18,7 +18,7 @@ from lstmbench import present
 from lstmbench.cli import run
 from lstmbench.tables import RUN, TEXTS, read_published, read_table, read_targets, write_markdown, write_table
 
-MACHINE = ["cpu", "cores", "memory_gb", "gpu", "os", "python"]
+MACHINE = ["cpu", "cores", "memory_gb", "gpu", "os", "python", "switches"]
 ALIKE = [*RUN[:-1], "settings_sha256", "data_sha256", "machine", "versions", "threads", "caps"]
 """Two runs are averaged if and only if they agree in all of these."""
 

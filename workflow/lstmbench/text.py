@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 """What makes a spreadsheet take a cell for a formula (OWASP, CSV Injection)."""
+
+_MARKED = re.compile(rf"'*[{re.escape(''.join(FORMULA_STARTS))}]")
 
 
 def printable(text: str) -> str:
@@ -21,9 +25,9 @@ def one_line(text: str) -> str:
 
 def csv_cell(value: object) -> object:
     """``value`` as it may stand in CSV: a text that a spreadsheet would compute gets a quotation mark before it."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_STARTS) else value
+    return f"'{value}" if isinstance(value, str) and _MARKED.match(value) else value
 
 
 def from_csv_cell(text: str) -> str:
     """What ``csv_cell`` was given."""
-    return text[1:] if text.startswith("'") and text[1:].startswith(FORMULA_STARTS) else text
+    return text[1:] if text.startswith("'") and _MARKED.match(text) else text

@@ -1,0 +1,145 @@
+"""Bytes from nowhere into every reader: each answers with what the bytes say, or with an error that names the file.
+
+``make fuzz``; LSTMBENCH_FUZZ_EXAMPLES is the number of inputs per reader.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from safetensors.numpy import save
+
+from lstmbench.checkpoint import Checkpoint, CheckpointFolder
+from lstmbench.datasets import mnist, ptb
+from lstmbench.errors import BenchError, DataError, UsageError
+from lstmbench.files import read_arrays
+from lstmbench.presets import PRESETS, load_preset
+from lstmbench.record import read_record
+from tests.unit.records import make_record
+
+pytestmark = pytest.mark.fuzz
+
+EXAMPLES = int(os.environ.get("LSTMBENCH_FUZZ_EXAMPLES", "2000"))
+fuzzed = settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
+
+
+@pytest.fixture(scope="module")
+def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for files that are written over again and again."""
+    return tmp_path_factory.mktemp("fuzz")
+
+
+def damaged(good: bytes) -> st.SearchStrategy[bytes]:
+    """Anything at all, or ``good`` with some bytes changed, cut off or put in."""
+    places = st.integers(0, len(good))
+    edits = st.lists(st.tuples(places, st.integers(0, 8), st.binary(max_size=8)), min_size=1, max_size=4)
+
+    def edit(changes: list[tuple[int, int, bytes]]) -> bytes:
+        content = good
+        for place, dropped, added in changes:
+            content = content[:place] + added + content[place + dropped :]
+        return content
+
+    return st.one_of(st.binary(max_size=300), edits.map(edit))
+
+
+TEXT = " the cat sat on the <unk> \n a dog \u00e9 ran \n".encode() * 3
+IMAGES = gzip.compress(struct.pack(">4I", 2051, 3, 2, 2) + bytes(range(12)), mtime=0)
+TENSORS = save({"embedding": np.arange(6, dtype=np.float32).reshape(2, 3), "output.bias": np.zeros(3, np.float32)})
+PRESET = (PRESETS / "ptb/small.yaml").read_bytes()
+RECORD = json.dumps(make_record()).encode()
+
+
+@fuzzed
+@given(content=damaged(TEXT))
+def test_a_text_is_words_or_refused(scratch, content):
+    path = scratch / "text"
+    path.write_bytes(content)
+    try:
+        words = ptb.read_words(path)
+    except DataError as error:
+        assert str(path) in str(error)
+    else:
+        assert words
+        assert all(words)
+
+
+@fuzzed
+@given(content=damaged(IMAGES))
+def test_images_are_arrays_or_refused(scratch, content):
+    path = scratch / "images.gz"
+    path.write_bytes(content)
+    try:
+        array = mnist.read_idx(path, (2, 2))
+    except DataError as error:
+        assert str(path) in str(error)
+    else:
+        assert array.dtype == np.uint8
+        assert array.shape[1:] == (2, 2)
+
+
+@fuzzed
+@given(content=damaged(TENSORS))
+def test_tensors_are_arrays_or_refused(scratch, content):
+    path = scratch / "weights.safetensors"
+    path.write_bytes(content)
+    try:
+        arrays = read_arrays(path)
+    except DataError as error:
+        assert str(path) in str(error)
+    else:
+        assert all(isinstance(value, np.ndarray) for value in arrays.values())
+
+
+@fuzzed
+@given(data=st.data())
+def test_a_checkpoint_is_the_one_that_was_saved_or_passed_over(scratch, data):
+    folder = CheckpointFolder(scratch / "checkpoints", {"run": "this"})
+    arrays = {"weights/output.bias": np.arange(4, dtype=np.float32)}
+    folder.clear()
+    folder.save(Checkpoint(arrays, {"updates": 7}))
+    path = folder.latest()
+    good = path.read_bytes()
+    content = data.draw(damaged(good))
+    path.write_bytes(content)
+    said: list[str] = []
+    found = folder.newest(said.append)
+    if found is None:
+        assert str(path) in said[0]
+    else:
+        assert found.progress == {"updates": 7}
+        assert np.array_equal(found.arrays["weights/output.bias"], arrays["weights/output.bias"])
+
+
+@fuzzed
+@given(content=damaged(PRESET))
+def test_a_preset_is_taken_or_refused(scratch, content):
+    path = scratch / "preset.yaml"
+    path.write_bytes(content)
+    try:
+        preset = load_preset(path)
+    except UsageError as error:
+        assert str(path) in str(error)
+    else:
+        assert preset.batch_size >= 1
+        assert yaml.safe_load(content)
+
+
+@fuzzed
+@given(content=damaged(RECORD))
+def test_a_record_is_taken_or_refused(scratch, content):
+    path = scratch / "run.json"
+    path.write_bytes(content)
+    try:
+        read_record(path)
+    except BenchError as error:
+        assert str(path) in str(error)

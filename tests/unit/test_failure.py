@@ -1,0 +1,106 @@
+"""A run that failed for a reason of its own leaves a record that says so; any other failure stays one."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from lstmbench import collect, report, tabulate
+from lstmbench.errors import DataError
+from lstmbench.failure import OUTCOMES, failed_records, main
+from lstmbench.record import read_record
+from lstmbench.tables import read_table
+from tests.unit.records import make_record, save
+from tests.unit.test_tabulate import PUBLISHED, TARGETS
+
+WHY = "E5-DIVERGED: ptb/small: the loss of update 31 is nan at learning rate 1e+06"
+
+
+def fail(results, exit_code=5, log=f"epoch 1\nerror: {WHY}\n", **name):
+    run = {"dataset": "ptb", "size": "small", "implementation": "tensorflow", "device": "cpu", "seed": 1, **name}
+    parts = "/".join(str(run[part]) for part in ("dataset", "size", "implementation", "device"))
+    output = results / "runs" / parts / f"seed-{run['seed']}" / "run.json"
+    (results / "log").write_text(log, encoding="utf-8")
+    options = [word for part, value in run.items() for word in (f"--{part}", str(value))]
+    main([*options, "--exit-code", str(exit_code), "--log", str(results / "log"), "--output", str(output)])
+    return output
+
+
+@pytest.mark.parametrize("code", OUTCOMES)
+def test_a_failure_of_the_run_alone_is_a_record_with_its_reason(tmp_path, code):
+    record = read_record(fail(tmp_path, code))
+    assert record["failure"]["exit_code"] == code
+    assert record["task"] == "language_model"
+    assert "error: " not in record["failure"]["message"]
+
+
+def test_the_reason_is_the_error_message_of_the_log(tmp_path):
+    assert read_record(fail(tmp_path))["failure"]["message"] == WHY
+
+
+def test_a_killed_run_names_the_signal_and_its_last_words(tmp_path):
+    message = read_record(fail(tmp_path, 137, "epoch 1\nepoch 2\n"))["failure"]["message"]
+    assert "SIGKILL, as the system does when memory runs out; its last words: epoch 2" in message
+
+
+@pytest.mark.parametrize("code", [1, 2, 3, 7, 8, 75, 143])
+def test_any_other_failure_ends_with_the_code_it_came_with(tmp_path, code):
+    with pytest.raises(SystemExit) as ended:
+        fail(tmp_path, code)
+    assert ended.value.code == code
+    assert not list(tmp_path.rglob("run.json"))
+
+
+def test_a_hostile_log_makes_a_harmless_record(tmp_path):
+    record = read_record(fail(tmp_path, log="error: \x1b[2J=HYPERLINK(1)\x00" + "x" * 5000))
+    assert record["failure"]["message"].startswith(r"\x1b[2J=HYPERLINK(1)\x00")
+    assert len(record["failure"]["message"]) == 2000
+
+
+def test_only_failed_records_are_found_again(tmp_path):
+    save(tmp_path, make_record())
+    assert list(failed_records(tmp_path / "runs")) == [fail(tmp_path)]
+
+
+@pytest.fixture
+def shown(tmp_path):
+    """The folder of the tables of these records."""
+
+    def build(*paths):
+        collect.main(["--output-dir", str(tmp_path / "tables"), *map(str, paths)])
+        folder = tmp_path / "tables"
+        tabulate.main(["--tables", str(folder), "--published", str(PUBLISHED), "--targets", str(TARGETS)])
+        return folder
+
+    return build
+
+
+def test_a_failed_run_is_a_row_of_the_quality_table_with_its_reason(shown, tmp_path):
+    folder = shown(*save(tmp_path, make_record()), fail(tmp_path), fail(tmp_path, seed=2))
+    good, failed = read_table(folder / "quality.csv").to_dict("records")
+    assert (good["n"], good["failure"]) == (1, "")
+    assert (failed["implementation"], failed["n"], failed["seeds"]) == ("tensorflow", 0, "1 2")
+    assert failed["failure"] == WHY
+    text = (folder / "quality.md").read_text(encoding="utf-8")
+    assert f"failed (seed 1 2): {WHY}" in text
+    assert "nan at" in text.replace(" nan ", "nan ", 0)
+    assert "| nan" not in text
+
+
+def test_a_failed_run_changes_no_number_of_the_others(shown, tmp_path):
+    runs = save(tmp_path, make_record(seed=1, metric=100.0), make_record(seed=2, metric=400.0))
+    row = read_table(shown(*runs, fail(tmp_path, implementation="pytorch", seed=3)) / "quality.csv").iloc[0]
+    assert (row["n"], round(row["test_mean"], 9)) == (2, 200.0)
+
+
+def test_a_data_set_of_which_every_run_failed_says_why(shown, tmp_path):
+    with pytest.raises(DataError, match="every run of ptb failed:\nE5-DIVERGED"):
+        shown(*save(tmp_path, make_record("mnist")), fail(tmp_path))
+
+
+def test_the_report_counts_failures_and_lists_their_reasons(shown, tmp_path):
+    shown(*save(tmp_path, make_record()), fail(tmp_path))
+    failures = read_table(tmp_path / "tables/failures.csv")
+    assert list(report._failures(failures)) == [("ptb, small, tensorflow on cpu, seed 1", WHY)]
+    assert os.path.getsize(tmp_path / "tables/failures.csv") > 0

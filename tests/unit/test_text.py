@@ -1,0 +1,69 @@
+"""Text from outside obeys nobody: no terminal, spreadsheet or page."""
+
+from __future__ import annotations
+
+import csv
+
+import pandas as pd
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lstmbench import cli
+from lstmbench.errors import DataError
+from lstmbench.tables import read_table, write_markdown, write_table
+from lstmbench.text import FORMULA_STARTS, one_line, printable
+
+HOSTILE = ["=HYPERLINK(1)", "+1", "-1", "@SUM(A1)", "\t=1", "'=1", "a|b", "<img src=x>", "![x](http://x)", "`rm`"]
+
+
+@given(st.text())
+def test_no_control_character_reaches_a_terminal(text):
+    shown = printable(text)
+    assert all(character.isprintable() or character == "\n" for character in shown)
+    assert printable(shown) == shown
+
+
+@given(st.text())
+def test_one_line_is_one_line(text):
+    assert len(one_line(text).splitlines()) <= 1
+
+
+def test_what_is_printable_stays_as_it_is():
+    assert printable("perplexité 114.5 ± 0.1\n次") == "perplexité 114.5 ± 0.1\n次"
+    assert printable("\x1b[2J\x07") == r"\x1b[2J\x07"
+
+
+def test_an_error_message_cannot_command_the_terminal(capsys):
+    def fail():
+        raise DataError("\x1b]0;owned\x07 file")
+
+    assert cli.run(fail) == 3
+    assert capsys.readouterr().err == "error: E3-DATA: \\x1b]0;owned\\x07 file\n"
+
+
+def test_no_cell_of_csv_is_a_formula_and_all_read_back(tmp_path):
+    path = tmp_path / "a.csv"
+    write_table(path, pd.DataFrame({"note": HOSTILE, "value": range(-3, len(HOSTILE) - 3)}))
+    with path.open(encoding="utf-8", newline="") as stream:
+        cells = [row["note"] for row in csv.DictReader(stream)]
+    assert not [cell for cell in cells if cell.startswith(FORMULA_STARTS)]
+    found = read_table(path)
+    assert found["note"].tolist() == HOSTILE
+    assert found["value"].tolist() == list(range(-3, len(HOSTILE) - 3))  # a negative number is no formula
+
+
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\n\0")), min_size=1))
+def test_any_text_reads_back_from_csv(tmp_path_factory, texts):
+    path = tmp_path_factory.mktemp("csv") / "a.csv"
+    write_table(path, pd.DataFrame({"note": texts, "value": range(len(texts))}))
+    assert read_table(path)["note"].tolist() == texts
+
+
+def test_no_cell_of_markdown_is_html_a_link_or_a_second_cell(tmp_path):
+    write_markdown(tmp_path / "a.md", "Title", {"": pd.DataFrame({"a": [*HOSTILE, "two\nlines"]})}, [])
+    text = (tmp_path / "a.md").read_text(encoding="utf-8")
+    rows = text.splitlines()[4:]
+    assert len(rows) == len(HOSTILE) + 1
+    assert all(row.replace(r"\|", "").count("|") == 2 for row in rows)
+    assert "<img" not in text
+    assert "![x](" not in text

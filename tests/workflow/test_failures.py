@@ -1,0 +1,47 @@
+"""Runs that fail for a reason of their own are rows of the tables, the others go on, and the next time they are tried again."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from lstmbench.tables import read_table
+from tests.workflow.conftest import TINY
+
+CHANGES = {"sizes": "[tiny,wild]", "implementations": "[reference,absent]", "results": "results/failures"}
+
+
+@pytest.fixture(scope="module")
+def failed(house):
+    """A workflow with a framework that is not installed and a size that diverges, run once; the folder of its results."""
+    wild = TINY.replace("learning_rate: 0.5", "learning_rate: 9.0e+5").replace("max_grad_norm: 5.0\n", "")
+    (house.root / "workflow/presets/markov/wild.yaml").write_text(wild, encoding="utf-8")
+    absent = '"""A framework that nobody has."""\n\nimport no_such_framework  # noqa: F401\n'
+    (house.root / "workflow/lstmbench/implementations/absent.py").write_text(absent, encoding="utf-8")
+    done = house.snakemake(**CHANGES)
+    assert done.returncode == 0, done.stdout
+    return house.root / "results/failures"
+
+
+def test_every_run_that_was_asked_for_is_a_row(failed):
+    rows = read_table(failed / "tables/quality.csv").set_index(["size", "implementation"])
+    assert rows.loc[("tiny", "reference"), "failure"] == ""
+    assert "no_such_framework" in rows.loc[("tiny", "absent"), "failure"]
+    assert rows.loc[("tiny", "absent"), "failure"].startswith("E4-MACHINE: ")
+    diverged = rows.loc[("wild", "reference"), "failure"]
+    assert diverged.startswith("E5-DIVERGED: markov/wild/reference/cpu/1: the loss of update ")
+    assert "at learning rate 900000" in diverged
+    assert "checkpoint" in diverged
+
+
+def test_the_report_says_what_failed_and_why(failed):
+    text = (failed / "report.html").read_text(encoding="utf-8")
+    assert "<strong>markov, tiny, absent on cpu, seed 1</strong>: E4-MACHINE" in text
+    assert "3 failed" in text
+
+
+def test_what_failed_and_only_that_is_tried_again(house, failed):
+    assert house.planned(**CHANGES)["train"] == 3
+    path = failed / "runs/markov/tiny/absent/cpu/seed-1/run.json"
+    assert json.loads(path.read_text(encoding="utf-8"))["failure"]["exit_code"] == 4

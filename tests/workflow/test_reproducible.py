@@ -1,0 +1,29 @@
+"""The same run twice ends with the same bits, also where somebody else keeps the processor busy."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from lstmbench import implementations
+from tests.workflow.test_kills import Cell, cell, essence  # noqa: F401 - a fixture
+
+
+@pytest.fixture
+def busy_neighbour():
+    """Two processes that do nothing but count."""
+    spinners = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2)]
+    yield
+    for spinner in spinners:
+        spinner.kill()
+        spinner.wait()
+
+
+@pytest.mark.parametrize("implementation", implementations.names())
+def test_another_process_ends_with_the_same_bits_beside_a_busy_neighbour(cell: Cell, tmp_path, busy_neighbour, implementation):  # noqa: F811
+    expected = cell.whole(implementation, tmp_path)
+    process = cell.train(implementation, tmp_path / "again")
+    assert process.wait() == 0, process.stderr.read()
+    assert essence(tmp_path / "again/run.json") == expected

@@ -1,0 +1,105 @@
+"""Disks that are full or cannot be written, memory that runs out: provoked for real, in a process of its own."""
+
+from __future__ import annotations
+
+import resource
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from lstmbench.errors import MachineError, ResourceError
+from tests.workflow.test_kills import PRESET, Cell, cell, essence  # noqa: F401 - a fixture
+
+
+LIMITS = {"reference": 700 << 20, "pytorch": 1200 << 20, "tensorflow": 1800 << 20}
+"""Bytes of data that each may have: enough to start, too little for the model."""
+
+
+def mounted(folder: Path, options: str) -> None:
+    """Mount a small file system at ``folder``, or skip where that is not allowed."""
+    if sys.platform != "linux" or shutil.which("mount") is None:
+        pytest.skip("no Linux: no file system can be mounted for a test")
+    folder.mkdir()
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder], capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip(f"no file system can be mounted here: {done.stderr.strip()}")
+
+
+@pytest.fixture
+def small(tmp_path):
+    """A file system of 1 MiB."""
+    folder = tmp_path / "small"
+    mounted(folder, "size=1m")
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+@pytest.fixture
+def read_only(tmp_path):
+    """A file system on which nothing can be written."""
+    folder = tmp_path / "read-only"
+    mounted(folder, "size=1m,ro")
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+def test_a_full_disk_ends_the_run_with_its_code_and_leaves_nothing_half_written(cell, small, tmp_path):  # noqa: F811
+    (small / "filler").write_bytes(bytes(960_000))
+    process = cell.train("reference", small)
+    assert process.wait() == ResourceError.exit_code
+    message = process.stderr.read()
+    assert "error: E6-RESOURCES: " in message
+    assert "no space left on its file system" in message
+    assert str(small / "checkpoints") in message
+    assert "Traceback" not in message
+    assert not list((small / "checkpoints").glob("*.safetensors"))
+    assert not list((small / "checkpoints").glob(".*"))
+
+
+def test_once_there_is_space_again_the_same_command_ends_as_if_nothing_had_been(cell, small, tmp_path):  # noqa: F811
+    (small / "filler").write_bytes(bytes(960_000))
+    assert cell.train("reference", small).wait() == ResourceError.exit_code
+    (small / "filler").unlink()
+    expected = cell.whole("reference", tmp_path)
+    process = cell.train("reference", small)
+    assert process.wait() == 0, process.stderr.read()
+    assert essence(small / "run.json") == expected
+
+
+def test_a_place_that_cannot_be_written_is_told_before_training(cell, read_only):  # noqa: F811
+    process = cell.train("reference", read_only)
+    assert process.wait() == ResourceError.exit_code
+    message = process.stderr.read()
+    assert f"error: E6-RESOURCES: {read_only / 'checkpoints'}: Read-only file system" in message
+    assert "epoch 1" not in message
+
+
+@pytest.mark.parametrize("implementation", ["reference", "pytorch", "tensorflow"])
+def test_out_of_memory_is_told_as_such_with_the_estimate(cell, tmp_path, implementation):  # noqa: F811
+    preset = tmp_path / "huge.yaml"
+    preset.write_text(yaml.safe_dump({**PRESET, "hidden_size": 3000}), encoding="utf-8")
+    files = ("--data", cell.folder / "data", "--preset", preset)
+    cell.verb("initialise", *files, "--seed", 1, "--output", tmp_path / "weights.safetensors").wait()
+    command = [
+        *(sys.executable, "-m", "lstmbench.train", *files, "--weights", tmp_path / "weights.safetensors"),
+        *("--implementation", implementation, "--device", "cpu", "--threads", "1"),
+        *("--checkpoints", tmp_path / "checkpoints", "--output", tmp_path / "run.json"),
+    ]
+
+    def limit() -> None:
+        # What the framework takes of the address space is not what it uses; the model's 1 GB is.
+        resource.setrlimit(resource.RLIMIT_DATA, (LIMITS[implementation], LIMITS[implementation]))
+
+    done = subprocess.run(
+        list(map(str, command)), env=cell.environment(), preexec_fn=limit, stderr=subprocess.PIPE, text=True
+    )
+    if done.returncode == MachineError.exit_code:
+        pytest.skip(done.stderr)
+    assert done.returncode == ResourceError.exit_code, done.stderr
+    assert "error: E6-RESOURCES: out of memory" in done.stderr
+    assert "the model needs at least 1," in done.stderr
+    assert not (tmp_path / "run.json").exists()
