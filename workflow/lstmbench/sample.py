@@ -338,6 +338,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--details", nargs="*", choices=DETAILS, default=[], help="also measure these")
     parser.add_argument("--output", type=Path, required=True, help="the sample, a JSON file")
     options = parser.parse_args(arguments)
+    described = machine.describe()  # before a framework adds switches of its own
     sample = measure_sample(
         data=options.data,
         preset_file=options.preset,
@@ -349,7 +350,7 @@ def main(arguments: list[str] | None = None) -> None:
         blocks=options.blocks,
         details=options.details,
     )
-    write_json(options.output, {**sample, "machine": machine.describe()})
+    write_json(options.output, {**sample, "machine": described})
 
 
 if __name__ == "__main__":

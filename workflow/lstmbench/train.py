@@ -55,6 +55,7 @@ def train_run(
     """
     started, watch = utc_now(), Stopwatch()
     commit, dirty = machine.commit()
+    described = machine.describe()  # before a framework adds switches of its own
     cell = open_cell(
         data=data,
         preset_file=preset_file,
@@ -86,7 +87,7 @@ def train_run(
         "settings_sha256": hash_json(settings),
         "initial_weights_sha256": hash_arrays(cell.weights),
         "versions": versions,
-        "machine": machine.describe(),
+        "machine": described,
     }
     fingerprint = {**common, "data": dataset.sha256, "code": training_hash(dataset.task, implementation)}
     folder = CheckpointFolder(checkpoints, fingerprint)

@@ -45,6 +45,7 @@ def verify(path: Path, data: Path) -> list[str]:
     preset = Preset(**settings["preset"])
     spec = tasks.load(dataset.task).model_spec(preset, dataset.facts)
     weights = initial_weights(spec, preset, name["seed"])
+    described = machine.describe()  # before a framework adds switches of its own
     _require_same(path, "initial_weights_sha256", record["initial_weights_sha256"], hash_arrays(weights))
     cell = build_cell(
         dataset,
@@ -66,7 +67,7 @@ def verify(path: Path, data: Path) -> list[str]:
         f"fingerprint: {line}"
         for line in differences(
             {"machine": record["machine"], "versions": record["versions"]},
-            {"machine": machine.describe(), "versions": {"numpy": np.__version__, **cell.framework.versions()}},
+            {"machine": described, "versions": {"numpy": np.__version__, **cell.framework.versions()}},
         )
     ]
     return [*lines, f"{title}: {_verdict(path, losses.astype(np.float64), expected)}"]
