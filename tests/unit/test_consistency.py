@@ -7,6 +7,8 @@ import json
 import math
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lstmbench.errors import DataError
 from lstmbench.files import hash_json
@@ -180,3 +182,30 @@ def test_a_measurement_that_cannot_be_true_is_refused_at_its_place(tmp_path, mis
     with pytest.raises(DataError) as refused:
         read_measurement(path)
     assert f"{path} at {where}: expected" in str(refused.value)
+
+
+def leaves(value, path=()):
+    """The path of every value within a record."""
+    members = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, member in members:
+        yield (*path, key)
+        yield from leaves(member, (*path, key))
+
+
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)
+VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3))
+DATES = st.sampled_from(["2026-13-45T25:61:61Z", "2026-02-30T00:00:00+00:00", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59-23:59"])
+
+
+@pytest.mark.parametrize("dataset", ["ptb", "mnist", "markov"])
+@given(data=st.data())
+def test_any_value_in_any_place_is_taken_or_refused(tmp_path_factory, dataset, data):
+    record = make_record(dataset)
+    place = data.draw(st.sampled_from(list(leaves(record))))
+    change(record, [str(key) for key in place], data.draw(VALUES | DATES))
+    file = tmp_path_factory.mktemp("record") / "run.json"
+    file.write_text(json.dumps(record), encoding="utf-8")
+    try:
+        read_record(file)
+    except DataError as error:
+        assert str(file) in str(error)

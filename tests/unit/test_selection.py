@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 from snakemake.utils import update_config
 
 from lstmbench import datasets, implementations, machine
@@ -91,3 +93,17 @@ def test_auto_takes_the_gpu_where_there_is_one_and_else_the_cpu(monkeypatch):
 def test_a_gpu_that_was_asked_for_is_never_replaced_by_the_cpu(monkeypatch):
     monkeypatch.setattr(machine, "gpu_names", list)
     assert checked({**SHIPPED, "device": "gpu"}).device == "gpu"
+
+
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)
+VALUES = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(SCALARS.filter(bool), inner, max_size=3)
+)
+
+
+@given(key=st.sampled_from(sorted(SHIPPED)) | st.text(max_size=20), value=VALUES)
+def test_any_value_of_any_key_is_taken_or_refused_in_one_line(key, value):
+    try:
+        checked({**SHIPPED, "device": "cpu", key: value})
+    except UsageError as error:
+        assert "\n" not in str(error)

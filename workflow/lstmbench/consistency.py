@@ -61,11 +61,15 @@ def refuse(path: Path, claims: Iterable[Claim]) -> None:
     """Check claims about the record at ``path``.
 
     Raises:
-        DataError: the first that does not hold, with its place, what was expected and what was found.
+        DataError: the first that does not hold, with its place, what was expected and what was found; or values
+            that cannot be computed with, such as the 13th month.
     """
-    for claim in claims:
-        if not claim.holds:
-            raise DataError(f"{path} at {claim.where}: expected {claim.expected}, found {short(claim.found)}")
+    try:
+        for claim in claims:
+            if not claim.holds:
+                raise DataError(f"{path} at {claim.where}: expected {claim.expected}, found {short(claim.found)}")
+    except (ArithmeticError, ValueError) as error:
+        raise DataError(f"{path}: its values cannot be computed with: {error}") from error
 
 
 def equal(where: str, found: Any, expected: Any, because: str) -> Claim:
@@ -237,7 +241,7 @@ def _plausible(record: dict[str, Any]) -> Iterator[Claim]:
         fair = final["perplexity"] >= LEAST_PERPLEXITY
         yield Claim("$.final.perplexity", fair, f"at least {LEAST_PERPLEXITY:g} of a model that never saw the test", final["perplexity"])
     floor = facts.get("source_cross_entropy_nats_test")
-    if floor is not None and whole:
+    if isinstance(floor, float) and whole:
         fair = final["loss"] >= 0.98 * floor
         yield Claim("$.final.loss", fair, f"at least about {floor:.4f}, what the text's own source would have", final["loss"])
     if "accuracy" in final and final["predictions"] >= SURE_PREDICTIONS:

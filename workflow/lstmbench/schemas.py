@@ -23,7 +23,7 @@ def read_json(path: Path) -> Any:
         DataError: missing, or not JSON.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse, parse_float=_finite)
+        return json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse, parse_float=_finite, parse_int=_whole)
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}. Run the workflow again to make it.") from error
     except ValueError as error:
@@ -69,6 +69,12 @@ def _explain(error: jsonschema.ValidationError) -> str:
 
 def _refuse(name: str) -> float:
     raise ValueError(f"{name} is no number")
+
+
+def _whole(text: str) -> int:
+    if len(text) > 18:  # digits that fit into 64 bits
+        raise ValueError(f"{text[:18]}... is too large for a whole number")
+    return int(text)
 
 
 def _finite(text: str) -> float:
