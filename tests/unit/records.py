@@ -40,7 +40,8 @@ def make_record(
     if metric is None:
         metric = 0.985 if classifier else 113.6
     preset = {
-        "source": f"the {size} recipe", "num_layers": 2, "hidden_size": HIDDEN_SIZES.get(size, 200), "num_steps": 20, "batch_size": 20,
+        "source": f"the {size} recipe", "num_layers": 2, "hidden_size": HIDDEN_SIZES.get(size, 200),
+        "num_steps": 20, "batch_size": 20,
         "keep_prob": 1.0, "forget_bias": 0.0, "lstm_init": "uniform", "output_init": "uniform", "init_scale": 0.1,
         "optimizer": "sgd", "learning_rate": 1.0, "epochs": epochs, "full_rate_epochs": 4, "lr_decay": 0.5,
         "max_grad_norm": 5.0, "report_after_updates": 781 if classifier else None,
@@ -125,7 +126,8 @@ def _epoch(epoch: int, updates: int, recipe: Preset, metric: float, classifier: 
     row: dict[str, Any] = {"epoch": epoch, "learning_rate": recipe.learning_rate_at(epoch), "updates": updates * epoch}
     loss = 0.06 if classifier else math.log(metric)
     train, valid = max(loss - 1, 0.05) + 2 * left, loss + left
-    row |= {"train_loss": train, "train_predictions": updates * recipe.batch_size * (1 if classifier else recipe.num_steps), "train_seconds": 250.0}
+    trained = updates * recipe.batch_size * (1 if classifier else recipe.num_steps)
+    row |= {"train_loss": train, "train_predictions": trained, "train_seconds": 250.0}
     row |= {"valid_loss": valid, "valid_predictions": 5000 if classifier else 73600, "valid_seconds": 6.0}
     if classifier:
         return row | {"valid_accuracy": round((metric - 0.05 * left) * 5000) / 5000}

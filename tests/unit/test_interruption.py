@@ -48,8 +48,12 @@ with Interruption() as interruption:
 """
 
 
+def start(*command):
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT)
+
+
 def test_a_second_signal_ends_the_process_at_once(tmp_path):
-    process = subprocess.Popen([sys.executable, "-c", WORK, "deaf", tmp_path / "said"], stdout=subprocess.PIPE, text=True, env=ENVIRONMENT)
+    process = start(sys.executable, "-c", WORK, "deaf", tmp_path / "said")
     assert process.stdout.readline() == "looking\n"
     process.send_signal(signal.SIGTERM)
     time.sleep(0.2)
@@ -61,9 +65,9 @@ def test_a_second_signal_ends_the_process_at_once(tmp_path):
 def test_work_whose_snakemake_is_killed_stops(tmp_path):
     said = tmp_path / "said"
     # Named like Snakemake, and between it and the work a shell, as there is one in a job.
-    (tmp_path / "snakemake").write_text(f"import subprocess, sys\nsubprocess.run(sys.argv[1:])\n")
+    (tmp_path / "snakemake").write_text("import subprocess, sys\nsubprocess.run(sys.argv[1:])\n")
     shell = ["bash", "-c", '"$0" "$@"; true', sys.executable, "-c", WORK, "", str(said)]
-    process = subprocess.Popen([sys.executable, tmp_path / "snakemake", *shell], stdout=subprocess.PIPE, text=True, env=ENVIRONMENT)
+    process = start(sys.executable, tmp_path / "snakemake", *shell)
     assert process.stdout.readline() == "looking\n"
     process.kill()
     process.wait()

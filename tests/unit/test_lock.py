@@ -13,13 +13,21 @@ from lstmbench.errors import LockedError
 from lstmbench.lock import locked
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-HOLD = "import sys, time; from pathlib import Path; from lstmbench.lock import locked\nwith locked(Path(sys.argv[1])):\n    print('held', flush=True)\n    time.sleep(60)"
+HOLD = """
+import sys, time
+from pathlib import Path
+from lstmbench.lock import locked
+with locked(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(60)
+"""
 
 
 @pytest.fixture
 def holder(tmp_path):
     """Another process that holds the folder."""
-    process = subprocess.Popen([sys.executable, "-c", HOLD, tmp_path / "run"], stdout=subprocess.PIPE, text=True, env=ENVIRONMENT)
+    command = [sys.executable, "-c", HOLD, tmp_path / "run"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT)
     assert process.stdout.readline() == "held\n"
     yield process
     process.kill()
@@ -27,7 +35,8 @@ def holder(tmp_path):
 
 
 def test_a_second_process_is_refused_and_told_who_holds_the_run(holder, tmp_path):
-    with pytest.raises(LockedError, match=rf"run: process {holder.pid} on .* since 20.*T") as caught, locked(tmp_path / "run"):
+    who = rf"run: process {holder.pid} on .* since 20.*T"
+    with pytest.raises(LockedError, match=who) as caught, locked(tmp_path / "run"):
         pytest.fail("both hold it")
     assert caught.value.exit_code == 8
 

@@ -38,7 +38,7 @@ def test_blocks_that_do_not_add_up_to_what_the_samples_say_are_refused(path):
     blocks = pd.read_parquet(path.with_name("blocks.parquet"))
     blocks.loc[3, "seconds"] *= 1.01
     blocks.to_parquet(path.with_name("blocks.parquet"))
-    with pytest.raises(DataError, match=r"pytorch.*not of one measurement"):
+    with pytest.raises(DataError, match=r"samples\[0\]\.phases\.steady_seconds.*not of one measurement"):
         read_measurement(path)
 
 

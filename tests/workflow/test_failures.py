@@ -1,4 +1,4 @@
-"""Runs that fail for a reason of their own are rows of the tables, the others go on, and the next time they are tried again."""
+"""Runs that fail for a reason of their own are rows, the others go on, and the next time they are tried again."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CHANGES = {"sizes": "[tiny,wild]", "implementations": "[reference,absent]", "res
 
 @pytest.fixture(scope="module")
 def failed(house):
-    """A workflow with a framework that is not installed and a size that diverges, run once; the folder of its results."""
+    """The results of a workflow with a framework that is not installed and a size that diverges."""
     wild = TINY.replace("learning_rate: 0.5", "learning_rate: 9.0e+5").replace("max_grad_norm: 5.0\n", "")
     (house.root / "workflow/presets/markov/wild.yaml").write_text(wild, encoding="utf-8")
     absent = '"""A framework that nobody has."""\n\nimport no_such_framework  # noqa: F401\n'

@@ -21,8 +21,8 @@ from tests.workflow.conftest import ROOT
 
 PRESET = {
     "source": "a test", "num_layers": 2, "hidden_size": 24, "num_steps": 10, "batch_size": 10, "keep_prob": 0.8,
-    "init_scale": 0.1, "optimizer": "adam", "learning_rate": 2.0e-3, "epochs": 3, "full_rate_epochs": 1, "lr_decay": 0.5,
-    "max_grad_norm": 1.0,
+    "init_scale": 0.1, "optimizer": "adam", "learning_rate": 2.0e-3, "epochs": 3, "full_rate_epochs": 1,
+    "lr_decay": 0.5, "max_grad_norm": 1.0,
 }  # fmt: skip
 
 KILLS = 100
@@ -45,7 +45,8 @@ class Cell:
         """Start training in ``folder``, with a checkpoint after every block."""
         return self.verb(
             "train",
-            *("--data", self.folder / "data", "--preset", self.preset, "--weights", self.folder / "weights.safetensors"),
+            *("--data", self.folder / "data", "--preset", self.preset),
+            *("--weights", self.folder / "weights.safetensors"),
             *("--implementation", implementation, "--device", "cpu", "--threads", 1, "--seed", 1),
             *("--checkpoints", folder / "checkpoints", "--checkpoint-seconds", 0.001, "--output", folder / "run.json"),
         )

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from lstmbench import implementations
-from tests.workflow.test_kills import Cell, cell, essence  # noqa: F401 - a fixture
+from tests.workflow.test_kills import cell, essence  # noqa: F401 - a fixture
 
 
 @pytest.fixture
@@ -22,7 +22,8 @@ def busy_neighbour():
 
 
 @pytest.mark.parametrize("implementation", implementations.names())
-def test_another_process_ends_with_the_same_bits_beside_a_busy_neighbour(cell: Cell, tmp_path, busy_neighbour, implementation):  # noqa: F811
+@pytest.mark.usefixtures("busy_neighbour")
+def test_another_process_ends_with_the_same_bits_beside_a_busy_neighbour(cell, tmp_path, implementation):  # noqa: F811
     expected = cell.whole(implementation, tmp_path)
     process = cell.train(implementation, tmp_path / "again")
     assert process.wait() == 0, process.stderr.read()

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from lstmbench.errors import MachineError, ResourceError
-from tests.workflow.test_kills import PRESET, Cell, cell, essence  # noqa: F401 - a fixture
+from tests.workflow.test_kills import PRESET, cell, essence  # noqa: F401 - a fixture
 
 
 LIMITS = {"reference": 700 << 20, "pytorch": 1200 << 20, "tensorflow": 1800 << 20}

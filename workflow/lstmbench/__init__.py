@@ -2,13 +2,15 @@
 
 The map of the package; imports run downwards only, never up or sideways between verbs.
 
-    verbs            download prepare initialise plan train collect tabulate plot precision report
+    verbs            download prepare initialise plan train failure verify collect tabulate plot precision report
                      sample measure analyse plot_speed
                      one per Snakemake rule: a pure function and, below it, a command line
                      (``python -m lstmbench.train --help``)
     the run          loop        epochs, schedule, evaluation, checkpoints, history; names no framework
                      checkpoint  atomic, content-hashed files from which a run goes on
+                     interruption  signals remembered until the next block;  lock: one process per run
                      record      run.json: written once, checked whenever it is read
+                     claims      what must hold in a record;  claims_of_run, claims_of_measurement
                      events      the history for TensorBoard, while the run goes on
                      clock       the only module that reads a clock
     how fast         measurement   measurement.json and blocks.parquet, checked whenever they are read
@@ -32,7 +34,8 @@ The map of the package; imports run downwards only, never up or sideways between
                      code        the files that decide what a run computes
                      schemas     strict JSON, held against a schema
                      files       atomic writes and content hashes
-                     names       one refusal of an unknown name;  errors: one exit code per kind
+                     names       one refusal of an unknown name;  errors: one exit code per kind;  cli: both told
+                     text        what comes from outside, made harmless where it is shown
 """
 
 __version__ = "0.1.0"

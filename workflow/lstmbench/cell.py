@@ -59,7 +59,9 @@ def open_cell(
     spec = tasks.load(dataset.task).model_spec(preset, dataset.facts)
     if {name: value.shape for name, value in weights.items()} != shapes(spec):
         raise UsageError(f"{weights_file}: its names and shapes are not those of {preset_file}: initialise it anew")
-    return build_cell(dataset, preset, weights, implementation=implementation, device=device, threads=threads, seed=seed)
+    return build_cell(
+        dataset, preset, weights, implementation=implementation, device=device, threads=threads, seed=seed
+    )
 
 
 def build_cell(

@@ -83,7 +83,7 @@ _NOT_WRITABLE = {errno.EROFS, errno.EACCES, errno.EPERM}
 _NO_MEMORY = re.compile(
     r"out of memory|can't allocate memory|cannot allocate memory|bad_alloc|OOM when allocating", re.IGNORECASE
 )
-"""What PyTorch (RuntimeError, OutOfMemoryError) and TensorFlow (ResourceExhaustedError) say; they have no error in common."""
+"""What PyTorch's RuntimeError and OutOfMemoryError say, and TensorFlow's ResourceExhaustedError."""
 
 
 def out_of_memory(error: BaseException) -> bool:
@@ -92,13 +92,14 @@ def out_of_memory(error: BaseException) -> bool:
 
 
 def as_bench_error(error: Exception) -> BenchError | None:
-    """What the user can do about ``error``, if it is one that a full or unwritable place or too little memory raises."""
+    """The error for the user that ``error`` comes to; None if it is a fault of ours."""
     if isinstance(error, BenchError):
         return error
     if out_of_memory(error):
         return ResourceError(f"out of memory ({_brief(error)}): choose fewer jobs at a time, or a smaller size")
     if isinstance(error, OSError) and error.errno in _NO_SPACE:
-        return ResourceError(f"{error.filename}: no space left on its file system: free some, and run the same command again")
+        free = "free some, and run the same command again"
+        return ResourceError(f"{error.filename}: no space left on its file system: {free}")
     if isinstance(error, OSError) and error.errno in _NOT_WRITABLE:
         return ResourceError(f"{error.filename}: {error.strerror}: expected to be allowed to read and to write there")
     return None

@@ -82,7 +82,8 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
     try:
         return load_file(path)
     except (OSError, SafetensorError) as error:
-        raise DataError(f"{path}: expected a safetensors file: {error}; delete it and run the workflow again") from error
+        again = "delete it and run the workflow again"
+        raise DataError(f"{path}: expected a safetensors file: {error}; {again}") from error
 
 
 def hash_file(path: Path) -> str:

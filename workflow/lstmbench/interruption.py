@@ -1,7 +1,7 @@
 """Being asked to stop: by a signal, or because the Snakemake that started this process is gone.
 
-Work goes on to the next place where ``check`` is called, a block of half a second or so later.  A second signal ends the
-process at once.
+Work goes on to the next place where ``check`` is called, a block of half a second or so later.  A second signal ends
+the process at once.
 """
 
 from __future__ import annotations

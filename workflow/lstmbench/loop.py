@@ -81,8 +81,9 @@ def train(
 ) -> tuple[Progressed, dict[str, Any], int]:
     """Train by the preset's schedule from the learner's present weights, or on from a checkpoint.
 
-    A checkpoint is written after the first block that ends ``checkpoint_seconds`` or more after the last one, after each
-    epoch, and when the process is asked to stop.  ``on_epoch`` sees each row of the history, those of a resumed run's past included.
+    A checkpoint is written after the first block that ends ``checkpoint_seconds`` or more after the last one, after
+    each epoch, and when the process is asked to stop.  ``on_epoch`` sees each row of the history, those of a resumed
+    run's past included.
     Returns what was reached, the final test's values, and the updates of the whole schedule.
 
     Raises:

@@ -15,8 +15,8 @@ from typing import Any
 
 import pandas as pd
 
-from lstmbench import consistency
-from lstmbench.consistency import refuse
+from lstmbench.claims import refuse
+from lstmbench.claims_of_measurement import claims_of_measurement
 from lstmbench.errors import DataError
 from lstmbench.files import atomic, write_json
 from lstmbench.schemas import check, read_json
@@ -71,4 +71,4 @@ def _check(path: Path, measurement: Measurement) -> None:
         raise DataError(f"{path}: expected the blocks' columns {BLOCK_COLUMNS}, found {list(blocks.columns)}")
     if not ((blocks["seconds"] > 0) & (blocks["steps"] > 0)).all():
         raise DataError(f"{path}: a block without steps, or that took no time")
-    refuse(path, consistency.of_measurement(measurement.record, blocks))
+    refuse(path, claims_of_measurement(measurement.record, blocks))

@@ -268,17 +268,17 @@ def _products(table: pd.DataFrame) -> pd.DataFrame:
 
 def _circumstances(table: pd.DataFrame) -> list[str]:
     """A line per machine, set of libraries and commit on which cells of ``speed`` were measured."""
-    names = ["cpu", "cores", "memory_gb", "gpu", "os", "python", "switches", "versions", "commit", "commit_dirty", "threads"]
+    names = ["cpu", "cores", "memory_gb", "gpu", "os", "python", "switches", "versions", "commit", "commit_dirty"]
     lines = []
-    for values, rows in table[table["cpu"] != ""].groupby(names, sort=True, dropna=False):
+    for values, rows in table[table["cpu"] != ""].groupby([*names, "threads"], sort=True, dropna=False):
         cpu, cores, memory, gpu, system, python, switches, versions, commit, dirty, threads = values
         used = f"{threads:.0f} thread{'s' if threads > 1 else ''} of {cores:.0f} cores"
         machine = ", ".join(filter(None, [cpu, used, f"{memory:.0f} GB", gpu, system]))
         changes = " with changes" if dirty else ""
         switched = f", {switches}" if switches else ""
         lines.append(
-            f"{', '.join(sorted(set(rows['implementation'])))}: measured on {machine}, Python {python}, {versions}{switched}, "
-            f"commit {commit[:12] or 'unknown'}{changes}."
+            f"{', '.join(sorted(set(rows['implementation'])))}: measured on {machine}, Python {python}, "
+            f"{versions}{switched}, commit {commit[:12] or 'unknown'}{changes}."
         )
     return lines
 

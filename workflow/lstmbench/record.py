@@ -10,8 +10,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from lstmbench import consistency
-from lstmbench.consistency import refuse
+from lstmbench.claims import refuse
+from lstmbench.claims_of_run import claims_of_run
 from lstmbench.errors import DataError
 from lstmbench.files import write_json
 from lstmbench.schemas import check, read_json
@@ -54,7 +54,7 @@ def _check(path: Path, record: Any) -> None:
         check(path, record, "failure.schema.json", SCHEMA_VERSION)
     else:
         check(path, record, "run.schema.json", SCHEMA_VERSION)
-        refuse(path, consistency.of_run(record))
+        refuse(path, claims_of_run(record))
     _check_path(path, record["run"])
 
 

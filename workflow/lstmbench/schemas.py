@@ -23,7 +23,8 @@ def read_json(path: Path) -> Any:
         DataError: missing, or not JSON.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse, parse_float=_finite, parse_int=_whole)
+        text = path.read_text(encoding="utf-8")
+        return json.loads(text, parse_constant=_refuse, parse_float=_finite, parse_int=_whole)
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}. Run the workflow again to make it.") from error
     except ValueError as error:

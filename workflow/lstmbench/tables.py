@@ -16,9 +16,9 @@ RUN = ["dataset", "size", "implementation", "device", "seed"]
 """What names a run."""
 
 TEXTS = {
-    *RUN[:-1], "task", "caps", "seeds", "metric", "value_unit", "speed_unit", "unit", "cpu", "gpu", "os", "python", "switches",
-    "versions", "commit", "commits", "started", "finished", "settings_sha256", "data_sha256", "initial_weights_sha256",
-    "final_weights_sha256", "protocol", "first", "second", "source", "url", "note", "published_source", "published_url",
+    *RUN[:-1], "task", "caps", "seeds", "metric", "value_unit", "speed_unit", "unit", "cpu", "gpu", "os", "python",
+    "switches", "versions", "commit", "commits", "started", "finished", "settings_sha256", "data_sha256",
+    "initial_weights_sha256", "final_weights_sha256", "protocol", "first", "second", "source", "url", "note", "published_source", "published_url",
     "published_note", "published_valid_source", "published_values", "lstm_init", "output_init", "optimizer", "dtype",
     "steady", "disturbed", "verdict", "path", "numerator", "denominator", "part", "direction", "framework", "product",
     "transposed", "precision",

@@ -12,10 +12,7 @@ _MARKED = re.compile(rf"'*[{re.escape(''.join(FORMULA_STARTS))}]")
 
 def printable(text: str) -> str:
     """``text`` with everything but printable characters and line ends escaped: a terminal obeys none of it."""
-    return "".join(
-        character if character.isprintable() or character == "\n" else character.encode("unicode_escape").decode("ascii")
-        for character in text
-    )
+    return "".join(one if one.isprintable() or one == "\n" else ascii(one)[1:-1] for one in text)
 
 
 def one_line(text: str) -> str:

@@ -131,7 +131,10 @@ def train_run(
                 "first_step_seconds": reached.first_step_seconds,
                 "train_seconds": reached.train_seconds,
             },
-            "memory": {"peak_rss_bytes": machine.peak_rss_bytes(), "peak_device_bytes": cell.learner.peak_device_bytes()},
+            "memory": {
+                "peak_rss_bytes": machine.peak_rss_bytes(),
+                "peak_device_bytes": cell.learner.peak_device_bytes(),
+            },
         }
         write_record(output, record)
         folder.clear()
@@ -165,7 +168,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--max-updates", type=int, help="stop after this many updates: a capped run")
     parser.add_argument("--max-eval-predictions", type=int, help="evaluate on the first so many: a capped run")
     parser.add_argument("--checkpoints", type=Path, required=True, help="folder from which an interrupted run goes on")
-    parser.add_argument("--checkpoint-seconds", type=float, default=CHECKPOINT_SECONDS, help="between two checkpoints, at least")
+    parser.add_argument(
+        "--checkpoint-seconds", type=float, default=CHECKPOINT_SECONDS, help="between two checkpoints, at least"
+    )
     parser.add_argument("--output", type=Path, required=True, help="the run's record, run.json")
     options = parser.parse_args(arguments)
     train_run(

@@ -32,15 +32,27 @@ RUNS = {
     "an epoch lost": ("ptb", "$.history", {"history": "first"}),
     "an epoch twice": ("ptb", "$.history", {"history__1__epoch": 1}),
     "updates that start over": ("ptb", "$.history", {"history__1__updates": 10}),
-    "an epoch that was cut short and is not marked": ("ptb", "$.history[1].train_predictions", {"history__1__updates": 4000}),
+    "an epoch cut short without a mark": ("ptb", "$.history[1].train_predictions", {"history__1__updates": 4000}),
     "words counted as windows": ("ptb", "$.history[0].train_predictions", {"history__0__train_predictions": 46_460}),
-    "a validation of another length": ("ptb", "$.history[1].valid_predictions", {"history__1__valid_predictions": 73_601}),
+    "a validation of another length": (
+        "ptb",
+        "$.history[1].valid_predictions",
+        {"history__1__valid_predictions": 73_601},
+    ),
     "perplexity of another epoch": ("ptb", "$.history[0].valid_perplexity", {"history__0__valid_perplexity": 113.6}),
     "perplexity with base 2": ("ptb", "$.final.perplexity", {"final__perplexity": 2 ** math.log(113.6)}),
     "the loss in bits": ("ptb", "$.final.perplexity", {"final__loss": math.log2(113.6)}),
     "perplexity beyond a float": ("ptb", "$.final.perplexity", {"final__loss": 800.0}),
-    "a test on the training text": ("ptb", "$.final.perplexity", {"final__loss": math.log(12.0), "final__perplexity": 12.0}),
-    "better than the text's own source": ("markov", "$.final.loss", {"final__loss": 2.9, "final__perplexity": math.exp(2.9)}),
+    "a test on the training text": (
+        "ptb",
+        "$.final.perplexity",
+        {"final__loss": math.log(12.0), "final__perplexity": 12.0},
+    ),
+    "better than the text's own source": (
+        "markov",
+        "$.final.loss",
+        {"final__loss": 2.9, "final__perplexity": math.exp(2.9)},
+    ),
     "a capped run without its mark": ("ptb", "$.history", {"history": "first", "settings__max_updates": 2323}),
     "a mark without a cap": ("ptb", "$.settings.max_updates", {"caps": ["trained for 4,646 of 30,199 updates"]}),
     "a mark of other updates": ("ptb", "$.caps", {"caps": ["trained for 30 of 30,199 updates"]}),
@@ -162,7 +174,7 @@ MEASUREMENTS = {
     "memory in kilobytes": ("$.samples[0].memory.peak_rss_bytes", first_sample(memory__peak_rss_bytes=500_000)),
     "more memory than there is": ("$.samples[0].memory.peak_rss_bytes", first_sample(memory__peak_rss_bytes=10**12)),
     "a GPU's memory on a CPU": ("$.samples[0].memory.peak_device_bytes", first_sample(memory__peak_device_bytes=1)),
-    "a multiplication without its addition": ("$.samples[0].products[0].flops", first_sample(products__0__flops=64_000_000)),
+    "multiplications alone": ("$.samples[0].products[0].flops", first_sample(products__0__flops=64_000_000)),
     "a loop faster than its learner": (
         "$.samples[0].details.loop.learner_seconds",
         first_sample(details__loop__learner_seconds=2.5),
@@ -193,8 +205,10 @@ def leaves(value, path=()):
 
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)
-VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3))
-DATES = st.sampled_from(["2026-13-45T25:61:61Z", "2026-02-30T00:00:00+00:00", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59-23:59"])
+VALUES = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+)
+DATES = st.sampled_from(["2026-13-45T25:61:61Z", "2026-02-30T00:00:00+00:00", "9999-12-31T23:59:59-23:59"])
 
 
 @pytest.mark.parametrize("dataset", ["ptb", "mnist", "markov"])
