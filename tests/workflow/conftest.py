@@ -82,7 +82,7 @@ def planned(dry_run: subprocess.CompletedProcess[str]) -> Counter[str]:
 @pytest.fixture(scope="session")
 def house(tmp_path_factory: pytest.TempPathFactory) -> House:
     """The house with the size ``tiny`` and the implementation ``copycat``, its workflow run once."""
-    root = tmp_path_factory.mktemp("a house")  # with a space, as some have
+    root = tmp_path_factory.mktemp("a höuse")  # with a space and an umlaut, as some have
     for part in PARTS:
         source = ROOT / part
         if source.is_dir() and not source.is_symlink():

@@ -18,11 +18,11 @@ RUN = ["dataset", "size", "implementation", "device", "seed"]
 TEXTS = {
     *RUN[:-1], "task", "caps", "seeds", "metric", "value_unit", "speed_unit", "unit", "cpu", "gpu", "os", "python",
     "switches", "versions", "commit", "commits", "started", "finished", "settings_sha256", "data_sha256",
-    "initial_weights_sha256", "final_weights_sha256", "protocol", "first", "second", "source", "url", "note", "published_source", "published_url",
-    "published_note", "published_valid_source", "published_values", "lstm_init", "output_init", "optimizer", "dtype",
-    "steady", "disturbed", "verdict", "path", "numerator", "denominator", "part", "direction", "framework", "product",
-    "transposed", "precision",
-    "applies_to", "published_metric", "why", "target_source", "target_note", "failure",
+    "initial_weights_sha256", "final_weights_sha256", "protocol", "first", "second", "source", "url", "note",
+    "published_source", "published_url", "published_note", "published_valid_source", "published_values", "lstm_init",
+    "output_init", "optimizer", "dtype", "steady", "disturbed", "verdict", "path", "numerator", "denominator", "part",
+    "direction", "framework", "product", "transposed", "precision", "applies_to", "published_metric", "why",
+    "target_source", "target_note", "failure",
 }  # fmt: skip
 """Columns of text.  pandas would take a hash of digits for a number and a device called "NA" for a hole."""
 
