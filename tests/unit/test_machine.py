@@ -19,6 +19,26 @@ def test_the_description_names_the_machine_but_neither_its_host_nor_its_user():
     assert getpass.getuser() not in values
 
 
+def test_switches_of_libraries_are_told_but_not_the_threads_and_nothing_else(monkeypatch):
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    monkeypatch.setenv("OMP_PROC_BIND", "\x1b[2Jtrue")
+    monkeypatch.setenv("SECRET", "x")
+    found = machine.describe()["switches"]
+    assert found["TF_ENABLE_ONEDNN_OPTS"] == "0"
+    assert found["OMP_PROC_BIND"] == r"\x1b[2Jtrue"
+    assert not {"OMP_NUM_THREADS", "SECRET"} & set(found)
+
+
+def test_a_control_group_s_limit_of_memory_counts(monkeypatch, tmp_path):
+    monkeypatch.setattr(machine, "CGROUP_MEMORY", tmp_path / "memory.max")
+    whole = machine.memory_limit_bytes()
+    (tmp_path / "memory.max").write_text("1073741824\n")
+    assert machine.memory_limit_bytes() == 2**30
+    (tmp_path / "memory.max").write_text("max\n")
+    assert machine.memory_limit_bytes() == whole
+
+
 def test_the_cores_are_those_this_process_may_use(monkeypatch):
     monkeypatch.setattr(machine.os, "sched_getaffinity", lambda _: {0, 3, 5})
     assert machine.describe()["cores"] == 3

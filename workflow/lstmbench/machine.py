@@ -32,10 +32,11 @@ CAPABILITIES = ("avx512f", "avx2", "avx", "sse4_2")
 """What libraries choose their kernels by, and with them the last bits of a result; the most capable first."""
 
 SWITCHES = (
-    "OMP_", "KMP_", "MKL_", "OPENBLAS_", "DNNL_", "ONEDNN_", "ATEN_", "PYTORCH_", "TORCH_", "TF_", "XLA_", "CUDA_",
-    "CUBLAS_", "CUDNN_", "NVIDIA_TF32_",
+    "OMP_", "KMP_", "MKL_", "OPENBLAS_", "DNNL_", "ONEDNN_", "ATEN_", "PYTORCH_", "TORCH_", "TF_", "XLA_", "CUBLAS_",
+    "CUDNN_", "CUDA_LAUNCH_BLOCKING", "NVIDIA_TF32_",
 )  # fmt: skip
-"""Environment variables by which the frameworks and their libraries compute otherwise."""
+"""Environment variables by which the frameworks and their libraries compute otherwise; but not the numbers of threads,
+which Snakemake exports and a record's settings hold."""
 
 CGROUP_MEMORY = Path("/sys/fs/cgroup/memory.max")
 """Within a container its own limit (Linux, cgroup-v2.rst)."""
@@ -55,7 +56,9 @@ def describe() -> dict[str, Any]:
         "os": f"{platform.system()} {platform.release()} {platform.machine()}",
         "python": platform.python_version(),
         "switches": {
-            name: one_line(value)[:200] for name, value in sorted(os.environ.items()) if name.startswith(SWITCHES)
+            name: one_line(value)[:200]
+            for name, value in sorted(os.environ.items())
+            if name.startswith(SWITCHES) and not name.endswith("_NUM_THREADS")
         },
     }
 

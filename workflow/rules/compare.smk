@@ -2,7 +2,7 @@
 #
 # inputs    {results}/runs/.../run.json of every cell of the selection, workflow/{published,targets}.tsv,
 #           and for the report the tables and figures of speed (measure.smk)
-# outputs   records = {results}/tables/{runs,history,milestones,settings}.csv
+# outputs   records = {results}/tables/{runs,history,milestones,settings,failures}.csv
 #           tables  = {results}/tables/{quality,differences,environment,milestone_means,time_to_quality}.{csv,md}
 #           precision = {results}/tables/precision.{csv,md}
 #           figures = {results}/figures/{learning,quality}_{dataset}.{svg,png}
@@ -23,7 +23,7 @@ rule collect:
             device=SELECTION.devices,
             seed=SELECTION.seeds,
         ),
-        code=package("collect", "record", "tables"),
+        code=package("collect", "record", "claims", "claims_of_run", "tables"),
     output:
         records=expand(TABLES / "{name}.csv", name=["runs", "history", "milestones", "settings", "failures"]),
     log:

@@ -1,7 +1,8 @@
 # One run = one path = one process.
 #
 # inputs    the prepared data, a preset, initial weights, and the code the run depends on
-# outputs   record = {results}/runs/{dataset}/{size}/{implementation}/{device}/seed-{seed}/run.json
+# outputs   record = {results}/runs/{dataset}/{size}/{implementation}/{device}/seed-{seed}/run.json, which says how the
+#           run ended, or why it failed (failure.py); a failed run is tried again by the next snakemake (common.smk)
 #           beside it: tensorboard/; until the run is complete: {results}/checkpoints/...
 
 
