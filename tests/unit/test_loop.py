@@ -69,7 +69,15 @@ class Stop:
 
 
 def run(
-    folder, *, preset=PRESET, dataset=TEXT, caps=Caps(), stop_after=None, fingerprint="same", looks=None, every=1e9  # noqa: B008
+    folder,
+    *,
+    preset=PRESET,
+    dataset=TEXT,
+    caps=Caps(),
+    stop_after=None,
+    fingerprint="same",
+    looks=None,
+    every=1e9,  # noqa: B008
 ):
     task = tasks.load(dataset.task)
     spec = task.model_spec(preset, dataset.facts)

@@ -63,9 +63,7 @@ def _failure_row(record: dict[str, Any]) -> dict[str, Any]:
     return record["run"] | {"task": record["task"], "exit_code": failure["exit_code"], "failure": failure["message"]}
 
 
-def _require_some(
-    datasets: Iterable[str], good: Iterable[dict[str, Any]], failures: Iterable[dict[str, Any]]
-) -> None:
+def _require_some(datasets: Iterable[str], good: Iterable[dict[str, Any]], failures: Iterable[dict[str, Any]]) -> None:
     """Tables and figures of a data set need one run of it at least."""
     for dataset in sorted(set(datasets) - {record["run"]["dataset"] for record in good}):
         reasons = sorted({row["failure"] for row in failures if row["dataset"] == dataset})
