@@ -14,6 +14,7 @@ from lstmbench.errors import DataError
 from lstmbench.files import hash_json
 from lstmbench.measurement import read_measurement, write_measurement
 from lstmbench.record import read_record, write_record
+from tests.refusal import taken_or_refused
 from tests.unit.measurements import make_measurement
 from tests.unit.records import change, make_record
 
@@ -219,7 +220,5 @@ def test_any_value_in_any_place_is_taken_or_refused(tmp_path_factory, dataset, d
     change(record, [str(key) for key in place], data.draw(VALUES | DATES))
     file = tmp_path_factory.mktemp("record") / "run.json"
     file.write_text(json.dumps(record), encoding="utf-8")
-    try:
+    with taken_or_refused(DataError, file):
         read_record(file)
-    except DataError as error:
-        assert str(file) in str(error)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 
 from lstmbench import collect, report, tabulate
@@ -84,7 +82,6 @@ def test_a_failed_run_is_a_row_of_the_quality_table_with_its_reason(shown, tmp_p
     assert failed["failure"] == WHY
     text = (folder / "quality.md").read_text(encoding="utf-8")
     assert f"failed (seed 1 2): {WHY}" in text
-    assert "nan at" in text.replace(" nan ", "nan ", 0)
     assert "| nan" not in text
 
 
@@ -103,4 +100,3 @@ def test_the_report_counts_failures_and_lists_their_reasons(shown, tmp_path):
     shown(*save(tmp_path, make_record()), fail(tmp_path))
     failures = read_table(tmp_path / "tables/failures.csv")
     assert list(report._failures(failures)) == [("ptb, small, tensorflow on cpu, seed 1", WHY)]
-    assert os.path.getsize(tmp_path / "tables/failures.csv") > 0

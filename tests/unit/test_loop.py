@@ -21,6 +21,7 @@ from lstmbench.loop import Caps, Run, train
 from lstmbench.presets import Preset
 from lstmbench.weights import initial_weights
 
+UNCAPPED = Caps()
 PRESET = Preset(
     source="test",
     num_layers=1,
@@ -69,15 +70,7 @@ class Stop:
 
 
 def run(
-    folder,
-    *,
-    preset=PRESET,
-    dataset=TEXT,
-    caps=Caps(),
-    stop_after=None,
-    fingerprint="same",
-    looks=None,
-    every=1e9,  # noqa: B008
+    folder, *, preset=PRESET, dataset=TEXT, caps=UNCAPPED, stop_after=None, fingerprint="same", looks=None, every=1e9
 ):
     task = tasks.load(dataset.task)
     spec = task.model_spec(preset, dataset.facts)

@@ -14,7 +14,6 @@ import yaml
 from lstmbench.errors import MachineError, ResourceError
 from tests.workflow.test_kills import PRESET, cell, essence  # noqa: F401 - a fixture
 
-
 LIMITS = {"reference": 700 << 20, "pytorch": 1200 << 20, "tensorflow": 1800 << 20}
 """Bytes of data that each may have: enough to start, too little for the model."""
 

@@ -18,8 +18,8 @@ import numpy as np
 import pandas as pd
 
 from lstmbench import present_speed, statistics
-from lstmbench.cli import run
 from lstmbench.claims_of_measurement import SAMPLE
+from lstmbench.cli import run
 from lstmbench.interference import NO_HEADLINE_SPREAD
 from lstmbench.measurement import Measurement, read_measurement
 from lstmbench.probes import framework

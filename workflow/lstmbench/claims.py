@@ -1,7 +1,7 @@
 """What a record claims: values that must follow from one another, or cannot lie elsewhere.
 
-A record of which a claim does not hold was edited, mixed up with another, or written by faulty code.  No claim may depend
-on how fast or busy a machine is: a run that took hours must not be refused for it.
+A record of which a claim does not hold was edited, mixed up with another, or written by faulty code.  No claim may
+depend on how fast or busy a machine is: a run that took hours must not be refused for it.
 """
 
 from __future__ import annotations

@@ -1,0 +1,19 @@
+"""What a reader of anything at all may do: take it, or refuse it by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from lstmbench.errors import BenchError
+
+
+@contextmanager
+def taken_or_refused(kind: type[BenchError], told: object) -> Iterator[None]:
+    """The block succeeds, or ends with an error of this ``kind`` in whose one message ``told`` stands."""
+    message = str(told)
+    try:
+        yield
+    except kind as error:
+        message = str(error)
+    assert str(told) in message
