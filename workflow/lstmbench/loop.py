@@ -28,7 +28,9 @@ BLOCK_SECONDS = 0.5
 """What a block aims to take."""
 
 EVALUATION_STEPS = 50
-"""Batches per block of an evaluation."""
+EVALUATION_SECONDS = 2.0
+"""A block of an evaluation has so many batches, fewer if training would take longer for as many predictions: a process
+that is asked to stop does so after its block."""
 
 WARM_UP_BLOCKS = 2
 """Blocks left out of the throughput: the first step alone, and the first block of a guessed length."""
@@ -122,7 +124,7 @@ def train(
             progress.say(_sentence(row))
             save()
         progress.say("tests")
-        final = run.evaluate(run.test)
+        final = run.evaluate(run.test, reached)
     except Interrupted as error:
         save()
         raise Interrupted(
@@ -202,7 +204,7 @@ class Run:
             self.state, self.losses = self.learner.initial_state(self.preset.batch_size), np.empty(0)
         while True:
             if reached.updates == self.preset.report_after_updates and not reached.milestones:
-                reached.milestones.extend(self._milestone(reached.updates))
+                reached.milestones.extend(self._milestone(reached))
             if reached.epoch_updates == len(order):
                 break
             trained = self._block(order, learning_rate, reached)
@@ -211,7 +213,7 @@ class Run:
         row = {"epoch": number, "learning_rate": learning_rate, "updates": reached.updates}
         row |= self._named("train", float(self.losses.mean()), None, len(order) * self.per_step)
         row["train_seconds"] = reached.epoch_seconds
-        row |= {f"valid_{name}": value for name, value in self.evaluate(self.valid).items()}
+        row |= {f"valid_{name}": value for name, value in self.evaluate(self.valid, reached).items()}
         reached.epoch, reached.epoch_updates, reached.epoch_seconds = number, 0, 0.0
         reached.history.append(row)
         return row
@@ -238,20 +240,23 @@ class Run:
             reached.rates.append(len(batches) * self.per_step / seconds)
         return len(batches)
 
-    def evaluate(self, parts: list[tuple[Handle, np.ndarray, int]]) -> dict[str, Any]:
+    def evaluate(self, parts: list[tuple[Handle, np.ndarray, int]], reached: Progressed) -> dict[str, Any]:
         """Loss (mean nats per prediction), metric, count and seconds over a split, the state carried from zero."""
         watch = Stopwatch()
-        loss, correct, count, state = 0.0, 0, 0, None
+        of_batches: list[np.ndarray] = []  # added up at the end, so that the blocks change no bit of the sum
+        correct, count, state = 0, 0, None
         for data, batches, per_example in parts:
             if state is None or not self.stateful:
                 state = self.learner.initial_state(batches.shape[1])
-            for begin in range(0, len(batches), EVALUATION_STEPS):
+            length = _evaluation_length(batches.shape[1] * per_example, reached)
+            for begin in range(0, len(batches), length):
                 self.check()
-                block = batches[begin : begin + EVALUATION_STEPS]
+                block = batches[begin : begin + length]
                 losses, hits, state = self.learner.eval_block(data, block, state)
-                loss += float(losses.astype(np.float64).sum())
+                of_batches.append(losses.astype(np.float64))
                 correct += int(hits.sum())
                 count += block.size * per_example
+        loss = float(np.concatenate(of_batches).sum())
         values = self._named("", loss / count, correct / count, count)
         return {**values, "seconds": watch.seconds()}
 
@@ -274,7 +279,7 @@ class Run:
             length = min(length, milestone - reached.updates)
         return length
 
-    def _milestone(self, updates: int) -> list[dict[str, Any]]:
+    def _milestone(self, reached: Progressed) -> list[dict[str, Any]]:
         """The test's values now: on the whole split, and on its first batch as the tutorial's exercise reports it."""
         data, batches, per_example = self.test[0]
         first = [(data, batches[:1, : self.preset.batch_size], per_example)]
@@ -283,7 +288,8 @@ class Run:
             f"first {self.preset.batch_size} test images, as the tutorial": first,
         }
         return [
-            {"updates": updates, "protocol": protocol, **self.evaluate(parts)} for protocol, parts in protocols.items()
+            {"updates": reached.updates, "protocol": protocol, **self.evaluate(parts, reached)}
+            for protocol, parts in protocols.items()
         ]
 
     @staticmethod
@@ -294,6 +300,14 @@ class Run:
                 f"the loss of update {updates + bad[0] + 1} is {losses[bad[0]]} at learning rate {learning_rate:g}: "
                 "the run has diverged; lower the preset's learning_rate or max_grad_norm"
             )
+
+
+def _evaluation_length(per_batch: int, reached: Progressed) -> int:
+    """Batches of so many predictions per block: a power of 2, since a framework may build a graph for every length."""
+    if not reached.rates:
+        return EVALUATION_STEPS
+    within = int(EVALUATION_SECONDS * reached.rates[-1] / per_batch)
+    return min(EVALUATION_STEPS, 1 << max(0, within.bit_length() - 1))
 
 
 def _sentence(row: Mapping[str, Any]) -> str:
