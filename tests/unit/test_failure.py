@@ -6,8 +6,9 @@ import pytest
 
 from lstmbench import collect, report, tabulate
 from lstmbench.errors import DataError
-from lstmbench.failure import OUTCOMES, failed_records, main
+from lstmbench.failure import OUTCOMES, main
 from lstmbench.record import read_record
+from lstmbench.retry import failed_records
 from lstmbench.tables import read_table
 from tests.unit.records import make_record, save
 from tests.unit.test_tabulate import PUBLISHED, TARGETS

@@ -30,7 +30,7 @@ The map of the package; imports run downwards only, never up or sideways between
     underneath       cell        one model, ready to train: what train and sample open
                      machine     the hardware and software a number was measured on
                      selection   a configuration, checked before any job runs
-                     resources   what the runs ask of a scheduler, from the plan
+                     resources   what the runs ask of a scheduler, from the plan;  retry: which are tried again
                      code        the files that decide what a run computes
                      schemas     strict JSON, held against a schema
                      files       atomic writes and content hashes

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,13 +37,6 @@ def write_failure(output: Path, name: dict[str, Any], exit_code: int, log: Path)
         "failure": {"exit_code": exit_code, "message": _message(exit_code, log)[:LONGEST_MESSAGE]},
     }
     write_record(output, record)
-
-
-def failed_records(runs: Path) -> Iterator[Path]:
-    """The records below ``runs`` that say why their run failed."""
-    for path in runs.glob("*/*/*/*/*/run.json"):
-        if b'"failure"' in path.read_bytes():
-            yield path
 
 
 def _message(exit_code: int, log: Path) -> str:

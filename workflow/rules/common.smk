@@ -16,8 +16,8 @@ from lstmbench import datasets
 from lstmbench.cli import PREFIX
 from lstmbench.code import probe_files, training_files
 from lstmbench.errors import BenchError
-from lstmbench.failure import failed_records
 from lstmbench.resources import UNPLANNED, read_plan
+from lstmbench.retry import outdate_failed
 from lstmbench.selection import checked
 from lstmbench.text import printable
 
@@ -38,10 +38,8 @@ FIGURES = RESULTS / "figures"
 # What is known of the runs; without a plan nothing.
 PLANNED = read_plan(RESULTS / "plan/plan.csv", SELECTION)
 
-# A run that failed is tried again: Snakemake takes what is older than its inputs for out of date.
 if workflow.is_main_process:
-    for record in failed_records(RESULTS / "runs"):
-        os.utime(record, (0, 0))
+    outdate_failed(RESULTS / "runs")
 
 # A job that must be alone on the machine asks for all 100; every other one takes its share of one.
 workflow.global_resources.setdefault("machine", 100)
