@@ -47,7 +47,16 @@ rule analyse:
             size=SELECTION.speed.sizes,
             device=SELECTION.devices,
         ),
-        code=package("analyse", "measurement", "claims", "claims_of_measurement", "statistics", "tables", "present", "present_speed"),
+        code=package(
+            "analyse",
+            "measurement",
+            "claims",
+            "claims_of_measurement",
+            "statistics",
+            "tables",
+            "present",
+            "present_speed",
+        ),
     output:
         tables=expand(TABLES / "{name}.csv", name=SPEED_TABLES),
         shown=report(
