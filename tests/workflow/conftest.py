@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.workflow.cell import Cell
+
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("Snakefile", "config.yaml", "workflow", "envs", "profiles")
 
@@ -96,3 +98,9 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> House:
     done = built.snakemake()
     assert done.returncode == 0, done.stdout
     return built
+
+
+@pytest.fixture(scope="session")
+def cell(tmp_path_factory: pytest.TempPathFactory) -> Cell:
+    """One cell for all tests that train in processes of their own."""
+    return Cell(tmp_path_factory.mktemp("cell"))

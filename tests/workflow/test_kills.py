@@ -3,83 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 
-from lstmbench import implementations
-from lstmbench.errors import Interrupted, LockedError, MachineError
-from tests.workflow.conftest import ROOT
-
-PRESET = {
-    "source": "a test", "num_layers": 2, "hidden_size": 24, "num_steps": 10, "batch_size": 10, "keep_prob": 0.8,
-    "init_scale": 0.1, "optimizer": "adam", "learning_rate": 2.0e-3, "epochs": 3, "full_rate_epochs": 1,
-    "lr_decay": 0.5, "max_grad_norm": 1.0,
-}  # fmt: skip
+from lstmbench.errors import Interrupted, LockedError
+from tests.workflow.cell import EACH, IMPLEMENTATIONS, Cell, essence
 
 KILLS = 100
 """Of the long version, over all implementations."""
-
-
-class Cell:
-    """The files of a run and the processes that train it."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.preset = folder / "tiny.yaml"
-        self.preset.write_text(yaml.safe_dump(PRESET), encoding="utf-8")
-        self.verb("prepare", "--dataset", "markov", "--raw", folder / "raw", "--output", folder / "data").wait()
-        files = ("--data", folder / "data", "--preset", self.preset)
-        self.verb("initialise", *files, "--seed", 1, "--output", folder / "weights.safetensors").wait()
-        self.uninterrupted: dict[str, dict[str, Any]] = {}
-
-    def train(self, implementation: str, folder: Path) -> subprocess.Popen:
-        """Start training in ``folder``, with a checkpoint after every block."""
-        return self.verb(
-            "train",
-            *("--data", self.folder / "data", "--preset", self.preset),
-            *("--weights", self.folder / "weights.safetensors"),
-            *("--implementation", implementation, "--device", "cpu", "--threads", 1, "--seed", 1),
-            *("--checkpoints", folder / "checkpoints", "--checkpoint-seconds", 0.001, "--output", folder / "run.json"),
-        )
-
-    def whole(self, implementation: str, folder: Path) -> dict[str, Any]:
-        """What training that nothing interrupts ends with."""
-        if implementation not in self.uninterrupted:
-            process = self.train(implementation, folder / "whole")
-            if process.wait() == MachineError.exit_code:
-                pytest.skip(process.stderr.read())
-            self.uninterrupted[implementation] = essence(folder / "whole/run.json")
-        return self.uninterrupted[implementation]
-
-    def environment(self) -> dict[str, str]:
-        """In which the package is found."""
-        return {**os.environ, "PYTHONPATH": str(ROOT / "workflow")}
-
-    def verb(self, name: str, *arguments: Any) -> subprocess.Popen:
-        command = [sys.executable, "-m", f"lstmbench.{name}", *map(str, arguments)]
-        return subprocess.Popen(command, env=self.environment(), stderr=subprocess.PIPE, text=True)
-
-
-def essence(path: Path) -> dict[str, Any]:
-    """What two runs that did the same have in common: all but times."""
-    record = json.loads(path.read_text(encoding="utf-8"))
-    history = [{name: value for name, value in row.items() if "seconds" not in name} for row in record["history"]]
-    return {"weights": record["final_weights_sha256"], "history": history, "loss": record["final"]["loss"]}
-
-
-@pytest.fixture(scope="module")
-def cell(tmp_path_factory: pytest.TempPathFactory) -> Cell:
-    """One cell for all tests of this file."""
-    return Cell(tmp_path_factory.mktemp("kills"))
 
 
 def interrupt(process: subprocess.Popen, checkpoints: Path, number: int, stream: random.Random) -> bool:
@@ -107,7 +43,7 @@ def survive(cell: Cell, folder: Path, implementation: str, kills: int, stream: r
     return hit
 
 
-@pytest.mark.parametrize("implementation", implementations.names())
+@pytest.mark.parametrize("implementation", EACH)
 def test_a_killed_run_ends_with_the_bits_of_one_that_was_not(cell, tmp_path, implementation):
     assert survive(cell, tmp_path, implementation, 1, random.Random(1)) == 1
 
@@ -117,10 +53,10 @@ def test_a_run_survives_one_kill_after_another(cell, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("implementation", implementations.names())
+@pytest.mark.parametrize("implementation", IMPLEMENTATIONS)
 def test_a_hundred_kills_change_no_bit(cell, tmp_path, implementation):
     stream, hit, attempt = random.Random(implementation), 0, 0
-    while hit < KILLS / len(implementations.names()):
+    while hit < KILLS / len(IMPLEMENTATIONS):
         attempt += 1
         hit += survive(cell, tmp_path / str(attempt), implementation, 3, stream)
     print(f"{implementation}: survived {hit} kills")

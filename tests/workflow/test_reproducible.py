@@ -7,8 +7,7 @@ import sys
 
 import pytest
 
-from lstmbench import implementations
-from tests.workflow.test_kills import cell, essence  # noqa: F401 - a fixture
+from tests.workflow.cell import EACH, essence
 
 
 @pytest.fixture
@@ -21,9 +20,9 @@ def busy_neighbour():
         spinner.wait()
 
 
-@pytest.mark.parametrize("implementation", implementations.names())
+@pytest.mark.parametrize("implementation", EACH)
 @pytest.mark.usefixtures("busy_neighbour")
-def test_another_process_ends_with_the_same_bits_beside_a_busy_neighbour(cell, tmp_path, implementation):  # noqa: F811
+def test_another_process_ends_with_the_same_bits_beside_a_busy_neighbour(cell, tmp_path, implementation):
     expected = cell.whole(implementation, tmp_path)
     process = cell.train(implementation, tmp_path / "again")
     assert process.wait() == 0, process.stderr.read()

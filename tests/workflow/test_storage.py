@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from lstmbench.errors import MachineError, ResourceError
-from tests.workflow.test_kills import PRESET, cell, essence  # noqa: F401 - a fixture
+from tests.workflow.cell import PRESET, essence
 
 LIMITS = {"reference": 700 << 20, "pytorch": 1200 << 20, "tensorflow": 1800 << 20}
 """Bytes of data that each may have: enough to start, too little for the model."""
@@ -46,7 +46,7 @@ def read_only(tmp_path):
     subprocess.run(["umount", folder], check=True)
 
 
-def test_a_full_disk_ends_the_run_with_its_code_and_leaves_nothing_half_written(cell, small, tmp_path):  # noqa: F811
+def test_a_full_disk_ends_the_run_with_its_code_and_leaves_nothing_half_written(cell, small, tmp_path):
     (small / "filler").write_bytes(bytes(960_000))
     process = cell.train("reference", small)
     assert process.wait() == ResourceError.exit_code
@@ -59,7 +59,7 @@ def test_a_full_disk_ends_the_run_with_its_code_and_leaves_nothing_half_written(
     assert not list((small / "checkpoints").glob(".*"))
 
 
-def test_once_there_is_space_again_the_same_command_ends_as_if_nothing_had_been(cell, small, tmp_path):  # noqa: F811
+def test_once_there_is_space_again_the_same_command_ends_as_if_nothing_had_been(cell, small, tmp_path):
     (small / "filler").write_bytes(bytes(960_000))
     assert cell.train("reference", small).wait() == ResourceError.exit_code
     (small / "filler").unlink()
@@ -69,7 +69,7 @@ def test_once_there_is_space_again_the_same_command_ends_as_if_nothing_had_been(
     assert essence(small / "run.json") == expected
 
 
-def test_a_place_that_cannot_be_written_is_told_before_training(cell, read_only):  # noqa: F811
+def test_a_place_that_cannot_be_written_is_told_before_training(cell, read_only):
     process = cell.train("reference", read_only)
     assert process.wait() == ResourceError.exit_code
     message = process.stderr.read()
@@ -78,7 +78,7 @@ def test_a_place_that_cannot_be_written_is_told_before_training(cell, read_only)
 
 
 @pytest.mark.parametrize("implementation", ["reference", "pytorch", "tensorflow"])
-def test_out_of_memory_is_told_as_such_with_the_estimate(cell, tmp_path, implementation):  # noqa: F811
+def test_out_of_memory_is_told_as_such_with_the_estimate(cell, tmp_path, implementation):
     preset = tmp_path / "huge.yaml"
     preset.write_text(yaml.safe_dump({**PRESET, "hidden_size": 3000}), encoding="utf-8")
     files = ("--data", cell.folder / "data", "--preset", preset)
