@@ -5,6 +5,7 @@
 # make plan   what make run would take here: time, memory, disk (ARGS="--configfile ..." for another configuration)
 # make verify RUN=results/runs/.../run.json   the first updates of a recorded run again: the same?
 # make test-slow, make fuzz   what takes minutes: a hundred kills, thousands of damaged files
+# make lock   the hashes of what is installed (envs/locked.txt)    make audit   its known vulnerabilities
 # make lint   what CI checks beside the tests
 #
 # GPU=1       installs TensorFlow's CUDA build          CORES=n      cores for Snakemake (default: all)
@@ -18,7 +19,7 @@ REQUIREMENTS := envs/requirements$(if $(GPU),-gpu).txt
 # The rules say `python`; it must be the environment's.
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
-.PHONY: demo quick run bench plan verify test test-slow fuzz lint install install-dev
+.PHONY: demo quick run bench plan verify test test-slow fuzz lint lock audit install install-dev
 
 demo: install
 	snakemake --cores $(CORES) --configfile workflow/configs/demo.yaml $(ARGS)
@@ -56,13 +57,23 @@ lint: install-dev
 	snakefmt --check Snakefile workflow/rules
 	snakemake --lint
 
+lock: install-dev
+	python -m pip install --quiet pip-tools
+	pip-compile --quiet --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --unsafe-package torch \
+		--output-file envs/locked.txt envs/requirements.txt
+
+audit: install-dev
+	python -m pip install --quiet pip-audit
+	pip-audit --strict --disable-pip --require-hashes --requirement envs/locked.txt
+
 install: $(VENV)/.installed
 install-dev: $(VENV)/.installed-dev
 
-$(VENV)/.installed: $(REQUIREMENTS) envs/constraints.txt
+$(VENV)/.installed: $(REQUIREMENTS) envs/constraints.txt envs/locked.txt
 	$(PYTHON) -c 'import sys; sys.exit("lstm-bench needs Python 3.11 to 3.13: make PYTHON=python3.11 ..." if not (3, 11) <= sys.version_info < (3, 14) else 0)'
 	$(PYTHON) -m venv $(VENV)
 	python -m pip install --quiet --upgrade pip
+	$(if $(GPU),,python -m pip install --progress-bar on --require-hashes --no-deps -r envs/locked.txt)
 	python -m pip install --progress-bar on -r $(REQUIREMENTS)
 	touch $@
 
