@@ -13,7 +13,6 @@ import pandas as pd
 
 from lstmbench.cli import run
 from lstmbench.errors import DataError
-from lstmbench.files import hash_json
 from lstmbench.record import failed, read_record
 from lstmbench.tables import RUN, machine_columns, versions_column, write_table
 
@@ -28,8 +27,8 @@ def collect(paths: Iterable[Path]) -> dict[str, pd.DataFrame]:
     """The tables runs, history, milestones, settings and failures of the records at ``paths``.
 
     Raises:
-        DataError: no path, a record that is missing or bad, two records of one run, runs of one seed from different
-            initial weights, or a data set of which no run ended well.
+        DataError: no path, a record that is missing or bad, two records of one run, or a data set of which no run
+            ended well.
     """
     records: dict[tuple[Any, ...], dict[str, Any]] = {}
     origins: dict[tuple[Any, ...], Path] = {}
@@ -44,7 +43,6 @@ def collect(paths: Iterable[Path]) -> dict[str, pd.DataFrame]:
     failures = [_failure_row(records[name]) for name in sorted(records) if failed(records[name])]
     ordered = [records[name] for name in sorted(records) if not failed(records[name])]
     _require_some({name[0] for name in records}, ordered, failures)
-    _require_same_start(ordered)
     runs = pd.DataFrame([_run_row(record) for record in ordered])
     history = [record["run"] | row for record in ordered for row in record["history"]]
     milestones = [record["run"] | row for record in ordered for row in record["milestones"]]
@@ -68,21 +66,6 @@ def _require_some(datasets: Iterable[str], good: Iterable[dict[str, Any]], failu
     for dataset in sorted(set(datasets) - {record["run"]["dataset"] for record in good}):
         reasons = sorted({row["failure"] for row in failures if row["dataset"] == dataset})
         raise DataError("\n".join([f"every run of {dataset} failed:", *reasons]))
-
-
-def _require_same_start(records: Iterable[dict[str, Any]]) -> None:
-    """Runs of one data set, size, seed and settings are compared because they start from the same weights."""
-    starts: dict[tuple[Any, ...], dict[str, Any]] = {}
-    for record in records:
-        name = record["run"]
-        like = (name["dataset"], name["size"], name["seed"], hash_json(record["settings"]["preset"]))
-        first = starts.setdefault(like, record)
-        if record["initial_weights_sha256"] != first["initial_weights_sha256"]:
-            runs = " and ".join("/".join(map(str, one["run"].values())) for one in (first, record))
-            raise DataError(
-                f"{runs} started from different weights: expected {first['initial_weights_sha256'][:12]}, "
-                f"found {record['initial_weights_sha256'][:12]}; run one of them again"
-            )
 
 
 def _floors(facts: dict[str, Any]) -> dict[str, float | None]:
