@@ -43,7 +43,8 @@ verify: install
 	PYTHONPATH=workflow python -m lstmbench.verify $(RUN)
 
 test: install-dev
-	python -m pytest
+	python -m pytest tests/unit/test_interference.py
+	python -m pytest --numprocesses=2 --dist=loadfile --ignore=tests/unit/test_interference.py
 
 test-slow: install-dev
 	python -m pytest -m slow
