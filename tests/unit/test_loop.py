@@ -167,19 +167,28 @@ def test_a_run_that_was_stopped_within_an_epoch_says_so_and_goes_on_within_it(tm
     assert "goes on after" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("kind", ["training", "state", "epoch", "weights"])
-def test_a_checkpoint_without_one_of_its_parts_would_be_noticed(tmp_path, whole, monkeypatch, kind):
+@pytest.mark.parametrize(
+    ("task", "lost"),
+    [
+        ("text", "weights/"),
+        ("text", "state/"),  # of the recurrence
+        ("text", "epoch/losses"),
+        ("text", "training/updates"),  # from which the reference draws its dropout masks
+        ("images", "training/first_moment"),
+        ("images", "training/second_moment"),
+    ],
+)
+def test_a_checkpoint_without_one_of_its_parts_would_be_noticed(tmp_path, whole, monkeypatch, task, lost):
     restore = Run.restore
 
     def forgetful(self, arrays):
-        fresh = Run.arrays(self)
-        if kind == "epoch":
-            fresh["epoch/losses"] = 0 * arrays["epoch/losses"]
-        restore(self, {name: fresh[name] if name.startswith(kind) else value for name, value in arrays.items()})
+        fresh = {**Run.arrays(self), "epoch/losses": 0 * arrays["epoch/losses"]}
+        restore(self, {name: fresh[name] if name.startswith(lost) else value for name, value in arrays.items()})
 
     monkeypatch.setattr(Run, "restore", forgetful)
-    reached, _, _, weights, _ = until_done(tmp_path, [1])
-    expected, _, _, weights_expected, _ = whole["text"]
+    changes = {"text": {}, "images": {"preset": CLASSIFIED, "dataset": IMAGES}}[task]
+    reached, _, _, weights, _ = until_done(tmp_path, [3], **changes)
+    expected, _, _, weights_expected, _ = whole[task]
     same = without_seconds(reached.history) == without_seconds(expected.history)
     assert not (weights == weights_expected and same)
 
