@@ -60,7 +60,7 @@ lint: install-dev
 
 lock: install-dev
 	python -m pip install --quiet pip-tools
-	pip-compile --quiet --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --unsafe-package torch \
+	pip-compile --quiet --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links --unsafe-package torch \
 		--output-file envs/locked.txt envs/requirements.txt
 
 audit: install-dev

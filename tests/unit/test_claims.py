@@ -54,6 +54,7 @@ RUNS = {
         "$.final.loss",
         {"final__loss": 2.9, "final__perplexity": math.exp(2.9)},
     ),
+    "losses of another run": ("ptb", "$.first_losses", {"first_losses": [9.2] * 19}),
     "a capped run without its mark": ("ptb", "$.history", {"history": "first", "settings__max_updates": 2323}),
     "a mark without a cap": ("ptb", "$.settings.max_updates", {"caps": ["trained for 4,646 of 30,199 updates"]}),
     "a mark of other updates": ("ptb", "$.caps", {"caps": ["trained for 30 of 30,199 updates"]}),

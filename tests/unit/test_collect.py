@@ -46,7 +46,7 @@ def test_tables_read_back_as_they_were_written(tmp_path):
     assert runs["source_test_perplexity"].tolist()[0] == pytest.approx(20.0)
     assert runs["test_accuracy"].isna().tolist() == [True, False]
     assert {path.name for path in (tmp_path / "tables").iterdir()} == {
-        "runs.csv", "history.csv", "milestones.csv", "settings.csv"
+        "runs.csv", "history.csv", "milestones.csv", "settings.csv", "failures.csv"
     }  # fmt: skip
 
 

@@ -59,7 +59,8 @@ def test_a_hostile_log_makes_a_harmless_record(tmp_path):
 
 def test_only_failed_records_are_found_again(tmp_path):
     save(tmp_path, make_record())
-    assert list(failed_records(tmp_path / "runs")) == [fail(tmp_path)]
+    path = fail(tmp_path)
+    assert list(failed_records(tmp_path / "runs")) == [path]
 
 
 @pytest.fixture

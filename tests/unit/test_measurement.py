@@ -26,7 +26,7 @@ def test_a_measurement_reads_back_as_it_was_written(path):
 
 
 def test_a_device_may_carry_its_precision(tmp_path):
-    measurement = make_measurement({"pytorch": [5.0]})
+    measurement = make_measurement({"pytorch": [5.0]}, memory__peak_device_bytes=10**9)
     measurement.record["group"]["device"] = "gpu-tf32"
     measurement.record["dtype"] = "tf32"
     path = tmp_path / "measurements/ptb/small/gpu-tf32/measurement.json"

@@ -6,6 +6,7 @@ import pytest
 
 from lstmbench import analyse, present_speed
 from lstmbench.measurement import write_measurement
+from lstmbench.statistics import iqr_over_median
 from tests.unit.measurements import make_measurement
 
 SPEEDS = {
@@ -105,7 +106,8 @@ def test_no_table_says_nan(tables, tmp_path):
 
 
 def test_a_good_verdict_tells_all_the_same_what_disturbed_it_and_so_do_the_words(tables):
-    built = tables(make_measurement({"pytorch": [1.0]}, blocks=4, disturbances=["steal 4.5 % > 1.0 %"]))
+    disturbed = {"disturbances": ["steal 4.5 % > 1.0 %"], "load__steal_share": 0.045}
+    built = tables(make_measurement({"pytorch": [1.0]}, blocks=4, **disturbed))
     assert in_words(built).endswith("Disturbed by other work on the machine: pytorch.")
     assert shown(built, "speed")["verdict"].tolist() == ["good; too few blocks to test; disturbed: steal 4.5 % > 1.0 %"]
 
@@ -118,7 +120,10 @@ def test_a_ratio_with_a_speed_that_has_no_headline_is_marked_and_not_quoted(tabl
     blocks.loc[odd, "seconds"] *= 1.3
     for sample in measurement.record["samples"]:
         mine = blocks[(blocks["implementation"] == sample["implementation"]) & (blocks["round"] == sample["round"])]
-        sample["phases"]["steady_seconds"] = float(mine["seconds"].sum())
+        sample["phases"]["steady_seconds"] = sample["load"]["wall_seconds"] = float(mine["seconds"].sum())
+        sample["load"]["cpu_seconds"] = 1.98 * sample["load"]["wall_seconds"]
+        sample["spread"] = iqr_over_median((mine["seconds"] / mine["steps"]).tolist())
+        sample["disturbances"] = ["its blocks spread"] if sample["spread"] > 0.1 else []
     built = tables(measurement)
     assert shown(built, "ratios")["verdict"].tolist() == ["not to be quoted: one of the speeds is not"]
     assert "times as fast" not in in_words(built)

@@ -44,7 +44,7 @@ def _message(exit_code: int, log: Path) -> str:
     lines = [line for line in map(one_line, lines) if line]
     said = [line.removeprefix(PREFIX) for line in lines if line.startswith(PREFIX)]
     if exit_code == KILLED:
-        last = f"; its last words: {lines[-1]}" if lines else ""
+        last = f"; its last words: {lines[-1].removeprefix(PREFIX)}" if lines else ""
         return f"E{KILLED}-KILLED: ended by SIGKILL, as the system does when memory runs out{last}"
     return (said or lines or ["no message"])[-1]
 
