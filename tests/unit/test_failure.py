@@ -8,7 +8,7 @@ from lstmbench import collect, report, tabulate
 from lstmbench.errors import DataError
 from lstmbench.failure import OUTCOMES, main
 from lstmbench.record import read_record
-from lstmbench.retry import failed_records
+from lstmbench.retry import ASIDE, put_failures_aside
 from lstmbench.tables import read_table
 from tests.unit.records import make_record, save
 from tests.unit.test_tabulate import PUBLISHED, TARGETS
@@ -57,10 +57,14 @@ def test_a_hostile_log_makes_a_harmless_record(tmp_path):
     assert len(record["failure"]["message"]) == 2000
 
 
-def test_only_failed_records_are_found_again(tmp_path):
-    save(tmp_path, make_record())
+def test_failed_records_are_put_aside_and_no_others(tmp_path):
+    (good,) = save(tmp_path, make_record())
     path = fail(tmp_path)
-    assert list(failed_records(tmp_path / "runs")) == [path]
+    content = path.read_bytes()
+    put_failures_aside(tmp_path / "runs")
+    assert good.exists()
+    assert not path.exists()
+    assert path.with_name(ASIDE).read_bytes() == content
 
 
 @pytest.fixture

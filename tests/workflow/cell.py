@@ -26,7 +26,7 @@ EACH = [
 """Every implementation, those that are variants of another among the slow tests."""
 
 PRESET = {
-    "source": "a test", "num_layers": 2, "hidden_size": 24, "num_steps": 10, "batch_size": 10, "keep_prob": 0.8,
+    "source": "a test", "num_layers": 2, "hidden_size": 24, "num_steps": 10, "batch_size": 100, "keep_prob": 0.8,
     "init_scale": 0.1, "optimizer": "adam", "learning_rate": 2.0e-3, "epochs": 3, "full_rate_epochs": 1,
     "lr_decay": 0.5, "max_grad_norm": 1.0,
 }  # fmt: skip

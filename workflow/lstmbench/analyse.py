@@ -31,8 +31,7 @@ SPEED = [
     "gflops", "share", "share_low", "share_high", "ceiling_ms", "steady", "disturbed", "verdict", "headline", "path",
     "import_seconds", "build_seconds", "first_step_seconds", "peak_rss_mb", "peak_device_mb", "least_mb", "valid_rate",
     "test_rate", "loop_share", "memory_gbs", "cpu", "cores", "memory_gb", "gpu", "os", "python", "switches", "versions",
-    "commit",
-    "commit_dirty",
+    "commit", "commit_dirty",
 ]  # fmt: skip
 RATIOS = [*GROUP, "numerator", "denominator", "pairs", "ratio", "low", "high", "headline"]
 ANATOMY = [*GROUP, "implementation", "part", "direction", "milliseconds", "product_milliseconds"]

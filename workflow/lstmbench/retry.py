@@ -5,19 +5,16 @@ The Snakefile calls this, so nothing is imported here that Snakemake's own envir
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
 from pathlib import Path
 
+ASIDE = "failed.json"
 
-def failed_records(runs: Path) -> Iterator[Path]:
-    """The records below ``runs`` that say why their run failed (``failure``)."""
+
+def put_failures_aside(runs: Path) -> None:
+    """Rename the records below ``runs`` that say why their run failed (``failure``): Snakemake misses them then.
+
+    Older ones than their inputs would not do: Snakemake goes by the inputs' content.
+    """
     for path in runs.glob("*/*/*/*/*/run.json"):
         if b'"failure"' in path.read_bytes():
-            yield path
-
-
-def outdate_failed(runs: Path) -> None:
-    """Make the records of failed runs older than any input: Snakemake then makes them again."""
-    for path in failed_records(runs):
-        os.utime(path, (0, 0))
+            path.replace(path.with_name(ASIDE))

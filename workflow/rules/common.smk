@@ -17,7 +17,7 @@ from lstmbench.cli import PREFIX
 from lstmbench.code import probe_files, training_files
 from lstmbench.errors import BenchError
 from lstmbench.resources import UNPLANNED, read_plan
-from lstmbench.retry import outdate_failed
+from lstmbench.retry import put_failures_aside
 from lstmbench.selection import checked
 from lstmbench.text import printable
 
@@ -39,7 +39,7 @@ FIGURES = RESULTS / "figures"
 PLANNED = read_plan(RESULTS / "plan/plan.csv", SELECTION)
 
 if workflow.is_main_process:
-    outdate_failed(RESULTS / "runs")
+    put_failures_aside(RESULTS / "runs")
 
 # A job that must be alone on the machine asks for all 100; every other one takes its share of one.
 workflow.global_resources.setdefault("machine", 100)

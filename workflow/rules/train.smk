@@ -2,7 +2,7 @@
 #
 # inputs    the prepared data, a preset, initial weights, and the code the run depends on
 # outputs   record = {results}/runs/{dataset}/{size}/{implementation}/{device}/seed-{seed}/run.json, which says how the
-#           run ended, or why it failed (failure.py); a failed run is tried again by the next snakemake (common.smk)
+#           run ended, or why it failed (failure.py); the next snakemake puts the latter aside (common.smk) and tries again
 #           beside it: tensorboard/; until the run is complete: {results}/checkpoints/...
 
 
