@@ -43,5 +43,7 @@ def test_the_report_says_what_failed_and_why(failed):
 
 def test_what_failed_and_only_that_is_tried_again(house, failed):
     assert house.planned(**CHANGES)["train"] == 3
+    assert house.snakemake(**CHANGES).returncode == 0
+    assert house.planned(**CHANGES)["train"] == 3
     path = failed / "runs/markov/tiny/absent/cpu/seed-1/failed.json"
     assert json.loads(path.read_text(encoding="utf-8"))["failure"]["exit_code"] == 4

@@ -17,7 +17,7 @@ from lstmbench.cli import PREFIX
 from lstmbench.code import probe_files, training_files
 from lstmbench.errors import BenchError
 from lstmbench.resources import UNPLANNED, read_plan
-from lstmbench.retry import put_failures_aside
+from lstmbench.retry import failures_aside, put_failures_aside
 from lstmbench.selection import checked
 from lstmbench.text import printable
 

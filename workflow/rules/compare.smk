@@ -34,6 +34,7 @@ rule collect:
         machine=1,
     params:
         folder=lambda wildcards, output: Path(output.records[0]).parent,
+        failed=lambda wildcards: failures_aside(RESULTS / "runs"),
     message:
         "Collecting the records of the runs"
     shell:
