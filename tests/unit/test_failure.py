@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from lstmbench import collect, report, tabulate
+from lstmbench import collect, failure, report, tabulate
+from lstmbench.datasets import Dataset
 from lstmbench.errors import DataError
 from lstmbench.failure import OUTCOMES, main
+from lstmbench.presets import PRESETS
 from lstmbench.record import read_record
 from lstmbench.retry import ASIDE, put_failures_aside
 from lstmbench.tables import read_table
@@ -16,13 +18,22 @@ from tests.unit.test_tabulate import PUBLISHED, TARGETS
 WHY = "E5-DIVERGED: ptb/small: the loss of update 31 is nan at learning rate 1e+06"
 
 
-def fail(results, exit_code=5, log=f"epoch 1\nerror: {WHY}\n", **name):
-    run = {"dataset": "ptb", "size": "small", "implementation": "tensorflow", "device": "cpu", "seed": 1, **name}
-    parts = "/".join(str(run[part]) for part in ("dataset", "size", "implementation", "device"))
-    output = results / "runs" / parts / f"seed-{run['seed']}" / "run.json"
+PTB_SMALL = PRESETS / "ptb/small.yaml"
+
+
+@pytest.fixture(autouse=True)
+def _data(monkeypatch):
+    """PTB, without its arrays."""
+    facts = {"vocab_size": 10_000}
+    monkeypatch.setattr(failure, "load_dataset", lambda path: Dataset(path.name, "language_model", facts, {}, "0" * 64))
+
+
+def fail(results, exit_code=5, log=f"epoch 1\nerror: {WHY}\n", implementation="tensorflow", seed=1):
+    output = results / f"runs/ptb/small/{implementation}/cpu/seed-{seed}/run.json"
     (results / "log").write_text(log, encoding="utf-8")
-    options = [word for part, value in run.items() for word in (f"--{part}", str(value))]
-    main([*options, "--exit-code", str(exit_code), "--log", str(results / "log"), "--output", str(output)])
+    files = ["--log", results / "log", "--data", results / "ptb", "--preset", PTB_SMALL, "--output", output]
+    name = ["--implementation", implementation, "--device", "cpu", "--seed", seed]
+    main([str(word) for word in ["--exit-code", exit_code, *files, *name]])
     return output
 
 
@@ -40,7 +51,17 @@ def test_the_reason_is_the_error_message_of_the_log(tmp_path):
 
 def test_a_killed_run_names_the_signal_and_its_last_words(tmp_path):
     message = read_record(fail(tmp_path, 137, "epoch 1\nepoch 2\n"))["failure"]["message"]
-    assert "SIGKILL, as the system does when memory runs out; its last words: epoch 2" in message
+    assert (
+        "SIGKILL, as the system does when memory runs out; its last words: epoch 2; the model needs at least" in message
+    )
+
+
+def test_an_abort_without_memory_is_a_record_with_the_estimate_and_any_other_abort_is_not(tmp_path):
+    message = read_record(fail(tmp_path, 134, "what():  std::bad_alloc\n"))["failure"]["message"]
+    assert message.startswith("E134-ABORTED: out of memory; its last words: what(): std::bad_alloc; the model needs at")
+    with pytest.raises(SystemExit) as ended:
+        fail(tmp_path, 134, "Check failed: a == b\n", seed=2)
+    assert ended.value.code == 134
 
 
 @pytest.mark.parametrize("code", [1, 2, 3, 7, 8, 75, 143])

@@ -118,9 +118,14 @@ def memory_explained(spec: ModelSpec, preset: Preset) -> Iterator[None]:
     except Exception as error:
         if not out_of_memory(error):
             raise
-        raise ResourceError(
-            f"out of memory ({one_line(str(error))[:160] or type(error).__name__}): the model needs at least "
-            f"{least_bytes(spec, preset) / 1e6:,.0f} MB (weights, gradients, activations), the framework and the data "
-            f"their own beside it; expected no more than {memory_limit_bytes() / 1e6:,.0f} MB. "
-            "Run fewer jobs at a time, or choose a smaller size"
-        ) from error
+        why = one_line(str(error))[:160] or type(error).__name__
+        raise ResourceError(f"out of memory ({why}): {memory_needed(spec, preset)}") from error
+
+
+def memory_needed(spec: ModelSpec, preset: Preset) -> str:
+    """What the model needs and what there is, and what to do about it, in words."""
+    return (
+        f"the model needs at least {least_bytes(spec, preset) / 1e6:,.0f} MB (weights, gradients, activations), the "
+        f"framework and the data their own beside it; expected no more than {memory_limit_bytes() / 1e6:,.0f} MB. "
+        "Run fewer jobs at a time, or choose a smaller size"
+    )

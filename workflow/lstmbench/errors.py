@@ -88,7 +88,12 @@ _NO_MEMORY = re.compile(
 
 def out_of_memory(error: BaseException) -> bool:
     """Is this what Python or a framework raises when memory has run out?"""
-    return isinstance(error, MemoryError) or (not isinstance(error, BenchError) and bool(_NO_MEMORY.search(str(error))))
+    return isinstance(error, MemoryError) or (not isinstance(error, BenchError) and tells_of_no_memory(str(error)))
+
+
+def tells_of_no_memory(line: str) -> bool:
+    """Does a line that Python, a framework or the C++ library wrote say that memory has run out?"""
+    return bool(_NO_MEMORY.search(line))
 
 
 def as_bench_error(error: Exception) -> BenchError | None:

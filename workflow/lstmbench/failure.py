@@ -10,43 +10,82 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
 
-from lstmbench import datasets
+from lstmbench import tasks
+from lstmbench.cell import memory_needed
 from lstmbench.cli import PREFIX, run
 from lstmbench.clock import utc_now
-from lstmbench.errors import DivergedError, MachineError, ResourceError
+from lstmbench.datasets import Dataset, load_dataset
+from lstmbench.errors import DivergedError, MachineError, ResourceError, tells_of_no_memory
+from lstmbench.presets import load_preset
 from lstmbench.record import SCHEMA_VERSION, write_record
 from lstmbench.text import one_line
 
-KILLED = 128 + 9
-"""What a shell reports of a process that was ended by SIGKILL, which is how Linux takes memory back."""
+ABORTED, KILLED = 128 + 6, 128 + 9
+"""What a shell reports of a process that ended by SIGABRT, as C++ does without memory, or by SIGKILL, as Linux takes
+memory back."""
 
 OUTCOMES = (MachineError.exit_code, DivergedError.exit_code, ResourceError.exit_code, KILLED)
+"""Failures of the run alone; so is ABORTED if the log tells of no memory."""
 
 LONGEST_MESSAGE = 2000
 
 
-def write_failure(output: Path, name: dict[str, Any], exit_code: int, log: Path) -> None:
-    """Write to ``output`` that the run called ``name`` ended with ``exit_code``, and what its log says of it."""
-    record = {
-        "schema_version": SCHEMA_VERSION,
-        "run": name,
-        "task": datasets.load_module(name["dataset"]).TASK,
-        "failed": utc_now(),
-        "failure": {"exit_code": exit_code, "message": _message(exit_code, log)[:LONGEST_MESSAGE]},
-    }
-    write_record(output, record)
+def write_failure(
+    *,
+    exit_code: int,
+    log: Path,
+    data: Path,
+    preset_file: Path,
+    implementation: str,
+    device: str,
+    seed: int,
+    output: Path,
+) -> bool:
+    """Write to ``output`` why the run failed, as its log says; False, and nothing, if it is no failure of its own.
 
-
-def _message(exit_code: int, log: Path) -> str:
+    Raises:
+        UsageError, DataError: a faulty preset or damaged data.
+    """
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
     lines = [line for line in map(one_line, lines) if line]
+    no_memory = exit_code == ABORTED and any(map(tells_of_no_memory, lines))
+    if exit_code not in OUTCOMES and not no_memory:
+        return False
+    dataset = load_dataset(data)
+    message = _message(exit_code, lines)
+    if exit_code in (ABORTED, KILLED):
+        message += f"; {_memory(dataset, preset_file)}"
+    record = {
+        "schema_version": SCHEMA_VERSION,
+        "run": {
+            "dataset": dataset.name,
+            "size": preset_file.stem,
+            "implementation": implementation,
+            "device": device,
+            "seed": seed,
+        },
+        "task": dataset.task,
+        "failed": utc_now(),
+        "failure": {"exit_code": exit_code, "message": message[:LONGEST_MESSAGE]},
+    }
+    write_record(output, record)
+    return True
+
+
+def _message(exit_code: int, lines: list[str]) -> str:
     said = [line.removeprefix(PREFIX) for line in lines if line.startswith(PREFIX)]
+    last = lines[-1].removeprefix(PREFIX) if lines else "none"
     if exit_code == KILLED:
-        last = f"; its last words: {lines[-1].removeprefix(PREFIX)}" if lines else ""
-        return f"E{KILLED}-KILLED: ended by SIGKILL, as the system does when memory runs out{last}"
-    return (said or lines or ["no message"])[-1]
+        return f"E{KILLED}-KILLED: ended by SIGKILL, as the system does when memory runs out; its last words: {last}"
+    if exit_code == ABORTED:
+        return f"E{ABORTED}-ABORTED: out of memory; its last words: {last}"
+    return (said or [last])[-1]
+
+
+def _memory(dataset: Dataset, preset_file: Path) -> str:
+    preset = load_preset(preset_file)
+    return memory_needed(tasks.load(dataset.task).model_spec(preset, dataset.facts), preset)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -54,15 +93,25 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="lstmbench.failure", description=__doc__)
     parser.add_argument("--exit-code", type=int, required=True, help="what lstmbench.train ended with")
     parser.add_argument("--log", type=Path, required=True, help="what it wrote to stderr")
-    parser.add_argument("--output", type=Path, required=True, help="the run's record, run.json")
-    for part in ("dataset", "size", "implementation", "device"):
-        parser.add_argument(f"--{part}", required=True)
+    parser.add_argument("--data", type=Path, required=True, help="prepared data set, e.g. results/data/ptb")
+    parser.add_argument("--preset", type=Path, required=True, help="e.g. workflow/presets/ptb/small.yaml")
+    parser.add_argument("--implementation", required=True)
+    parser.add_argument("--device", required=True)
     parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--output", type=Path, required=True, help="the run's record, run.json")
     options = parser.parse_args(arguments)
-    if options.exit_code not in OUTCOMES:
+    written = write_failure(
+        exit_code=options.exit_code,
+        log=options.log,
+        data=options.data,
+        preset_file=options.preset,
+        implementation=options.implementation,
+        device=options.device,
+        seed=options.seed,
+        output=options.output,
+    )
+    if not written:
         sys.exit(options.exit_code)
-    name = {part: getattr(options, part) for part in ("dataset", "size", "implementation", "device", "seed")}
-    write_failure(options.output, name, options.exit_code, options.log)
 
 
 if __name__ == "__main__":
