@@ -40,7 +40,7 @@ plan: install
 	snakemake plan --cores $(CORES) $(ARGS) --forcerun plan
 
 verify: install
-	PYTHONPATH=workflow python -m lstmbench.verify $(RUN)
+	for run in $(RUN); do PYTHONPATH=workflow python -m lstmbench.verify $$run || exit; done
 
 test: install-dev
 	python -m pytest tests/unit/test_interference.py

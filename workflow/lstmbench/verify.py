@@ -95,11 +95,11 @@ def _require_same(path: Path, what: str, expected: Any, found: Any) -> None:
 def main(arguments: list[str] | None = None) -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="lstmbench.verify", description=__doc__)
-    parser.add_argument("records", type=Path, nargs="+", metavar="run.json", help="records of finished runs")
+    # One per process: a framework takes its number of threads only once.
+    parser.add_argument("record", type=Path, metavar="run.json", help="record of a finished run")
     parser.add_argument("--data", type=Path, default=Path("results/data"), help="the prepared data sets")
     options = parser.parse_args(arguments)
-    for path in options.records:
-        print("\n".join(verify(path, options.data)))
+    print("\n".join(verify(options.record, options.data)))
 
 
 if __name__ == "__main__":
