@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from lstmbench import machine
+from lstmbench.errors import MachineError
 from lstmbench.tables import read_table
 from tests.workflow.conftest import TINY
 
@@ -47,3 +49,15 @@ def test_what_failed_and_only_that_is_tried_again(house, failed):
     assert house.planned(**CHANGES)["train"] == 3
     path = failed / "runs/markov/tiny/absent/cpu/seed-1/failed.json"
     assert json.loads(path.read_text(encoding="utf-8"))["failure"]["exit_code"] == 4
+
+
+@pytest.mark.parametrize("implementation", ["reference", "pytorch"])
+def test_a_gpu_that_is_not_there_ends_a_run_with_the_code_that_becomes_a_row(cell, tmp_path, implementation):
+    if machine.gpu_names():
+        pytest.skip("this machine has a GPU")
+    process = cell.train(implementation, tmp_path, device="gpu")
+    assert process.wait() == MachineError.exit_code
+    message = process.stderr.read()
+    assert "error: E4-MACHINE: " in message
+    assert "device gpu was asked for" in message
+    assert not (tmp_path / "run.json").exists()
