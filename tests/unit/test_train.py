@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from lstmbench.errors import UsageError
+from lstmbench import cell
+from lstmbench.errors import ResourceError, UsageError
 from lstmbench.loop import Caps
 from lstmbench.record import read_record
 from lstmbench.train import train_run
@@ -55,3 +56,9 @@ def test_a_language_models_record_says_what_was_capped(train):
 def test_weights_of_another_model_are_refused(train):
     with pytest.raises(UsageError, match=r"weights\.safetensors.*initialise it anew"):
         train(Text, weights_of={"hidden_size": 5})
+
+
+def test_a_model_larger_than_the_memory_is_not_tried_and_told_with_both_sizes(train, monkeypatch):
+    monkeypatch.setattr(cell, "memory_limit_bytes", lambda: 2_000_000)
+    with pytest.raises(ResourceError, match=r"not tried.*at least \d+ MB .*no more than 2 MB"):
+        train(Text, hidden_size=400)
