@@ -35,6 +35,9 @@ from lstmbench.tasks import predictions
 BLOCK_SECONDS = 0.25
 """The least a block takes: 10,000 times what reading the clock does, 25 ticks of the system's CPU accounts."""
 
+LONG_STEP_SECONDS = 1.0
+"""A step that takes so long is a block of its own."""
+
 BLOCKS = 10
 LONGEST_SECONDS = 4.0
 FEWEST_BLOCKS = 3
@@ -169,10 +172,10 @@ def _warm_up(steps: _Steps) -> list[float]:
 
 def _steady(steps: _Steps, step_seconds: float, blocks: int) -> tuple[list[dict[str, Any]], Load]:
     """The timed blocks, and what the machine did meanwhile."""
-    # The first block of several steps is not counted: nothing below is traced or allocated for the first time.  A step
-    # within a block takes less than one alone, which pays for the call.
+    # The first block is not counted: nothing below is traced or allocated for the first time.  A step within a block
+    # takes less than one alone, which pays for the call.  Steps far longer than a block need neither.
     length = max(1, math.ceil(BLOCK_SECONDS / step_seconds))
-    while length > 1 and (seconds := steps.timed(length)) < BLOCK_SECONDS:
+    while step_seconds < LONG_STEP_SECONDS and (seconds := steps.timed(length)) < BLOCK_SECONDS:
         length = max(length + 1, math.ceil(length * BLOCK_SECONDS / seconds))
     result: list[dict[str, Any]] = []
     before = Counters()
