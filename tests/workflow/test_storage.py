@@ -7,6 +7,8 @@ import resource
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -20,32 +22,33 @@ LIMITS = {"reference": 450 << 20, "pytorch": 800 << 20, "tensorflow": 1200 << 20
 """Bytes of data that each may have: enough to start, too little for the model."""
 
 
-def mounted(folder: Path, options: str) -> None:
-    """Mount a small file system at ``folder``, or skip where that is not allowed."""
+@contextmanager
+def mounted(folder: Path, options: str) -> Iterator[Path]:
+    """A small file system at ``folder`` for as long as the block lasts; skips where none can be mounted."""
     if sys.platform != "linux" or shutil.which("mount") is None:
         pytest.skip("no Linux: no file system can be mounted for a test")
     folder.mkdir()
     done = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder], capture_output=True, text=True)
     if done.returncode:
         pytest.skip(f"no file system can be mounted here: {done.stderr.strip()}")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", folder], check=True)
 
 
 @pytest.fixture
 def small(tmp_path):
     """A file system of 1 MiB."""
-    folder = tmp_path / "small"
-    mounted(folder, "size=1m")
-    yield folder
-    subprocess.run(["umount", folder], check=True)
+    with mounted(tmp_path / "small", "size=1m") as folder:
+        yield folder
 
 
 @pytest.fixture
 def read_only(tmp_path):
     """A file system on which nothing can be written."""
-    folder = tmp_path / "read-only"
-    mounted(folder, "size=1m,ro")
-    yield folder
-    subprocess.run(["umount", folder], check=True)
+    with mounted(tmp_path / "read-only", "size=1m,ro") as folder:
+        yield folder
 
 
 def test_a_full_disk_ends_the_run_with_its_code_and_leaves_nothing_half_written(cell, small, tmp_path):
