@@ -12,14 +12,14 @@ from contextlib import contextmanager
 import pytest
 
 from lstmbench.code import PACKAGE
-from lstmbench.interference import LARGEST_FOREIGN_SHARE, Counters, Load, disturbances
+from lstmbench.interference import LARGEST_FOREIGN_SHARE, Counters, Load, Span, disturbances, load
 from lstmbench.statistics import iqr_over_median
 
 COMPUTE = """
 import dataclasses, json
 import numpy as np
 from lstmbench.clock import Stopwatch
-from lstmbench.interference import Counters
+from lstmbench.interference import Counters, load
 matrix, blocks = np.ones((300, 300), np.float32), []
 before = Counters()
 while sum(blocks) < 1.5:
@@ -28,7 +28,7 @@ while sum(blocks) < 1.5:
         for _ in range(20):
             matrix @ matrix
     blocks.append(watch.seconds())
-print(json.dumps({"load": dataclasses.asdict(before.load_since()), "blocks": blocks}))
+print(json.dumps({"load": dataclasses.asdict(load([before.span()])), "blocks": blocks}))
 """
 WAIT = "import sys; sys.stdin.read()"
 SPIN = "while True: pass"
@@ -60,8 +60,8 @@ def reasons_of_a_computation() -> list[str]:
 def someone_else_is_busy() -> bool:
     before = Counters()
     subprocess.run([sys.executable, "-c", "import time; time.sleep(1)"], check=True)
-    load = before.load_since()
-    return load.foreign_share > LARGEST_FOREIGN_SHARE or (load.steal_share or 0) > 0.005
+    found = load([before.span()])
+    return found.foreign_share > LARGEST_FOREIGN_SHARE or (found.steal_share or 0) > 0.005
 
 
 def test_a_computation_beside_spinners_was_disturbed():
@@ -99,3 +99,13 @@ def test_each_counter_has_its_threshold(load, spread, reason):
 def test_a_program_that_keeps_half_its_threads_busy_is_held_against_itself():
     half = Load(5.0, 5.0, 0.0, 0.0, 0.0)
     assert disturbances(half, threads=2, calibration=half.cpu_per_thread(2), spread=0.0) == []
+
+
+def test_the_ticks_of_many_short_spans_cancel_before_they_are_judged():
+    # Each span alone seems to have a tick too many or too few of somebody else's CPU time.
+    spans = [Span(wall=0.25, own=0.5 + tick, busy=0.5, steal=0.0, pressure=None) for tick in (0.01, -0.01) * 10]
+    found = load(spans)
+    assert found.foreign_share == pytest.approx(0.0, abs=1e-9)
+    assert found.wall_seconds == pytest.approx(5.0)
+    assert found.cpu_seconds == pytest.approx(10.0)
+    assert (found.steal_share, found.pressure_share) == (0.0, None)

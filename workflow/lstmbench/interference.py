@@ -6,6 +6,7 @@ took away (steal), and how long runnable tasks waited for a CPU (pressure stall 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,6 +41,17 @@ class Load:
         return self.cpu_seconds / self.wall_seconds / threads
 
 
+@dataclass(frozen=True)
+class Span:
+    """What the counters counted between two moments, in seconds; None: the system does not say."""
+
+    wall: float
+    own: float
+    busy: float  # all processes, on all CPUs
+    steal: float | None
+    pressure: float | None
+
+
 class Counters:
     """The counters at one moment."""
 
@@ -52,18 +64,37 @@ class Counters:
         self.pressure = _pressure_seconds()
         self._watch = Stopwatch()
 
-    def load_since(self) -> Load:
-        """What happened since these counters were read."""
+    def span(self) -> Span:
+        """What was counted since these were read."""
         wall, now = self._watch.seconds(), Counters()
-        on_all = wall * psutil.cpu_count()
-        own = now.own - self.own
-        return Load(
-            wall_seconds=wall,
-            cpu_seconds=own,
-            foreign_share=max(0.0, now.busy - self.busy - own) / on_all,
-            steal_share=None if self.steal is None else (now.steal - self.steal) / on_all,
-            pressure_share=None if self.pressure is None else (now.pressure - self.pressure) / wall,
+        return Span(
+            wall=wall,
+            own=now.own - self.own,
+            busy=now.busy - self.busy,
+            steal=None if self.steal is None else now.steal - self.steal,
+            pressure=None if self.pressure is None else now.pressure - self.pressure,
         )
+
+
+def load(spans: Sequence[Span]) -> Load:
+    """What happened in all of these spans together.
+
+    Summed before anything is judged: the system counts CPU time in ticks, so that a single span may be off by one.
+    """
+
+    def total(name: str) -> float | None:
+        values = [getattr(span, name) for span in spans]
+        return None if None in values else sum(values)
+
+    wall, own, steal, pressure = (total(name) for name in ("wall", "own", "steal", "pressure"))
+    on_all = wall * psutil.cpu_count()
+    return Load(
+        wall_seconds=wall,
+        cpu_seconds=own,
+        foreign_share=max(0.0, total("busy") - own) / on_all,
+        steal_share=None if steal is None else steal / on_all,
+        pressure_share=None if pressure is None else pressure / wall,
+    )
 
 
 def disturbances(load: Load, threads: int, calibration: float, spread: float) -> list[str]:

@@ -1,8 +1,8 @@
-"""Measure the speed of several implementations of one model, each process alone, in turn with the others.
+"""Measure the speed of several implementations of one model, in processes that take turns.
 
-A round is one process (``sample``) per implementation; rounds run forwards and backwards by turns (ABBA), so that a
-machine that grows slower hits all alike.  A process that was disturbed is repeated.  Nothing is dropped: all attempts
-stand in the record.
+A round is one process (``sample``) per implementation.  They start one after the other, and when all are ready each
+computes a block at a time, alone on the machine, while the others wait (``turns``).  A round in which a process was
+disturbed is repeated.  Nothing is dropped: all attempts stand in the record.
 """
 
 from __future__ import annotations
@@ -10,10 +10,9 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import random
-import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +30,13 @@ from lstmbench.presets import load_preset
 from lstmbench.sample import BLOCKS, DETAILS
 from lstmbench.schemas import read_json
 from lstmbench.statistics import iqr_over_median
+from lstmbench.turns import Led, ended_at_last, take_turns
 
 ATTEMPTS = 2
-"""A disturbed process is repeated until it was undisturbed, or this many were tried."""
+"""A disturbed round is repeated until none of its processes was, or this many were tried."""
 
-Sampler = Callable[[str, Sequence[str]], dict[str, Any]]
-"""sampler(implementation, details) -> a sample, or {"failure": message, "exit_code": code}."""
+Sampler = Callable[[Sequence[str], Sequence[str]], dict[str, dict[str, Any]]]
+"""sampler(implementations, details) -> for each a sample, or {"failure": message, "exit_code": code}."""
 
 
 def order(implementations: list[str], rounds: int, seed: int) -> list[list[str]]:
@@ -62,30 +62,31 @@ def measure_group(
     samples: list[dict[str, Any]] = []
     failures: list[dict[str, Any]] = []
     blocks: list[dict[str, Any]] = []
-    bar = tqdm(total=rounds * len(implementations), unit=" processes", disable=not sys.stderr.isatty())
+    bar = tqdm(total=rounds, unit=" rounds", disable=not sys.stderr.isatty())
     watch = Stopwatch()
     for number, turn in enumerate(order(implementations, rounds, seed), start=1):
-        for implementation in turn:
-            failed = implementation in {failure["implementation"] for failure in failures}
-            for attempt in range(1, attempts + 1) if not failed else ():
-                sample = sampler(implementation, DETAILS if number == 1 and attempt == 1 else ())
+        for attempt in range(1, attempts + 1):
+            left = [name for name in turn if name not in {failure["implementation"] for failure in failures}]
+            found = sampler(left, DETAILS if number == 1 and attempt == 1 else ()) if left else {}
+            of_round = []
+            for implementation, sample in found.items():
                 name = {"implementation": implementation, "round": number, "attempt": attempt}
                 if "failure" in sample:
                     failures.append({**name, **sample})
                     say(f"{implementation}: {sample['failure']}")
-                    break
+                    continue
                 timed = sample.pop("blocks")
                 blocks += [{**name, "block": place, **block} for place, block in enumerate(timed, start=1)]
                 spread = iqr_over_median([block["seconds"] / block["steps"] for block in timed])
                 samples.append({**sample, **name, "spread": spread})
+                of_round.append(samples[-1])
                 _judge(samples, implementation, threads)
                 say(_sentence(samples[-1]))
-                if not samples[-1]["disturbances"]:
-                    break
-            bar.update()
-            done = (number - 1) * len(implementations) + turn.index(implementation) + 1
-            left = (rounds * len(implementations) - done) * watch.seconds() / done
-            say(f"{done} of {rounds * len(implementations)} processes, {tqdm.format_interval(left)} left")
+            if not any(sample["disturbances"] for sample in of_round):
+                break
+        bar.update()
+        rest = tqdm.format_interval((rounds - number) * watch.seconds() / number)
+        say(f"{number} of {rounds} rounds, {rest} left")
     bar.close()
     return samples, failures, pd.DataFrame(blocks, columns=BLOCK_COLUMNS)
 
@@ -98,16 +99,33 @@ def _judge(samples: list[dict[str, Any]], implementation: str, threads: int) -> 
         sample["disturbances"] = disturbances(load, threads, best, sample["spread"])
 
 
-def run_sample(command: list[str], output: Path) -> dict[str, Any]:
-    """Run ``sample`` in a process of its own and read what it wrote to ``output``."""
-    ended = subprocess.run([*command, "--output", output], stderr=subprocess.PIPE, text=True, check=False)
-    if ended.returncode:
-        lines = [line for line in ended.stderr.splitlines() if line.strip()] or ["no message"]
-        message = next((line.removeprefix(PREFIX) for line in lines if line.startswith(PREFIX)), lines[-1])
-        return {"failure": message, "exit_code": ended.returncode}
-    sample = read_json(output)
-    del sample["machine"]  # the same for all, and told once
-    return sample
+def run_round(
+    commands: Mapping[str, list[str]], blocks: int, folder: Path, say: Callable[[str], None]
+) -> dict[str, dict[str, Any]]:
+    """Run one ``sample`` per command, in processes that take turns; what each wrote, or how it failed.
+
+    ``folder`` is for their files.
+    """
+    processes: dict[str, Led] = {}
+    result = {}
+    with ended_at_last(processes):
+        for name, command in commands.items():
+            output = folder / f"{name}.json"
+            output.unlink(missing_ok=True)
+            processes[name] = Led([*command, "--led", "--output", str(output)], folder / f"{name}.log")
+            say(f"{name} is ready" if processes[name].alive else f"{name} ended before it was ready")
+        take_turns(list(processes.values()), blocks)
+        for name, process in processes.items():
+            code = process.finish()
+            result[name] = _failure(process.errors, code) if code else read_json(folder / f"{name}.json")
+            result[name].pop("machine", None)  # the same for all, and told once
+    return result
+
+
+def _failure(errors: Path, code: int) -> dict[str, Any]:
+    lines = [line for line in errors.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+    message = next((line.removeprefix(PREFIX) for line in lines if line.startswith(PREFIX)), ["no message", *lines][-1])
+    return {"failure": message, "exit_code": code}
 
 
 def _sentence(sample: dict[str, Any]) -> str:
@@ -130,7 +148,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--device", default="auto", help=machine.DEVICE_HELP)
     parser.add_argument("--threads", type=int, default=1, help="CPU threads of the framework")
     parser.add_argument("--processes", type=int, default=5, help="per implementation; five or more for an interval")
-    parser.add_argument("--attempts", type=int, default=ATTEMPTS, help="tries of a process that was disturbed")
+    parser.add_argument("--attempts", type=int, default=ATTEMPTS, help="tries of a round that was disturbed")
     parser.add_argument("--blocks", type=int, default=BLOCKS, help="steady blocks to time per process")
     parser.add_argument("--seed", type=int, default=1, help="of the order of the implementations")
     parser.add_argument("--output", type=Path, required=True, help="measurement.json; blocks.parquet goes beside it")
@@ -146,7 +164,6 @@ def main(arguments: list[str] | None = None) -> None:
     command = [
         sys.executable, "-m", "lstmbench.sample", "--data", options.data, "--preset", options.preset,
         "--weights", options.weights, "--device", device, "--threads", str(options.threads),
-        "--blocks", str(options.blocks),
     ]  # fmt: skip
 
     def say(line: str) -> None:
@@ -160,9 +177,11 @@ def main(arguments: list[str] | None = None) -> None:
             attempts=options.attempts,
             threads=options.threads,
             seed=options.seed,
-            sampler=lambda implementation, details: run_sample(
-                [*command, "--implementation", implementation, "--details", *details],
-                Path(folder) / "sample.json",
+            sampler=lambda names, details: run_round(
+                {name: [*command, "--implementation", name, "--details", *details] for name in names},
+                options.blocks,
+                Path(folder),
+                say,
             ),
             say=say,
         )

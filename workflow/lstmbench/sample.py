@@ -1,7 +1,7 @@
 """Measure one cell in one process: its phases apart, then blocks of training steps in steady state.
 
-``measure`` calls this several times per implementation, in turn with the others; alone it serves for a first look
-and for the calibration of ``plan``.  Nothing is judged here: block times and counters are written as they came.
+``measure`` starts several such processes and lets them take turns (``turns``); alone one serves for a first look and
+for the calibration of ``plan``.  Nothing is judged here: block times and counters are written as they came.
 """
 
 from __future__ import annotations
@@ -20,17 +20,18 @@ from typing import Any
 
 import numpy as np
 
-from lstmbench import limits, loop, machine, probes
+from lstmbench import limits, loop, machine, probes, turns
 from lstmbench.cell import Cell, open_cell
 from lstmbench.checkpoint import Checkpoint, CheckpointFolder
 from lstmbench.cli import run
 from lstmbench.clock import Stopwatch
 from lstmbench.errors import MachineError
 from lstmbench.files import hash_arrays, write_json
-from lstmbench.interference import Counters, Load
+from lstmbench.interference import Counters, Load, Span, load
 from lstmbench.learner import Learner
 from lstmbench.progress import Progress
 from lstmbench.tasks import predictions
+from lstmbench.turns import More
 
 BLOCK_SECONDS = 0.25
 """The least a block takes: 10,000 times what reading the clock does, 25 ticks of the system's CPU accounts."""
@@ -39,16 +40,15 @@ LONG_STEP_SECONDS = 1.0
 """A step that takes so long is a block of its own."""
 
 BLOCKS = 10
-LONGEST_SECONDS = 4.0
-FEWEST_BLOCKS = 3
-"""A process goes on for BLOCKS blocks or LONGEST_SECONDS, whichever is first, but for FEWEST_BLOCKS at least."""
+
+LEAD_IN = 0.1
+"""Before a block, untimed: so much of one, since the process before has left the caches full of its own."""
 
 WARM_UP_SECONDS = 0.5
 """A warm-up takes so long, and one step at least."""
 
-PRODUCT_BLOCKS = 2
-PRODUCT_SECONDS = 0.02
-"""A matrix product alone: so many blocks of at least so many seconds."""
+PRODUCT_SECONDS = 0.01
+"""A matrix product alone: at least so many seconds of it, once per turn."""
 
 DETAILS = ("evaluation", "checkpoint", "loop", "trace", "bandwidth")
 """Evaluation by both protocols, writing and reading a checkpoint, the training loop's share, one step's operations, the
@@ -60,6 +60,9 @@ LOOP_SECONDS = 1.0
 BANDWIDTH_ELEMENTS = 2**26
 """256 MiB of float32: more than the caches of any present CPU or GPU hold."""
 
+BANDWIDTH_TURNS = 2
+"""The least of so many: what the memory can do."""
+
 
 def measure_sample(
     *,
@@ -70,13 +73,14 @@ def measure_sample(
     device: str,
     threads: int,
     seed: int,
-    blocks: int,
+    more: More,
     details: Sequence[str],
 ) -> dict[str, Any]:
     """One process's share of a measurement, as JSON; the keys are those of ``sample`` in measurement.schema.json.
 
-    The step's matrix products are timed alone in the same process, so that a speed and its limit share their
-    circumstances.  ``details`` names what need not be measured in every process (``DETAILS``).
+    The step's matrix products are timed alone in the same process and after each block, so that a speed and its limit
+    share their circumstances.  ``more`` says when to time the next.  ``details`` names what need not be measured in
+    every process (``DETAILS``).
 
     Raises:
         UsageError, DataError, MachineError: see ``cell.open_cell``; MachineError too if the implementation did not
@@ -96,7 +100,13 @@ def measure_sample(
     place_seconds = watch.seconds()
     first_step_seconds = steps.timed(1)
     warm_up = _warm_up(steps)
-    steady, load = _steady(steps, statistics.median(warm_up), blocks)
+    memory = {
+        "peak_rss_bytes": machine.peak_rss_bytes(),
+        "peak_device_bytes": cell.learner.peak_device_bytes(),
+        "least_bytes": limits.least_memory(cell.spec, cell.preset.batch_size, cell.preset.num_steps),
+    }
+    products = _Products(cell, implementation, *machine.split_device(device))
+    steady, meanwhile = _steady(steps, statistics.median(warm_up), products, more)
     sample: dict[str, Any] = {
         "implementation": implementation,
         "versions": {"numpy": np.__version__, **cell.framework.versions()},
@@ -114,14 +124,10 @@ def measure_sample(
         },
         "blocks": steady,
         "steady_steps": sum(block["steps"] for block in steady),
-        "load": dataclasses.asdict(load),
-        "memory": {
-            "peak_rss_bytes": machine.peak_rss_bytes(),
-            "peak_device_bytes": cell.learner.peak_device_bytes(),
-            "least_bytes": limits.least_memory(cell.spec, cell.preset.batch_size, cell.preset.num_steps),
-        },
+        "load": dataclasses.asdict(meanwhile),
+        "memory": memory,
+        "products": products.timed(),
     }
-    sample["products"] = _products(cell, implementation, *machine.split_device(device))
     measures: dict[str, Callable[[], dict[str, Any]]] = {
         "evaluation": lambda: _evaluation(cell),
         "checkpoint": lambda: _checkpoint(cell.learner),
@@ -170,19 +176,25 @@ def _warm_up(steps: _Steps) -> list[float]:
     return seconds
 
 
-def _steady(steps: _Steps, step_seconds: float, blocks: int) -> tuple[list[dict[str, Any]], Load]:
-    """The timed blocks, and what the machine did meanwhile."""
+def _steady(steps: _Steps, step_seconds: float, products: _Products, more: More) -> tuple[list[dict[str, Any]], Load]:
+    """The timed blocks, a turn each, and what the machine did meanwhile."""
     # The first block is not counted: nothing below is traced or allocated for the first time.  A step within a block
     # takes less than one alone, which pays for the call.  Steps far longer than a block need neither.
     length = max(1, math.ceil(BLOCK_SECONDS / step_seconds))
     while step_seconds < LONG_STEP_SECONDS and (seconds := steps.timed(length)) < BLOCK_SECONDS:
         length = max(length + 1, math.ceil(length * BLOCK_SECONDS / seconds))
     result: list[dict[str, Any]] = []
-    before = Counters()
-    watch = Stopwatch()
-    while len(result) < blocks and (watch.seconds() < LONGEST_SECONDS or len(result) < FEWEST_BLOCKS):
-        result.append({"steps": length, "seconds": steps.timed(length)})
-    return result, before.load_since()
+    spans: list[Span] = []
+    seconds = 0.0
+    while more(seconds):
+        if step_seconds < LONG_STEP_SECONDS:
+            steps.run(math.ceil(LEAD_IN * length))
+        before = Counters()
+        seconds = steps.timed(length)
+        spans.append(before.span())
+        result.append({"steps": length, "seconds": seconds})
+        products.turn()
+    return result, load(spans)
 
 
 def _probe(implementation: str) -> ModuleType | None:
@@ -193,37 +205,55 @@ def _probe(implementation: str) -> ModuleType | None:
         return None
 
 
-def _products(cell: Cell, implementation: str, device: str, dtype: str) -> list[dict[str, Any]]:
-    """Each of the step's matrix products alone: the least seconds of one call, in the framework's fastest way."""
-    probe = _probe(implementation)
-    if probe is None:
-        return []
-    result = []
-    for product in limits.products(cell.spec, cell.preset.batch_size, cell.preset.num_steps):
-        shared = product.count > 1  # by the steps of a recurrence, which all multiply by the same weights
-        ways = probe.gemms(product.left, product.right, product.transposed, shared, device, dtype)
-        seconds = min(map(_seconds_of_one, ways))
-        result.append({**dataclasses.asdict(product), "flops": product.flops, "seconds": seconds})
-    return result
+class _Products:
+    """Each of the step's matrix products alone, in each of the framework's ways; none where it has no probe."""
+
+    def __init__(self, cell: Cell, implementation: str, device: str, dtype: str) -> None:
+        probe = _probe(implementation)
+        self._ways: list[tuple[limits.Product, list[_Alone]]] = []
+        for product in limits.products(cell.spec, cell.preset.batch_size, cell.preset.num_steps) if probe else ():
+            shared = product.count > 1  # by the steps of a recurrence, which all multiply by the same weights
+            ways = probe.gemms(product.left, product.right, product.transposed, shared, device, dtype)
+            self._ways.append((product, [_Alone(work) for work in ways]))
+
+    def turn(self) -> None:
+        """Time each once."""
+        for _, ways in self._ways:
+            for way in ways:
+                way.turn()
+
+    def timed(self) -> list[dict[str, Any]]:
+        """The products, with the mean seconds of one call over the turns, in the way that is the fastest by it."""
+        return [
+            {
+                **dataclasses.asdict(product),
+                "flops": product.flops,
+                "seconds": min(statistics.fmean(way.seconds) for way in ways),
+            }
+            for product, ways in self._ways
+        ]
 
 
-def _seconds_of_one(work: Callable[[int], None]) -> float:
-    """The least over some blocks of calls: what the machine can do, and not what it did then.
+class _Alone:
+    """Work that is timed alone, turn by turn."""
 
-    The first call may trace and compile, which tells nothing.
-    """
-    work(1)
-    of_one: list[float] = []
-    calls = 1
-    while len(of_one) < PRODUCT_BLOCKS:
-        watch = Stopwatch()
-        work(calls)
-        seconds = watch.seconds()
-        if seconds >= PRODUCT_SECONDS:
-            of_one.append(seconds / calls)
-        else:
-            calls = math.ceil(1.1 * calls * PRODUCT_SECONDS / seconds)
-    return min(of_one)
+    def __init__(self, work: Callable[[int], None]) -> None:
+        self.seconds: list[float] = []  # of one call, a value per turn
+        self._work, self._calls = work, 1
+        work(1)  # may trace and compile
+        self.turn()
+        self.seconds.clear()
+
+    def turn(self) -> None:
+        """Time as many calls as take PRODUCT_SECONDS."""
+        while True:
+            watch = Stopwatch()
+            self._work(self._calls)
+            seconds = watch.seconds()
+            if seconds >= PRODUCT_SECONDS:
+                self.seconds.append(seconds / self._calls)
+                return
+            self._calls = math.ceil(1.1 * self._calls * PRODUCT_SECONDS / seconds)
 
 
 def _evaluation(cell: Cell) -> dict[str, Any]:
@@ -323,8 +353,10 @@ def _bandwidth(implementation: str, device: str) -> dict[str, Any] | None:
     probe = _probe(implementation)
     if probe is None:
         return None
-    work = probe.addition(BANDWIDTH_ELEMENTS, device)
-    return {"bytes": 3 * 4 * BANDWIDTH_ELEMENTS, "seconds": _seconds_of_one(work)}
+    addition = _Alone(probe.addition(BANDWIDTH_ELEMENTS, device))
+    for _ in range(BANDWIDTH_TURNS):
+        addition.turn()
+    return {"bytes": 3 * 4 * BANDWIDTH_ELEMENTS, "seconds": min(addition.seconds)}
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -337,10 +369,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--device", default="auto", help=machine.DEVICE_HELP)
     parser.add_argument("--threads", type=int, default=1, help="CPU threads of the framework")
     parser.add_argument("--seed", type=int, default=1, help="of the dropout masks")
-    parser.add_argument("--blocks", type=int, default=BLOCKS, help="steady blocks to time")
+    parser.add_argument("--blocks", type=int, default=BLOCKS, help="steady blocks to time, if nobody leads")
+    parser.add_argument("--led", action="store_true", help="time a block when standard input says so (turns)")
     parser.add_argument("--details", nargs="*", choices=DETAILS, default=[], help="also measure these")
     parser.add_argument("--output", type=Path, required=True, help="the sample, a JSON file")
     options = parser.parse_args(arguments)
+    more = turns.led() if options.led else turns.alone(options.blocks)
     described = machine.describe()  # before a framework adds switches of its own
     sample = measure_sample(
         data=options.data,
@@ -350,7 +384,7 @@ def main(arguments: list[str] | None = None) -> None:
         device=machine.resolve_device(options.device),
         threads=options.threads,
         seed=options.seed,
-        blocks=options.blocks,
+        more=more,
         details=options.details,
     )
     write_json(options.output, {**sample, "machine": described})
