@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import ClassVar
 
 import pytest
@@ -11,6 +12,7 @@ from lstmbench.errors import MachineError
 from lstmbench.implementations import reference
 from lstmbench.probes import Operation
 from lstmbench.sample import measure_sample
+from lstmbench.turns import alone
 from tests.unit.made import Images, Text, make_cell
 
 
@@ -21,18 +23,28 @@ def measured(tmp_path, monkeypatch):
         monkeypatch.setattr(sample, name, 0.01)
     monkeypatch.setattr(sample, "BLOCK_SECONDS", 0.02)
 
-    def run(module=Text, *, details=(), blocks=4):
+    def run(module=Text, *, details=(), more=None):
         return measure_sample(
             **make_cell(tmp_path, monkeypatch, module, hidden_size=8),
             implementation="reference",
             device="cpu",
             threads=1,
             seed=1,
-            blocks=blocks,
+            more=more or alone(4),
             details=details,
         )
 
     return run
+
+
+class Told:
+    """Work alone, that tells its seconds itself."""
+
+    def __init__(self, work):
+        self.work, self.seconds = work, []
+
+    def turn(self):
+        self.seconds.append(self.work(1))
 
 
 @pytest.fixture
@@ -56,7 +68,7 @@ def probe(monkeypatch):
 
     probe = Probe()
     monkeypatch.setattr(probes, "load", lambda implementation: probe)
-    monkeypatch.setattr(sample, "_seconds_of_one", lambda work: work(1))
+    monkeypatch.setattr(sample, "_Alone", Told)
     monkeypatch.setattr(reference, "PATHS", {"cpu": ("the loop", "lstm")}, raising=False)
     return probe
 
@@ -70,11 +82,6 @@ def test_blocks_take_their_least_time_and_add_up(measured, module):
     assert found["phases"]["steady_seconds"] == pytest.approx(sum(block["seconds"] for block in found["blocks"]))
     assert found["load"]["wall_seconds"] >= found["phases"]["steady_seconds"]
     assert "details" not in found
-
-
-def test_steps_that_take_long_end_a_sample_sooner_but_not_at_once(measured, monkeypatch):
-    monkeypatch.setattr(sample, "LONGEST_SECONDS", 0.0)
-    assert len(measured(blocks=50)["blocks"]) == sample.FEWEST_BLOCKS
 
 
 def test_the_details_tell_evaluation_checkpoint_loop_path_and_operations(measured, probe):
@@ -111,7 +118,20 @@ def test_a_framework_without_a_probe_has_no_products_and_no_path(measured, monke
     assert found["details"]["trace"] == {"path": None, "operations": [], "step_seconds": None}
 
 
-def test_a_first_call_that_compiles_does_not_make_the_blocks_of_a_product_short(monkeypatch):
+def test_a_product_is_timed_once_per_turn_and_its_mean_counts(measured, probe, monkeypatch):
+    changing, asked = iter([1e-6, 3e-6, 1e-6, 7e-6]), []
+
+    def gemms(*arguments):
+        asked.append(arguments)
+        return [(lambda times: next(changing)) if len(asked) == 1 else (lambda times: 2e-6)]
+
+    monkeypatch.setattr(probe, "gemms", gemms)
+    first, *others = measured()["products"]
+    assert first["seconds"] == pytest.approx(3e-6)
+    assert {product["seconds"] for product in others} == {2e-6}
+
+
+def test_a_first_call_that_compiles_does_not_make_the_turns_of_a_product_short(monkeypatch):
     now, asked = [0.0], []
 
     class Clock:
@@ -126,8 +146,21 @@ def test_a_first_call_that_compiles_does_not_make_the_blocks_of_a_product_short(
         asked.append(times)
 
     monkeypatch.setattr(sample, "Stopwatch", Clock)
-    assert sample._seconds_of_one(work) == pytest.approx(1e-4, rel=0.1)
-    assert all(calls * 1e-4 > 0.5 * sample.PRODUCT_SECONDS for calls in asked[-sample.PRODUCT_BLOCKS :])
+    product = sample._Alone(work)
+    product.turn()
+    assert product.seconds == [pytest.approx(1e-4, rel=0.2)]
+    assert asked[-1] * 1e-4 > 0.5 * sample.PRODUCT_SECONDS
+
+
+def test_the_time_between_its_turns_is_not_in_a_process_s_load(measured):
+    # Its turn comes late, since others had theirs.
+    def late(seconds, turns=iter(range(4))):
+        time.sleep(0.2)
+        return next(turns, None) is not None
+
+    found = measured(more=late)
+    assert len(found["blocks"]) == 4
+    assert found["load"]["wall_seconds"] < 1.5 * found["phases"]["steady_seconds"]
 
 
 def test_training_goes_on_past_the_end_of_the_epoch(measured):

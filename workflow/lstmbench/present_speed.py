@@ -25,12 +25,12 @@ TITLES = {
 
 NOTES = {
     "speed": [
-        "Measured apart from training: each process alone on the machine, the implementations in turn. The speed is "
+        "Measured apart from training, in processes that take turns, a block each, nothing beside them. The speed is "
         "the geometric mean over the processes, its interval a t-interval over them; one process gives none. "
         "ms/step: that of the median block. First step: with all tracing and compiling.",
         "Share of the ceiling: of the time of a step, the part that its matrix products alone would take, at the pace "
-        "which the same framework reached with the same shapes, threads and precision in the same process, in the "
-        "fastest of its ways. 100 % would be a step that does nothing but multiply matrices.",
+        "which the same framework reached with the same shapes, threads and precision in the same process between the "
+        "blocks, in the fastest of its ways. 100 % would be a step that does nothing but multiply matrices.",
         "Only a speed whose verdict is good may be quoted. Disturbed: something else used the machine, and each repeat "
         "was disturbed too.",
     ],

@@ -178,9 +178,12 @@ def _warm_up(steps: _Steps) -> list[float]:
 
 def _steady(steps: _Steps, step_seconds: float, products: _Products, more: More) -> tuple[list[dict[str, Any]], Load]:
     """The timed blocks, a turn each, and what the machine did meanwhile."""
-    # The first block is not counted: nothing below is traced or allocated for the first time.  A step within a block
-    # takes less than one alone, which pays for the call.  Steps far longer than a block need neither.
+    # The first block is not counted: nothing below is traced or allocated for the first time, and the products have
+    # taken memory that a step had freed.  A step within a block takes less than one alone, which pays for the call;
+    # steps far longer than a block are blocks of one.
     length = max(1, math.ceil(BLOCK_SECONDS / step_seconds))
+    if step_seconds >= LONG_STEP_SECONDS:
+        steps.run(length)
     while step_seconds < LONG_STEP_SECONDS and (seconds := steps.timed(length)) < BLOCK_SECONDS:
         length = max(length + 1, math.ceil(length * BLOCK_SECONDS / seconds))
     result: list[dict[str, Any]] = []

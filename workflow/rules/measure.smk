@@ -1,4 +1,4 @@
-# Speed, measured apart from training: each process alone on the machine, the implementations in turn.
+# Speed, measured apart from training: nothing else on the machine, the implementations in turn, a block each.
 #
 # inputs    the prepared data, a preset, the first seed's initial weights, and the code the speed depends on
 # outputs   record = {results}/measurements/{dataset}/{size}/{device}/measurement.json, blocks.parquet beside it
