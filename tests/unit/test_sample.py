@@ -154,9 +154,11 @@ def test_a_first_call_that_compiles_does_not_make_the_turns_of_a_product_short(m
 
 def test_the_time_between_its_turns_is_not_in_a_process_s_load(measured):
     # Its turn comes late, since others had theirs.
-    def late(seconds, turns=iter(range(4))):
+    more = alone(4)
+
+    def late(seconds):
         time.sleep(0.2)
-        return next(turns, None) is not None
+        return more(seconds)
 
     found = measured(more=late)
     assert len(found["blocks"]) == 4

@@ -11,7 +11,7 @@ import pytest
 
 from lstmbench.code import PACKAGE
 from lstmbench.measure import run_round
-from lstmbench.turns import FEWEST, LONGEST_SECONDS, Led, alone, ended_at_last, enough, take_turns
+from lstmbench.turns import FEWEST, LONGEST_SECONDS, alone, enough
 
 SCRIPT = """
 import json, os, sys
@@ -51,7 +51,8 @@ def test_each_computes_only_when_it_is_its_turn_forwards_and_backwards(tmp_path)
 
 
 @pytest.mark.parametrize(
-    ("when", "code"), [({"before": "sys.exit(4)"}, 4), ({"during": "print('error: E4-MACHINE: no GPU'); sys.exit(4)"}, 4)]
+    ("when", "code"),
+    [({"before": "sys.exit(4)"}, 4), ({"during": "print('error: E4-MACHINE: no GPU'); sys.exit(4)"}, 4)],
 )
 def test_one_that_ends_before_or_in_its_turn_fails_and_the_others_go_on(tmp_path, when, code):
     found = run(tmp_path, a=command(tmp_path, "a", **when), b=command(tmp_path, "b"))
@@ -75,11 +76,11 @@ def test_a_process_whose_leader_is_gone_ends_by_itself(tmp_path):
 
 
 def test_no_process_is_left_behind_by_an_error(tmp_path):
-    processes = {}
-    with pytest.raises(KeyboardInterrupt), ended_at_last(processes):
-        processes["a"] = Led([*command(tmp_path, "a"), str(tmp_path / "out")], tmp_path / "errors")
-        take_turns(list(processes.values()), 2)
+    def stop(line):
         raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_round({"a": command(tmp_path, "a"), "b": command(tmp_path, "b")}, 4, tmp_path, say=stop)
     assert not psutil.Process().children()
 
 
