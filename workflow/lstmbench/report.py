@@ -15,7 +15,7 @@ from typing import Any
 import jinja2
 import pandas as pd
 
-from lstmbench import __version__, precision, present, present_speed
+from lstmbench import __version__, equivalence, precision, present, present_speed
 from lstmbench.cli import run
 from lstmbench.errors import DataError
 from lstmbench.files import write_text
@@ -35,6 +35,14 @@ SPEED_FIGURES = {
     "embedding to the output, backwards (hatched), then clip, update and the rest. Dark: what the matrix products "
     "alone take. The mark: a step without the profiler.",
 }
+
+_VERDICTS = {
+    equivalence.EQUAL: "equal within {margin}",
+    equivalence.DIFFERENT: "a difference",
+    equivalence.INCONCLUSIVE: "inconclusive",
+    equivalence.NO_CLAIM: f"no claim with fewer than {equivalence.FEWEST_SEEDS} seeds",
+}
+_MARGINS = {"perplexity": "1 %", "accuracy": "0.2 points"}
 
 _UNIT = re.compile(r"(?<=\d) (?=%|points)|(?<=n) (?==)|(?<==) (?=\d)")
 _NUMBER = re.compile(r"^(\d|[+\N{MINUS SIGN}]\d|\N{EN DASH}$)")
@@ -97,10 +105,11 @@ def finding(quality: pd.DataFrame, differences: pd.DataFrame) -> list[str]:
     unit = present.unit_of_difference(metric)
     for row in pairs.itertuples():
         side = "below" if row.mean < 0 else "above"
-        spread = f", {present.signed(row.min, unit)} to {present.signed(row.max, unit)}" if row.n > 1 else ""
+        low, high = (present.signed(value, unit) for value in (row.low, row.high))
+        interval = f", 95 % interval {low} to {high}" if row.n > 1 else ""
         sentences.append(
             f"From the same initial weights, {row.second} ended {abs(row.mean):.2f} {unit} {side} {row.first} "
-            f"({row.device}, n = {row.n:.0f}{spread})."
+            f"({row.device}, n = {row.n:.0f}{interval}): {_VERDICTS[row.verdict].format(margin=_MARGINS[metric])}."
         )
     best = rows.dropna(subset=["published"])
     if not best.empty:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from lstmbench import present
+from lstmbench import equivalence, present
 from lstmbench.cli import run
 from lstmbench.tables import RUN, TEXTS, read_published, read_table, read_targets, write_markdown, write_table
 
@@ -66,11 +66,13 @@ def quality(runs: pd.DataFrame, failures: pd.DataFrame, published: pd.DataFrame)
 def differences(runs: pd.DataFrame) -> pd.DataFrame:
     """How far each implementation lies from each other one, over pairs of runs from the same initial weights.
 
-    ``mean``, ``min`` and ``max`` of the second relative to the first, over the seeds: in % for a perplexity, from
-    the mean of its log ratio; in percentage points for an accuracy.
+    ``mean``, its 95 % interval ``low`` to ``high``, ``min`` and ``max`` of the second relative to the first, over the
+    seeds: in % for a perplexity, from the mean of its log ratio; in percentage points for an accuracy.  ``verdict``:
+    what that supports (``equivalence``), all comparisons of complete runs taken together.
     """
     columns = [
-        "dataset", "size", "device", "metric", "first", "second", "n", "seeds", "mean", "min", "max", "caps",
+        "dataset", "size", "device", "metric", "first", "second", "n", "seeds", "mean", "low", "high", "min", "max",
+        "verdict", "caps",
         "settings_sha256", "data_sha256", "machine", "threads",
     ]  # fmt: skip
     same = ["dataset", "size", "device", "settings_sha256", "data_sha256", "machine", "threads", "caps"]
@@ -84,11 +86,16 @@ def differences(runs: pd.DataFrame) -> pd.DataFrame:
                 continue
             before, after = pairs[f"test_{metric}_first"], pairs[f"test_{metric}_second"]
             each = [difference(new, old, metric) for new, old in zip(after, before, strict=True)]
+            found = equivalence.compare(before, after, metric)
             row = dict(zip(same, values, strict=True)) | _seeds(pairs)
             row |= {"metric": metric, "first": first, "second": second, "min": min(each), "max": max(each)}
-            row["mean"] = difference(mean(after, metric), mean(before, metric), metric)
-            rows.append(row)
-    return pd.DataFrame(rows, columns=columns)
+            row |= {name: equivalence.in_unit(getattr(found, name), metric) for name in ("mean", "low", "high")}
+            rows.append(row | {"comparison": found})
+    complete = [row for row in rows if not row["caps"]]
+    verdicts = equivalence.verdicts([row["comparison"] for row in complete])
+    for row, verdict in zip(complete, verdicts, strict=True):
+        row["verdict"] = verdict
+    return pd.DataFrame(rows, columns=columns).fillna({"verdict": equivalence.NO_CLAIM})
 
 
 def environment(runs: pd.DataFrame) -> pd.DataFrame:
