@@ -4,6 +4,8 @@
 # make bench  the speed of every cell, measured apart from training, and nothing else
 # make plan   what make run would take here: time, memory, disk (ARGS="--configfile ..." for another configuration)
 # make verify RUN=results/runs/.../run.json   the first updates of a recorded run again: the same?
+# make bundle                    the records of RESULTS (default: results) in one file, RESULTS/bundle.zip
+# make compare A=a.zip B=b.zip   two bundles (or more: B="b.zip c.zip") cell by cell: what changed against A?
 # make test-slow, make fuzz   what takes minutes: a hundred kills, thousands of damaged files
 # make lock   the hashes of what is installed (envs/locked.txt)    make audit   its known vulnerabilities
 # make lint   what CI checks beside the tests
@@ -19,7 +21,7 @@ REQUIREMENTS := envs/requirements$(if $(GPU),-gpu).txt
 # The rules say `python`; it must be the environment's.
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
-.PHONY: demo quick run bench plan verify test test-slow fuzz lint lock audit install install-dev
+.PHONY: demo quick run bench plan verify bundle compare test test-slow fuzz lint lock audit install install-dev
 
 demo: install
 	snakemake --cores $(CORES) --configfile workflow/configs/demo.yaml $(ARGS)
@@ -41,6 +43,14 @@ plan: install
 
 verify: install
 	for run in $(RUN); do PYTHONPATH=workflow python -m lstmbench.verify $$run || exit; done
+
+RESULTS ?= results
+
+bundle: install
+	PYTHONPATH=workflow python -m lstmbench.bundle --results $(RESULTS) --output $(RESULTS)/bundle.zip
+
+compare: install
+	PYTHONPATH=workflow python -m lstmbench.compare $(A) $(B) --output-dir $(RESULTS)/comparison
 
 test: install-dev
 	python -m pytest tests/unit/test_interference.py

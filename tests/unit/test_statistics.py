@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lstmbench.statistics import FEWEST_BLOCKS, geometric_mean, iqr_over_median, ratio, unsteadiness
+from lstmbench.statistics import FEWEST_BLOCKS, geometric_mean, iqr_over_median, ratio, unpaired_ratio, unsteadiness
 
 TRIALS = 2000
 BETWEEN, WITHIN, CORRELATION = 0.02, 0.03, 0.5
@@ -42,6 +42,16 @@ def test_the_interval_of_a_speed_covers_the_truth_as_often_as_it_claims(processe
     rates = simulated_rates(np.random.default_rng(processes), processes, truth=4000.0)
     of_process = 1 / (1 / rates).mean(axis=-1)  # steps over time, as measured
     assert 0.93 <= coverage(map(geometric_mean, of_process), 4000.0) <= 0.97
+
+
+def test_the_ratio_of_speeds_measured_apart_covers_the_truth_with_unlike_spreads_and_numbers_of_processes():
+    generator = np.random.default_rng(8)
+    above = 1.2 * np.exp(generator.normal(0, 0.01, (TRIALS, 5)))
+    below = np.exp(generator.normal(0, 0.04, (TRIALS, 8)))
+    found = [unpaired_ratio(*sides) for sides in zip(above, below, strict=True)]
+    assert 0.93 <= coverage((interval for interval, _ in found), 1.2) <= 0.97
+    alike = [unpaired_ratio(*sides)[1] for sides in zip(above / 1.2, below, strict=True)]
+    assert 0.03 <= np.mean(np.array(alike) < 0.05) <= 0.07
 
 
 def test_an_interval_over_blocks_alone_would_cover_far_less():

@@ -245,6 +245,12 @@ class _Group:
         return rows
 
 
+def process_rates(measurement: Measurement) -> dict[str, list[float]]:
+    """Predictions per second of each process, by implementation; of a process that was repeated the last."""
+    group = _Group(measurement)
+    return {implementation: group._rates(implementation) for implementation in group.cells}
+
+
 def product_seconds(sample: dict[str, Any]) -> float:
     """Seconds that a step's matrix products alone take; 0 if they were not measured."""
     return sum(product["seconds"] * product["count"] for product in sample["products"])

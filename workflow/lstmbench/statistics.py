@@ -61,6 +61,20 @@ def ratio(numerators: Sequence[float], denominators: Sequence[float]) -> Interva
     return geometric_mean(np.divide(numerators, denominators))
 
 
+def unpaired_ratio(numerators: Sequence[float], denominators: Sequence[float]) -> tuple[Interval, float]:
+    """The ratio of two speeds measured apart, and the probability of one as far from 1 if there is no difference.
+
+    Of the geometric means, by Welch's t-test on the logarithms; NaN with a single process on either side.
+    """
+    above, below = (np.log(np.asarray(values, dtype=float)) for values in (numerators, denominators))
+    centre = math.exp(above.mean() - below.mean())
+    if min(len(above), len(below)) < 2:
+        return Interval(centre, math.nan, math.nan), math.nan
+    test = stats.ttest_ind(above, below, equal_var=False)
+    interval = test.confidence_interval(CONFIDENCE)
+    return Interval(centre, math.exp(interval.low), math.exp(interval.high)), float(test.pvalue)
+
+
 def iqr_over_median(values: Sequence[float]) -> float:
     """The interquartile range relative to the median: a spread that single outliers do not move."""
     low, median, high = np.quantile(values, [0.25, 0.5, 0.75])

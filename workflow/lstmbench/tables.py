@@ -22,7 +22,7 @@ TEXTS = {
     "published_source", "published_url", "published_note", "published_valid_source", "published_values", "lstm_init",
     "output_init", "optimizer", "dtype", "steady", "disturbed", "verdict", "path", "numerator", "denominator", "part",
     "direction", "framework", "product", "transposed", "precision", "applies_to", "published_metric", "why",
-    "target_source", "target_note", "failure",
+    "target_source", "target_note", "failure", "bundle", "what",
 }  # fmt: skip
 """Columns of text.  pandas would take a hash of digits for a number and a device called "NA" for a hole."""
 

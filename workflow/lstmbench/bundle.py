@@ -1,0 +1,151 @@
+"""Bundle: the records of a machine in one file, to be kept, sent and compared.
+
+A zip file of ``runs/.../run.json`` and ``measurements/.../{measurement.json,blocks.parquet}`` as they lie under a
+results folder, and a ``manifest.json`` with the sha256 of each.  The same records make the same bytes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import re
+import sys
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from lstmbench import __version__
+from lstmbench.cli import run
+from lstmbench.errors import DataError
+from lstmbench.files import atomic
+from lstmbench.measurement import Measurement, read_measurement
+from lstmbench.record import failed, read_record
+
+RUNS = "runs/*/*/*/*/*/run.json"
+MEASUREMENTS = "measurements/*/*/*/measurement.json"
+"""Where records lie below a results folder."""
+
+MANIFEST = "manifest.json"
+FORMAT = 1
+
+LARGEST_FILE = 64 << 20
+LARGEST_BUNDLE = 1 << 30
+"""Bytes, unpacked.  5,000 records take 60 MB."""
+
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+"""The first moment that a zip file knows; when it was packed tells nothing."""
+
+_NAME = r"[a-z0-9][a-z0-9._-]{0,63}"
+_MEMBER = re.compile(
+    rf"(runs/{_NAME}/{_NAME}/{_NAME}/{_NAME}/seed-\d+/run\.json"
+    rf"|measurements/{_NAME}/{_NAME}/{_NAME}/(measurement\.json|blocks\.parquet))"
+)
+
+
+@dataclass(frozen=True)
+class Records:
+    """runs: those that ended well, as ``read_record`` gives them; measurements: of speed."""
+
+    runs: list[dict[str, Any]]
+    measurements: list[Measurement]
+
+
+def records(results: Path) -> Records:
+    """Read and check every record below a results folder.
+
+    Raises:
+        DataError: a bad record.
+    """
+    runs = [read_record(path) for path in sorted(results.glob(RUNS))]
+    measurements = [read_measurement(path) for path in sorted(results.glob(MEASUREMENTS))]
+    return Records([run for run in runs if not failed(run)], measurements)
+
+
+def read_bundle(bundle: Path) -> Records:
+    """The records of a bundle, checked.
+
+    Raises:
+        DataError: not a bundle, damaged, or with a bad record.
+    """
+    with unpacked(bundle) as folder:
+        return records(folder)
+
+
+def pack(results: Path, output: Path) -> int:
+    """Check every record below ``results`` and write the bundle; the number of its files.
+
+    Raises:
+        DataError: a bad record, or none.
+    """
+    records(results)
+    members = {path.relative_to(results).as_posix(): path for path in results.rglob("*") if path.is_file()}
+    contents = {name: members[name].read_bytes() for name in sorted(members) if _MEMBER.fullmatch(name)}
+    if not contents:
+        raise DataError(f"{results}: expected runs or measurements, found none: run the workflow first")
+    manifest = {
+        "format": FORMAT,
+        "lstm-bench": __version__,
+        "sha256": {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()},
+    }
+    with atomic(output) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in {MANIFEST: json.dumps(manifest, indent=1).encode(), **contents}.items():
+            archive.writestr(zipfile.ZipInfo(name, _EPOCH), content, zipfile.ZIP_DEFLATED)
+    return len(contents)
+
+
+@contextmanager
+def unpacked(bundle: Path) -> Iterator[Path]:
+    """A folder with the bundle's files in it, as they lay under the results folder, for as long as the block lasts.
+
+    Raises:
+        DataError: not a bundle, damaged, or with a file that has no business there.
+    """
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        try:
+            with zipfile.ZipFile(bundle) as archive:
+                _unpack(bundle, archive, folder)
+        except (OSError, zipfile.BadZipFile, KeyError, ValueError, NotImplementedError) as error:
+            raise DataError(f"{bundle}: expected a bundle (make bundle): {error}") from error
+        yield folder
+
+
+def _unpack(bundle: Path, archive: zipfile.ZipFile, folder: Path) -> None:
+    sizes = {info.filename: info.file_size for info in archive.infolist()}
+    if max(sizes.values(), default=0) > LARGEST_FILE or sum(sizes.values()) > LARGEST_BUNDLE:
+        raise DataError(f"{bundle}: expected at most {LARGEST_BUNDLE:,} bytes unpacked, found {sum(sizes.values()):,}")
+    manifest = json.loads(archive.read(MANIFEST))
+    if manifest["format"] != FORMAT:
+        raise DataError(f"{bundle}: expected a bundle of format {FORMAT}, found {manifest['format']!r}")
+    expected = manifest["sha256"]
+    if {*expected, MANIFEST} != set(sizes) or len(sizes) != len(archive.infolist()):
+        raise DataError(f"{bundle}: its files are not those its manifest lists")
+    for name in sorted(expected):
+        if not _MEMBER.fullmatch(name):
+            raise DataError(f"{bundle}: expected records only, found {name!r}")
+        content = archive.read(name)
+        found = hashlib.sha256(content).hexdigest()
+        if found != expected[name]:
+            raise DataError(f"{bundle}: {name}: expected sha256 {expected[name]}, found {found}")
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="lstmbench.bundle", description=__doc__)
+    parser.add_argument("--results", type=Path, default=Path("results"), help="folder of runs and measurements")
+    parser.add_argument("--output", type=Path, required=True, help="the bundle, a zip file")
+    options = parser.parse_args(argv)
+    count = pack(options.results, options.output)
+    print(f"{options.output}: {count} files, {options.output.stat().st_size:,} bytes", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))
