@@ -110,3 +110,13 @@ def test_any_value_of_any_key_is_taken_or_refused_in_one_line(key, value):
     else:
         return
     assert len(lines) == 1
+
+
+def test_an_implementation_may_name_an_environment_that_the_configuration_lists():
+    change = {"device": "cpu", "implementations": ["pytorch", "pytorch-old"]}
+    assert checked({**SHIPPED, **change, "environments": {"old": ["torch==2.12.0"]}}).implementations == [
+        "pytorch",
+        "pytorch-old",
+    ]
+    with pytest.raises(UsageError, match="unknown environment of pytorch-old: 'old'; known: none"):
+        checked({**SHIPPED, **change})

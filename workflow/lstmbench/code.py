@@ -10,6 +10,7 @@ import ast
 from pathlib import Path
 
 from lstmbench.files import hash_file, hash_json
+from lstmbench.implementations import split
 from lstmbench.probes import framework
 
 PACKAGE = Path(__file__).resolve().parent
@@ -26,13 +27,14 @@ def training_files(task: str, implementation: str) -> list[Path]:
 
 def implementation_files(implementation: str) -> list[Path]:
     """An implementation's file, and before it those of the implementations it is made from."""
-    path = IMPLEMENTATIONS / f"{implementation}.py"
+    module, _ = split(implementation)
+    path = IMPLEMENTATIONS / f"{module}.py"
     result: list[Path] = []
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("lstmbench.implementations"):
             names = [node.module.rpartition(".")[2], *(alias.name for alias in node.names)]
             for name in names:
-                if (IMPLEMENTATIONS / f"{name}.py").exists() and name != implementation:
+                if (IMPLEMENTATIONS / f"{name}.py").exists() and name != module:
                     result += [file for file in implementation_files(name) if file not in result]
     return [*result, path]
 

@@ -22,6 +22,7 @@ from tqdm import tqdm
 from lstmbench import implementations, machine
 from lstmbench.cli import PREFIX, run
 from lstmbench.clock import Stopwatch, later, utc_now
+from lstmbench.environment import interpreter
 from lstmbench.errors import UsageError
 from lstmbench.interference import Load, disturbances
 from lstmbench.measurement import BLOCK_COLUMNS, SCHEMA_VERSION, Measurement, write_measurement
@@ -145,6 +146,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--preset", type=Path, required=True, help="e.g. workflow/presets/ptb/small.yaml")
     parser.add_argument("--weights", type=Path, required=True, help="initial weights (lstmbench.initialise)")
     parser.add_argument("--implementations", nargs="+", required=True, help="modules of lstmbench/implementations")
+    parser.add_argument("--environments", type=Path, help="folder of the environments that implementations name")
     parser.add_argument("--device", default="auto", help=machine.DEVICE_HELP)
     parser.add_argument("--threads", type=int, default=1, help="CPU threads of the framework")
     parser.add_argument("--processes", type=int, default=5, help="per implementation; five or more for an interval")
@@ -156,15 +158,18 @@ def main(arguments: list[str] | None = None) -> None:
     if min(options.processes, options.threads, options.blocks, options.attempts) < 1:
         raise UsageError("--processes, --threads, --blocks and --attempts: expected at least 1")
     for name in options.implementations:
-        require_known("implementation", name, implementations.names())
+        require_known("implementation", implementations.split(name)[0], implementations.names())
     device = machine.resolve_device(options.device)
     preset = load_preset(options.preset)
     started, watch = utc_now(), Stopwatch()
     commit, dirty = machine.commit()
-    command = [
-        sys.executable, "-m", "lstmbench.sample", "--data", options.data, "--preset", options.preset,
-        "--weights", options.weights, "--device", device, "--threads", str(options.threads),
-    ]  # fmt: skip
+
+    def command(implementation: str, details: Sequence[str]) -> list[str]:
+        return [
+            interpreter(implementation, options.environments, own=sys.executable), "-m", "lstmbench.sample",
+            "--data", options.data, "--preset", options.preset, "--weights", options.weights, "--device", device,
+            "--threads", str(options.threads), "--implementation", implementation, "--details", *details,
+        ]  # fmt: skip
 
     def say(line: str) -> None:
         tqdm.write(f"{options.data.name}/{options.preset.stem}/{device}: {line}", file=sys.stderr)
@@ -178,10 +183,7 @@ def main(arguments: list[str] | None = None) -> None:
             threads=options.threads,
             seed=options.seed,
             sampler=lambda names, details: run_round(
-                {name: [*command, "--implementation", name, "--details", *details] for name in names},
-                options.blocks,
-                Path(folder),
-                say,
+                {name: command(name, details) for name in names}, options.blocks, Path(folder), say
             ),
             say=say,
         )

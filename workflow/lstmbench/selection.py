@@ -44,6 +44,7 @@ class Selection:
     datasets: list[str]
     sizes: list[str]
     implementations: list[str]
+    environments: Mapping[str, list[str]]
     seeds: list[int]
     device: str
     precisions: list[str]
@@ -87,7 +88,10 @@ def checked(config: Mapping[str, Any]) -> Selection:
         require_known("dataset", name, datasets.names())
     speed = config["speed"]
     for name in [*config["implementations"], *speed["implementations"]]:
-        require_known("implementation", name, implementations.names())
+        module, environment = implementations.split(name)
+        require_known("implementation", module, implementations.names())
+        if environment:
+            require_known(f"environment of {name}:", environment, config["environments"])
     for dataset in config["datasets"]:
         for size in [*config["sizes"], *speed["sizes"]]:
             require_known(f"size of dataset {dataset}", size, sizes(dataset))

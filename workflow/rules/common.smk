@@ -15,7 +15,9 @@ sys.path.insert(0, str(PACKAGE_ROOT))
 from lstmbench import datasets
 from lstmbench.cli import PREFIX
 from lstmbench.code import probe_files, training_files
+from lstmbench.environment import installed, interpreter
 from lstmbench.errors import BenchError
+from lstmbench.probes import framework
 from lstmbench.resources import UNPLANNED, read_plan
 from lstmbench.retry import failures_aside, put_failures_aside
 from lstmbench.selection import checked
@@ -28,9 +30,10 @@ except BenchError as error:
     print(f"{PREFIX}{error.label}: {printable(str(error))}", file=sys.stderr)
     sys.exit(error.exit_code)
 
-# Data and weights do not depend on the configuration and are shared by all; the rest stands under `results`.
+# Data, weights and environments are shared by all configurations; the rest stands under `results`.
 DATA = Path("results/data")
 WEIGHTS = Path("results/weights")
+ENVIRONMENTS = Path("results/environments")
 RESULTS = Path(SELECTION.results)
 TABLES = RESULTS / "tables"
 FIGURES = RESULTS / "figures"
@@ -52,6 +55,7 @@ wildcard_constraints:
     implementation="|".join({*SELECTION.implementations, *SELECTION.speed.implementations}),
     device="|".join(SELECTION.devices),
     seed=r"\d+",
+    environment=r"[a-z0-9][a-z0-9._-]*",
     threads=r"\d+",
 
 
@@ -87,6 +91,6 @@ def asked(wildcards):
 
 def environment(wildcards):
     """pytorch_fast shares the environment of pytorch; plain NumPy needs no more than the tools."""
-    framework = wildcards.implementation.partition("_")[0]
-    name = framework if Path(workflow.basedir, "envs", f"{framework}.yaml").exists() else "tools"
+    name = framework(wildcards.implementation)
+    name = name if Path(workflow.basedir, "envs", f"{name}.yaml").exists() else "tools"
     return f"../../envs/{name}.yaml"

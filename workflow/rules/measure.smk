@@ -13,6 +13,7 @@ rule measure:
         manifest=rules.prepare.output.manifest,
         preset=rules.initialise.input.preset,
         weights=expand(rules.initialise.output.weights, seed=SELECTION.seeds[0], allow_missing=True),
+        environments=installed(ENVIRONMENTS, *SELECTION.speed.implementations),
         code=code_of_measurement,
     output:
         record=RESULTS / "measurements/{dataset}/{size}/{device}/measurement.json",
@@ -28,6 +29,7 @@ rule measure:
     params:
         data=lambda wildcards, input: Path(input.manifest).parent,
         implementations=shlex.join(SELECTION.speed.implementations),
+        environments=ENVIRONMENTS,
         processes=SELECTION.speed.processes,
         attempts=SELECTION.speed.attempts,
         blocks=SELECTION.speed.blocks,
@@ -35,7 +37,7 @@ rule measure:
         "Measuring {wildcards.dataset} {wildcards.size} on {wildcards.device}: {params.implementations}"
     shell:
         "python -m lstmbench.measure --data {params.data} --preset {input.preset:q} --weights {input.weights:q}"
-        " --implementations {params.implementations} --device {wildcards.device} --threads {threads}"
+        " --implementations {params.implementations} --environments {params.environments} --device {wildcards.device} --threads {threads}"
         " --processes {params.processes} --attempts {params.attempts} --blocks {params.blocks} --output {output.record:q} 2>&1 | tee {log:q}"
 
 

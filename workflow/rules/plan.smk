@@ -12,6 +12,7 @@ rule calibrate:
         manifest=rules.prepare.output.manifest,
         preset=rules.initialise.input.preset,
         weights=expand(rules.initialise.output.weights, seed=SELECTION.seeds[0], allow_missing=True),
+        environment=lambda wildcards: installed(ENVIRONMENTS, wildcards.implementation),
         code=code_of_calibration,
     output:
         sample=CALIBRATION / "{dataset}/{size}/{implementation}/{device}/threads-{threads}.json",
@@ -25,10 +26,11 @@ rule calibrate:
         gpu=1 if SELECTION.device == "gpu" else 0,
     params:
         data=lambda wildcards, input: Path(input.manifest).parent,
+        python=lambda wildcards: interpreter(wildcards.implementation, ENVIRONMENTS),
     message:
         "Calibrating {wildcards.dataset} {wildcards.size} with {wildcards.implementation}"
     shell:
-        "python -m lstmbench.sample --data {params.data} --preset {input.preset:q} --weights {input.weights:q}"
+        "{params.python:q} -m lstmbench.sample --data {params.data} --preset {input.preset:q} --weights {input.weights:q}"
         " --implementation {wildcards.implementation} --device {wildcards.device} --threads {wildcards.threads}"
         " --details evaluation checkpoint --output {output.sample:q} > {log:q} 2>&1"
 

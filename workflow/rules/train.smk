@@ -14,6 +14,7 @@ rule train:
         manifest=rules.prepare.output.manifest,
         preset=rules.initialise.input.preset,
         weights=rules.initialise.output.weights,
+        environment=lambda wildcards: installed(ENVIRONMENTS, wildcards.implementation),
         code=code_of_run,
     output:
         record=RESULTS / "runs" / RUN / "run.json",
@@ -33,11 +34,12 @@ rule train:
         data=lambda wildcards, input: Path(input.manifest).parent,
         # Not an output: Snakemake deletes outputs before a job starts, and a checkpoint must outlive its job.
         checkpoints=str(RESULTS / "checkpoints" / RUN),
+        python=lambda wildcards: interpreter(wildcards.implementation, ENVIRONMENTS),
         caps=lambda wildcards: SELECTION.caps_as_arguments(wildcards.size),
     message:
         "Training {wildcards.dataset} {wildcards.size} with {wildcards.implementation}, seed {wildcards.seed}"
     shell:
-        "python -m lstmbench.train --data {params.data} --preset {input.preset:q}"
+        "{params.python:q} -m lstmbench.train --data {params.data} --preset {input.preset:q}"
         " --weights {input.weights:q} --implementation {wildcards.implementation} --device {wildcards.device}"
         " --threads {threads} --seed {wildcards.seed} {params.caps} --checkpoints {params.checkpoints:q}"
         " --checkpoint-seconds {resources.checkpoint_seconds}"

@@ -20,6 +20,8 @@ import importlib
 from dataclasses import dataclass
 from types import ModuleType
 
+from lstmbench.implementations import split
+
 PARTS = ("embedding", "recurrent", "output", "clip", "update", "other")
 """The parts of a training step; output: linear layer, softmax and loss; other: dropout, fetching the batch."""
 
@@ -36,7 +38,7 @@ class Operation:
 
 def framework(implementation: str) -> str:
     """The framework an implementation is written in."""
-    return implementation.partition("_")[0]
+    return split(implementation)[0].partition("_")[0]
 
 
 def load(implementation: str) -> ModuleType:
