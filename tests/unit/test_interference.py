@@ -76,6 +76,8 @@ def test_a_computation_on_a_quiet_machine_was_not():
         pytest.skip("somebody else uses this machine now, so it cannot show what a quiet one does")
     with beside(WAIT):
         verdicts = [reasons_of_a_computation() for _ in range(3)]
+    if all(any(reason.startswith("steal") for reason in reasons) for reasons in verdicts):
+        pytest.skip("the host took CPU time away in each of three tries, which no process here can cause")
     assert [] in verdicts, verdicts
 
 
