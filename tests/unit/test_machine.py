@@ -24,10 +24,11 @@ def test_switches_of_libraries_are_told_but_not_the_threads_and_nothing_else(mon
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
     monkeypatch.setenv("OMP_PROC_BIND", "\x1b[2Jtrue")
     monkeypatch.setenv("SECRET", "x")
+    monkeypatch.setenv("TF_CLI_CONFIG_FILE", "of Terraform")
     found = machine.describe()["switches"]
     assert found["TF_ENABLE_ONEDNN_OPTS"] == "0"
     assert found["OMP_PROC_BIND"] == r"\x1b[2Jtrue"
-    assert not {"OMP_NUM_THREADS", "SECRET"} & set(found)
+    assert not {"OMP_NUM_THREADS", "SECRET", "TF_CLI_CONFIG_FILE"} & set(found)
 
 
 def test_a_control_group_s_limit_of_memory_counts(monkeypatch, tmp_path):

@@ -38,6 +38,9 @@ SWITCHES = (
 """Environment variables by which the frameworks and their libraries compute otherwise; but not the numbers of threads,
 which Snakemake exports and a record's settings hold."""
 
+OTHERS = ("TF_CLI_", "TF_VAR_", "TF_LOG", "TF_DATA_DIR", "TF_INPUT", "TF_WORKSPACE")
+"""Terraform's, which shares TensorFlow's prefix."""
+
 CGROUP_MEMORY = Path("/sys/fs/cgroup/memory.max")
 """Within a container its own limit (Linux, cgroup-v2.rst)."""
 
@@ -58,7 +61,7 @@ def describe() -> dict[str, Any]:
         "switches": {
             name: one_line(value)[:200]
             for name, value in sorted(os.environ.items())
-            if name.startswith(SWITCHES) and not name.endswith("_NUM_THREADS")
+            if name.startswith(SWITCHES) and not name.startswith(OTHERS) and not name.endswith("_NUM_THREADS")
         },
     }
 
