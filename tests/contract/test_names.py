@@ -48,3 +48,11 @@ def test_a_mistake_in_our_own_imports_is_not_taken_for_a_missing_framework(folde
     (folder / "abacus.py").write_text("import lstmbench.no_such_module\n")
     with pytest.raises(ModuleNotFoundError, match="no_such_module"):
         implementations.load("abacus")
+
+
+def test_an_implementation_says_by_one_constant_that_several_workers_can_share_it_and_is_not_imported(folder):
+    (folder / "abacus.py").write_text("DISTRIBUTED = True\nraise RuntimeError('imported')\n")
+    (folder / "beads.py").write_text("DISTRIBUTED = False\n")
+    assert implementations.distributed("abacus")
+    assert not implementations.distributed("beads")
+    assert not implementations.distributed("reference")

@@ -46,7 +46,7 @@ def make_record(
         "optimizer": "sgd", "learning_rate": 1.0, "epochs": epochs, "full_rate_epochs": 4, "lr_decay": 0.5,
         "max_grad_norm": 5.0, "report_after_updates": 781 if classifier else None,
     }  # fmt: skip
-    dtype = split_device(device)[1]
+    dtype = split_device(device).precision
     settings = {"preset": preset, "max_updates": None, "max_eval_predictions": None, "threads": 1, "dtype": dtype}
     updates = UPDATES
     for words in changes.get("caps", ()):

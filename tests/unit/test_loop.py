@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from lstmbench import implementations, tasks
 from lstmbench.checkpoint import CheckpointFolder
 from lstmbench.datasets import Dataset
-from lstmbench.errors import DivergedError, Interrupted
+from lstmbench.errors import DataError, DivergedError, Interrupted
 from lstmbench.files import hash_arrays
 from lstmbench.loop import Caps, Run, train
 from lstmbench.presets import Preset
@@ -70,7 +70,16 @@ class Stop:
 
 
 def run(
-    folder, *, preset=PRESET, dataset=TEXT, caps=UNCAPPED, stop_after=None, fingerprint="same", looks=None, every=1e9
+    folder,
+    *,
+    preset=PRESET,
+    dataset=TEXT,
+    caps=UNCAPPED,
+    stop_after=None,
+    fingerprint="same",
+    looks=None,
+    every=1e9,
+    leads=True,
 ):
     task = tasks.load(dataset.task)
     spec = task.model_spec(preset, dataset.facts)
@@ -95,6 +104,7 @@ def run(
         interruption=Stop(looks),
         on_epoch=on_epoch,
         label="test",
+        leads=leads,
     )
     return reached, final, full, hash_arrays(learner.weights()), seen
 
@@ -233,3 +243,28 @@ def test_a_diverging_run_stops_and_says_where(tmp_path):
 def test_the_first_validation_of_an_untrained_model_is_near_the_uniform_guess(tmp_path):
     reached, *_ = run(tmp_path, preset=dataclasses.replace(PRESET, learning_rate=1e-9))
     assert reached.history[0]["valid_loss"] == pytest.approx(math.log(5), abs=0.1)
+
+
+class Following(implementations.load("reference").Learner):
+    """A worker to which another one says when to stop: at the n-th question whether to."""
+
+    asked = 0
+
+    def agree(self, value):
+        Following.asked += value in (0.0, 1.0)
+        return 1.0 if Following.asked == 7 and value == 0.0 else value
+
+
+def test_a_worker_stops_when_the_first_one_is_asked_to_and_writes_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(implementations.load("reference"), "Learner", Following)
+    with pytest.raises(Interrupted, match="the first worker was asked to stop; saved"):
+        run(tmp_path, leads=False)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_worker_that_goes_on_from_another_checkpoint_than_the_first_is_refused(tmp_path, monkeypatch):
+    with pytest.raises(Killed):
+        run(tmp_path, stop_after=2)
+    monkeypatch.setattr(implementations.load("reference").Learner, "agree", lambda self, value: 0.0)
+    with pytest.raises(DataError, match=r"after 16 updates, and the first one does not.*" + str(tmp_path)):
+        run(tmp_path)

@@ -25,10 +25,11 @@ def test_switches_of_libraries_are_told_but_not_the_threads_and_nothing_else(mon
     monkeypatch.setenv("OMP_PROC_BIND", "\x1b[2Jtrue")
     monkeypatch.setenv("SECRET", "x")
     monkeypatch.setenv("TF_CLI_CONFIG_FILE", "of Terraform")
+    monkeypatch.setenv("TF_CONFIG", "addresses")
     found = machine.describe()["switches"]
     assert found["TF_ENABLE_ONEDNN_OPTS"] == "0"
     assert found["OMP_PROC_BIND"] == r"\x1b[2Jtrue"
-    assert not {"OMP_NUM_THREADS", "SECRET", "TF_CLI_CONFIG_FILE"} & set(found)
+    assert not {"OMP_NUM_THREADS", "SECRET", "TF_CLI_CONFIG_FILE", "TF_CONFIG"} & set(found)
 
 
 def test_a_control_group_s_limit_of_memory_counts(monkeypatch, tmp_path):
@@ -73,9 +74,19 @@ def test_the_gpus_are_those_the_driver_lists(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("wanted", "name"), [("cpu", "cpu"), ("cpu-float32", "cpu"), ("gpu-tf32", "gpu-tf32"), ("gpu", "gpu")]
+    ("wanted", "name"),
+    [
+        ("cpu", "cpu"),
+        ("cpu-float32", "cpu"),
+        ("gpu-tf32", "gpu-tf32"),
+        ("gpu", "gpu"),
+        ("cpu-x1", "cpu"),
+        ("cpu-x2", "cpu-x2"),
+        ("gpu-float32-x16", "gpu-x16"),
+        ("gpu-tf32-x2", "gpu-tf32-x2"),
+    ],
 )
-def test_a_precision_other_than_float32_is_part_of_a_device_s_name(wanted, name):
+def test_what_is_not_usual_is_part_of_a_device_s_name(wanted, name):
     assert machine.resolve_device(wanted) == name
 
 
@@ -84,9 +95,27 @@ def test_an_unknown_precision_is_refused_with_the_known_ones():
         machine.resolve_device("gpu-float8")
 
 
-def test_a_device_s_name_splits_into_device_and_precision():
-    assert machine.split_device("gpu-tf32") == ("gpu", "tf32")
-    assert machine.split_device("cpu") == ("cpu", "float32")
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("cpu", ("cpu", "float32", 1)),
+        ("gpu-tf32", ("gpu", "tf32", 1)),
+        ("cpu-x2", ("cpu", "float32", 2)),
+        ("gpu-tf32-x12", ("gpu", "tf32", 12)),
+    ],
+)
+def test_a_device_s_name_splits_into_its_parts_and_is_made_of_them(name, parts):
+    assert machine.split_device(name) == parts
+    assert machine.split_device(name).name == name
+
+
+@pytest.mark.parametrize(
+    ("wanted", "told"),
+    [("cpu-x0", "1 worker or more, found 0"), ("cpu-x", "precision 'x'"), ("cpu-x2-tf32", "x2-tf32")],
+)
+def test_a_device_without_workers_is_refused(wanted, told):
+    with pytest.raises(UsageError, match=told):
+        machine.resolve_device(wanted)
 
 
 @pytest.mark.parametrize(("capability", "enough"), [("7.5", False), ("8.0", True), ("9.0", True)])

@@ -79,3 +79,10 @@ def test_with_float32_alone_the_table_says_so(found):
     rows, text = found(RUNS[:2], [measured("gpu", 10.0)])
     assert rows == []
     assert precision.EMPTY in text
+
+
+def test_a_precision_is_held_against_as_many_workers(found):
+    shared = [make_record(device=f"{device}-x2", seed=1, metric=metric, settings__dtype=dtype)
+              for device, dtype, metric in (("gpu", "float32", 100.0), ("gpu-tf32", "tf32", 103.0))]  # fmt: skip
+    rows, _ = found([*RUNS[:1], *RUNS[2:3], *shared])
+    assert [(row["device"], row["n"], round(row["cost"], 6)) for row in rows] == [("gpu", 1, 1.0), ("gpu-x2", 1, 3.0)]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
-from lstmbench import analyse, collect, precision, tabulate
+from lstmbench import analyse, collect, precision, scaling, tabulate
 from lstmbench.errors import DataError
 from lstmbench.report import main
 from lstmbench.tables import write_table
@@ -30,7 +31,9 @@ def page(tmp_path):
         for name, table in analyse.analyse(measured).items():
             write_table(folder / f"{name}.csv", table)
         precision.main(["--tables", str(folder)])
-        pictures.mkdir()
+        scaling.main(["--tables", str(folder), "--figures", str(pictures)])
+        if not figures:
+            shutil.rmtree(pictures)
         for dataset in {record["run"]["dataset"] for record in records} if figures else ():
             for kind in ("learning", "quality", "ceiling", "anatomy"):
                 (pictures / f"{kind}_{dataset}.svg").write_bytes(SVG)
@@ -126,6 +129,14 @@ def test_what_was_not_run_is_named(page):
     text = page(*pair(seed=1), make_record(seed=2, implementation="pytorch"))
     assert "<li>ptb, small, tensorflow on cpu: seed 2</li>" in text
     assert "Nothing is missing" not in text
+
+
+def test_several_workers_are_shown_beside_one_and_leave_no_hole_where_an_implementation_has_one_alone(page):
+    shared = [make_record(implementation="pytorch_ddp", device=device) for device in ("cpu", "cpu-x2")]
+    text = page(make_record(), *shared)
+    assert "Several workers" in text
+    assert "Nothing is missing" in text
+    assert len([tag for tag, _ in Elements(text).found if tag == "img"]) == 3
 
 
 def test_a_complete_crossing_is_said_to_be_complete(page):

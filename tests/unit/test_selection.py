@@ -63,6 +63,15 @@ def test_every_key_of_the_shipped_configuration_is_explained():
         ({"threads": True}, "threads: True is not of type 'integer'"),
         ({"max_updates": {"huge": 3}}, "unknown size in max_updates 'huge'"),
         ({"max_updates": 0}, "max_updates: 0"),
+        ({"workers": [0]}, "workers.0: 0 is less than the minimum of 1"),
+        (
+            {"workers": [2]},
+            "workers [2]: each of tensorflow, pytorch runs with 1 alone; add 1, or an implementation of",
+        ),
+        (
+            {"workers": [1, 3], "implementations": ["pytorch_ddp"]},
+            "ptb small: 3 workers: expected a number that divides the batch_size 20",
+        ),
         ({"results": "/somewhere"}, "results: '/somewhere' does not match"),
         ({"results": "a/../b"}, "results: 'a/../b' does not match"),
         ({"thread": 1}, "unknown configuration key 'thread' (did you mean threads?)"),
@@ -73,6 +82,23 @@ def test_a_wrong_selection_is_refused_in_one_line_that_names_what_is_known(chang
         checked({**SHIPPED, "device": "cpu", **change})
     assert told in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_several_workers_are_for_the_implementations_that_can_have_them():
+    chosen = {"implementations": ["pytorch", "pytorch_ddp"], "workers": ["1", 2], "precisions": ["float32", "tf32"]}
+    selection = checked({**SHIPPED, **chosen, "device": "gpu"})
+    assert selection.cells == [
+        ("pytorch", "gpu"),
+        ("pytorch", "gpu-tf32"),
+        ("pytorch_ddp", "gpu"),
+        ("pytorch_ddp", "gpu-x2"),
+        ("pytorch_ddp", "gpu-tf32"),
+        ("pytorch_ddp", "gpu-tf32-x2"),
+    ]
+    assert {device for _, device in selection.cells_of_one} == {"gpu", "gpu-tf32"} == set(selection.devices)
+    assert checked({**SHIPPED, **chosen, "device": "cpu", "workers": [2], "precisions": ["float32"]}).cells == [
+        ("pytorch_ddp", "cpu-x2")
+    ]
 
 
 def test_numbers_from_snakemakes_command_line_are_numbers():

@@ -3,12 +3,13 @@
 The map of the package; imports run downwards only, never up or sideways between verbs.
 
     verbs            download prepare initialise plan train failure verify collect tabulate plot precision report
-                     sample measure analyse plot_speed
+                     scaling sample measure analyse plot_speed
                      one per Snakemake rule: a pure function and, below it, a command line
                      (``python -m lstmbench.train --help``)
     the run          loop        epochs, schedule, evaluation, checkpoints, history; names no framework
                      checkpoint  atomic, content-hashed files from which a run goes on
                      interruption  signals remembered until the next block;  lock: one process per run
+                     workers     several processes that share one run: which of them this one is, and their start
                      record      run.json: written once, checked whenever it is read
                      claims      what must hold in a record;  claims_of_run, claims_of_measurement
                      events      the history for TensorBoard, while the run goes on
@@ -23,7 +24,8 @@ The map of the package; imports run downwards only, never up or sideways between
                      presets     one YAML file per model size
                      weights     the initial weights every implementation starts from
     who learns       learner          the contract between the loop and a framework
-                     implementations/ one file each: pytorch, tensorflow, reference (NumPy)
+                     implementations/ one file each: pytorch, tensorflow, reference (NumPy); over several workers
+                                      pytorch_ddp, tensorflow_multiworker
     what is read     tables      CSV that reads back as it was written, Markdown for people
                      present     numbers as text;  present_speed: those of speed
                      style       one look for all figures

@@ -20,6 +20,7 @@ from lstmbench.machine import memory_limit_bytes, require_precision, split_devic
 from lstmbench.presets import Preset, load_preset
 from lstmbench.text import one_line
 from lstmbench.weights import shapes
+from lstmbench.workers import require_shared
 
 
 @dataclass(frozen=True)
@@ -76,26 +77,27 @@ def build_cell(
 ) -> Cell:
     """Import the framework, limit it to ``threads``, and build the learner.
 
-    ``device`` carries its precision, as in gpu-tf32 (``machine.split_device``).
+    ``device`` carries its precision and its workers, as in gpu-tf32-x2 (``machine.split_device``).
 
     Raises:
-        UsageError: unknown implementation.
+        UsageError: unknown implementation, or one or a batch that the workers cannot share.
         MachineError: the framework or the device is not there, or lacks the precision.
         ResourceError: the model needs more memory than there is.
     """
     task = tasks.load(dataset.task)
     spec = task.model_spec(preset, dataset.facts)
-    where, precision = split_device(device)
-    require_precision(where, precision)
+    where = split_device(device)
+    require_shared(implementation, preset.batch_size, where.workers)
+    require_precision(where.kind, where.precision)
     with memory_explained(spec, preset):
-        if where == "cpu" and least_bytes(spec, preset) > memory_limit_bytes():
+        if where.kind == "cpu" and least_bytes(spec, preset) > memory_limit_bytes():
             raise MemoryError("not tried")
         watch = Stopwatch()
         framework = implementations.load(implementation)
         framework.configure(threads)
         import_seconds = watch.seconds()
         watch = Stopwatch()
-        learner = framework.Learner(spec, where, seed, precision)
+        learner = framework.Learner(spec, where.kind, seed, where.precision)
         learner.load_weights(weights)
         build_seconds = watch.seconds()
     return Cell(dataset, preset, task, spec, weights, framework, learner, import_seconds, build_seconds)

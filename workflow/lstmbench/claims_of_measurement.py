@@ -22,7 +22,7 @@ SAMPLE = ["implementation", "round", "attempt"]
 def claims_of_measurement(record: dict[str, Any], blocks: pd.DataFrame) -> Iterator[Claim]:
     """All of them; the later ones rely on the earlier."""
     samples = record["samples"]
-    precision = split_device(record["group"]["device"])[1]
+    precision = split_device(record["group"]["device"]).precision
     yield equal("$.dtype", record["dtype"], precision, "as the device's name says")
     started, finished = (datetime.fromisoformat(record[name]) for name in ("started", "finished"))
     yield Claim("$.finished", started <= finished, f"not before it started, {record['started']}", record["finished"])
@@ -78,7 +78,7 @@ def _circumstances(here: str, sample: dict[str, Any], record: dict[str, Any]) ->
     used = sample["memory"]
     weights = used["least_bytes"]["weights"] // 4
     yield memory(f"{here}.memory.peak_rss_bytes", used["peak_rss_bytes"], weights, record["machine"])
-    on_gpu = split_device(record["group"]["device"])[0] == "gpu"
+    on_gpu = split_device(record["group"]["device"]).kind == "gpu"
     known = used["peak_device_bytes"] is not None
     yield equal(f"{here}.memory.peak_device_bytes", known, on_gpu, "whether it ran on a GPU")
 

@@ -71,7 +71,7 @@ def _order(history: list[dict[str, Any]]) -> Iterator[Claim]:
 def _settings(record: dict[str, Any]) -> Iterator[Claim]:
     settings, data = record["settings"], record["data"]
     yield equal("$.settings_sha256", record["settings_sha256"], hash_json(settings), "the hash of the settings")
-    precision = split_device(record["run"]["device"])[1]
+    precision = split_device(record["run"]["device"]).precision
     yield equal("$.settings.dtype", settings["dtype"], precision, "as the device's name says")
     size = "vocab_size" if data["task"] == "language_model" else "classes"
     yield Claim("$.data.facts", size in data["facts"], f"the fact {size}", data["facts"])
@@ -174,7 +174,7 @@ def _speed(record: dict[str, Any]) -> Iterator[Claim]:
 
 
 def _machine(record: dict[str, Any]) -> Iterator[Claim]:
-    on_gpu = split_device(record["run"]["device"])[0] == "gpu"
+    on_gpu = split_device(record["run"]["device"]).kind == "gpu"
     used, machine = record["memory"], record["machine"]
     known = used["peak_device_bytes"] is not None
     yield equal("$.memory.peak_device_bytes", known, on_gpu, "whether it ran on a GPU")

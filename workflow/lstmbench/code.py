@@ -16,7 +16,7 @@ from lstmbench.probes import framework
 PACKAGE = Path(__file__).resolve().parent
 IMPLEMENTATIONS = PACKAGE / "implementations"
 
-TRAINING_MODULES = ("train", "loop", "cell", "learner", "weights")
+TRAINING_MODULES = ("train", "loop", "cell", "learner", "weights", "workers")
 
 
 def training_files(task: str, implementation: str) -> list[Path]:

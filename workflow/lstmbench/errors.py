@@ -70,6 +70,13 @@ class LockedError(BenchError):
     name = "LOCKED"
 
 
+class WorkerError(BenchError):
+    """A worker of a training that several share is lost, or does not answer."""
+
+    exit_code = 9
+    name = "WORKER"
+
+
 class Interrupted(BenchError):
     """The process was asked to stop, and has saved what it had: the same command goes on from there."""
 

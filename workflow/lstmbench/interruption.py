@@ -1,4 +1,4 @@
-"""Being asked to stop: by a signal, or because the Snakemake that started this process is gone.
+"""Being asked to stop: by a signal, or because what started this process (Snakemake, ``workers.launch``) is gone.
 
 Work goes on to the next place where ``check`` is called, a block of half a second or so later.  A second signal ends
 the process at once.
@@ -17,11 +17,12 @@ SIGNALS = [signal.SIGTERM, signal.SIGINT, signal.SIGHUP]
 
 
 class Interruption:
-    """Within its block, the signals that end a process are remembered instead."""
+    """Within its block, the signals that end a process are remembered instead; ``launcher`` must live on too."""
 
-    def __init__(self) -> None:
+    def __init__(self, launcher: psutil.Process | None = None) -> None:
         self.reason: str | None = None
-        self._snakemake = _snakemake()
+        above = {"Snakemake": _snakemake(), "the launcher of the workers": launcher}
+        self._above = {name: process for name, process in above.items() if process is not None}
 
     def __enter__(self) -> Interruption:
         self._before = {number: signal.signal(number, self._remember) for number in SIGNALS}
@@ -35,8 +36,9 @@ class Interruption:
 
     def check(self) -> None:
         """Raise ``Interrupted`` if this process was asked to stop."""
-        if self._snakemake is not None and not self._snakemake.is_running():
-            self.reason = f"Snakemake (process {self._snakemake.pid}) is gone"
+        for name, process in self._above.items():
+            if not process.is_running():
+                self.reason = f"{name} (process {process.pid}) is gone"
         if self.reason:
             raise Interrupted(self.reason)
 

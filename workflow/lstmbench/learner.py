@@ -27,6 +27,10 @@ Every module in ``implementations/`` offers, by these names, the functions ``con
 
 dtype "float64" is for the tests of equality.  "tf32" and "bfloat16" change how matrix products are computed on a GPU:
 weights, loss, gradients and updates stay float32 (``machine.PRECISIONS``).
+
+An implementation in which several workers, a process each, share a training says so by ``DISTRIBUTED = True``.  Every
+worker calls the same methods in the same order with the same arguments, those of the whole batch, and gets the same
+results; a learner takes its rows of a batch, and gives the state of all (``workers.Team``).
 """
 
 from __future__ import annotations
@@ -115,6 +119,13 @@ class Learner(Protocol):
 
     def synchronize(self) -> None:
         """Return when the device has done all work handed to it."""
+
+    def agree(self, value: float) -> float:
+        """The first worker's ``value``, on all workers: what each would decide by its own clock they decide alike.
+
+        Raises:
+            WorkerError: another worker is lost.
+        """
 
     def training_state(self) -> dict[str, np.ndarray]:
         """Everything beside the weights that training depends on: optimiser slots and dropout generator."""

@@ -17,7 +17,7 @@ import numpy as np
 from lstmbench.checkpoint import Checkpoint, CheckpointFolder
 from lstmbench.clock import Stopwatch
 from lstmbench.datasets import Dataset
-from lstmbench.errors import DivergedError, Interrupted
+from lstmbench.errors import DataError, DivergedError, Interrupted
 from lstmbench.interruption import Interruption
 from lstmbench.learner import Handle, Learner
 from lstmbench.presets import Preset
@@ -80,9 +80,12 @@ def train(
     interruption: Interruption,
     on_epoch: Callable[[Mapping[str, Any]], None],
     label: str,
+    leads: bool = True,
 ) -> tuple[Progressed, dict[str, Any], int]:
     """Train by the preset's schedule from the learner's present weights, or on from a checkpoint.
 
+    Of several workers each calls this; the one that ``leads`` writes the checkpoints and shows the progress, and its
+    clock and its signals decide for all.
     A checkpoint is written after the first block that ends ``checkpoint_seconds`` or more after the last one, after
     each epoch, and when the process is asked to stop.  ``on_epoch`` sees each row of the history, those of a resumed
     run's past included.
@@ -91,30 +94,45 @@ def train(
     Raises:
         DivergedError: a loss is no longer a number to go on with.
         Interrupted: the process was asked to stop.
+        DataError: this worker does not find the checkpoint that the first one goes on from.
+        WorkerError: another worker is lost.
     """
-    run = Run(learner, task, dataset, preset, caps, seed, interruption.check)
+
+    def check() -> None:
+        asked = _asked_to_stop(interruption)
+        if learner.agree(float(asked is not None)):
+            raise asked or Interrupted("the first worker was asked to stop")
+
+    run = Run(learner, task, dataset, preset, caps, seed, check)
     reached = Progressed()
-    progress = Progress(run.total_updates, 0, label)
+    progress = Progress(run.total_updates, 0, label, leads)
     found = checkpoints.newest(progress.say)
     if found:
         reached = Progressed(**found.progress)
         reached.resumed += 1
         run.restore(found.arrays)
         progress.close()
-        progress = Progress(run.total_updates, reached.updates, label)
+        progress = Progress(run.total_updates, reached.updates, label, leads)
         progress.say(f"goes on after {reached.updates:,} updates, in epoch {reached.epoch + 1}")
+    if learner.agree(reached.updates) != reached.updates:
+        raise DataError(
+            f"{label}: this worker goes on after {reached.updates:,} updates, and the first one does not; all must "
+            f"read the same checkpoints, in a folder that they share, on machines that are alike: {checkpoints.folder}"
+        )
     for row in reached.history:
         on_epoch(row)
     since_saved = Stopwatch()
 
     def save() -> None:
         nonlocal since_saved
-        checkpoints.save(Checkpoint(run.arrays(), vars(reached)))
+        arrays = run.arrays()
+        if leads:
+            checkpoints.save(Checkpoint(arrays, vars(reached)))
         since_saved = Stopwatch()
 
     def after_block() -> None:
-        interruption.check()
-        if since_saved.seconds() >= checkpoint_seconds:
+        check()
+        if learner.agree(since_saved.seconds()) >= checkpoint_seconds:
             save()
 
     try:
@@ -225,7 +243,7 @@ class Run:
         watch = Stopwatch()
         losses, self.state = self.learner.train_block(self.data, batches, self.state, learning_rate)
         self.learner.synchronize()
-        seconds = watch.seconds()
+        seconds = self.learner.agree(watch.seconds())
         self._refuse_divergence(losses, reached.updates, learning_rate)
         self.losses = np.append(self.losses, losses)
         reached.first_losses += losses[: FIRST_LOSSES - len(reached.first_losses)].tolist()
@@ -300,6 +318,14 @@ class Run:
                 f"the loss of update {updates + bad[0] + 1} is {losses[bad[0]]} at learning rate {learning_rate:g}: "
                 "the run has diverged; lower the preset's learning_rate or max_grad_norm"
             )
+
+
+def _asked_to_stop(interruption: Interruption) -> Interrupted | None:
+    try:
+        interruption.check()
+    except Interrupted as error:
+        return error
+    return None
 
 
 def _evaluation_length(per_batch: int, reached: Progressed) -> int:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import resource
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import psutil
 
-from lstmbench.errors import MachineError
+from lstmbench.errors import MachineError, UsageError
 from lstmbench.names import require_known
 from lstmbench.text import one_line
 
@@ -26,7 +27,9 @@ float32: in full; tf32: operands rounded to 10 bits of mantissa, on a GPU's tens
 of a device's name, as in gpu-tf32: it is no fair comparison with a device that computes in full.
 """
 
-DEVICE_HELP = f"{', '.join(DEVICES)}; with a precision other than float32 behind it, as in gpu-tf32"
+DEVICE_HELP = (
+    f"{', '.join(DEVICES)}; with a precision other than float32 and several workers behind it, as in gpu-tf32-x2"
+)
 
 CAPABILITIES = ("avx512f", "avx2", "avx", "sse4_2")
 """What libraries choose their kernels by, and with them the last bits of a result; the most capable first."""
@@ -38,8 +41,10 @@ SWITCHES = (
 """Environment variables by which the frameworks and their libraries compute otherwise; but not the numbers of threads,
 which Snakemake exports and a record's settings hold."""
 
-OTHERS = ("TF_CLI_", "TF_VAR_", "TF_LOG", "TF_DATA_DIR", "TF_INPUT", "TF_WORKSPACE")
-"""Terraform's, which shares TensorFlow's prefix."""
+OTHERS = ("TF_CONFIG", "TF_CLI_", "TF_VAR_", "TF_LOG", "TF_DATA_DIR", "TF_INPUT", "TF_WORKSPACE")
+"""The addresses of workers, and Terraform's, which shares TensorFlow's prefix."""
+
+_WORKERS = re.compile(r"x(\d+)")
 
 CGROUP_MEMORY = Path("/sys/fs/cgroup/memory.max")
 """Within a container its own limit (Linux, cgroup-v2.rst)."""
@@ -71,26 +76,47 @@ def gpu_names() -> list[str]:
     return _ask_driver("name")
 
 
+class Device(NamedTuple):
+    """What a device's name says: cpu or gpu, the precision of its matrix products, workers that share a training."""
+
+    kind: str
+    precision: str
+    workers: int
+
+    @property
+    def name(self) -> str:
+        """As in paths and tables, without what is usual: cpu, gpu-tf32, cpu-x2."""
+        precision = [] if self.precision == PRECISIONS[0] else [self.precision]
+        workers = [] if self.workers == 1 else [f"x{self.workers}"]
+        return "-".join([self.kind, *precision, *workers])
+
+
 def resolve_device(wanted: str) -> str:
-    """A device's name for ``auto | cpu | gpu``, with its precision behind a hyphen as in ``wanted``.
+    """A device's name for ``auto | cpu | gpu``, with its precision and its workers behind hyphens as in ``wanted``.
 
     Whether a framework can use the GPU is the learner's to say.
 
     Raises:
-        UsageError: an unknown device or precision.
+        UsageError: an unknown device or precision, or no worker.
     """
-    device, precision = split_device(wanted)
-    require_known("device", device, DEVICES)
-    require_known("precision", precision, PRECISIONS)
-    if device == "auto":
-        device = "gpu" if gpu_names() else "cpu"
-    return device if precision == PRECISIONS[0] else f"{device}-{precision}"
+    device = split_device(wanted)
+    require_known("device", device.kind, DEVICES)
+    require_known("precision", device.precision, PRECISIONS)
+    if device.workers < 1:
+        raise UsageError(f"device {wanted}: expected 1 worker or more, found {device.workers}")
+    if device.kind == "auto":
+        device = device._replace(kind="gpu" if gpu_names() else "cpu")
+    return device.name
 
 
-def split_device(name: str) -> tuple[str, str]:
-    """Device and precision of a device's name: ("gpu", "tf32") of gpu-tf32, ("cpu", "float32") of cpu."""
-    device, _, precision = name.partition("-")
-    return device, precision or PRECISIONS[0]
+def split_device(name: str) -> Device:
+    """The parts of a device's name: ("gpu", "tf32", 1) of gpu-tf32, ("cpu", "float32", 2) of cpu-x2."""
+    kind, *parts = name.split("-")
+    workers = 1
+    if parts and (match := _WORKERS.fullmatch(parts[-1])):
+        workers = int(match[1])
+        parts.pop()
+    return Device(kind, "-".join(parts) or PRECISIONS[0], workers)
 
 
 def require_precision(device: str, precision: str) -> None:

@@ -191,7 +191,7 @@ def main(arguments: list[str] | None = None) -> None:
         "schema_version": SCHEMA_VERSION,
         "group": {"dataset": options.data.name, "size": options.preset.stem, "device": device},
         "threads": options.threads,
-        "dtype": machine.split_device(device)[1],
+        "dtype": machine.split_device(device).precision,
         "processes": options.processes,
         "seed": options.seed,
         "started": started,

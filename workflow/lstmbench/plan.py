@@ -7,7 +7,6 @@ step, a validation and a checkpoint per epoch, and its tests.  Nothing of it is 
 from __future__ import annotations
 
 import argparse
-import itertools
 import json
 import math
 import statistics
@@ -24,6 +23,7 @@ from lstmbench import limits, machine, present, tasks
 from lstmbench.checkpoint import GENERATIONS
 from lstmbench.cli import run
 from lstmbench.datasets import Dataset, load_dataset
+from lstmbench.errors import UsageError
 from lstmbench.presets import PRESETS, Preset, load_preset
 from lstmbench.record import failed, read_record
 from lstmbench.schemas import read_json
@@ -115,11 +115,14 @@ def _evaluation(measured: Mapping[str, float | None], count: int, times: int) ->
 
 
 def plan(selection: Selection, data: Path, calibrations: Path) -> pd.DataFrame:
-    """One row per cell of the selection: what one run of it takes, and how many there are (``seeds``).
+    """One row per cell of the selection with one worker: what one run of it takes, and how many there are (``seeds``).
 
     Raises:
         DataError: damaged data, or a calibration that is missing or unreadable.
+        UsageError: there is no such cell.
     """
+    if not selection.cells_of_one:
+        raise UsageError(f"workers {selection.workers}: only runs of one worker are planned; add 1")
     rows = []
     for dataset_name in selection.datasets:
         dataset = load_dataset(data / dataset_name)
@@ -129,7 +132,7 @@ def plan(selection: Selection, data: Path, calibrations: Path) -> pd.DataFrame:
                 "max_eval_predictions": selection.max_eval_predictions,
             }
             work = count_work(dataset, load_preset(PRESETS / dataset_name / f"{size}.yaml"), **caps)
-            for cell in itertools.product(selection.implementations, selection.devices):
+            for cell in selection.cells_of_one:
                 names = (dataset_name, size, *cell)
                 sample = read_json(calibrations.joinpath(*names, f"threads-{selection.threads}.json"))
                 row = dict(zip(CELL, names, strict=True)) | {"threads": selection.threads} | caps
@@ -225,11 +228,13 @@ def _plan_in_words(rows: pd.DataFrame, selection: Selection) -> list[str]:
     together = f" ({lanes} at a time: {duration(whole_seconds(rows, lanes))} or more)" if lanes > 1 else ""
     memory, disk = rows["mem_mb"].max(), whole_disk_mb(rows, lanes)
     tight = lanes * memory > here["memory_bytes"] / MB
+    several = len(selection.cells) - len(selection.cells_of_one)
     return [
         f"In all: {rows['seeds'].sum():,} runs, threads {selection.threads}: "
         f"{duration(whole_seconds(rows, 1))} one after another{together}; "
         f"at most {present.number(memory, 0)} MB of memory per run and {present.number(disk, 0)} MB of disk.",
         *([f"That is more memory than this machine has for {lanes} runs: use fewer cores."] if tight else []),
+        *([f"Runs of several workers are not planned: {several} cells."] if several else []),
         *[f"- {line}" for line in advice(rows, lanes)],
         f"Predicted from each cell alone on {_machine(here)}; runs side by side slow one another down, which is not "
         f"counted. Memory has a margin of {MEMORY_MARGIN - 1:.0%}; disk is what a run needs while it trains.",

@@ -73,9 +73,10 @@ def by_dataset(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 
 def _split(table: pd.DataFrame) -> pd.DataFrame:
-    """``table`` with the device alone under ``device``, and the precision in a column of its own."""
+    """``table`` with the device without its precision under ``device``, and the precision in a column of its own."""
     parts = [split_device(device) for device in table["device"]]
-    return table.assign(device=[device for device, _ in parts], precision=[precision for _, precision in parts])
+    devices = [device._replace(precision="float32").name for device in parts]
+    return table.assign(device=devices, precision=[device.precision for device in parts])
 
 
 def _against_float32(table: pd.DataFrame, same: list[str]) -> pd.DataFrame:

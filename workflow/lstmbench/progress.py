@@ -12,14 +12,19 @@ LINE_EVERY_SECONDS = 30.0
 
 
 class Progress:
-    """Counts updates; says what happened in between."""
+    """Counts updates; says what happened in between, or nothing unless ``shown``."""
 
-    def __init__(self, total: int, done: int, label: str) -> None:
+    def __init__(self, total: int, done: int, label: str, shown: bool = True) -> None:
         self._bar = tqdm(
-            total=total, initial=done, desc=label, unit=" updates", dynamic_ncols=True, disable=not sys.stderr.isatty()
+            total=total,
+            initial=done,
+            desc=label,
+            unit=" updates",
+            dynamic_ncols=True,
+            disable=not (shown and sys.stderr.isatty()),
         )
         self._total, self._begin, self._done = total, done, done
-        self._label = label
+        self._label, self._shown = label, shown
         self._since_start, self._since_line = Stopwatch(), Stopwatch()
 
     def advance(self, updates: int, note: str) -> None:
@@ -35,8 +40,9 @@ class Progress:
 
     def say(self, line: str) -> None:
         """Print a line without disturbing the bar."""
-        tqdm.write(f"{self._label}: {line}", file=sys.stderr)
-        sys.stderr.flush()
+        if self._shown:
+            tqdm.write(f"{self._label}: {line}", file=sys.stderr)
+            sys.stderr.flush()
 
     def close(self) -> None:
         """Leave the terminal as it was."""

@@ -15,10 +15,11 @@ from typing import Any
 import jinja2
 import pandas as pd
 
-from lstmbench import __version__, equivalence, precision, present, present_speed
+from lstmbench import __version__, equivalence, precision, present, present_speed, scaling
 from lstmbench.cli import run
 from lstmbench.errors import DataError
 from lstmbench.files import write_text
+from lstmbench.machine import split_device
 from lstmbench.tables import RUN, read_table
 
 TEMPLATES = Path(__file__).resolve().parents[1] / "report"
@@ -35,6 +36,13 @@ SPEED_FIGURES = {
     "embedding to the output, backwards (hatched), then clip, update and the rest. Dark: what the matrix products "
     "alone take. The mark: a step without the profiler.",
 }
+
+SCALING_FIGURES = {
+    "scaling": "How many times as fast as with one worker {dataset} is trained, over the number of workers, a panel "
+    "per size and device. The straight line: each worker worth one.",
+}
+
+SPEED_TABLES = ("speed", "ratios", "anatomy", "products")
 
 _VERDICTS = {
     equivalence.EQUAL: "equal within {margin}",
@@ -64,7 +72,7 @@ def report(tables: Path, figures: Path, config_name: str) -> str:
     Raises:
         DataError: a table or a figure that is missing or unreadable.
     """
-    names = ("runs", "failures", "settings", *present.TITLES, "speed", "ratios", "anatomy", "products", "precision")
+    names = ("runs", "failures", "settings", *present.TITLES, *SPEED_TABLES, "precision", "scaling")
     data = {name: read_table(tables / f"{name}.csv") for name in names}
     data["phases"] = data["speed"]
     runs = data["runs"]
@@ -151,7 +159,11 @@ def _section(dataset: str, data: dict[str, pd.DataFrame], figures: Path) -> dict
         "capped": (learned["caps"] != "").all(),
         "figures": {
             kind: {"source": _data_uri(figures / f"{kind}_{dataset}.svg"), "text": text.format(**words)}
-            for kind, text in [*FIGURES.items(), *(SPEED_FIGURES.items() if measured else [])]
+            for kind, text in [
+                *FIGURES.items(),
+                *(SPEED_FIGURES.items() if measured else []),
+                *(SCALING_FIGURES.items() if not own["scaling"].empty else []),
+            ]
         },
         "tables": {
             name: {"title": present.TITLES[name], "table": _table(name, own[name])}
@@ -163,7 +175,7 @@ def _section(dataset: str, data: dict[str, pd.DataFrame], figures: Path) -> dict
             for name, title in present_speed.TITLES.items()
             if not own[name].empty
         }
-        | _precision(own["precision"]),
+        | _others(own),
         "published": _published(own["quality"]),
         "settings": _settings(own["settings"], own["runs"]),
     }
@@ -187,11 +199,14 @@ def _speed_table(name: str, table: pd.DataFrame) -> Table:
     return _as_table(frame, " ".join(present_speed.notes(name, table)))
 
 
-def _precision(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
-    if table.empty:
-        return {}
-    (frame,) = precision.by_dataset(table).values()
-    return {"precision": {"title": precision.TITLE, "table": _as_table(frame, " ".join(precision.NOTES))}}
+def _others(own: dict[str, pd.DataFrame]) -> dict[str, dict[str, Any]]:
+    """The tables of modules of their own, those that have rows."""
+    tables = {}
+    for module, name in ((precision, "precision"), (scaling, "scaling")):
+        if not own[name].empty:
+            (frame,) = module.by_dataset(own[name]).values()
+            tables[name] = {"title": module.TITLE, "table": _as_table(frame, " ".join(module.NOTES))}
+    return tables
 
 
 def _as_table(frame: pd.DataFrame, note: str = "") -> Table:
@@ -276,9 +291,12 @@ def _holes(runs: pd.DataFrame) -> Iterator[str]:
     """The runs of a data set that would complete the crossing of its sizes, implementations, devices and seeds."""
     for dataset, own in runs.groupby("dataset", sort=True):
         there = set(own[RUN[1:]].itertuples(index=False, name=None))
+        ran = set(own[["implementation", "device"]].itertuples(index=False, name=None))
         missing: dict[tuple[str, ...], list[str]] = {}
         for *cell, seed in itertools.product(*(sorted(own[column].unique()) for column in RUN[1:])):
-            if (*cell, seed) not in there:
+            # Most implementations have no runs of several workers, and miss none.
+            of_one = split_device(cell[2]).workers == 1
+            if (*cell, seed) not in there and (of_one or tuple(cell[1:]) in ran):
                 missing.setdefault(tuple(cell), []).append(str(seed))
         for (size, implementation, device), seeds in missing.items():
             yield f"{dataset}, {size}, {implementation} on {device}: seed {_and(seeds)}"

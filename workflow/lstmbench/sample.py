@@ -25,7 +25,7 @@ from lstmbench.cell import Cell, open_cell
 from lstmbench.checkpoint import Checkpoint, CheckpointFolder
 from lstmbench.cli import run
 from lstmbench.clock import Stopwatch
-from lstmbench.errors import MachineError
+from lstmbench.errors import MachineError, UsageError
 from lstmbench.files import hash_arrays, write_json
 from lstmbench.interference import Counters, Load, Span, load
 from lstmbench.learner import Learner
@@ -83,9 +83,12 @@ def measure_sample(
     every process (``DETAILS``).
 
     Raises:
-        UsageError, DataError, MachineError: see ``cell.open_cell``; MachineError too if the implementation did not
-            take the path it states in ``PATHS``.
+        UsageError, DataError, MachineError: see ``cell.open_cell``; UsageError too if several workers are asked for;
+            MachineError too if the implementation did not take the path it states in ``PATHS``.
     """
+    where = machine.split_device(device)
+    if where.workers > 1:
+        raise UsageError(f"device {device}: one process is measured, and so one worker; choose {where.kind}")
     cell = open_cell(
         data=data,
         preset_file=preset_file,
@@ -105,7 +108,7 @@ def measure_sample(
         "peak_device_bytes": cell.learner.peak_device_bytes(),
         "least_bytes": limits.least_memory(cell.spec, cell.preset.batch_size, cell.preset.num_steps),
     }
-    products = _Products(cell, implementation, *machine.split_device(device))
+    products = _Products(cell, implementation, where.kind, where.precision)
     steady, meanwhile = _steady(steps, statistics.median(warm_up), products, more)
     sample: dict[str, Any] = {
         "implementation": implementation,
@@ -133,7 +136,7 @@ def measure_sample(
         "checkpoint": lambda: _checkpoint(cell.learner),
         "loop": lambda: _loop_share(cell, seed, statistics.median(warm_up)),
         "trace": lambda: _trace(cell, steps, implementation, device),
-        "bandwidth": lambda: _bandwidth(implementation, machine.split_device(device)[0]),
+        "bandwidth": lambda: _bandwidth(implementation, where.kind),
     }
     if details:
         sample["details"] = {name: measures[name]() for name in details}
@@ -334,7 +337,7 @@ def _trace(cell: Cell, steps: _Steps, implementation: str, device: str) -> dict[
     probe = _probe(implementation)
     if probe is None:
         return {"operations": [], "step_seconds": None, "path": None}
-    path, proof = cell.framework.PATHS[machine.split_device(device)[0]]
+    path, proof = cell.framework.PATHS[machine.split_device(device).kind]
     steps.run(1)
     seconds: list[float] = []
     operations = probe.trace(lambda: seconds.append(steps.timed(1)))

@@ -17,13 +17,14 @@ from jsonschema.exceptions import best_match
 
 from lstmbench import datasets, implementations
 from lstmbench.errors import UsageError
-from lstmbench.machine import resolve_device
+from lstmbench.machine import resolve_device, split_device
 from lstmbench.names import require_known
 from lstmbench.presets import PRESETS, load_preset
+from lstmbench.workers import require_shared
 
 SCHEMA = Path(__file__).resolve().parents[1] / "schemas" / "config.schema.yaml"
 
-COUNTS = ("seeds", "max_updates", "max_eval_predictions", "speed")
+COUNTS = ("seeds", "workers", "max_updates", "max_eval_predictions", "speed")
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ class Selection:
     seeds: list[int]
     device: str
     precisions: list[str]
+    workers: list[int]
     threads: int
     results: str
     local_data: list[str]
@@ -58,8 +60,24 @@ class Selection:
 
     @property
     def devices(self) -> list[str]:
-        """The names of the device in each precision: cpu, gpu-tf32."""
+        """The names of the device in each precision, with one worker: cpu, gpu-tf32."""
         return [resolve_device(f"{self.device}-{precision}") for precision in self.precisions]
+
+    @property
+    def cells(self) -> list[tuple[str, str]]:
+        """Implementation and device of the runs; several workers only where the implementation can have them."""
+        return [
+            (implementation, split_device(device)._replace(workers=count).name)
+            for implementation in self.implementations
+            for device in self.devices
+            for count in self.workers
+            if count == 1 or implementations.distributed(implementation)
+        ]
+
+    @property
+    def cells_of_one(self) -> list[tuple[str, str]]:
+        """The cells with one worker, which is what ``sample`` can measure and ``plan`` predict."""
+        return [(implementation, device) for implementation, device in self.cells if device in self.devices]
 
     def max_updates_of(self, size: str) -> int | None:
         """The updates after which a run of this size stops, or None."""
@@ -99,7 +117,27 @@ def checked(config: Mapping[str, Any]) -> Selection:
     if isinstance(config["max_updates"], Mapping):
         for size in config["max_updates"]:
             require_known("size in max_updates", size, config["sizes"])
-    return Selection(**{**config, "device": resolve_device(config["device"]), "speed": Speed(**speed)})
+    selection = Selection(**{**config, "device": resolve_device(config["device"]), "speed": Speed(**speed)})
+    _require_workers(selection)
+    return selection
+
+
+def _require_workers(selection: Selection) -> None:
+    """Refuse numbers of workers that no implementation has, or that do not divide a batch."""
+    if not selection.cells:
+        several = filter(implementations.distributed, implementations.names())
+        raise UsageError(
+            f"workers {selection.workers}: each of {', '.join(selection.implementations)} runs with 1 alone; add 1, or "
+            f"an implementation of several: {', '.join(several)}"
+        )
+    for implementation, device in selection.cells:
+        for dataset in selection.datasets:
+            for size in selection.sizes:
+                preset = load_preset(PRESETS / dataset / f"{size}.yaml")
+                try:
+                    require_shared(implementation, preset.batch_size, split_device(device).workers)
+                except UsageError as error:
+                    raise UsageError(f"{dataset} {size}: {error}") from error
 
 
 def sizes(dataset: str) -> list[str]:

@@ -1,11 +1,12 @@
 """Train one cell of the benchmark and write its record.
 
-One process, one run: ``{dataset}/{size}/{implementation}/{device}/seed-{seed}``.
+One run, one process (or several, ``workers``): ``{dataset}/{size}/{implementation}/{device}/seed-{seed}``.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import sys
 from pathlib import Path
@@ -13,12 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from lstmbench import machine
+from lstmbench import machine, workers
 from lstmbench.cell import memory_explained, open_cell
 from lstmbench.checkpoint import CheckpointFolder
 from lstmbench.cli import run
 from lstmbench.clock import Stopwatch, later, utc_now
 from lstmbench.code import training_hash
+from lstmbench.errors import UsageError
 from lstmbench.events import EventFile
 from lstmbench.files import hash_arrays, hash_json
 from lstmbench.interruption import Interruption
@@ -47,12 +49,17 @@ def train_run(
 ) -> None:
     """Train from ``weights_file`` on ``data`` and write the run's record to ``output``.
 
+    Of several workers each calls this, and the first writes.
+
     TensorBoard event files go beside the record, checkpoints into their own folder, from which an
     interrupted run goes on and which a complete one leaves empty.
 
     Raises:
-        UsageError, DataError, MachineError, DivergedError, LockedError, Interrupted: see ``errors``.
+        UsageError, DataError, MachineError, DivergedError, LockedError, WorkerError, Interrupted: see ``errors``.
     """
+    team, where = workers.team(), machine.split_device(device)
+    if team.size != where.workers:
+        raise UsageError(f"device {device}: expected {where.workers} workers, found {team.size} in the environment")
     started, watch = utc_now(), Stopwatch()
     commit, dirty = machine.commit()
     described = machine.describe()  # before a framework adds switches of its own
@@ -74,12 +81,11 @@ def train_run(
         "device": device,
         "seed": seed,
     }
-    _, precision = machine.split_device(device)
     settings = {
         "preset": dataclasses.asdict(preset),
         **dataclasses.asdict(caps),
         "threads": threads,
-        "dtype": precision,
+        "dtype": where.precision,
     }
     versions = {"numpy": np.__version__, **cell.framework.versions()}
     common = {
@@ -91,8 +97,12 @@ def train_run(
     }
     fingerprint = {**common, "data": dataset.sha256, "code": training_hash(dataset.task, implementation)}
     folder = CheckpointFolder(checkpoints, fingerprint)
-    with locked(checkpoints), memory_explained(cell.spec, preset):
-        with Interruption() as interruption, EventFile(output.parent / "tensorboard") as events:
+    alone = contextlib.nullcontext()  # of what the first worker does for all
+    with locked(checkpoints) if team.leads else alone, memory_explained(cell.spec, preset):
+        with (
+            Interruption(workers.launcher()) as interruption,
+            EventFile(output.parent / "tensorboard") if team.leads else alone as events,
+        ):
             reached, final, full_updates = train(
                 learner=cell.learner,
                 task=task,
@@ -103,9 +113,12 @@ def train_run(
                 checkpoints=folder,
                 checkpoint_seconds=checkpoint_seconds,
                 interruption=interruption,
-                on_epoch=events.add,
+                on_epoch=events.add if team.leads else lambda row: None,
                 label="/".join(str(part) for part in identity.values()),
+                leads=team.leads,
             )
+        if not team.leads:
+            return
         record = {
             "schema_version": SCHEMA_VERSION,
             **common,
@@ -163,7 +176,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--weights", type=Path, required=True, help="initial weights (lstmbench.initialise)")
     parser.add_argument("--implementation", required=True, help="a module of lstmbench/implementations")
     parser.add_argument("--device", default="auto", help=machine.DEVICE_HELP)
-    parser.add_argument("--threads", type=int, default=1, help="CPU threads of the framework")
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads of the framework, of each worker")
     parser.add_argument("--seed", type=int, default=1, help="of the shuffling and the dropout masks")
     parser.add_argument("--max-updates", type=int, help="stop after this many updates: a capped run")
     parser.add_argument("--max-eval-predictions", type=int, help="evaluate on the first so many: a capped run")
@@ -173,19 +186,25 @@ def main(arguments: list[str] | None = None) -> None:
     )
     parser.add_argument("--output", type=Path, required=True, help="the run's record, run.json")
     options = parser.parse_args(arguments)
-    train_run(
-        data=options.data,
-        preset_file=options.preset,
-        weights_file=options.weights,
-        implementation=options.implementation,
-        device=machine.resolve_device(options.device),
-        threads=options.threads,
-        seed=options.seed,
-        caps=Caps(options.max_updates, options.max_eval_predictions),
-        checkpoints=options.checkpoints,
-        checkpoint_seconds=options.checkpoint_seconds,
-        output=options.output,
-    )
+    device = machine.resolve_device(options.device)
+    count = machine.split_device(device).workers
+    if count > 1 and workers.team().size == 1:
+        words = sys.argv[1:] if arguments is None else arguments
+        sys.exit(workers.launch([sys.executable, "-m", "lstmbench.train", *words], count))
+    with workers.told_by_launcher():
+        train_run(
+            data=options.data,
+            preset_file=options.preset,
+            weights_file=options.weights,
+            implementation=options.implementation,
+            device=device,
+            threads=options.threads,
+            seed=options.seed,
+            caps=Caps(options.max_updates, options.max_eval_predictions),
+            checkpoints=options.checkpoints,
+            checkpoint_seconds=options.checkpoint_seconds,
+            output=options.output,
+        )
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from lstmbench.cli import PREFIX
 from lstmbench.code import probe_files, training_files
 from lstmbench.environment import installed, interpreter
 from lstmbench.errors import BenchError
+from lstmbench.machine import split_device
 from lstmbench.probes import framework
 from lstmbench.resources import UNPLANNED, read_plan
 from lstmbench.retry import failures_aside, put_failures_aside
@@ -46,14 +47,14 @@ if workflow.is_main_process:
 
 # A job that must be alone on the machine asks for all 100; every other one takes its share of one.
 workflow.global_resources.setdefault("machine", 100)
-workflow.global_resources.setdefault("gpu", 1)
+workflow.global_resources.setdefault("gpu", max(SELECTION.workers))
 
 
 wildcard_constraints:
     dataset="|".join(SELECTION.datasets),
     size="|".join({*SELECTION.sizes, *SELECTION.speed.sizes}),
     implementation="|".join({*SELECTION.implementations, *SELECTION.speed.implementations}),
-    device="|".join(SELECTION.devices),
+    device="|".join({*SELECTION.devices, *(device for _, device in SELECTION.cells)}),
     seed=r"\d+",
     environment=r"[a-z0-9][a-z0-9._-]*",
     threads=r"\d+",
@@ -81,6 +82,22 @@ def code_of_measurement(wildcards):
 
 def code_of_calibration(wildcards):
     return sorted({*package("sample", "limits", "interference"), *code_of_run(wildcards)})
+
+
+def in_cells(pattern, cells):
+    """``pattern`` with the implementation and the device of each cell, and its other wildcards left."""
+    names, devices = zip(*cells, strict=True) if cells else ((), ())
+    return expand(pattern, zip, implementation=names, device=devices, allow_missing=True)
+
+
+def workers_of(wildcards):
+    """How many workers share a run."""
+    return split_device(wildcards.device).workers
+
+
+def share_of_machine(wildcards):
+    """One of 100; all of them for a run on a GPU beside others on several: each would begin with the first."""
+    return 100 if SELECTION.device == "gpu" and max(SELECTION.workers) > 1 else 1
 
 
 def asked(wildcards):

@@ -5,22 +5,22 @@
 # outputs   records = {results}/tables/{runs,history,milestones,settings,failures}.csv
 #           tables  = {results}/tables/{quality,differences,environment,milestone_means,time_to_quality}.{csv,md}
 #           precision = {results}/tables/precision.{csv,md}
+#           scaling = {results}/tables/scaling.{csv,md}; with several numbers of workers figures/scaling_{dataset}.{svg,png}
 #           figures = {results}/figures/{learning,quality}_{dataset}.{svg,png}
 #           report  = {results}/report.html
 
 PUBLISHED = "workflow/published.tsv"
 TARGETS = "workflow/targets.tsv"
 TABULATED = ["quality", "differences", "environment", "milestone_means", "time_to_quality"]
+SCALED = SELECTION.datasets if len(SELECTION.workers) > 1 else []
 
 
 rule collect:
     input:
         records=expand(
-            rules.train.output.record,
+            in_cells(rules.train.output.record, SELECTION.cells),
             dataset=SELECTION.datasets,
             size=SELECTION.sizes,
-            implementation=SELECTION.implementations,
-            device=SELECTION.devices,
             seed=SELECTION.seeds,
         ),
         code=package("collect", "record", "claims", "claims_of_run", "tables"),
@@ -91,6 +91,35 @@ rule precision:
         "python -m lstmbench.precision --tables {params.folder:q} > {log:q} 2>&1"
 
 
+rule scaling:
+    input:
+        records=rules.collect.output.records,
+        code=package("scaling", "style", "tabulate", "tables", "present", "present_speed"),
+    output:
+        table=TABLES / "scaling.csv",
+        shown=report(TABLES / "scaling.md", category="Tables", caption="../report/table.rst"),
+        # Without several numbers of workers there is nothing to draw.
+        figures=report(
+            expand(FIGURES / "scaling_{dataset}.svg", dataset=SCALED),
+            category="Figures",
+            caption="../report/speed.rst",
+        ),
+        png=expand(FIGURES / "scaling_{dataset}.png", dataset=SCALED),
+    log:
+        RESULTS / "logs/scaling.log",
+    conda:
+        "../../envs/tools.yaml"
+    resources:
+        machine=1,
+    params:
+        tables=lambda wildcards, output: Path(output.table).parent,
+        figures=f"--figures {shlex.quote(str(FIGURES))}" if SCALED else "",
+    message:
+        "Setting the speeds of several workers beside those of one"
+    shell:
+        "python -m lstmbench.scaling --tables {params.tables:q} {params.figures} > {log:q} 2>&1"
+
+
 rule plot:
     input:
         records=rules.collect.output.records,
@@ -127,10 +156,10 @@ rule report:
     input:
         records=rules.collect.output.records,
         tables=rules.tabulate.output.tables,
-        speed=[*rules.analyse.output.tables, rules.precision.output.table],
-        figures=[*rules.plot.output, *rules.plot_speed.output],
+        speed=[*rules.analyse.output.tables, rules.precision.output.table, rules.scaling.output.table],
+        figures=[*rules.plot.output, *rules.plot_speed.output, *rules.scaling.output.figures],
         template="workflow/report/report.html.j2",
-        code=package("report", "tables", "present", "present_speed", "precision", "tabulate"),
+        code=package("report", "tables", "present", "present_speed", "precision", "scaling", "tabulate"),
     output:
         page=report(RESULTS / "report.html", category="Report", caption="../report/report.rst"),
     log:

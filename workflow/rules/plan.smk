@@ -38,11 +38,9 @@ rule calibrate:
 rule plan:
     input:
         samples=expand(
-            rules.calibrate.output.sample,
+            in_cells(rules.calibrate.output.sample, SELECTION.cells_of_one),
             dataset=SELECTION.datasets,
             size=SELECTION.sizes,
-            implementation=SELECTION.implementations,
-            device=SELECTION.devices,
             threads=SELECTION.threads,
         ),
         code=package("plan", "limits", "tables", "present"),

@@ -1,4 +1,4 @@
-# One run = one path = one process.
+# One run = one path = one process, or one that starts several workers (workers.py).
 #
 # inputs    the prepared data, a preset, initial weights, and the code the run depends on
 # outputs   record = {results}/runs/{dataset}/{size}/{implementation}/{device}/seed-{seed}/run.json, which says how the
@@ -22,10 +22,11 @@ rule train:
         RESULTS / "logs/train" / f"{RUN}.log",
     conda:
         environment
-    threads: SELECTION.threads
+    threads: lambda wildcards: SELECTION.threads * workers_of(wildcards)
     resources:
-        machine=1,
-        gpu=1 if SELECTION.device == "gpu" else 0,
+        machine=share_of_machine,
+        gpu=lambda wildcards: workers_of(wildcards) if SELECTION.device == "gpu" else 0,
+        workers=workers_of,
         # Among the resources because a change of a parameter would repeat finished runs.
         checkpoint_seconds=SELECTION.checkpoint_seconds,
         runtime=lambda wildcards: asked(wildcards).minutes,
@@ -37,11 +38,11 @@ rule train:
         python=lambda wildcards: interpreter(wildcards.implementation, ENVIRONMENTS),
         caps=lambda wildcards: SELECTION.caps_as_arguments(wildcards.size),
     message:
-        "Training {wildcards.dataset} {wildcards.size} with {wildcards.implementation}, seed {wildcards.seed}"
+        "Training {wildcards.dataset} {wildcards.size} with {wildcards.implementation}, seed {wildcards.seed}, on {wildcards.device}"
     shell:
         "{params.python:q} -m lstmbench.train --data {params.data} --preset {input.preset:q}"
         " --weights {input.weights:q} --implementation {wildcards.implementation} --device {wildcards.device}"
-        " --threads {threads} --seed {wildcards.seed} {params.caps} --checkpoints {params.checkpoints:q}"
+        " --threads $((({threads} + {resources.workers} - 1) / {resources.workers})) --seed {wildcards.seed} {params.caps} --checkpoints {params.checkpoints:q}"
         " --checkpoint-seconds {resources.checkpoint_seconds}"
         " --output {output.record:q} > {log:q} 2>&1"
         " || python -m lstmbench.failure --exit-code $? --log {log:q} --data {params.data} --preset {input.preset:q}"

@@ -6,8 +6,11 @@ A name may carry the environment that the implementation runs in (``environment`
 
 from __future__ import annotations
 
+import ast
 import importlib
+import importlib.util
 import pkgutil
+from pathlib import Path
 from types import ModuleType
 
 from lstmbench.errors import MachineError
@@ -23,6 +26,24 @@ def split(name: str) -> tuple[str, str]:
     """The module of an implementation, and its environment: "" for the one that everything else runs in."""
     module, _, environment = name.partition("-")
     return module, environment
+
+
+def distributed(name: str) -> bool:
+    """Can several workers share a training?  The module says ``DISTRIBUTED = True``; it is read, not imported.
+
+    Raises:
+        UsageError: there is no implementation of this name.
+    """
+    module, _ = split(name)
+    require_known("implementation", module, names())
+    source = Path(importlib.util.find_spec(f"{__name__}.{module}").origin).read_text(encoding="utf-8")
+    return any(
+        isinstance(node, ast.Assign)
+        and isinstance(node.value, ast.Constant)
+        and node.value.value is True
+        and any(isinstance(target, ast.Name) and target.id == "DISTRIBUTED" for target in node.targets)
+        for node in ast.parse(source).body
+    )
 
 
 def load(name: str) -> ModuleType:

@@ -94,6 +94,8 @@ class Model(nn.Module):
 class Learner:
     """See ``learner.Learner``."""
 
+    MODEL = Model
+
     def __init__(self, spec: ModelSpec, device: str, seed: int, dtype: str) -> None:
         if device == "gpu" and not has_gpu():
             raise MachineError("device gpu was asked for, but PyTorch finds no usable CUDA device on this machine")
@@ -103,7 +105,7 @@ class Learner:
         self.dtype = torch.float64 if dtype == "float64" else torch.float32
         # The whole process's setting; cuDNN's LSTM would take TF32 without being asked.
         torch.backends.fp32_precision = "tf32" if dtype == "tf32" else "ieee"
-        self.model = Model(spec, dtype == "bfloat16").to(self.device, self.dtype)
+        self.model = self.MODEL(spec, dtype == "bfloat16").to(self.device, self.dtype)
         self.trained = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
         optimizers = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}
         self.optimizer = optimizers[spec.optimizer](self.trained, lr=0.0)
@@ -158,7 +160,7 @@ class Learner:
         losses = torch.empty(len(batches), device=self.device, dtype=self.dtype)
         for step, rows in enumerate(self._on_device(batches)):
             before = state if self.spec.stateful else self.initial_state(len(rows))
-            logits, (hidden, cell) = self.model(inputs[rows], before)
+            logits, (hidden, cell) = self._forward(inputs[rows], before)
             loss = nn.functional.cross_entropy(logits, targets[rows].flatten())
             self.optimizer.zero_grad()
             (self.spec.loss_scale * loss).backward()
@@ -189,6 +191,10 @@ class Learner:
         """See ``learner.Learner``."""
         if self.device.type == "cuda":
             torch.cuda.synchronize()
+
+    def agree(self, value: float) -> float:
+        """See ``learner.Learner``."""
+        return value
 
     def training_state(self) -> dict[str, np.ndarray]:
         """See ``learner.Learner``."""
@@ -228,6 +234,10 @@ class Learner:
             result[f"lstm.{layer}.recurrent"] = (getattr(lstm, f"weight_hh_l{layer}"), True)
             result[f"lstm.{layer}.bias"] = (getattr(lstm, f"bias_ih_l{layer}"), False)
         return {**result, "output.kernel": (output.weight, True), "output.bias": (output.bias, False)}
+
+    def _forward(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
+        """The model in a training step."""
+        return self.model(inputs, state)
 
     def _on_device(self, batches: np.ndarray) -> Tensor:
         return torch.tensor(batches, device=self.device, dtype=torch.int64)

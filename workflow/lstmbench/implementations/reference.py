@@ -111,6 +111,10 @@ class Learner:
     def synchronize(self) -> None:
         """See ``learner.Learner``."""
 
+    def agree(self, value: float) -> float:
+        """See ``learner.Learner``."""
+        return value
+
     def training_state(self) -> dict[str, np.ndarray]:
         """See ``learner.Learner``."""
         result = {"seed": np.array(self.seed), "updates": np.array(self.updates)}

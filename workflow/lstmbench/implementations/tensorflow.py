@@ -52,6 +52,8 @@ def versions() -> dict[str, str]:
 class Model(keras.Model):
     """[embedding] -> dropout -> (LSTM -> dropout) * layers -> linear."""
 
+    DROPOUT = keras.layers.Dropout
+
     def __init__(self, spec: ModelSpec, seed: int, dtype: str, in_bfloat16: bool) -> None:
         super().__init__(dtype=dtype)
         self.spec = spec
@@ -72,7 +74,7 @@ class Model(keras.Model):
         ]
         # One mask before the first layer, one after each.
         self.dropouts = [
-            keras.layers.Dropout(1.0 - spec.keep_prob, seed=seed * 1000 + place, dtype=dtype)
+            self.DROPOUT(1.0 - spec.keep_prob, seed=seed * 1000 + place, dtype=dtype)
             for place in range(spec.num_layers + 1)
         ]
         self.dense = keras.layers.Dense(spec.output_size, dtype=multiplies)
@@ -93,6 +95,8 @@ class Model(keras.Model):
 
 class Learner:
     """See ``learner.Learner``."""
+
+    MODEL = Model
 
     def __init__(self, spec: ModelSpec, device: str, seed: int, dtype: str) -> None:
         if device == "gpu" and not has_gpu():
@@ -159,6 +163,10 @@ class Learner:
     def synchronize(self) -> None:
         """See ``learner.Learner``: ``train_block`` and ``eval_block`` have fetched their results already."""
 
+    def agree(self, value: float) -> float:
+        """See ``learner.Learner``."""
+        return value
+
     def training_state(self) -> dict[str, np.ndarray]:
         """See ``learner.Learner``."""
         return {name: np.array(variable) for name, variable in self._slots().items()}
@@ -175,7 +183,7 @@ class Learner:
     def _build(self, seed: int) -> None:
         """Make the variables: of the model, its optimiser and its dropout."""
         spec = self.spec
-        self.model = Model(spec, seed, self.dtype.name, self.in_bfloat16)
+        self.model = self.MODEL(spec, seed, self.dtype.name, self.in_bfloat16)
         self.optimizer = _optimizer(spec.optimizer, self.learning_rate)
         kind = tf.int32 if spec.embedding else self.dtype
         shape = (1, 1) if spec.embedding else (1, 1, spec.input_size)

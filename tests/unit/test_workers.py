@@ -1,0 +1,117 @@
+"""Who a worker is, what it takes of a batch, and what becomes of workers that one process starts."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+
+import psutil
+import pytest
+
+from lstmbench import workers
+from lstmbench.errors import Interrupted, UsageError, WorkerError
+from lstmbench.workers import Team, launch, require_shared, team
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({}, Team(0, 1, 0)),
+        ({"RANK": "3", "WORLD_SIZE": "4", "LOCAL_RANK": "1"}, Team(3, 4, 1)),
+        ({"SLURM_PROCID": "5", "SLURM_STEP_NUM_TASKS": "8", "SLURM_LOCALID": "1"}, Team(5, 8, 1)),
+        ({"SLURM_PROCID": "0", "SLURM_NTASKS": "8", "SLURM_LOCALID": "0"}, Team(0, 1, 0)),  # sbatch without srun
+        ({"RANK": "0", "WORLD_SIZE": "2", "SLURM_PROCID": "1", "SLURM_STEP_NUM_TASKS": "3"}, Team(0, 2, 0)),
+    ],
+)
+def test_a_worker_learns_from_its_environment_which_one_it_is(environment, expected):
+    assert team(environment) == expected
+
+
+@pytest.mark.parametrize("values", [("2", "2", "0"), ("-1", "2", "0"), ("one", "2", "0"), ("0", "2", "2")])
+def test_an_environment_at_odds_with_itself_is_refused_with_what_it_says(values):
+    environment = dict(zip(("RANK", "WORLD_SIZE", "LOCAL_RANK"), values, strict=True))
+    with pytest.raises(UsageError, match=f"RANK={values[0]}, WORLD_SIZE=2, LOCAL_RANK={values[2]}"):
+        team(environment)
+
+
+def test_the_shares_of_all_workers_are_the_batch_in_order():
+    rows = list(range(12))
+    assert [row for rank in range(3) for row in rows[Team(rank, 3).share(12)]] == rows
+
+
+def test_workers_that_cannot_share_a_training_are_refused_with_those_that_can():
+    require_shared("reference", 5, 1)
+    require_shared("pytorch_ddp", 20, 2)
+    with pytest.raises(UsageError, match="reference runs with 1; with several: pytorch_ddp"):
+        require_shared("reference", 20, 2)
+    with pytest.raises(UsageError, match=r"3 workers.*batch_size 20.*: 1, 2, 4, 5, 10, 20$"):
+        require_shared("pytorch_ddp", 20, 3)
+
+
+def started(script: str) -> int:
+    """The exit code of two workers that run ``script``, in which ``rank`` is known."""
+    return launch([sys.executable, "-c", f"import os, sys, time; rank = int(os.environ['RANK'])\n{script}"], 2)
+
+
+def test_workers_that_end_well_end_well_together():
+    assert started("assert os.environ['WORLD_SIZE'] == '2' and rank in (0, 1)") == 0
+
+
+def test_what_every_worker_would_say_is_said_once(capfd):
+    assert started("sys.exit('wrong configuration')") == 1
+    assert capfd.readouterr().err.count("wrong configuration") == 1
+
+
+def test_what_one_worker_alone_has_to_say_is_said(capfd):
+    assert started("if rank == 1: print('no disk here', file=sys.stderr), sys.exit(6)\ntime.sleep(0.1)") == 6
+    assert "no disk here" in capfd.readouterr().err
+
+
+def test_a_killed_worker_ends_the_others_at_once_and_is_named():
+    watch = time.monotonic()
+    with pytest.raises(WorkerError, match=r"rank 1 \(of 2 workers, .*SIGKILL.*run the same command again"):
+        started("if rank == 1: os.kill(os.getpid(), 9)\ntime.sleep(60)")
+    assert time.monotonic() - watch < 10
+
+
+def test_a_worker_that_no_longer_answers_is_killed_and_named(monkeypatch):
+    monkeypatch.setattr(workers, "GRACE_SECONDS", 0.2)
+    with pytest.raises(WorkerError, match=r"rank 1 \(of 2 workers\) does not answer"):
+        started("sys.exit(9) if rank == 0 else time.sleep(60)")
+
+
+def test_a_signal_reaches_every_worker_and_what_they_make_of_it_counts(tmp_path):
+    script = f"""
+import pathlib, signal
+def stop(*_):
+    pathlib.Path({str(tmp_path)!r}, f'stopped-{{rank}}').touch()
+    sys.exit({Interrupted.exit_code})
+signal.signal(signal.SIGTERM, stop)
+pathlib.Path({str(tmp_path)!r}, f'ready-{{rank}}').touch()
+if rank == 0:
+    while len(list(pathlib.Path({str(tmp_path)!r}).glob('ready-*'))) < 2: time.sleep(0.01)
+    os.kill(os.getppid(), signal.SIGTERM)
+time.sleep(60)
+"""
+    before = signal.getsignal(signal.SIGTERM)
+    assert started(script) == Interrupted.exit_code
+    assert len(list(tmp_path.glob("stopped-*"))) == 2
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_no_worker_is_left_running():
+    assert started("sys.exit(3) if rank == 0 else time.sleep(0.2)") == 3
+    assert not psutil.Process(os.getpid()).children()
+
+
+def test_a_lost_worker_is_told_once_by_the_launcher(monkeypatch, capsys):
+    monkeypatch.delenv(workers.LAUNCHER, raising=False)
+    with pytest.raises(WorkerError), workers.told_by_launcher():
+        raise WorkerError("gone")
+    monkeypatch.setenv(workers.LAUNCHER, str(os.getpid()))
+    with pytest.raises(SystemExit) as ended, workers.told_by_launcher():
+        raise WorkerError("gone")
+    assert ended.value.code == WorkerError.exit_code
+    assert capsys.readouterr().err == "gone\n"

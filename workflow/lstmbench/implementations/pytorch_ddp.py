@@ -1,0 +1,206 @@
+"""The LSTM in PyTorch over several workers: ``DistributedDataParallel``, by Gloo on CPUs and by NCCL on GPUs.
+
+What differs from ``pytorch``: each worker trains on its rows of a batch, and DistributedDataParallel averages the
+gradients before they are clipped.  A dropout mask is that of the whole batch, drawn by every worker, which takes its
+rows; so several workers do what one does but for the order of sums.  Every worker evaluates everything.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, distributed, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from lstmbench.errors import MachineError, UsageError, WorkerError
+from lstmbench.implementations import pytorch
+from lstmbench.implementations.pytorch import PATHS, State, configure, has_gpu, versions
+from lstmbench.learner import ModelSpec
+from lstmbench.workers import AGAIN, SILENCE_SECONDS, Team, team
+
+__all__ = ["DISTRIBUTED", "PATHS", "Learner", "configure", "has_gpu", "versions"]
+
+DISTRIBUTED = True
+
+_LOST = re.compile(r"gloo|nccl|connection|socket|timed out", re.IGNORECASE)
+"""What the errors say by which Gloo tells that a worker is gone; NCCL's have a class of their own."""
+
+
+class Share(NamedTuple):
+    """The state of this worker's rows: hidden and cell [layers, rows, hidden]."""
+
+    hidden: Tensor
+    cell: Tensor
+
+
+class Model(pytorch.Model):
+    """See ``pytorch.Model``; its dropout masks are this worker's rows of those of the whole batch."""
+
+    def __init__(self, spec: ModelSpec, in_bfloat16: bool) -> None:
+        super().__init__(spec, in_bfloat16)
+        self.team = team()
+        self.output_dropout = Dropout(self.output_dropout.p, self.team)
+        if spec.input_dropout:
+            self.input_dropout = Dropout(self.input_dropout.p, self.team)
+
+    def _recurrent(self, features: Tensor, state: State) -> tuple[Tensor, State]:
+        lstm = self.lstm
+        if not self.training or lstm.dropout == 0.0:
+            return super()._recurrent(features, state)
+        # Layer by layer, so that dropout between them is ours, and time before batch, as it is drawn in ``nn.LSTM``.
+        kind = torch.bfloat16 if self.in_bfloat16 else features.dtype
+        values = features.to(kind).transpose(0, 1)
+        after = []
+        for layer, weights in enumerate(lstm.all_weights):
+            if layer > 0:
+                values = _dropped(values, lstm.dropout, self.team, batch=1)
+            before = [part[layer : layer + 1].to(kind) for part in state]
+            # With biases, one layer, no dropout behind it, in training, in one direction, time before batch.
+            low = [weight.to(kind) for weight in weights]
+            values, *last = torch.lstm(values, before, low, True, 1, 0.0, True, False, False)
+            after.append(last)
+        hidden, cell = (torch.cat(parts).to(features.dtype) for parts in zip(*after, strict=True))
+        return values.transpose(0, 1).to(features.dtype), (hidden, cell)
+
+
+class Dropout(nn.Module):
+    """``nn.Dropout`` for this worker's rows of a batch, which come first."""
+
+    def __init__(self, probability: float, team: Team) -> None:
+        super().__init__()
+        self.probability, self.team = probability, team
+
+    def forward(self, values: Tensor) -> Tensor:
+        """``values`` as training sees them, or as they are."""
+        return _dropped(values, self.probability, self.team, batch=0) if self.training else values
+
+
+def _dropped(values: Tensor, probability: float, team: Team, batch: int) -> Tensor:
+    """``values`` times this worker's rows of a mask for the whole batch, whose dimension is ``batch``.
+
+    The mask lies in memory as ``values`` do, so that the numbers it is drawn from are those that one worker would draw.
+    """
+    if probability == 0.0:
+        return values
+    order = sorted(range(values.dim()), key=values.stride, reverse=True)
+    sizes = list(values.shape)
+    sizes[batch] *= team.size
+    ones = values.new_ones([sizes[place] for place in order]).permute(
+        [order.index(place) for place in range(len(order))]
+    )
+    rows = team.share(sizes[batch])
+    return values * nn.functional.dropout(ones, probability).narrow(batch, rows.start, values.shape[batch])
+
+
+class Learner(pytorch.Learner):
+    """See ``learner.Learner``."""
+
+    MODEL = Model
+
+    def __init__(self, spec: ModelSpec, device: str, seed: int, dtype: str) -> None:
+        self.team = team()
+        if self.team.size > 1:
+            with self._together():
+                _meet(self.team, device)
+        super().__init__(spec, device, seed, dtype)
+        self.parallel = self.model
+        if self.team.size > 1:
+            self.parallel = DistributedDataParallel(self.model, gradient_as_bucket_view=True)
+
+    def state_arrays(self, state: State) -> list[tuple[np.ndarray, np.ndarray]]:
+        """See ``learner.Learner``."""
+        return super().state_arrays(self._whole(state))
+
+    def train_block(
+        self, data: tuple[Tensor, Tensor], batches: np.ndarray, state: State, learning_rate: float
+    ) -> tuple[np.ndarray, State]:
+        """See ``learner.Learner``."""
+        rows = self.team.share(batches.shape[1])
+        mine = state if isinstance(state, Share) else Share(*(part[:, rows] for part in state))
+        with self._together():
+            losses, after = super().train_block(data, batches[:, rows], mine, learning_rate)
+            return self._mean(losses), Share(*after)
+
+    def eval_block(
+        self, data: tuple[Tensor, Tensor], batches: np.ndarray, state: State
+    ) -> tuple[np.ndarray, np.ndarray, State]:
+        """See ``learner.Learner``."""
+        return super().eval_block(data, batches, self._whole(state))
+
+    def agree(self, value: float) -> float:
+        """See ``learner.Learner``."""
+        if self.team.size == 1:
+            return value
+        with self._together():
+            first = torch.tensor(value, dtype=torch.float64)
+            distributed.broadcast(first, src=0)
+            return first.item()
+
+    def _forward(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
+        return self.parallel(inputs, state)
+
+    def _whole(self, state: State) -> State:
+        """The state of all rows."""
+        if not isinstance(state, Share) or self.team.size == 1:
+            return state
+        with self._together():
+            whole = []
+            for part in state:
+                shares = [torch.empty_like(part) for _ in range(self.team.size)]
+                distributed.all_gather(shares, part.contiguous())
+                whole.append(torch.cat(shares, dim=1))
+            return tuple(whole)
+
+    def _mean(self, losses: np.ndarray) -> np.ndarray:
+        """Over the workers."""
+        if self.team.size == 1:
+            return losses
+        total = torch.from_numpy(losses)
+        distributed.all_reduce(total)
+        return (total / self.team.size).numpy()
+
+    @contextmanager
+    def _together(self) -> Iterator[None]:
+        """Tell of a worker that is lost in the block.
+
+        Raises:
+            WorkerError: one is.
+        """
+        try:
+            yield
+        except RuntimeError as error:
+            if isinstance(error, distributed.DistError) or (self.team.size > 1 and _LOST.search(str(error))):
+                brief = next(iter(str(error).splitlines()), "")[:200]
+                raise WorkerError(
+                    f"the worker of rank {self.team.rank} (of {self.team.size} workers) lost another: {brief}; {AGAIN}"
+                ) from error
+            raise
+
+
+def _meet(team: Team, device: str) -> None:
+    """Join the other workers, with a GPU of its own for each."""
+    if device == "gpu":
+        if torch.cuda.device_count() <= team.local_rank:
+            raise MachineError(
+                f"device gpu: expected a GPU per worker, found {torch.cuda.device_count()} on this machine for the "
+                f"worker of rank {team.rank}, number {team.local_rank + 1} of it"
+            )
+        torch.cuda.set_device(team.local_rank)
+    if distributed.is_initialized():
+        return
+    if "MASTER_ADDR" not in os.environ or "MASTER_PORT" not in os.environ:
+        raise UsageError("environment: expected MASTER_ADDR and MASTER_PORT, where the worker of rank 0 listens")
+    distributed.init_process_group(
+        # What the host alone holds goes by Gloo.
+        "cpu:gloo,cuda:nccl" if device == "gpu" else "gloo",
+        rank=team.rank,
+        world_size=team.size,
+        timeout=timedelta(seconds=SILENCE_SECONDS),
+    )

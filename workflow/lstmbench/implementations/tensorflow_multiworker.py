@@ -1,0 +1,196 @@
+"""The LSTM in TensorFlow over several workers, joined by ``tf.distribute.MultiWorkerMirroredStrategy``.
+
+What differs from ``tensorflow``: each worker trains on its rows of a batch, and the strategy averages the gradients
+before they are clipped.  The variables are ordinary ones, the same on all workers because all start from the same
+weights and apply the same gradients; Keras would average within the optimiser, after the clip.  A dropout mask
+is that of the whole batch, drawn by every worker, which takes its rows; so several workers do what one does but for
+the order of sums.  Every worker evaluates everything.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import numpy as np
+
+from lstmbench.errors import MachineError, UsageError, WorkerError
+from lstmbench.implementations import tensorflow
+from lstmbench.implementations.tensorflow import PATHS, State, configure, has_gpu, keras, tf, versions
+from lstmbench.learner import ModelSpec
+from lstmbench.workers import AGAIN, Team, team
+
+__all__ = ["DISTRIBUTED", "PATHS", "Learner", "configure", "has_gpu", "versions"]
+
+DISTRIBUTED = True
+
+_LOST = (
+    tf.errors.UnavailableError,
+    tf.errors.DeadlineExceededError,
+    tf.errors.AbortedError,
+    tf.errors.CancelledError,
+    tf.errors.FailedPreconditionError,
+    tf.errors.InternalError,
+)
+"""What a collective operation ends with when a worker is gone."""
+
+
+class Share(tuple):
+    """The state of this worker's rows: per layer hidden and cell [rows, hidden]."""
+
+    __slots__ = ()
+
+
+class Dropout(keras.layers.Dropout):
+    """Dropout by this worker's rows of a mask that is drawn for the whole batch."""
+
+    def __init__(self, rate: float, **options: object) -> None:
+        super().__init__(rate, **options)
+        self.team = team()
+
+    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """``inputs`` [rows, ...] as training sees them, or as they are."""
+        if not training or self.rate == 0:
+            return inputs
+        shape = tf.shape(inputs)
+        whole = tf.ones(tf.concat([[shape[0] * self.team.size], shape[1:]], 0), inputs.dtype)
+        mask = keras.random.dropout(whole, self.rate, seed=self.seed_generator)
+        return inputs * tf.split(mask, self.team.size)[self.team.rank]
+
+
+class Model(tensorflow.Model):
+    """See ``tensorflow.Model``."""
+
+    DROPOUT = Dropout
+
+
+class Learner(tensorflow.Learner):
+    """See ``learner.Learner``."""
+
+    MODEL = Model
+
+    def __init__(self, spec: ModelSpec, device: str, seed: int, dtype: str) -> None:
+        self.team = team()
+        if self.team.size > 1:
+            with self._together():
+                self.strategy = _strategy(device)
+            self._sum = self._collective(lambda replica, value: replica.all_reduce(tf.distribute.ReduceOp.SUM, value))
+            self._rows = self._collective(lambda replica, value: replica.all_gather(value, axis=1))
+        super().__init__(spec, device, seed, dtype)
+
+    def state_arrays(self, state: State) -> list[tuple[np.ndarray, np.ndarray]]:
+        """See ``learner.Learner``."""
+        return super().state_arrays(self._whole(state))
+
+    def train_block(
+        self, data: tuple[tf.Tensor, tf.Tensor], batches: np.ndarray, state: State, learning_rate: float
+    ) -> tuple[np.ndarray, State]:
+        """See ``learner.Learner``."""
+        rows = self.team.share(batches.shape[1])
+        mine = state if isinstance(state, Share) else tuple(tuple(part[rows] for part in layer) for layer in state)
+        with self._together():
+            losses, after = super().train_block(data, batches[:, rows], tuple(mine), learning_rate)
+            if self.team.size > 1:
+                losses = (self._sum(losses) / self.team.size).numpy()
+            return losses, Share(after)
+
+    def eval_block(
+        self, data: tuple[tf.Tensor, tf.Tensor], batches: np.ndarray, state: State
+    ) -> tuple[np.ndarray, np.ndarray, State]:
+        """See ``learner.Learner``."""
+        return super().eval_block(data, batches, self._whole(state))
+
+    def agree(self, value: float) -> float:
+        """See ``learner.Learner``."""
+        if self.team.size == 1:
+            return value
+        with self._together():
+            return float(self._sum(np.float64(value if self.team.leads else 0.0)))
+
+    def _whole(self, state: State) -> State:
+        """The state of all rows."""
+        if not isinstance(state, Share) or self.team.size == 1:
+            return tuple(state)
+        with self._together():
+            parts = self._rows(tf.stack([part for layer in state for part in layer]))
+            return tuple((parts[place], parts[place + 1]) for place in range(0, len(parts), 2))
+
+    def _clip(self, gradients: list[tf.Tensor | tf.IndexedSlices]) -> list[tf.Tensor | tf.IndexedSlices]:
+        return super()._clip(self._mean(gradients) if self.team.size > 1 else gradients)
+
+    def _mean(self, gradients: list[tf.Tensor | tf.IndexedSlices]) -> list[tf.Tensor | tf.IndexedSlices]:
+        """Over the workers; of an embedding's rows all, one behind another."""
+
+        def reduced(*values: tf.Tensor | tf.IndexedSlices) -> list[tf.Tensor | tf.IndexedSlices]:
+            # The copies have a device, which is where the result goes.
+            own = tf.nest.map_structure(tf.identity, list(values), expand_composites=True)
+            return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.MEAN, own)
+
+        return self.strategy.run(reduced, args=tuple(gradients))
+
+    def _collective(self, operation: Callable) -> Callable:
+        """``operation(replica context, value)`` among the workers, as a graph."""
+        strategy = self.strategy
+
+        @tf.function(reduce_retracing=True)
+        def run(value: tf.Tensor) -> tf.Tensor:
+            return strategy.run(
+                lambda own: operation(tf.distribute.get_replica_context(), tf.identity(own)), args=(value,)
+            )
+
+        return lambda value: run(tf.convert_to_tensor(value))
+
+    @contextmanager
+    def _together(self) -> Iterator[None]:
+        """Tell of a worker that is lost in the block.
+
+        Raises:
+            WorkerError: one is.
+        """
+        try:
+            yield
+        except _LOST as error:
+            if self.team.size == 1:
+                raise
+            brief = next(iter(str(error).splitlines()), "")[:200]
+            raise WorkerError(
+                f"the worker of rank {self.team.rank} (of {self.team.size} workers) lost another: {brief}; {AGAIN}"
+            ) from error
+
+
+@functools.cache
+def _strategy(device: str) -> tf.distribute.Strategy:
+    """Join the other workers, with a GPU of its own for each; TensorFlow can do so once, and before it computes."""
+    here = team()
+    gpus = tf.config.list_physical_devices("GPU")
+    if device == "gpu" and len(gpus) <= here.local_rank:
+        raise MachineError(
+            f"device gpu: expected a GPU for each worker, found {len(gpus)} on this machine for the worker of rank "
+            f"{here.rank}, number {here.local_rank + 1} of it"
+        )
+    tf.config.set_visible_devices(gpus[here.local_rank : here.local_rank + 1] if device == "gpu" else [], "GPU")
+    resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(
+        _cluster(here),
+        task_type="worker",
+        task_id=here.rank,
+        rpc_layer="grpc",
+        num_accelerators={"GPU": int(device == "gpu")},
+    )
+    return tf.distribute.MultiWorkerMirroredStrategy(resolver)
+
+
+def _cluster(here: Team) -> tf.train.ClusterSpec:
+    """The addresses of all workers."""
+    resolvers = tf.distribute.cluster_resolver
+    if "TF_CONFIG" in os.environ:
+        cluster = resolvers.TFConfigClusterResolver().cluster_spec()
+    elif "SLURM_STEP_NODELIST" in os.environ:
+        cluster = resolvers.SlurmClusterResolver(auto_set_gpu=False).cluster_spec()
+    else:
+        raise UsageError("environment: expected TF_CONFIG, with the addresses of all workers, or Slurm's srun")
+    found = len(cluster.as_dict().get("worker", []))
+    if found != here.size:
+        raise UsageError(f"environment: expected the addresses of {here.size} workers, found {found}")
+    return cluster
