@@ -1,4 +1,4 @@
-"""One worker's part of a training on the models of ``parity``, which ``workers.launch`` starts.  It writes what it found.
+"""One worker's part of a training on the models of ``parity``, for ``workers.launch``: it writes what it found.
 
 ``python -m tests.contract.several IMPLEMENTATION OUTPUT``
 """

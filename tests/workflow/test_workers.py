@@ -15,7 +15,12 @@ from lstmbench import implementations
 from lstmbench.errors import Interrupted, MachineError, WorkerError
 from tests.workflow.cell import essence
 
-DISTRIBUTED = [name for name in implementations.names() if implementations.distributed(name)]
+DISTRIBUTED = [
+    pytest.param(name, marks=[pytest.mark.slow] if name.startswith("tensorflow") else [])
+    for name in implementations.names()
+    if implementations.distributed(name)
+]
+"""TensorFlow's start takes most of a minute, several times over."""
 
 TOLERANCE = 1e-4
 """Of a loss, relative: sums in another order, over an epoch of updates by Adam.  Without dropout's masks in common, or
