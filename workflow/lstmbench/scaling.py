@@ -37,7 +37,7 @@ CELL = [
 ]  # fmt: skip
 COLUMNS = [*CELL, "workers", "n", "unit", "rate", "speed_up", "efficiency"]
 
-PANEL_WIDTH, HEIGHT = 3.1, 3.2  # inches
+PANEL_WIDTH, HEIGHT, LEGEND_ENTRY = 3.1, 3.4, 2.1  # inches
 
 
 def scaling(runs: pd.DataFrame) -> pd.DataFrame:
@@ -108,7 +108,8 @@ def draw(dataset: str, table: pd.DataFrame) -> Figure:
         for name, look in looked.items()
     ]
     handles.append(Line2D([], [], color=REFERENCE, linewidth=0.8, label="each worker worth one"))
-    figure.legend(handles=handles, loc="outside lower left", ncols=len(handles), handlelength=3)
+    columns = max(1, int(figure.get_figwidth() / LEGEND_ENTRY))
+    figure.legend(handles=handles, loc="outside lower left", ncols=columns, handlelength=3)
     return figure
 
 
