@@ -154,7 +154,8 @@ class Learner(tensorflow.Learner):
         except _LOST as error:
             if self.team.size == 1:
                 raise
-            brief = next(iter(str(error).splitlines()), "")[:200]
+            lines = str(error).splitlines()
+            brief = next((line for line in lines if "ollective" in line), lines[0] if lines else "")[:200]
             raise WorkerError(
                 f"the worker of rank {self.team.rank} (of {self.team.size} workers) lost another: {brief}; {AGAIN}"
             ) from error
