@@ -155,7 +155,7 @@ class Learner(tensorflow.Learner):
             if self.team.size == 1:
                 raise
             lines = str(error).splitlines()
-            brief = next((line for line in lines if "ollective" in line), lines[0] if lines else "")[:200]
+            brief = next((line for line in lines if "aborted by" in line), lines[0] if lines else "")[:200]
             raise WorkerError(
                 f"the worker of rank {self.team.rank} (of {self.team.size} workers) lost another: {brief}; {AGAIN}"
             ) from error
