@@ -12,7 +12,7 @@ import json
 import re
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,14 +55,17 @@ class Records:
     measurements: list[Measurement]
 
 
-def records(results: Path) -> Records:
-    """Read and check every record below a results folder.
+def records(results: Path, wanted: Set[str] | None = None) -> Records:
+    """Read and check every record below a results folder, or those at the ``wanted`` paths in it.
 
     Raises:
         DataError: a bad record.
     """
-    runs = [read_record(path) for path in sorted(results.glob(RUNS))]
-    measurements = [read_measurement(path) for path in sorted(results.glob(MEASUREMENTS))]
+    found = [
+        [path for path in sorted(results.glob(pattern)) if wanted is None or path.relative_to(results).as_posix() in wanted]
+        for pattern in (RUNS, MEASUREMENTS)
+    ]
+    runs, measurements = map(read_record, found[0]), [read_measurement(path) for path in found[1]]
     return Records([run for run in runs if not failed(run)], measurements)
 
 

@@ -4,6 +4,7 @@
 #           and for the report the tables and figures of speed (measure.smk)
 # outputs   records = {results}/tables/{runs,history,milestones,settings,failures}.csv
 #           tables  = {results}/tables/{quality,differences,environment,milestone_means,time_to_quality}.{csv,md}
+#           against_reference = {results}/tables/reference_{quality,speed,circumstances}.{csv,md}
 #           precision = {results}/tables/precision.{csv,md}
 #           scaling = {results}/tables/scaling.{csv,md}; with several numbers of workers figures/scaling_{dataset}.{svg,png}
 #           figures = {results}/figures/{learning,quality}_{dataset}.{svg,png}
@@ -12,6 +13,8 @@
 PUBLISHED = "workflow/published.tsv"
 TARGETS = "workflow/targets.tsv"
 TABULATED = ["quality", "differences", "environment", "milestone_means", "time_to_quality"]
+COMPARED = ["quality", "speed", "circumstances"]
+REFERENCES = sorted(map(str, Path("results/reference").glob("*.zip")))
 SCALED = SELECTION.datasets if len(SELECTION.workers) > 1 else []
 
 
@@ -91,6 +94,35 @@ rule precision:
         "python -m lstmbench.precision --tables {params.folder:q} > {log:q} 2>&1"
 
 
+rule against_reference:
+    input:
+        records=rules.collect.output.records,
+        speed=rules.analyse.output.tables,
+        references=REFERENCES,
+        code=package("against_reference", "bundle", "compare", "equivalence", "present_compare", "statistics", "tables"),
+    output:
+        tables=expand(TABLES / "reference_{name}.csv", name=COMPARED),
+        shown=report(
+            expand(TABLES / "reference_{name}.md", name=COMPARED),
+            category="Tables",
+            caption="../report/table.rst",
+        ),
+    log:
+        RESULTS / "logs/against_reference.log",
+    conda:
+        "../../envs/tools.yaml"
+    resources:
+        machine=1,
+    params:
+        results=RESULTS,
+        tables=lambda wildcards, output: Path(output.tables[0]).parent,
+    message:
+        "Setting the results beside those of the reference machines"
+    shell:
+        "python -m lstmbench.against_reference {input.references:q} --results {params.results:q} --tables {params.tables:q}"
+        " > {log:q} 2>&1"
+
+
 rule scaling:
     input:
         records=rules.collect.output.records,
@@ -157,6 +189,7 @@ rule report:
         records=rules.collect.output.records,
         tables=rules.tabulate.output.tables,
         speed=[*rules.analyse.output.tables, rules.precision.output.table, rules.scaling.output.table],
+        references=rules.against_reference.output.tables,
         figures=[*rules.plot.output, *rules.plot_speed.output, *rules.scaling.output.figures],
         template="workflow/report/report.html.j2",
         code=package("report", "tables", "present", "present_speed", "precision", "scaling", "tabulate"),

@@ -1,0 +1,70 @@
+"""Records here stand beside those of the reference machines, in the cells that both have."""
+
+from __future__ import annotations
+
+import pytest
+
+from lstmbench import analyse, collect
+from lstmbench.against_reference import TABLES, main
+from lstmbench.bundle import pack
+from lstmbench.measurement import write_measurement
+from lstmbench.tables import read_table, write_table
+from tests.unit.measurements import make_measurement
+from tests.unit.records import make_record, save
+
+
+def results(folder, factor=1.0, sizes=("small",), implementations=("pytorch",)):
+    """A results folder with runs, measurements and their tables; perplexities and speeds times ``factor``."""
+    runs = [
+        path
+        for size in sizes
+        for path in save(
+            folder, *(make_record(size=size, implementation=name, metric=114.0 * factor) for name in implementations)
+        )
+    ]
+    measured = []
+    for size in sizes:
+        speeds = {name: [factor * value for value in (5.0, 5.02, 4.99)] for name in implementations}
+        measured.append(make_measurement(speeds, size=size))
+        write_measurement(folder / f"measurements/ptb/{size}/cpu/measurement.json", measured[-1])
+    collect.main(["--output-dir", str(folder / "tables"), *map(str, runs)])
+    write_table(folder / "tables/speed.csv", analyse.analyse(measured)["speed"])
+    return folder
+
+
+@pytest.fixture
+def reference(tmp_path):
+    pack(results(tmp_path / "there", sizes=("small", "medium")), tmp_path / "example.zip")
+    return tmp_path / "example.zip"
+
+
+def compared(here, *references):
+    main([*map(str, references), "--results", str(here), "--tables", str(here / "tables")])
+    return {name: read_table(here / f"tables/reference_{name}.csv") for name in TABLES}
+
+
+def test_only_the_cells_of_both_are_compared(reference, tmp_path):
+    here = results(tmp_path / "here", factor=2.0, sizes=("small", "large"), implementations=("pytorch", "tensorflow"))
+    tables = compared(here, reference)
+    for table, column, expected in (("quality", "difference", 100.0), ("speed", "ratio", 2.0)):
+        (row,) = tables[table].to_dict("records")
+        assert (row["bundle"], row["size"], row["implementation"]) == ("example", "small", "pytorch")
+        assert row[column] == pytest.approx(expected)
+
+
+def test_what_another_selection_left_in_the_folder_is_not_compared(reference, tmp_path):
+    here = results(tmp_path / "here", sizes=("small", "medium"))
+    selected = results(tmp_path / "selected", sizes=("small",))
+    for name in ("runs", "speed"):
+        (here / f"tables/{name}.csv").write_bytes((selected / f"tables/{name}.csv").read_bytes())
+    tables = compared(here, reference)
+    assert list(tables["quality"]["size"]) == list(tables["speed"]["size"]) == ["small"]
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_without_a_common_cell_the_tables_are_there_and_empty(reference, tmp_path, there):
+    here = results(tmp_path / "here", sizes=("large",))
+    tables = compared(here, *([reference] if there else []))
+    for name, table in tables.items():
+        assert table.empty
+        assert (here / f"tables/reference_{name}.md").read_text().startswith("# ")
