@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from lstmbench import cli
 from lstmbench.errors import DataError
-from lstmbench.tables import read_table, write_markdown, write_table
-from lstmbench.text import FORMULA_STARTS, one_line, printable
+from lstmbench.tables import read_table, write_table
+from lstmbench.text import FORMULA_STARTS, brief, one_line, printable
 
 HOSTILE = ["=HYPERLINK(1)", "+1", "-1", "@SUM(A1)", "\t=1", "'=1", "a|b", "<img src=x>", "![x](http://x)", "`rm`"]
 
@@ -26,6 +26,18 @@ def test_no_control_character_reaches_a_terminal(text):
 @given(st.text())
 def test_one_line_is_one_line(text):
     assert len(one_line(text).splitlines()) <= 1
+
+
+@given(st.text())
+def test_what_an_error_says_is_short_and_never_nothing(text):
+    shown = brief(ValueError(text))
+    assert 0 < len(shown) <= 160
+    assert len(shown.splitlines()) == 1
+
+
+def test_of_several_lines_the_first_counts():
+    assert brief(ValueError("no memory\nat line 3")) == "no memory"
+    assert brief(MemoryError()) == "MemoryError"
 
 
 def test_what_is_printable_stays_as_it_is():
@@ -53,17 +65,26 @@ def test_no_cell_of_csv_is_a_formula_and_all_read_back(tmp_path):
 
 
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\n\0")), min_size=1))
-def test_any_text_reads_back_from_csv(tmp_path_factory, texts):
+def test_any_text_reads_back_from_csv_and_from_parquet(tmp_path_factory, texts):
     path = tmp_path_factory.mktemp("csv") / "a.csv"
     write_table(path, pd.DataFrame({"note": texts, "value": range(len(texts))}))
-    assert read_table(path)["note"].tolist() == texts
+    for written in (path, path.with_suffix(".parquet")):
+        assert read_table(written)["note"].tolist() == texts
 
 
-def test_no_cell_of_markdown_is_html_a_link_or_a_second_cell(tmp_path):
-    write_markdown(tmp_path / "a.md", "Title", {"": pd.DataFrame({"a": [*HOSTILE, "two\nlines"]})}, [])
-    text = (tmp_path / "a.md").read_text(encoding="utf-8")
-    rows = text.splitlines()[4:]
-    assert len(rows) == len(HOSTILE) + 1
-    assert all(row.replace(r"\|", "").count("|") == 2 for row in rows)
-    assert "<img" not in text
-    assert "![x](" not in text
+ABSENT = st.none() | st.just(float("nan"))
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["", "007", "NA", "a"]) | st.none(), st.integers(-9, 9) | ABSENT, st.floats(-1, 1) | ABSENT
+        )
+    )
+)
+def test_parquet_says_what_csv_says(tmp_path_factory, rows):
+    path = tmp_path_factory.mktemp("parquet") / "a.csv"
+    write_table(path, pd.DataFrame(rows, columns=["note", "seed", "value"]))
+    pd.testing.assert_frame_equal(
+        read_table(path), read_table(path.with_suffix(".parquet")), check_dtype=False, check_column_type=False
+    )

@@ -68,7 +68,7 @@ def test_the_record_says_how_many_workers_there_were(whole):
     assert not [name for name in record["machine"]["switches"] if name == "TF_CONFIG"]
 
 
-@pytest.mark.parametrize("rank", [0, 1])
+@pytest.mark.parametrize("rank", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_a_killed_worker_ends_the_run_in_one_line_and_the_same_command_goes_on_to_the_same_bits(
     whole, cell, tmp_path, rank
 ):
@@ -89,6 +89,7 @@ def test_a_killed_worker_ends_the_run_in_one_line_and_the_same_command_goes_on_t
     assert json.loads((tmp_path / "run.json").read_text())["resumed"] == 1
 
 
+@pytest.mark.slow
 def test_a_signal_saves_and_ends_all_workers(whole, cell, tmp_path):
     implementation, folder = whole
     process = start(cell, implementation, tmp_path)

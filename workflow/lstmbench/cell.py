@@ -18,7 +18,7 @@ from lstmbench.files import read_arrays
 from lstmbench.learner import Learner, ModelSpec
 from lstmbench.machine import memory_limit_bytes, require_precision, split_device
 from lstmbench.presets import Preset, load_preset
-from lstmbench.text import one_line
+from lstmbench.text import brief
 from lstmbench.weights import shapes
 from lstmbench.workers import require_shared
 
@@ -120,8 +120,7 @@ def memory_explained(spec: ModelSpec, preset: Preset) -> Iterator[None]:
     except Exception as error:
         if not out_of_memory(error):
             raise
-        why = one_line(str(error))[:160] or type(error).__name__
-        raise ResourceError(f"out of memory ({why}): {memory_needed(spec, preset)}") from error
+        raise ResourceError(f"out of memory ({brief(error)}): {memory_needed(spec, preset)}") from error
 
 
 def memory_needed(spec: ModelSpec, preset: Preset) -> str:

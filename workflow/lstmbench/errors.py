@@ -8,6 +8,8 @@ from __future__ import annotations
 import errno
 import re
 
+from lstmbench.text import brief
+
 
 class BenchError(Exception):
     """Something the user can act on: printed as one message, without a traceback."""
@@ -108,15 +110,10 @@ def as_bench_error(error: Exception) -> BenchError | None:
     if isinstance(error, BenchError):
         return error
     if out_of_memory(error):
-        return ResourceError(f"out of memory ({_brief(error)}): choose fewer jobs at a time, or a smaller size")
+        return ResourceError(f"out of memory ({brief(error)}): choose fewer jobs at a time, or a smaller size")
     if isinstance(error, OSError) and error.errno in _NO_SPACE:
         free = "free some, and run the same command again"
         return ResourceError(f"{error.filename}: no space left on its file system: {free}")
     if isinstance(error, OSError) and error.errno in _NOT_WRITABLE:
         return ResourceError(f"{error.filename}: {error.strerror}: expected to be allowed to read and to write there")
     return None
-
-
-def _brief(error: Exception) -> str:
-    first = next(iter(str(error).splitlines()), "") or type(error).__name__
-    return first if len(first) <= 160 else f"{first[:157]}..."

@@ -1,7 +1,8 @@
 """One look for all figures, and one way to save them.
 
-Colours are those of Okabe & Ito (2008, "Color Universal Design"), told apart with any colour vision.  Each
-implementation has its colour, marker and line style everywhere, so that a grey print can be read too.
+Colours are those of Okabe & Ito (2008, "Color Universal Design"), and wine and indigo of Paul Tol (2021, "Colour
+Schemes"), told apart with any colour vision.  Each implementation has its colour, marker and line style everywhere, so
+that a grey print can be read too.
 """
 
 from __future__ import annotations
@@ -36,10 +37,12 @@ class Look:
 
 _FIXED = {
     "pytorch": Look("#D55E00", "o", "solid"),
+    "pytorch_ddp": Look("#882255", "p", (0, (12, 1.5, 3, 1.5))),
     "pytorch_fused": Look("#CC79A7", "D", (0, (7, 1.5, 1.5, 1.5, 1.5, 1.5))),
     "pytorch_plain": Look("#E69F00", "v", (0, (10, 2))),
     "tensorflow": Look("#0072B2", "s", (0, (7, 1.5, 1.5, 1.5))),
     "tensorflow_fused": Look("#56B4E9", "P", (0, (3, 1.5, 1, 1.5))),
+    "tensorflow_multiworker": Look("#332288", "*", (0, (4, 1, 4, 3.5))),
     "reference": Look("#009E73", "^", (0, (1, 1.2))),
 }
 _SPARE = (

@@ -20,6 +20,14 @@ def one_line(text: str) -> str:
     return printable(" ".join(text.split()))
 
 
+def brief(error: Exception, having: str = "") -> str:
+    """What an error of a library says, at most 160 characters: the first line with ``having`` in it, or else the first,
+    or the error's kind if it says nothing."""
+    lines = [line for line in printable(str(error)).splitlines() if line.strip()]
+    told = next((line for line in lines if having in line), lines[0]) if lines else type(error).__name__
+    return told if len(told) <= 160 else f"{told[:157]}..."
+
+
 def csv_cell(value: object) -> object:
     """``value`` as it may stand in CSV: a text that a spreadsheet would compute gets a quotation mark before it."""
     return f"'{value}" if isinstance(value, str) and _MARKED.match(value) else value

@@ -23,6 +23,7 @@ from lstmbench.errors import MachineError, UsageError, WorkerError
 from lstmbench.implementations import pytorch
 from lstmbench.implementations.pytorch import PATHS, State, configure, has_gpu, versions
 from lstmbench.learner import ModelSpec
+from lstmbench.text import brief
 from lstmbench.workers import AGAIN, SILENCE_SECONDS, Team, team
 
 __all__ = ["DISTRIBUTED", "PATHS", "Learner", "configure", "has_gpu", "versions"]
@@ -177,9 +178,9 @@ class Learner(pytorch.Learner):
             yield
         except RuntimeError as error:
             if isinstance(error, distributed.DistError) or (self.team.size > 1 and _LOST.search(str(error))):
-                brief = next(iter(str(error).splitlines()), "")[:200]
+                why = brief(error)
                 raise WorkerError(
-                    f"the worker of rank {self.team.rank} (of {self.team.size} workers) lost another: {brief}; {AGAIN}"
+                    f"the worker of rank {self.team.rank} (of {self.team.size} workers) lost another: {why}; {AGAIN}"
                 ) from error
             raise
 

@@ -20,6 +20,7 @@ from lstmbench.errors import MachineError, UsageError, WorkerError
 from lstmbench.implementations import tensorflow
 from lstmbench.implementations.tensorflow import PATHS, State, configure, has_gpu, keras, tf, versions
 from lstmbench.learner import ModelSpec
+from lstmbench.text import brief
 from lstmbench.workers import AGAIN, Team, team
 
 __all__ = ["DISTRIBUTED", "PATHS", "Learner", "configure", "has_gpu", "versions"]
@@ -154,10 +155,9 @@ class Learner(tensorflow.Learner):
         except _LOST as error:
             if self.team.size == 1:
                 raise
-            lines = str(error).splitlines()
-            brief = next((line for line in lines if "aborted by" in line), lines[0] if lines else "")[:200]
+            why = brief(error, having="aborted by")
             raise WorkerError(
-                f"the worker of rank {self.team.rank} (of {self.team.size} workers) lost another: {brief}; {AGAIN}"
+                f"the worker of rank {self.team.rank} (of {self.team.size} workers) lost another: {why}; {AGAIN}"
             ) from error
 
 
