@@ -68,7 +68,7 @@ def test_one_process_on_a_side_is_inconclusive():
     ("changes", "reason"),
     [
         ({"settings__preset__learning_rate": 0.5}, "learning_rate differs: 0.5, 1.0"),
-        ({"settings__threads": 2}, "threads differs: 1, 2"),
+        ({"settings__max_updates": 9}, "max_updates differs: 9, None"),
         ({"data__sha256": "f" * 64}, "data differs"),
         ({"initial_weights_sha256": "f" * 64}, "no two runs of one seed from the same initial weights"),
     ],
@@ -80,6 +80,13 @@ def test_runs_that_differ_in_more_than_their_circumstances_are_not_compared(chan
     verdict = table.loc[table["dataset"] == "ptb", "verdict"].item()
     assert verdict.startswith("not compared: ")
     assert reason in verdict
+
+
+def test_runs_with_other_threads_are_compared_and_the_threads_named():
+    tables = against(Records(runs(), []), Records(runs(settings__threads=2), []))
+    assert only(tables["quality"])["difference"] == 0
+    row = only(tables["circumstances"])
+    assert (row["what"], row["first"], row["second"]) == ("threads of runs", "1", "2")
 
 
 def test_a_cell_that_only_one_has_is_named():

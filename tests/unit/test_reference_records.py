@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from lstmbench.record import read_record
+from tests.unit.reference import REFERENCE, ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 RECORDS = {
     (record["run"]["dataset"], record["run"]["size"], record["run"]["implementation"]): record
-    for record in map(read_record, sorted((ROOT / "results/reference").rglob("run.json")))
+    for record in REFERENCE.runs
 }
 FRAMEWORKS = ("pytorch", "tensorflow")
 

@@ -62,7 +62,11 @@ def records(results: Path, wanted: Set[str] | None = None) -> Records:
         DataError: a bad record.
     """
     found = [
-        [path for path in sorted(results.glob(pattern)) if wanted is None or path.relative_to(results).as_posix() in wanted]
+        [
+            path
+            for path in sorted(results.glob(pattern))
+            if wanted is None or path.relative_to(results).as_posix() in wanted
+        ]
         for pattern in (RUNS, MEASUREMENTS)
     ]
     runs, measurements = map(read_record, found[0]), [read_measurement(path) for path in found[1]]

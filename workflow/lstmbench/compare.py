@@ -21,7 +21,8 @@ from lstmbench.bundle import Records, read_bundle
 from lstmbench.cli import run
 from lstmbench.errors import DataError, UsageError
 from lstmbench.measurement import Measurement
-from lstmbench.tables import machine_columns, write_markdown, write_table
+from lstmbench.shown import write_shown
+from lstmbench.tables import machine_columns, write_table
 
 CELL = ["dataset", "size", "implementation", "device"]
 QUALITY = ["bundle", *CELL, "metric", "n", "seeds", "difference", "low", "high", "verdict"]
@@ -30,6 +31,10 @@ CIRCUMSTANCES = ["bundle", "what", "first", "second"]
 
 MARGIN = 0.02
 """Two speeds are equal if the interval of their ratio lies within so much of 1."""
+
+NO_MATTER = {"preset", "source", "threads"}
+"""Settings whose entries are here already, that are words, or that are no reason not to compare: the order in which
+threads add up changes a run less than a seed does, and measurements have the threads in their cell."""
 
 NOT_COMPARED = "not compared: "
 ONE_SIDED = "only in the"
@@ -124,6 +129,8 @@ def _circumstances(records: Records) -> dict[str, set[str]]:
         commit = (record["commit"] or "no git checkout")[:12] + (" with changes" if record["commit_dirty"] else "")
         versions = [record["versions"]] if "versions" in record else [one["versions"] for one in record["samples"]]
         said = [*machine_columns(record).items(), ("commit", commit)]
+        if "versions" in record:
+            said.append(("threads of runs", record["settings"]["threads"]))
         for what, value in [*said, *(item for one in versions for item in one.items())]:
             found.setdefault(what, set()).add("" if value is None else str(value))
     return found
@@ -184,8 +191,8 @@ def _unlike_speeds(old: dict[str, Any], new: dict[str, Any]) -> str:
 
 
 def _unlike(settings: list[dict[str, Any]]) -> str:
-    """The settings that are not the same in all of them; ``source`` is words about them."""
-    names = sorted(set().union(*settings) - {"preset", "source"})
+    """The settings that are not the same in all of them and matter."""
+    names = sorted(set().union(*settings) - NO_MATTER)
     return "; ".join(_differ(name, {repr(one.get(name)) for one in settings}) for name in names).strip("; ")
 
 
@@ -227,10 +234,10 @@ def main(argv: list[str] | None = None) -> None:
     tables = compare({name: read_bundle(path) for name, path in zip(called, options.bundles, strict=True)})
     for name, table in tables.items():
         write_table(options.output_dir / f"{name}.csv", table)
-    page = options.output_dir / "comparison.md"
-    write_markdown(page, f"{' and '.join(called[1:])} against {called[0]}", *present_compare.shown(tables))
+    page = options.output_dir / "comparison"
+    write_shown(page, f"{' and '.join(called[1:])} against {called[0]}", *present_compare.shown(tables))
     print("\n".join(present_compare.summary(tables)))
-    print(f"The whole comparison: {page}")
+    print(f"The whole comparison: {page}.md")
 
 
 if __name__ == "__main__":

@@ -50,6 +50,9 @@ WARM_UP_SECONDS = 0.5
 PRODUCT_SECONDS = 0.01
 """A matrix product alone: at least so many seconds of it, once per turn."""
 
+CLEARLY_SLOWER = 1.5
+"""A way to multiply that takes so many times as long as another, at its first turn, is not timed again."""
+
 DETAILS = ("evaluation", "checkpoint", "loop", "trace", "bandwidth")
 """Evaluation by both protocols, writing and reading a checkpoint, the training loop's share, one step's operations, the
 bandwidth of the device's memory."""
@@ -220,7 +223,9 @@ class _Products:
         for product in limits.products(cell.spec, cell.preset.batch_size, cell.preset.num_steps) if probe else ():
             shared = product.count > 1  # by the steps of a recurrence, which all multiply by the same weights
             ways = probe.gemms(product.left, product.right, product.transposed, shared, device, dtype)
-            self._ways.append((product, [_Alone(work) for work in ways]))
+            alone = [_Alone(work) for work in ways]
+            fastest = min(way.first for way in alone)
+            self._ways.append((product, [way for way in alone if way.first <= CLEARLY_SLOWER * fastest]))
 
     def turn(self) -> None:
         """Time each once."""
@@ -248,7 +253,7 @@ class _Alone:
         self._work, self._calls = work, 1
         work(1)  # may trace and compile
         self.turn()
-        self.seconds.clear()
+        self.first = self.seconds.pop()
 
     def turn(self) -> None:
         """Time as many calls as take PRODUCT_SECONDS."""
