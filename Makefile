@@ -7,6 +7,7 @@
 # make bundle                    the records of RESULTS (default: results) in one file, RESULTS/bundle.zip
 # make compare A=a.zip B=b.zip   two bundles (or more: B="b.zip c.zip") cell by cell: what changed against A?
 # make test-slow, make fuzz   what takes minutes: a hundred kills, thousands of damaged files
+# make test-cluster           the workflow through a Slurm that the tests start (root, and Slurm installed)
 # make lock   the hashes of what is installed (envs/locked.txt)    make audit   its known vulnerabilities
 # make lint   what CI checks beside the tests
 #
@@ -21,7 +22,7 @@ REQUIREMENTS := envs/requirements$(if $(GPU),-gpu).txt
 # The rules say `python`; it must be the environment's.
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
-.PHONY: demo quick run bench plan verify bundle compare test test-slow fuzz lint lock audit install install-dev
+.PHONY: demo quick run bench plan verify bundle compare test test-slow test-cluster fuzz lint lock audit install install-dev
 
 demo: install
 	snakemake --cores $(CORES) --configfile workflow/configs/demo.yaml $(ARGS)
@@ -58,6 +59,9 @@ test: install-dev
 
 test-slow: install-dev
 	python -m pytest -m slow
+
+test-cluster: install-dev
+	python -m pytest -m cluster
 
 fuzz: install-dev
 	python -m pytest -m fuzz

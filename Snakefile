@@ -3,6 +3,7 @@
 #   snakemake --cores 8                                              the full benchmark of config.yaml
 #   snakemake --cores 2 --configfile workflow/configs/quick.yaml     every cell, cut short
 #   snakemake --cores 2 --configfile workflow/configs/demo.yaml      embedded data, no network
+#   snakemake --workflow-profile profiles/slurm                      on a cluster (docs/cluster.md)
 #   snakemake -n                                                     what would be done
 
 from snakemake.utils import min_version
@@ -20,6 +21,26 @@ include: "workflow/rules/train.smk"
 include: "workflow/rules/measure.smk"
 include: "workflow/rules/compare.smk"
 include: "workflow/rules/plan.smk"
+
+
+# With a scheduler these stay where Snakemake runs: they take seconds, and only that place may have a network.
+localrules:
+    all,
+    install,
+    download,
+    prepare,
+    initialise,
+    collect,
+    tabulate,
+    precision,
+    scaling,
+    against_reference,
+    plot,
+    analyse,
+    plot_speed,
+    bench,
+    plan,
+    report,
 
 
 report: "workflow/report/workflow.rst"

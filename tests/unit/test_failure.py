@@ -6,8 +6,8 @@ import pytest
 
 from lstmbench import collect, failure, report, tabulate
 from lstmbench.datasets import Dataset
-from lstmbench.errors import DataError
-from lstmbench.failure import OUTCOMES, main
+from lstmbench.errors import DataError, DivergedError, ResourceError
+from lstmbench.failure import KILLED, OUTCOMES, main
 from lstmbench.presets import PRESETS
 from lstmbench.record import read_record
 from lstmbench.retry import ASIDE, put_failures_aside
@@ -28,12 +28,12 @@ def _data(monkeypatch):
     monkeypatch.setattr(failure, "load_dataset", lambda path: Dataset(path.name, "language_model", facts, {}, "0" * 64))
 
 
-def fail(results, exit_code=5, log=f"epoch 1\nerror: {WHY}\n", implementation="tensorflow", seed=1):
+def fail(results, exit_code=5, log=f"epoch 1\nerror: {WHY}\n", implementation="tensorflow", seed=1, retries=0):
     output = results / f"runs/ptb/small/{implementation}/cpu/seed-{seed}/run.json"
     (results / "log").write_text(log, encoding="utf-8")
     files = ["--log", results / "log", "--data", results / "ptb", "--preset", PTB_SMALL, "--output", output]
     name = ["--implementation", implementation, "--device", "cpu", "--seed", seed]
-    main([str(word) for word in ["--exit-code", exit_code, *files, *name]])
+    main([str(word) for word in ["--exit-code", exit_code, "--retries-left", retries, *files, *name]])
     return output
 
 
@@ -43,6 +43,18 @@ def test_a_failure_of_the_run_alone_is_a_record_with_its_reason(tmp_path, code):
     assert record["failure"]["exit_code"] == code
     assert record["task"] == "language_model"
     assert "error: " not in record["failure"]["message"]
+
+
+@pytest.mark.parametrize("code", [ResourceError.exit_code, KILLED])
+def test_a_lack_of_memory_that_a_retry_may_mend_is_no_record(tmp_path, code):
+    with pytest.raises(SystemExit) as end:
+        fail(tmp_path, code, retries=1)
+    assert end.value.code == code
+    assert not list(tmp_path.rglob("run.json"))
+
+
+def test_what_no_retry_mends_is_a_record_at_once(tmp_path):
+    assert read_record(fail(tmp_path, DivergedError.exit_code, retries=3))["failure"]["message"] == WHY
 
 
 def test_the_reason_is_the_error_message_of_the_log(tmp_path):

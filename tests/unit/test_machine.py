@@ -32,6 +32,19 @@ def test_switches_of_libraries_are_told_but_not_the_threads_and_nothing_else(mon
     assert not {"OMP_NUM_THREADS", "SECRET", "TF_CLI_CONFIG_FILE", "TF_CONFIG"} & set(found)
 
 
+def test_the_node_of_a_cluster_is_told_and_no_host_otherwise(monkeypatch):
+    monkeypatch.delenv(machine.NODE, raising=False)
+    assert machine.describe()["node"] is None
+    monkeypatch.setenv(machine.NODE, "n17")
+    assert machine.describe()["node"] == "n17"
+
+
+def test_nodes_that_are_alike_are_of_one_kind():
+    here = machine.describe()
+    assert machine.kind_of(here | {"node": "n1"}) == machine.kind_of(here | {"node": "n2", "memory_bytes": 1})
+    assert machine.kind_of(here) != machine.kind_of(here | {"cpu": "another"})
+
+
 def test_a_control_group_s_limit_of_memory_counts(monkeypatch, tmp_path):
     monkeypatch.setattr(machine, "CGROUP_MEMORY", tmp_path / "memory.max")
     whole = machine.memory_limit_bytes()

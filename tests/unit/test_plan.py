@@ -16,7 +16,7 @@ from lstmbench.datasets import load_dataset
 from lstmbench.loop import Caps
 from lstmbench.plan import MEMORY_MARGIN, Work, advice, count_work, duration, errors, predict, whole_disk_mb
 from lstmbench.presets import load_preset
-from lstmbench.resources import UNPLANNED, read_plan
+from lstmbench.resources import SNAKEMAKE_MB, UNPLANNED, Ask, read_plan
 from lstmbench.selection import checked
 from lstmbench.tables import write_table
 from lstmbench.train import train_run
@@ -190,7 +190,14 @@ def test_the_verb_writes_the_plan_and_its_errors(tmp_path, capsys, monkeypatch):
     assert "No finished run" in (folder / "error.md").read_text(encoding="utf-8")
     (ask,) = read_plan(folder / "plan.csv", checked(CONFIG)).values()
     assert ask.minutes == math.ceil(2 * (5 + 149 * 0.1 + 15 + 0.6) / 60 + 10)
-    assert ask.mem_mb == math.ceil(MEMORY_MARGIN * 600)
+    assert ask.mem_mb == math.ceil(MEMORY_MARGIN * 600) + SNAKEMAKE_MB
+
+
+def test_each_attempt_asks_for_more_up_to_a_limit():
+    asked = [Ask(minutes=30, mem_mb=1000).of_attempt(attempt) for attempt in (1, 2, 3, 4, 20)]
+    assert [(ask.minutes, ask.mem_mb) for ask in asked] == [
+        (30, 1000), (60, 2000), (90, 3000), (120, 4000), (120, 4000)
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

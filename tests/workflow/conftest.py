@@ -81,10 +81,8 @@ def planned(dry_run: subprocess.CompletedProcess[str]) -> Counter[str]:
     return Counter({rule: int(count) for rule, count in rows if rule != "total"})
 
 
-@pytest.fixture(scope="session")
-def house(tmp_path_factory: pytest.TempPathFactory) -> House:
-    """The house with the size ``tiny`` and the implementation ``copycat``, its workflow run once."""
-    root = tmp_path_factory.mktemp("a höuse")  # with a space and an umlaut, as some have
+def copy_house(root: Path) -> None:
+    """Put the workflow with the size ``tiny`` and the implementation ``copycat`` into a folder."""
     for part in PARTS:
         source = ROOT / part
         if source.is_dir() and not source.is_symlink():
@@ -94,6 +92,13 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> House:
     (root / "workflow/presets/markov/tiny.yaml").write_text(TINY, encoding="utf-8")
     copycat = '"""The reference under another name."""\n\nfrom lstmbench.implementations.reference import *\n'
     (root / "workflow/lstmbench/implementations/copycat.py").write_text(copycat, encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
+def house(tmp_path_factory: pytest.TempPathFactory) -> House:
+    """The house with the size ``tiny`` and the implementation ``copycat``, its workflow run once."""
+    root = tmp_path_factory.mktemp("a höuse")  # with a space and an umlaut, as some have
+    copy_house(root)
     built = House(root)
     done = built.snakemake()
     assert done.returncode == 0, done.stdout

@@ -1,8 +1,8 @@
 """A run that failed for a reason that leaves the others sound: its place is taken by a record that says why.
 
 ``lstmbench.train ... || python -m lstmbench.failure --exit-code $?`` ends with 0 if the failure is a result of its own:
-a framework or a GPU that is not there, a loss that diverged, memory that ran out.  Everything else (a wrong
-configuration, damaged data, an interruption, a fault of ours) ends with the code it came with.
+a framework or a GPU that is not there, a loss that diverged, memory that ran out and that no retry will raise.
+Everything else (a wrong configuration, damaged data, an interruption, a fault of ours) ends with the code it came with.
 """
 
 from __future__ import annotations
@@ -25,7 +25,10 @@ ABORTED, KILLED = 128 + 6, 128 + 9
 """What a shell reports of a process that ended by SIGABRT, as C++ does without memory, or by SIGKILL, as Linux takes
 memory back."""
 
-OUTCOMES = (MachineError.exit_code, DivergedError.exit_code, ResourceError.exit_code, KILLED)
+CERTAIN = (MachineError.exit_code, DivergedError.exit_code)
+"""Failures of the run alone, however often it is tried."""
+
+OUTCOMES = (*CERTAIN, ResourceError.exit_code, KILLED)
 """Failures of the run alone; so is ABORTED if the log tells of no memory."""
 
 LONGEST_MESSAGE = 2000
@@ -34,6 +37,7 @@ LONGEST_MESSAGE = 2000
 def write_failure(
     *,
     exit_code: int,
+    retries_left: int,
     log: Path,
     data: Path,
     preset_file: Path,
@@ -44,6 +48,8 @@ def write_failure(
 ) -> bool:
     """Write to ``output`` why the run failed, as its log says; False, and nothing, if it is no failure of its own.
 
+    One for lack of memory, which a retry may have more of, is the run's own only if ``retries_left`` is 0.
+
     Raises:
         UsageError, DataError: a faulty preset or damaged data.
     """
@@ -51,6 +57,8 @@ def write_failure(
     lines = [line for line in map(one_line, lines) if line]
     no_memory = exit_code == ABORTED and any(map(tells_of_no_memory, lines))
     if exit_code not in OUTCOMES and not no_memory:
+        return False
+    if retries_left > 0 and exit_code not in CERTAIN:
         return False
     dataset = load_dataset(data)
     message = _message(exit_code, lines)
@@ -92,6 +100,9 @@ def main(arguments: list[str] | None = None) -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="lstmbench.failure", description=__doc__)
     parser.add_argument("--exit-code", type=int, required=True, help="what lstmbench.train ended with")
+    parser.add_argument(
+        "--retries-left", type=int, default=0, help="times the run will be tried again, with more memory"
+    )
     parser.add_argument("--log", type=Path, required=True, help="what it wrote to stderr")
     parser.add_argument("--data", type=Path, required=True, help="prepared data set, e.g. results/data/ptb")
     parser.add_argument("--preset", type=Path, required=True, help="e.g. workflow/presets/ptb/small.yaml")
@@ -102,6 +113,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     written = write_failure(
         exit_code=options.exit_code,
+        retries_left=options.retries_left,
         log=options.log,
         data=options.data,
         preset_file=options.preset,

@@ -8,6 +8,7 @@ import re
 import resource
 import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -53,8 +54,18 @@ LEAST_COMPUTE_CAPABILITY = 8.0
 """Of an NVIDIA GPU with TF32 and bfloat16 (Ampere; CUDA C++ Programming Guide, table of arithmetic instructions)."""
 
 
+NODE = "SLURMD_NODENAME"
+"""What Slurm calls the node that a process runs on."""
+
+NO_MATTER = ("memory_bytes", "node")
+"""What differs between machines of one kind, and changes no bit of a result."""
+
+
 def describe() -> dict[str, Any]:
-    """Processor, memory (bytes), GPU, operating system, Python and the switches set; no host or user name."""
+    """Processor, memory (bytes), GPU, operating system, Python, the switches set, and a cluster's node.
+
+    No host or user name otherwise: records are sent to others, and a person's machine is theirs.
+    """
     return {
         "cpu": _cpu("model name") or platform.machine(),
         "capability": next((name for name in CAPABILITIES if name in _cpu("flags").split()), None),
@@ -68,7 +79,13 @@ def describe() -> dict[str, Any]:
             for name, value in sorted(os.environ.items())
             if name.startswith(SWITCHES) and not name.startswith(OTHERS) and not name.endswith("_NUM_THREADS")
         },
+        "node": one_line(os.environ.get(NODE, ""))[:200] or None,
     }
+
+
+def kind_of(described: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a description all that a result can depend on: a run goes on after it has moved to another node like this."""
+    return {name: value for name, value in described.items() if name not in NO_MATTER}
 
 
 def gpu_names() -> list[str]:

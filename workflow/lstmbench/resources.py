@@ -16,6 +16,12 @@ SLOWER = 2.0
 SPARE_MINUTES = 10
 """A run may take so many times the planned time, and so much longer: others run beside it, and a queue kills."""
 
+SNAKEMAKE_MB = 500
+"""A scheduler's job also holds two Snakemakes: the one that was submitted, and the one it starts for the rule."""
+
+MOST_TIMES = 4
+"""What a retry asks for grows up to so many times the first; a run that needs many retries needs no more memory."""
+
 
 @dataclass(frozen=True)
 class Ask:
@@ -23,6 +29,11 @@ class Ask:
 
     minutes: int
     mem_mb: int
+
+    def of_attempt(self, attempt: int) -> Ask:
+        """What the first attempt, the second ... asks for: a queue tells not whether time or memory was too little."""
+        times = min(attempt, MOST_TIMES)
+        return Ask(self.minutes * times, self.mem_mb * times)
 
 
 UNPLANNED = Ask(minutes=3 * 24 * 60, mem_mb=16_000)
@@ -52,7 +63,7 @@ def read_plan(path: Path, selection: Selection) -> dict[Cell, Ask]:
 
 def _ask(row: dict[str, str]) -> Ask:
     minutes = SLOWER * float(row["seconds"]) / 60 + SPARE_MINUTES
-    return Ask(math.ceil(minutes), math.ceil(float(row["mem_mb"])))
+    return Ask(math.ceil(minutes), math.ceil(float(row["mem_mb"])) + SNAKEMAKE_MB)
 
 
 def _number(text: str) -> float | None:

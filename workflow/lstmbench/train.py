@@ -95,7 +95,12 @@ def train_run(
         "versions": versions,
         "machine": described,
     }
-    fingerprint = {**common, "data": dataset.sha256, "code": training_hash(dataset.task, implementation)}
+    fingerprint = {
+        **common,
+        "machine": machine.kind_of(described),
+        "data": dataset.sha256,
+        "code": training_hash(dataset.task, implementation),
+    }
     folder = CheckpointFolder(checkpoints, fingerprint)
     alone = contextlib.nullcontext()  # of what the first worker does for all
     with locked(checkpoints) if team.leads else alone, memory_explained(cell.spec, preset):

@@ -66,8 +66,8 @@ def verify(path: Path, data: Path) -> list[str]:
     lines = [
         f"fingerprint: {line}"
         for line in differences(
-            {"machine": record["machine"], "versions": record["versions"]},
-            {"machine": described, "versions": {"numpy": np.__version__, **cell.framework.versions()}},
+            {"machine": machine.kind_of(record["machine"]), "versions": record["versions"]},
+            {"machine": machine.kind_of(described), "versions": {"numpy": np.__version__, **cell.framework.versions()}},
         )
     ]
     return [*lines, f"{title}: {_verdict(path, losses.astype(np.float64), expected)}"]

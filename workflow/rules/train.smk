@@ -6,7 +6,7 @@
 #           beside it: tensorboard/; until the run is complete: {results}/checkpoints/...
 
 
-RUN = "{dataset}/{size}/{implementation}/{device}/seed-{seed}"
+RUN = str(Path(RECORD).parent.relative_to("runs"))
 
 
 rule train:
@@ -17,7 +17,7 @@ rule train:
         environment=lambda wildcards: installed(ENVIRONMENTS, wildcards.implementation),
         code=code_of_run,
     output:
-        record=RESULTS / "runs" / RUN / "run.json",
+        record=RESULTS / RECORD,
     log:
         RESULTS / "logs/train" / f"{RUN}.log",
     conda:
@@ -29,8 +29,10 @@ rule train:
         workers=workers_of,
         # Among the resources because a change of a parameter would repeat finished runs.
         checkpoint_seconds=SELECTION.checkpoint_seconds,
-        runtime=lambda wildcards: asked(wildcards).minutes,
-        mem_mb=lambda wildcards: asked(wildcards).mem_mb,
+        runtime=lambda wildcards, attempt: asked(wildcards, attempt).minutes,
+        mem_mb=lambda wildcards, attempt: asked(wildcards, attempt).mem_mb,
+        # A profile that retries says how often yet; a lack of memory is final only if there is no retry with more.
+        retries_left=0,
     params:
         data=lambda wildcards, input: Path(input.manifest).parent,
         # Not an output: Snakemake deletes outputs before a job starts, and a checkpoint must outlive its job.
@@ -40,11 +42,14 @@ rule train:
     message:
         "Training {wildcards.dataset} {wildcards.size} with {wildcards.implementation}, seed {wildcards.seed}, on {wildcards.device}"
     shell:
-        "{params.python:q} -m lstmbench.train --data {params.data} --preset {input.preset:q}"
+        # A scheduler signals every process: the shell has to outlive Python, which saves a checkpoint.
+        "trap : TERM; {params.python:q} -m lstmbench.train --data {params.data} --preset {input.preset:q}"
         " --weights {input.weights:q} --implementation {wildcards.implementation} --device {wildcards.device}"
-        " --threads $((({threads} + {resources.workers} - 1) / {resources.workers})) --seed {wildcards.seed} {params.caps} --checkpoints {params.checkpoints:q}"
+        " --threads $((({threads} + {resources.workers} - 1) / {resources.workers})) --seed {wildcards.seed} {params.caps}"
+        " --checkpoints {params.checkpoints:q}"
         " --checkpoint-seconds {resources.checkpoint_seconds}"
         " --output {output.record:q} > {log:q} 2>&1"
-        " || python -m lstmbench.failure --exit-code $? --log {log:q} --data {params.data} --preset {input.preset:q}"
+        " || python -m lstmbench.failure --exit-code $? --retries-left {resources.retries_left} --log {log:q}"
+        " --data {params.data} --preset {input.preset:q}"
         " --implementation {wildcards.implementation} --device {wildcards.device} --seed {wildcards.seed}"
         " --output {output.record:q} 2>> {log:q}"
