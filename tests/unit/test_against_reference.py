@@ -56,7 +56,7 @@ def test_what_another_selection_left_in_the_folder_is_not_compared(reference, tm
     here = results(tmp_path / "here", sizes=("small", "medium"))
     selected = results(tmp_path / "selected", sizes=("small",))
     for name in ("runs", "speed"):
-        (here / f"tables/{name}.csv").write_bytes((selected / f"tables/{name}.csv").read_bytes())
+        (here / f"tables/{name}.parquet").write_bytes((selected / f"tables/{name}.parquet").read_bytes())
     tables = compared(here, reference)
     assert list(tables["quality"]["size"]) == list(tables["speed"]["size"]) == ["small"]
 

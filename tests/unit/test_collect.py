@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import math
+from pathlib import Path
 
-import pandas as pd
 import pytest
+import yaml
 
 from lstmbench.collect import collect, main
 from lstmbench.errors import DataError
-from lstmbench.tables import read_published, read_table, write_markdown
+from lstmbench.tables import read_published, read_table
 from tests.unit.records import make_record, save
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_every_run_is_one_row_and_every_epoch_one(tmp_path):
@@ -45,7 +49,7 @@ def test_tables_read_back_as_they_were_written(tmp_path):
     assert runs["source_perplexity"].tolist()[0] == 20.5
     assert runs["source_test_perplexity"].tolist()[0] == pytest.approx(20.0)
     assert runs["test_accuracy"].isna().tolist() == [True, False]
-    assert {path.name for path in (tmp_path / "tables").iterdir()} == {
+    assert {path.name for path in (tmp_path / "tables").glob("*.csv")} == {
         "runs.csv", "history.csv", "milestones.csv", "settings.csv", "failures.csv"
     }  # fmt: skip
 
@@ -103,8 +107,11 @@ def test_a_wrong_published_value_is_refused_with_its_place(tmp_path, text, says)
         read_published(path)
 
 
-def test_markdown_cells_can_neither_break_the_table_nor_hold_html(tmp_path):
-    write_markdown(tmp_path / "a.md", "Title", {"": pd.DataFrame({"a": ["x|y", "<script>"]})}, ["note"])
-    text = (tmp_path / "a.md").read_text(encoding="utf-8")
-    assert r"x\|y" in text
-    assert "&lt;script>" in text
+def test_a_selection_of_thousands_needs_no_path_on_the_command_line(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+    config |= {"datasets": ["mnist"], "sizes": ["small"], "implementations": ["pytorch"], "device": "cpu"}
+    config |= {"seeds": [1, 2], "results": "there"}
+    save(Path("there"), *(make_record("mnist", seed=seed) for seed in (1, 2, 3)))
+    main(["--output-dir", "tables", "--selection", json.dumps(config)])
+    assert read_table(Path("tables/runs.csv"))["seed"].tolist() == [1, 2]

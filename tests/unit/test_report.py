@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from lstmbench import analyse, collect, precision, scaling, tabulate
+from lstmbench import against_reference, analyse, collect, precision, scaling, tabulate
+from lstmbench.bundle import pack
 from lstmbench.errors import DataError
 from lstmbench.report import main
 from lstmbench.tables import write_table
@@ -24,13 +25,16 @@ SVG = b'<svg xmlns="http://www.w3.org/2000/svg"/>'
 def page(tmp_path):
     """The page of these records, as text."""
 
-    def build(*records, published=PUBLISHED, targets=TARGETS, config="config.yaml", figures=True, measured=()):
+    def build(
+        *records, published=PUBLISHED, targets=TARGETS, config="config.yaml", figures=True, measured=(), references=()
+    ):
         folder, pictures, output = tmp_path / "tables", tmp_path / "figures", tmp_path / "report.html"
         collect.main(["--output-dir", str(folder), *map(str, save(tmp_path, *records))])
         tabulate.main(["--tables", str(folder), "--published", str(published), "--targets", str(targets)])
         for name, table in analyse.analyse(measured).items():
             write_table(folder / f"{name}.csv", table)
         precision.main(["--tables", str(folder)])
+        against_reference.main([*map(str, references), "--results", str(tmp_path), "--tables", str(folder)])
         scaling.main(["--tables", str(folder), "--figures", str(pictures)])
         if not figures:
             shutil.rmtree(pictures)
@@ -235,3 +239,15 @@ def test_a_speed_that_may_not_be_quoted_is_in_no_finding(page):
     assert "Not to be quoted: " in line
     assert "<script>" not in text
     assert "&lt;script&gt;" in text
+
+
+def test_results_stand_beside_those_of_a_reference_machine_with_the_same_cell(page, tmp_path):
+    save(tmp_path / "there", make_record())
+    pack(tmp_path / "there", tmp_path / "example.zip")
+    assert "Beside the reference machines" in page(*pair(), references=[tmp_path / "example.zip"])
+
+
+def test_without_a_common_cell_no_reference_machine_is_spoken_of(page, tmp_path):
+    save(tmp_path / "there", make_record(size="large"))
+    pack(tmp_path / "there", tmp_path / "example.zip")
+    assert "Beside the reference machines" not in page(*pair(), references=[tmp_path / "example.zip"])

@@ -3,7 +3,7 @@
 The map of the package; imports run downwards only, never up or sideways between verbs.
 
     verbs            download prepare initialise plan train failure verify collect tabulate plot precision report
-                     scaling sample measure analyse plot_speed
+                     scaling sample measure analyse plot_speed environment bundle compare against_reference
                      one per Snakemake rule: a pure function and, below it, a command line
                      (``python -m lstmbench.train --help``)
     the run          loop        epochs, schedule, evaluation, checkpoints, history; names no framework
@@ -14,7 +14,8 @@ The map of the package; imports run downwards only, never up or sideways between
                      claims      what must hold in a record;  claims_of_run, claims_of_measurement
                      events      the history for TensorBoard, while the run goes on
                      clock       the only module that reads a clock
-    how fast         measurement   measurement.json and blocks.parquet, checked whenever they are read
+    how fast         turns         processes of a round compute one after the other, a block each
+                     measurement   measurement.json and blocks.parquet, checked whenever they are read
                      statistics    intervals over processes, ratios over pairs, tests of a steady state
                      interference  who else used the machine, told by the system's counters
                      limits        the matrix products and the memory that a step cannot do without
@@ -26,8 +27,10 @@ The map of the package; imports run downwards only, never up or sideways between
     who learns       learner          the contract between the loop and a framework
                      implementations/ one file each: pytorch, tensorflow, reference (NumPy); over several workers
                                       pytorch_ddp, tensorflow_multiworker
-    what is read     tables      CSV that reads back as it was written, Markdown for people
-                     present     numbers as text;  present_speed: those of speed
+    what is read     tables      CSV and Parquet that read back as they were written
+                     shown       the tables for people: Markdown and LaTeX
+                     equivalence   equal, different or inconclusive: verdicts on differences in quality
+                     present     numbers as text;  present_speed, present_compare: those of speed, and of a comparison
                      style       one look for all figures
     underneath       cell        one model, ready to train: what train and sample open
                      machine     the hardware and software a number was measured on

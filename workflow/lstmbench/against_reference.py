@@ -15,7 +15,9 @@ import pandas as pd
 from lstmbench import compare, present_compare
 from lstmbench.bundle import Records, records, unpacked
 from lstmbench.cli import run
-from lstmbench.tables import RUN, read_table, write_markdown, write_table
+from lstmbench.selection import RECORD
+from lstmbench.shown import write_shown
+from lstmbench.tables import RUN, read_table, write_table
 
 TITLE = "Here beside the reference machines"
 TABLES = ("quality", "speed", "circumstances")
@@ -52,7 +54,7 @@ def _shared(table: pd.DataFrame) -> pd.DataFrame:
 
 def paths(runs: Iterable[tuple], groups: Iterable[tuple]) -> set[str]:
     """Where the records of runs (``RUN``) and measurements (``GROUP``) lie below a results folder."""
-    of_runs = {"runs/{}/{}/{}/{}/seed-{}/run.json".format(*run) for run in runs}
+    of_runs = {RECORD.format(**dict(zip(RUN, run, strict=True))) for run in runs}
     return of_runs | {"measurements/{}/{}/{}/measurement.json".format(*group) for group in groups}
 
 
@@ -65,8 +67,8 @@ def main(argv: list[str] | None = None) -> None:
     options = parser.parse_args(argv)
     # Folders may also hold what another selection left.
     of_here = paths(
-        read_table(options.tables / "runs.csv")[RUN].itertuples(index=False, name=None),
-        read_table(options.tables / "speed.csv")[GROUP].itertuples(index=False, name=None),
+        read_table(options.tables / "runs.parquet")[RUN].itertuples(index=False, name=None),
+        read_table(options.tables / "speed.parquet")[GROUP].itertuples(index=False, name=None),
     )
     references, shared = {}, set()
     for bundle in options.bundles:
@@ -77,7 +79,7 @@ def main(argv: list[str] | None = None) -> None:
     tables = against(references, records(options.results, shared))
     for name, table in tables.items():
         write_table(options.tables / f"reference_{name}.csv", table)
-        write_markdown(options.tables / f"reference_{name}.md", TITLE, *present_compare.shown({name: table}))
+        write_shown(options.tables / f"reference_{name}", TITLE, *present_compare.shown({name: table}))
 
 
 if __name__ == "__main__":

@@ -23,7 +23,8 @@ from lstmbench.cli import run
 from lstmbench.interference import NO_HEADLINE_SPREAD
 from lstmbench.measurement import Measurement, read_measurement
 from lstmbench.probes import framework
-from lstmbench.tables import machine_columns, read_table, versions_column, write_markdown, write_table
+from lstmbench.shown import write_shown
+from lstmbench.tables import machine_columns, read_table, versions_column, write_table
 
 GROUP = ["dataset", "size", "device", "threads"]
 SPEED = [
@@ -267,7 +268,7 @@ def main(arguments: list[str] | None = None) -> None:
     for name, title in present_speed.TITLES.items():
         table = read_table(options.output_dir / f"{SHOWN_FROM.get(name, name)}.csv")
         parts = present_speed.by_dataset(name, table)
-        write_markdown(options.output_dir / f"{name}.md", title, parts, present_speed.notes(name, table))
+        write_shown(options.output_dir / name, title, parts, present_speed.notes(name, table))
 
 
 if __name__ == "__main__":

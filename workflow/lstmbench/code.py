@@ -7,6 +7,7 @@ its runs and no others; a checkpoint remembers their hash.
 from __future__ import annotations
 
 import ast
+from functools import cache
 from pathlib import Path
 
 from lstmbench.files import hash_file, hash_json
@@ -30,13 +31,20 @@ def implementation_files(implementation: str) -> list[Path]:
     module, _ = split(implementation)
     path = IMPLEMENTATIONS / f"{module}.py"
     result: list[Path] = []
+    for name in _names_of_implementations(path):
+        if (IMPLEMENTATIONS / f"{name}.py").exists() and name != module:
+            result += [file for file in implementation_files(name) if file not in result]
+    return [*result, path]
+
+
+@cache
+def _names_of_implementations(path: Path) -> tuple[str, ...]:
+    """What a file imports from other implementations.  Kept: a workflow asks for every run, a parse takes 10 ms."""
+    names: list[str] = []
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("lstmbench.implementations"):
-            names = [node.module.rpartition(".")[2], *(alias.name for alias in node.names)]
-            for name in names:
-                if (IMPLEMENTATIONS / f"{name}.py").exists() and name != module:
-                    result += [file for file in implementation_files(name) if file not in result]
-    return [*result, path]
+            names += [node.module.rpartition(".")[2], *(alias.name for alias in node.names)]
+    return tuple(names)
 
 
 def probe_files(implementation: str) -> list[Path]:

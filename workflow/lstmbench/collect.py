@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import math
 import sys
 from collections.abc import Iterable
@@ -14,6 +15,7 @@ import pandas as pd
 from lstmbench.cli import run
 from lstmbench.errors import DataError
 from lstmbench.record import failed, read_record
+from lstmbench.selection import checked
 from lstmbench.tables import RUN, machine_columns, versions_column, write_table
 
 MILESTONE = ["updates", "protocol", "loss", "accuracy", "predictions"]
@@ -112,6 +114,7 @@ def _run_row(record: dict[str, Any]) -> dict[str, Any]:
         "threads": settings["threads"],
         "dtype": settings["dtype"],
         **machine_columns(record),
+        "node": record["machine"].get("node"),
         "versions": versions_column(record["versions"]),
         "commit": record["commit"],
         "commit_dirty": int(record["commit_dirty"]),
@@ -136,9 +139,12 @@ def main(argv: list[str] | None = None) -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output-dir", type=Path, required=True, help="folder of runs.csv and the other tables")
-    parser.add_argument("records", type=Path, nargs="+", metavar="run.json", help="every run that is to be there")
+    parser.add_argument("--selection", help="the checked configuration as JSON, for all of its runs")
+    parser.add_argument("records", type=Path, nargs="*", metavar="run.json", help="other runs")
     arguments = parser.parse_args(argv)
-    for name, table in collect(arguments.records).items():
+    # Thousands of paths are more than a command line holds.
+    selected = checked(json.loads(arguments.selection)).records() if arguments.selection else []
+    for name, table in collect([*selected, *arguments.records]).items():
         write_table(arguments.output_dir / f"{name}.csv", table)
 
 

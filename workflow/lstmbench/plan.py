@@ -28,7 +28,8 @@ from lstmbench.presets import PRESETS, Preset, load_preset
 from lstmbench.record import failed, read_record
 from lstmbench.schemas import read_json
 from lstmbench.selection import Selection, checked
-from lstmbench.tables import write_markdown, write_table
+from lstmbench.shown import write_shown
+from lstmbench.tables import write_table
 from lstmbench.tasks import predictions
 
 MEMORY_MARGIN = 1.2
@@ -219,7 +220,7 @@ def _machine(described: Mapping[str, Any]) -> str:
 
 def _write_plan(folder: Path, rows: pd.DataFrame, selection: Selection) -> None:
     write_table(folder / "plan.csv", rows)
-    write_markdown(folder / "plan.md", "Plan", {"": _plan_as_text(rows)}, _plan_in_words(rows, selection))
+    write_shown(folder / "plan", "Plan", {"": _plan_as_text(rows)}, _plan_in_words(rows, selection))
 
 
 def _plan_in_words(rows: pd.DataFrame, selection: Selection) -> list[str]:
@@ -270,7 +271,7 @@ def _write_errors(folder: Path, found: pd.DataFrame) -> None:
         )
     notes += [] if notes else ["No finished run of this configuration to hold a plan against."]
     write_table(folder / "error.csv", found)
-    write_markdown(folder / "error.md", "Plan against finished runs", tables, notes)
+    write_shown(folder / "error", "Plan against finished runs", tables, notes)
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -279,13 +280,13 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--selection", required=True, help="the configuration, as JSON with the keys of config.yaml")
     parser.add_argument("--data", type=Path, required=True, help="folder of the prepared data sets, results/data")
     parser.add_argument("--calibrations", type=Path, required=True, help="folder of the samples of all cells")
-    parser.add_argument("--records", type=Path, nargs="*", default=[], metavar="run.json", help="finished runs")
     parser.add_argument("--output-dir", type=Path, required=True, help="folder of plan.csv, error.csv and their .md")
     arguments = parser.parse_args(argv)
     selection = checked(json.loads(arguments.selection))
     rows = plan(selection, arguments.data, arguments.calibrations)
     _write_plan(arguments.output_dir, rows, selection)
-    records = [record for record in map(read_record, arguments.records) if not failed(record)]
+    finished = filter(Path.exists, selection.records())
+    records = [record for record in map(read_record, finished) if not failed(record)]
     _write_errors(arguments.output_dir, errors(rows, records))
     names = ["plan", "error"] if records else ["plan"]
     print("\n".join((arguments.output_dir / f"{name}.md").read_text(encoding="utf-8") for name in names))

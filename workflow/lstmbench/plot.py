@@ -123,7 +123,7 @@ def plot(tables: Path, output_dir: Path) -> list[Path]:
     Raises:
         DataError: a table that is missing or unreadable.
     """
-    runs, history, quality = (read_table(tables / f"{name}.csv") for name in ("runs", "history", "quality"))
+    runs, history, quality = (read_table(tables / f"{name}.parquet") for name in ("runs", "history", "quality"))
     quality = quality[quality["failure"] == ""]
     written = []
     for dataset in sorted(runs["dataset"].unique()):

@@ -130,7 +130,7 @@ def plot_speed(tables: Path, output_dir: Path) -> list[Path]:
     Raises:
         DataError: a table that is missing or unreadable.
     """
-    speed, anatomy = (present.by_size(read_table(tables / f"{name}.csv")) for name in ("speed", "anatomy"))
+    speed, anatomy = (present.by_size(read_table(tables / f"{name}.parquet")) for name in ("speed", "anatomy"))
     written = []
     for dataset, rows in speed.groupby("dataset", sort=True):
         with figure_style():

@@ -12,7 +12,8 @@ from lstmbench import present
 from lstmbench.cli import run
 from lstmbench.machine import split_device
 from lstmbench.present_speed import rounded
-from lstmbench.tables import read_table, write_markdown, write_table
+from lstmbench.shown import write_shown
+from lstmbench.tables import read_table, write_table
 from lstmbench.tabulate import MACHINE, difference, mean, metric_of
 
 TITLE = "What a precision costs and gains"
@@ -92,9 +93,9 @@ def main(arguments: list[str] | None = None) -> None:
         "--tables", type=Path, required=True, help="folder of runs.csv and speed.csv, and of the result"
     )
     folder = parser.parse_args(arguments).tables
-    table = precisions(read_table(folder / "runs.csv"), read_table(folder / "speed.csv"))
+    table = precisions(read_table(folder / "runs.parquet"), read_table(folder / "speed.parquet"))
     write_table(folder / "precision.csv", table)
-    write_markdown(folder / "precision.md", TITLE, by_dataset(table), [EMPTY] if table.empty else NOTES)
+    write_shown(folder / "precision", TITLE, by_dataset(table), [EMPTY] if table.empty else NOTES)
 
 
 if __name__ == "__main__":

@@ -166,6 +166,8 @@ def _environment(table: pd.DataFrame) -> pd.DataFrame:
     rows["system"] = table["os"] + ", Python " + table["python"]
     if (table["switches"] != "").any():
         rows["switches"] = table["switches"].replace("", ABSENT)
+    if (table["nodes"] != "").any():
+        rows["nodes"] = table["nodes"].replace("", ABSENT)
     rows["commit"] = table["commits"]
     rows["runs"] = _each(table, "runs", lambda value: f"{value:.0f}")
     return rows

@@ -15,11 +15,21 @@ from typing import Any
 import jinja2
 import pandas as pd
 
-from lstmbench import __version__, equivalence, precision, present, present_speed, scaling
+from lstmbench import (
+    __version__,
+    against_reference,
+    equivalence,
+    precision,
+    present,
+    present_compare,
+    present_speed,
+    scaling,
+)
 from lstmbench.cli import run
 from lstmbench.errors import DataError
 from lstmbench.files import write_text
 from lstmbench.machine import split_device
+from lstmbench.shown import numeric
 from lstmbench.tables import RUN, read_table
 
 TEMPLATES = Path(__file__).resolve().parents[1] / "report"
@@ -53,7 +63,6 @@ _VERDICTS = {
 _MARGINS = {"perplexity": "1 %", "accuracy": "0.2 points"}
 
 _UNIT = re.compile(r"(?<=\d) (?=%|points)|(?<=n) (?==)|(?<==) (?=\d)")
-_NUMBER = re.compile(r"^(\d|[+\N{MINUS SIGN}]\d|\N{EN DASH}$)")
 
 
 @dataclass(frozen=True)
@@ -73,7 +82,7 @@ def report(tables: Path, figures: Path, config_name: str) -> str:
         DataError: a table or a figure that is missing or unreadable.
     """
     names = ("runs", "failures", "settings", *present.TITLES, *SPEED_TABLES, "precision", "scaling")
-    data = {name: read_table(tables / f"{name}.csv") for name in names}
+    data = {name: read_table(tables / f"{name}.parquet") for name in names}
     data["phases"] = data["speed"]
     runs = data["runs"]
     environment = jinja2.Environment(
@@ -94,6 +103,9 @@ def report(tables: Path, figures: Path, config_name: str) -> str:
         capped=list(_capped(data["quality"])),
         failures=list(_failures(data["failures"])),
         holes=list(_holes(pd.concat([runs, data["failures"]]))),
+        references=_references(
+            {name: read_table(tables / f"reference_{name}.parquet") for name in against_reference.TABLES}
+        ),
         resumed=int((runs["resumed"] > 0).sum()),
         commits=sorted({(row.commit, bool(row.commit_dirty)) for row in runs.itertuples()}),
     )
@@ -209,10 +221,17 @@ def _others(own: dict[str, pd.DataFrame]) -> dict[str, dict[str, Any]]:
     return tables
 
 
+def _references(tables: dict[str, pd.DataFrame]) -> dict[str, Table]:
+    """The cells that a reference machine has too; none if there are none."""
+    parts = {}
+    for name, table in tables.items():
+        shown, notes = present_compare.shown({name: table})
+        parts |= {heading: _as_table(frame, " ".join(notes)) for heading, frame in shown.items()}
+    return parts
+
+
 def _as_table(frame: pd.DataFrame, note: str = "") -> Table:
-    rows = frame.to_numpy().tolist()
-    numeric = [all(_NUMBER.match(cell) for cell in column) for column in zip(*rows, strict=True)]
-    return Table(header=list(frame.columns), rows=rows, numeric=numeric, note=note)
+    return Table(header=list(frame.columns), rows=frame.to_numpy().tolist(), numeric=numeric(frame), note=note)
 
 
 def _settings(settings: pd.DataFrame, runs: pd.DataFrame) -> Table:

@@ -19,8 +19,9 @@ from lstmbench import present
 from lstmbench.cli import run
 from lstmbench.machine import split_device
 from lstmbench.present_speed import rounded, share
+from lstmbench.shown import write_shown
 from lstmbench.style import REFERENCE, figure_style, looks, save
-from lstmbench.tables import read_table, write_markdown, write_table
+from lstmbench.tables import read_table, write_table
 from lstmbench.tabulate import MACHINE
 
 TITLE = "Several workers"
@@ -119,10 +120,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--tables", type=Path, required=True, help="folder of runs.csv, and of the result")
     parser.add_argument("--figures", type=Path, help="folder of the figures; none are drawn without it")
     options = parser.parse_args(arguments)
-    runs = read_table(options.tables / "runs.csv")
+    runs = read_table(options.tables / "runs.parquet")
     table = scaling(runs)
     write_table(options.tables / "scaling.csv", table)
-    write_markdown(options.tables / "scaling.md", TITLE, by_dataset(table), [EMPTY] if table.empty else NOTES)
+    write_shown(options.tables / "scaling", TITLE, by_dataset(table), [EMPTY] if table.empty else NOTES)
     for dataset in sorted(runs["dataset"].unique()) if options.figures else ():
         with figure_style():
             part = present.by_size(table[table["dataset"] == dataset])

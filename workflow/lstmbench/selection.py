@@ -5,6 +5,7 @@ Snakemake alone would answer a misspelt name beside existing results with "Nothi
 
 from __future__ import annotations
 
+import itertools
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,6 +24,9 @@ from lstmbench.presets import PRESETS, load_preset
 from lstmbench.workers import require_shared
 
 SCHEMA = Path(__file__).resolve().parents[1] / "schemas" / "config.schema.yaml"
+
+RECORD = "runs/{dataset}/{size}/{implementation}/{device}/seed-{seed}/run.json"
+"""Where a run's record lies below the folder of the results."""
 
 COUNTS = ("seeds", "workers", "max_updates", "max_eval_predictions", "speed")
 
@@ -78,6 +82,15 @@ class Selection:
     def cells_of_one(self) -> list[tuple[str, str]]:
         """The cells with one worker, which is what ``sample`` can measure and ``plan`` predict."""
         return [(implementation, device) for implementation, device in self.cells if device in self.devices]
+
+    def records(self) -> list[Path]:
+        """Where the records of all runs lie, or are to lie."""
+        return [
+            Path(self.results, RECORD.format(dataset=dataset, size=size, implementation=name, device=device, seed=seed))
+            for dataset, size, (name, device), seed in itertools.product(
+                self.datasets, self.sizes, self.cells, self.seeds
+            )
+        ]
 
     def max_updates_of(self, size: str) -> int | None:
         """The updates after which a run of this size stops, or None."""

@@ -1,16 +1,16 @@
-"""The tables between the verbs: CSV that reads back as it was written, and Markdown for people."""
+"""The tables between the verbs: CSV for everybody and Parquet for programs, which read back as they were written."""
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from pyarrow import ArrowInvalid
 
 from lstmbench.errors import DataError
-from lstmbench.files import write_text
-from lstmbench.text import csv_cell, from_csv_cell, one_line
+from lstmbench.files import atomic, write_text
+from lstmbench.text import csv_cell, from_csv_cell
 
 RUN = ["dataset", "size", "implementation", "device", "seed"]
 """What names a run."""
@@ -22,7 +22,7 @@ TEXTS = {
     "published_source", "published_url", "published_note", "published_valid_source", "published_values", "lstm_init",
     "output_init", "optimizer", "dtype", "steady", "disturbed", "verdict", "path", "numerator", "denominator", "part",
     "direction", "framework", "product", "transposed", "precision", "applies_to", "published_metric", "why",
-    "target_source", "target_note", "failure", "bundle", "what",
+    "target_source", "target_note", "failure", "bundle", "what", "node", "nodes",
 }  # fmt: skip
 """Columns of text.  pandas would take a hash of digits for a number and a device called "NA" for a hole."""
 
@@ -54,19 +54,35 @@ def versions_column(versions: dict[str, str]) -> str:
 
 
 def write_table(path: Path, frame: pd.DataFrame) -> None:
-    """Write CSV atomically; what is absent is an empty cell."""
+    """Write CSV atomically, and Parquet beside it; what is absent is an empty cell."""
     write_text(path, frame.map(csv_cell).to_csv(index=False, lineterminator="\n"))
+    with atomic(path.with_suffix(".parquet")) as temporary:
+        _typed(frame).to_parquet(temporary, index=False)
+
+
+def _typed(frame: pd.DataFrame) -> pd.DataFrame:
+    """``frame`` as ``read_table`` gives it: text columns as str ("" where absent), others as numbers (NaN)."""
+    return frame.assign(
+        **{
+            name: frame[name].map(lambda value: "" if pd.isna(value) else str(value)).astype("str")
+            if name in TEXTS
+            else pd.to_numeric(frame[name].replace("", None))
+            for name in frame.columns
+        }
+    )
 
 
 def read_table(path: Path, separator: str = ",") -> pd.DataFrame:
-    """Read CSV: text columns as str ("" where empty), all others as numbers (NaN where empty).
+    """Read CSV or, by its suffix, Parquet: text columns as str ("" where empty), others as numbers (NaN where empty).
 
     Raises:
         DataError: missing, empty, or a text where a number should be.
     """
     try:
+        if path.suffix == ".parquet":
+            return pd.read_parquet(path)
         frame = pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False)
-    except (OSError, pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
+    except (OSError, pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError, ArrowInvalid) as error:
         raise DataError(f"{path}: not readable as a table: {error}") from error
     for column in frame.columns.intersection(list(TEXTS)):
         frame[column] = frame[column].map(from_csv_cell)
@@ -125,21 +141,3 @@ def read_targets(path: Path, published: pd.DataFrame) -> pd.DataFrame:
                 raise DataError(f"{where}: expected one published value of {', '.join(named)}; found {len(found)}")
             frame.loc[row.Index, "value"] = found["value"].iloc[0]
     return frame
-
-
-def write_markdown(path: Path, title: str, tables: dict[str, pd.DataFrame], notes: list[str]) -> None:
-    """Write tables of text under their headings ("" for none), and notes below, as Markdown, atomically."""
-    parts = [f"# {title}"]
-    for heading, frame in tables.items():
-        if heading:
-            parts.append(f"## {heading}")
-        safe = frame.map(_escape)
-        parts.append(safe.to_markdown(index=False, disable_numparse=True))
-    parts += notes
-    write_text(path, "\n\n".join(parts) + "\n")
-
-
-def _escape(text: str) -> str:
-    """On one line, and neither HTML, nor a link or an image, nor the end of a cell."""
-    text = one_line(text).replace("&", "&amp;").replace("<", "&lt;")
-    return re.sub(r"([\\`|\[\]])", r"\\\1", text)

@@ -16,7 +16,8 @@ import pandas as pd
 
 from lstmbench import equivalence, present
 from lstmbench.cli import run
-from lstmbench.tables import RUN, TEXTS, read_published, read_table, read_targets, write_markdown, write_table
+from lstmbench.shown import write_shown
+from lstmbench.tables import RUN, TEXTS, read_published, read_table, read_targets, write_table
 
 MACHINE = ["cpu", "cores", "memory_gb", "gpu", "os", "python", "switches"]
 ALIKE = [*RUN[:-1], "settings_sha256", "data_sha256", "machine", "versions", "threads", "caps"]
@@ -99,7 +100,7 @@ def differences(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def environment(runs: pd.DataFrame) -> pd.DataFrame:
-    """One row per machine and set of libraries."""
+    """One row per machine and set of libraries; nodes of a cluster that are alike are one machine."""
     rows = []
     names = ["machine", *MACHINE, "implementation", "device", "threads", "versions"]
     for values, group in runs.groupby(names, sort=True, dropna=False):
@@ -108,7 +109,8 @@ def environment(runs: pd.DataFrame) -> pd.DataFrame:
             for commit, dirty in zip(group["commit"], group["commit_dirty"], strict=True)
         }
         row = dict(zip(names, values, strict=True))
-        rows.append(row | {"commits": ", ".join(sorted(commits)), "runs": len(group)})
+        nodes = ", ".join(sorted(set(group["node"]) - {""}))
+        rows.append(row | {"nodes": nodes, "commits": ", ".join(sorted(commits)), "runs": len(group)})
     return pd.DataFrame(rows)
 
 
@@ -213,18 +215,18 @@ def main(argv: list[str] | None = None) -> None:
     folder = arguments.tables
     published = read_published(arguments.published)
     targets = read_targets(arguments.targets, published)
-    runs = number_machines(read_table(folder / "runs.csv"))
+    runs = number_machines(read_table(folder / "runs.parquet"))
     results = {
-        "quality": quality(runs, read_table(folder / "failures.csv"), published),
+        "quality": quality(runs, read_table(folder / "failures.parquet"), published),
         "differences": differences(runs),
         "environment": environment(runs),
-        "milestone_means": milestones(runs, read_table(folder / "milestones.csv"), published),
-        "time_to_quality": time_to_quality(runs, read_table(folder / "history.csv"), targets),
+        "milestone_means": milestones(runs, read_table(folder / "milestones.parquet"), published),
+        "time_to_quality": time_to_quality(runs, read_table(folder / "history.parquet"), targets),
     }
     for name, table in results.items():
         write_table(folder / f"{name}.csv", table)
         notes = [present.EMPTY[name]] if table.empty else present.NOTES[name]
-        write_markdown(folder / f"{name}.md", present.TITLES[name], present.by_dataset(name, table), notes)
+        write_shown(folder / name, present.TITLES[name], present.by_dataset(name, table), notes)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from lstmbench.machine import split_device
 from lstmbench.probes import framework
 from lstmbench.resources import UNPLANNED, read_plan
 from lstmbench.retry import failures_aside, put_failures_aside
-from lstmbench.selection import checked
+from lstmbench.selection import RECORD, checked
 from lstmbench.text import printable
 
 try:
@@ -38,6 +38,9 @@ ENVIRONMENTS = Path("results/environments")
 RESULTS = Path(SELECTION.results)
 TABLES = RESULTS / "tables"
 FIGURES = RESULTS / "figures"
+
+# A table is written for everybody and for programs; and as people read it, to be read and to be put into a paper.
+TABLE_KINDS = ["csv", "parquet"]
 
 # What is known of the runs; without a plan nothing.
 PLANNED = read_plan(RESULTS / "plan/plan.csv", SELECTION)
@@ -100,10 +103,10 @@ def share_of_machine(wildcards):
     return 100 if SELECTION.device == "gpu" and max(SELECTION.workers) > 1 else 1
 
 
-def asked(wildcards):
-    """Time and memory that a run asks for."""
+def asked(wildcards, attempt):
+    """Time and memory that an attempt at a run asks for."""
     cell = (wildcards.dataset, wildcards.size, wildcards.implementation, wildcards.device)
-    return PLANNED.get(cell, UNPLANNED)
+    return PLANNED.get(cell, UNPLANNED).of_attempt(attempt)
 
 
 def environment(wildcards):

@@ -2,16 +2,17 @@
 #
 # inputs    {results}/runs/.../run.json of every cell of the selection, workflow/{published,targets}.tsv,
 #           and for the report the tables and figures of speed (measure.smk)
-# outputs   records = {results}/tables/{runs,history,milestones,settings,failures}.csv
-#           tables  = {results}/tables/{quality,differences,environment,milestone_means,time_to_quality}.{csv,md}
-#           against_reference = {results}/tables/reference_{quality,speed,circumstances}.{csv,md}
-#           precision = {results}/tables/precision.{csv,md}
-#           scaling = {results}/tables/scaling.{csv,md}; with several numbers of workers figures/scaling_{dataset}.{svg,png}
+# outputs   records = {results}/tables/{runs,history,milestones,settings,failures}.{csv,parquet}
+#           tables  = {results}/tables/{quality,differences,environment,milestone_means,time_to_quality}.{csv,parquet,md,tex}
+#           against_reference = {results}/tables/reference_{quality,speed,circumstances}.{csv,parquet,md,tex}
+#           precision = {results}/tables/precision.{csv,parquet,md,tex}
+#           scaling = {results}/tables/scaling.{csv,parquet,md,tex}; with several numbers of workers figures/scaling_{dataset}.{svg,png}
 #           figures = {results}/figures/{learning,quality}_{dataset}.{svg,png}
 #           report  = {results}/report.html
 
 PUBLISHED = "workflow/published.tsv"
 TARGETS = "workflow/targets.tsv"
+COLLECTED = ["runs", "history", "milestones", "settings", "failures"]
 TABULATED = ["quality", "differences", "environment", "milestone_means", "time_to_quality"]
 COMPARED = ["quality", "speed", "circumstances"]
 REFERENCES = sorted(map(str, Path("results/reference").glob("*.zip")))
@@ -26,9 +27,9 @@ rule collect:
             size=SELECTION.sizes,
             seed=SELECTION.seeds,
         ),
-        code=package("collect", "record", "claims", "claims_of_run", "tables"),
+        code=package("collect", "record", "claims", "claims_of_run", "selection", "tables"),
     output:
-        records=expand(TABLES / "{name}.csv", name=["runs", "history", "milestones", "settings", "failures"]),
+        records=expand(TABLES / "{name}.{kind}", name=COLLECTED, kind=TABLE_KINDS),
     log:
         RESULTS / "logs/collect.log",
     conda:
@@ -37,11 +38,12 @@ rule collect:
         machine=1,
     params:
         folder=lambda wildcards, output: Path(output.records[0]).parent,
+        selection=json.dumps(dataclasses.asdict(SELECTION)),
         failed=lambda wildcards: failures_aside(RESULTS / "runs"),
     message:
         "Collecting the records of the runs"
     shell:
-        "python -m lstmbench.collect --output-dir {params.folder:q} {input.records} > {log:q} 2>&1"
+        "python -m lstmbench.collect --selection {params.selection:q} --output-dir {params.folder:q} > {log:q} 2>&1"
 
 
 rule tabulate:
@@ -49,9 +51,10 @@ rule tabulate:
         records=rules.collect.output.records,
         published=PUBLISHED,
         targets=TARGETS,
-        code=package("tabulate", "tables", "present"),
+        code=package("tabulate", "shown", "tables", "present"),
     output:
-        tables=expand(TABLES / "{name}.csv", name=TABULATED),
+        tables=expand(TABLES / "{name}.{kind}", name=TABULATED, kind=TABLE_KINDS),
+        latex=expand(TABLES / "{name}.tex", name=TABULATED),
         shown=report(
             expand(TABLES / "{name}.md", name=TABULATED),
             category="Tables",
@@ -76,9 +79,10 @@ rule precision:
     input:
         records=rules.collect.output.records,
         speed=rules.analyse.output.tables,
-        code=package("precision", "tabulate", "tables", "present", "present_speed"),
+        code=package("precision", "tabulate", "shown", "tables", "present", "present_speed"),
     output:
-        table=TABLES / "precision.csv",
+        table=expand(TABLES / "precision.{kind}", kind=TABLE_KINDS),
+        latex=TABLES / "precision.tex",
         shown=report(TABLES / "precision.md", category="Tables", caption="../report/table.rst"),
     log:
         RESULTS / "logs/precision.log",
@@ -87,7 +91,7 @@ rule precision:
     resources:
         machine=1,
     params:
-        folder=lambda wildcards, output: Path(output.table).parent,
+        folder=lambda wildcards, output: Path(output.latex).parent,
     message:
         "Setting the cost of precisions beside their gain"
     shell:
@@ -99,9 +103,12 @@ rule against_reference:
         records=rules.collect.output.records,
         speed=rules.analyse.output.tables,
         references=REFERENCES,
-        code=package("against_reference", "bundle", "compare", "equivalence", "present_compare", "statistics", "tables"),
+        code=package(
+            "against_reference", "bundle", "compare", "equivalence", "present_compare", "statistics", "shown", "tables"
+        ),
     output:
-        tables=expand(TABLES / "reference_{name}.csv", name=COMPARED),
+        tables=expand(TABLES / "reference_{name}.{kind}", name=COMPARED, kind=TABLE_KINDS),
+        latex=expand(TABLES / "reference_{name}.tex", name=COMPARED),
         shown=report(
             expand(TABLES / "reference_{name}.md", name=COMPARED),
             category="Tables",
@@ -126,9 +133,10 @@ rule against_reference:
 rule scaling:
     input:
         records=rules.collect.output.records,
-        code=package("scaling", "style", "tabulate", "tables", "present", "present_speed"),
+        code=package("scaling", "style", "tabulate", "shown", "tables", "present", "present_speed"),
     output:
-        table=TABLES / "scaling.csv",
+        table=expand(TABLES / "scaling.{kind}", kind=TABLE_KINDS),
+        latex=TABLES / "scaling.tex",
         shown=report(TABLES / "scaling.md", category="Tables", caption="../report/table.rst"),
         # Without several numbers of workers there is nothing to draw.
         figures=report(
@@ -144,7 +152,7 @@ rule scaling:
     resources:
         machine=1,
     params:
-        tables=lambda wildcards, output: Path(output.table).parent,
+        tables=lambda wildcards, output: Path(output.latex).parent,
         figures=f"--figures {shlex.quote(str(FIGURES))}" if SCALED else "",
     message:
         "Setting the speeds of several workers beside those of one"
@@ -188,11 +196,11 @@ rule report:
     input:
         records=rules.collect.output.records,
         tables=rules.tabulate.output.tables,
-        speed=[*rules.analyse.output.tables, rules.precision.output.table, rules.scaling.output.table],
+        speed=[*rules.analyse.output.tables, *rules.precision.output.table, *rules.scaling.output.table],
         references=rules.against_reference.output.tables,
         figures=[*rules.plot.output, *rules.plot_speed.output, *rules.scaling.output.figures],
         template="workflow/report/report.html.j2",
-        code=package("report", "tables", "present", "present_speed", "precision", "scaling", "tabulate"),
+        code=package("report", "shown", "tables", "present", "present_speed", "precision", "scaling", "tabulate"),
     output:
         page=report(RESULTS / "report.html", category="Report", caption="../report/report.rst"),
     log:

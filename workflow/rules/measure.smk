@@ -2,7 +2,7 @@
 #
 # inputs    the prepared data, a preset, the first seed's initial weights, and the code the speed depends on
 # outputs   record = {results}/measurements/{dataset}/{size}/{device}/measurement.json, blocks.parquet beside it
-#           tables = {results}/tables/{speed,ratios,anatomy,products}.{csv,md}, phases.md
+#           tables = {results}/tables/{speed,ratios,anatomy,products}.{csv,parquet,md,tex}, phases.{md,tex}
 
 SPEED_TABLES = ["speed", "ratios", "anatomy", "products"]
 SPEED_SHOWN = [*SPEED_TABLES, "phases"]
@@ -55,12 +55,14 @@ rule analyse:
             "claims",
             "claims_of_measurement",
             "statistics",
+            "shown",
             "tables",
             "present",
             "present_speed",
         ),
     output:
-        tables=expand(TABLES / "{name}.csv", name=SPEED_TABLES),
+        tables=expand(TABLES / "{name}.{kind}", name=SPEED_TABLES, kind=TABLE_KINDS),
+        latex=expand(TABLES / "{name}.tex", name=SPEED_SHOWN),
         shown=report(
             expand(TABLES / "{name}.md", name=SPEED_SHOWN),
             category="Tables",

@@ -2,7 +2,7 @@
 #
 # inputs    the prepared data, a preset, the first seed's initial weights, and the code the speed depends on
 # outputs   sample = results/calibration/{dataset}/{size}/{implementation}/{device}/threads-{threads}.json
-#           plan   = {results}/plan/plan.{csv,md}, and error.{csv,md} on the runs that are finished
+#           plan   = {results}/plan/plan and error.{csv,parquet,md,tex}, the latter on the runs that are finished
 
 CALIBRATION = Path("results/calibration")
 
@@ -43,9 +43,9 @@ rule plan:
             size=SELECTION.sizes,
             threads=SELECTION.threads,
         ),
-        code=package("plan", "limits", "tables", "present"),
+        code=package("plan", "limits", "shown", "tables", "present"),
     output:
-        plan=expand(RESULTS / "plan/{name}.{kind}", name=["plan", "error"], kind=["csv", "md"]),
+        plan=expand(RESULTS / "plan/{name}.{kind}", name=["plan", "error"], kind=[*TABLE_KINDS, "md", "tex"]),
     log:
         RESULTS / "logs/plan.log",
     conda:
@@ -56,12 +56,10 @@ rule plan:
         selection=json.dumps(dataclasses.asdict(SELECTION)),
         data=DATA,
         calibrations=CALIBRATION,
-        # Not an input: a plan must not start the runs that it is about.
-        finished=lambda wildcards: shlex.join(filter(os.path.exists, rules.collect.input.records)),
         folder=lambda wildcards, output: Path(output.plan[0]).parent,
     message:
         "Planning the runs of this configuration"
     shell:
         "python -m lstmbench.plan --selection {params.selection:q} --data {params.data}"
-        " --calibrations {params.calibrations} --records {params.finished} --output-dir {params.folder:q}"
+        " --calibrations {params.calibrations} --output-dir {params.folder:q}"
         " 2>&1 | tee {log:q}"
