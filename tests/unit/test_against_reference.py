@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from lstmbench import analyse, collect
@@ -13,13 +15,17 @@ from tests.unit.measurements import make_measurement
 from tests.unit.records import make_record, save
 
 
-def results(folder, factor=1.0, sizes=("small",), implementations=("pytorch",)):
+def results(folder, factor=1.0, sizes=("small",), implementations=("pytorch",), **changes):
     """A results folder with runs, measurements and their tables; perplexities and speeds times ``factor``."""
     runs = [
         path
         for size in sizes
         for path in save(
-            folder, *(make_record(size=size, implementation=name, metric=114.0 * factor) for name in implementations)
+            folder,
+            *(
+                make_record(size=size, implementation=name, metric=114.0 * factor, **changes)
+                for name in implementations
+            ),
         )
     ]
     measured = []
@@ -40,7 +46,7 @@ def reference(tmp_path):
 
 def compared(here, *references):
     main([*map(str, references), "--results", str(here), "--tables", str(here / "tables")])
-    return {name: read_table(here / f"tables/reference_{name}.csv") for name in TABLES}
+    return {name: read_table(here / f"tables/reference_{name}.parquet") for name in TABLES}
 
 
 def test_only_the_cells_of_both_are_compared(reference, tmp_path):
@@ -59,6 +65,14 @@ def test_what_another_selection_left_in_the_folder_is_not_compared(reference, tm
         (here / f"tables/{name}.parquet").write_bytes((selected / f"tables/{name}.parquet").read_bytes())
     tables = compared(here, reference)
     assert list(tables["quality"]["size"]) == list(tables["speed"]["size"]) == ["small"]
+
+
+def test_cells_of_other_settings_are_shown_with_the_reason(reference, tmp_path):
+    here = results(tmp_path / "here", settings__preset__learning_rate=0.5)
+    tables = compared(here, reference)
+    assert "learning_rate differs" in tables["quality"]["verdict"].item()
+    assert math.isnan(tables["quality"]["difference"].item())
+    assert "learning_rate differs" in (here / "tables/reference_quality.md").read_text()
 
 
 @pytest.mark.parametrize("there", [True, False])

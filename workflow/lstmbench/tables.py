@@ -66,10 +66,16 @@ def _typed(frame: pd.DataFrame) -> pd.DataFrame:
         **{
             name: frame[name].map(lambda value: "" if pd.isna(value) else str(value)).astype("str")
             if name in TEXTS
-            else pd.to_numeric(frame[name].replace("", None))
+            else _numbers(frame[name])
             for name in frame.columns
         }
     )
+
+
+def _numbers(column: pd.Series) -> pd.Series:
+    """``column`` as numbers, NaN where it is empty; of nothing but holes pandas would not make numbers."""
+    numbers = pd.to_numeric(column.replace("", None))
+    return numbers.astype(float) if numbers.dtype == object else numbers
 
 
 def read_table(path: Path, separator: str = ",") -> pd.DataFrame:
@@ -88,7 +94,7 @@ def read_table(path: Path, separator: str = ",") -> pd.DataFrame:
         frame[column] = frame[column].map(from_csv_cell)
     for column in frame.columns.difference(list(TEXTS)):
         try:
-            frame[column] = pd.to_numeric(frame[column].replace("", None))
+            frame[column] = _numbers(frame[column])
         except ValueError as error:
             raise DataError(f"{path}: column {column}: expected numbers: {error}") from error
     return frame
