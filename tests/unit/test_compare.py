@@ -55,7 +55,7 @@ def test_speed_is_told_faster_slower_or_equal(factor, verdict):
     row = only(against(Records([], speeds()), Records([], speeds(factor)))["speed"])
     assert row["verdict"] == verdict
     assert row["ratio"] == pytest.approx(factor)
-    assert row["second"] / row["first"] == pytest.approx(factor)
+    assert row["second_rate"] / row["first_rate"] == pytest.approx(factor)
 
 
 def test_one_process_on_a_side_is_inconclusive():

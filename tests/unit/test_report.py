@@ -12,6 +12,7 @@ import pytest
 from lstmbench import against_reference, analyse, collect, precision, scaling, tabulate
 from lstmbench.bundle import pack
 from lstmbench.errors import DataError
+from lstmbench.measurement import write_measurement
 from lstmbench.report import main
 from lstmbench.tables import write_table
 from tests.unit.measurements import make_measurement
@@ -245,6 +246,17 @@ def test_results_stand_beside_those_of_a_reference_machine_with_the_same_cell(pa
     save(tmp_path / "there", make_record())
     pack(tmp_path / "there", tmp_path / "example.zip")
     assert "Beside the reference machines" in page(*pair(), references=[tmp_path / "example.zip"])
+
+
+@pytest.mark.parametrize(("settings", "verdict"), [({}, "faster"), ({"learning_rate": 0.5}, "learning_rate differs")])
+def test_speeds_beside_those_of_a_reference_machine_are_shown_compared_or_not(page, tmp_path, settings, verdict):
+    there, here = (make_measurement({"pytorch": [times * value for value in (5.0, 5.02, 4.99)]}) for times in (1, 2))
+    there.record["settings"] |= settings
+    for measurement, root in ((there, tmp_path / "there"), (here, tmp_path)):
+        write_measurement(root / "measurements/ptb/small/cpu/measurement.json", measurement)
+    pack(tmp_path / "there", tmp_path / "example.zip")
+    text = page(*pair(), measured=[here], references=[tmp_path / "example.zip"])
+    assert verdict in text[text.index("Beside the reference machines") :]
 
 
 def test_without_a_common_cell_no_reference_machine_is_spoken_of(page, tmp_path):

@@ -26,7 +26,7 @@ from lstmbench.tables import machine_columns, write_table
 
 CELL = ["dataset", "size", "implementation", "device"]
 QUALITY = ["bundle", *CELL, "metric", "n", "seeds", "difference", "low", "high", "verdict"]
-SPEED = ["bundle", *CELL, "threads", "unit", "first", "second", "ratio", "low", "high", "verdict"]
+SPEED = ["bundle", *CELL, "threads", "unit", "first_rate", "second_rate", "ratio", "low", "high", "verdict"]
 CIRCUMSTANCES = ["bundle", "what", "first", "second"]
 
 MARGIN = 0.02
@@ -102,7 +102,7 @@ def speed(first: list[Measurement], others: Mapping[str, list[Measurement]]) -> 
             ratio, probability = statistics.unpaired_ratio(new["rates"], old["rates"])
             found[len(rows)] = (ratio, probability)
             means = [statistics.geometric_mean(one["rates"]).estimate for one in (old, new)]
-            row |= {"unit": old["unit"], "first": means[0], "second": means[1]}
+            row |= {"unit": old["unit"], "first_rate": means[0], "second_rate": means[1]}
             rows.append(row | {"ratio": ratio.estimate, "low": ratio.low, "high": ratio.high})
     changed = equivalence.holm([probability for _, probability in found.values()])
     for (place, (ratio, _)), differs in zip(found.items(), changed, strict=True):

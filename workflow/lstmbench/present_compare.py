@@ -63,7 +63,7 @@ def _quality(table: pd.DataFrame) -> pd.DataFrame:
     table = by_size(table)
     rows = _cell(table)
     records = table.to_dict("records")
-    rows["metric"] = table["metric"].fillna(ABSENT)
+    rows["metric"] = table["metric"].fillna("").replace("", ABSENT)
     rows["n"] = [number(row["n"], 0) for row in records]
     rows["difference"] = [_difference(row) for row in records]
     rows["95 % interval"] = [
@@ -77,9 +77,9 @@ def _speed(table: pd.DataFrame) -> pd.DataFrame:
     table = by_size(table)
     rows = _cell(table)
     rows["threads"] = [number(value, 0) for value in table["threads"]]
-    rows["unit"] = table["unit"].fillna(ABSENT)
+    rows["unit"] = table["unit"].fillna("").replace("", ABSENT)
     for side in ("first", "second"):
-        rows[side] = [rounded(value) for value in table[side]]
+        rows[side] = [rounded(value) for value in table[f"{side}_rate"]]
     rows["times as fast"] = [number(value, 2) for value in table["ratio"]]
     rows["95 % interval"] = [
         ABSENT if pd.isna(low) else f"{number(low, 2)} to {number(high, 2)}"
