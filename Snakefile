@@ -19,6 +19,7 @@ include: "workflow/rules/data.smk"
 include: "workflow/rules/environments.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/measure.smk"
+include: "workflow/rules/certify.smk"
 include: "workflow/rules/compare.smk"
 include: "workflow/rules/plan.smk"
 

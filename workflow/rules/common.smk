@@ -14,7 +14,7 @@ sys.path.insert(0, str(PACKAGE_ROOT))
 
 from lstmbench import datasets
 from lstmbench.cli import PREFIX
-from lstmbench.code import probe_files, training_files
+from lstmbench.code import implementation_files, probe_files, training_files
 from lstmbench.environment import installed, interpreter
 from lstmbench.errors import BenchError
 from lstmbench.machine import split_device
@@ -101,6 +101,11 @@ def workers_of(wildcards):
 def share_of_machine(wildcards):
     """One of 100; all of them for a run on a GPU beside others on several: each would begin with the first."""
     return 100 if SELECTION.device == "gpu" and max(SELECTION.workers) > 1 else 1
+
+
+def code_of_certificate(wildcards):
+    own = [str(path) for path in implementation_files(wildcards.implementation)]
+    return sorted({*package("certify", "parity", "learner", "weights", "implementations/reference"), *own})
 
 
 def asked(wildcards, attempt):

@@ -1,0 +1,56 @@
+"""A certificate holds what was found on this machine, and says so if that is too much."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from lstmbench import certify, implementations
+from lstmbench.implementations import reference
+from lstmbench.present_parity import note, shown
+from lstmbench.tables import read_table
+
+
+@pytest.fixture
+def certificate(tmp_path):
+    """The certificate of an implementation, read back."""
+
+    def build(implementation="reference", device="cpu"):
+        output = tmp_path / "parity.csv"
+        arguments = ["--implementation", implementation, "--device", device, "--threads", "1"]
+        certify.main([*arguments, "--output", str(output)])
+        return read_table(output)
+
+    return build
+
+
+def test_the_reference_in_float32_is_near_itself_in_float64_and_not_equal(certificate):
+    table = certificate()
+    assert set(table["task"]) == {"language_model", "classifier"}
+    assert (table["deviation"] <= table["tolerance"]).all()
+    assert (table["deviation"] > 0).any()
+    (row,) = shown(table).to_dict("records")
+    assert row["verdict"] == "within tolerance"
+    assert [name for name in row if name in set(table["what"])] == [
+        "loss", "gradient", "state", "evaluation", "20 steps of SGD with a clip", "20 steps of Adam with a clip"
+    ]  # fmt: skip
+    assert "cpu: loss 5e-06, gradient 1e-05" in note(table)
+
+
+def test_an_implementation_that_computes_something_else_exceeds_the_tolerance(certificate, monkeypatch):
+    class Wrong(reference.Learner):
+        def load_weights(self, weights):
+            super().load_weights({name: 1.001 * value for name, value in weights.items()})
+
+    module = type("Wrong", (), {"Learner": Wrong, "configure": reference.configure, "versions": reference.versions})
+    monkeypatch.setattr(implementations, "load", lambda name: module)
+    (row,) = shown(certificate()).to_dict("records")
+    assert row["verdict"].startswith("exceeds: loss, gradient")
+
+
+def test_an_implementation_that_cannot_run_has_its_reason_in_place_of_numbers(certificate):
+    both = pd.concat([certificate(), certificate(device="gpu")])
+    rows = {row["device"]: row for row in shown(both).to_dict("records")}
+    assert rows["gpu"]["verdict"].startswith("failed: ")
+    assert rows["gpu"]["loss"] == "\N{EN DASH}"
+    assert rows["cpu"]["verdict"] == "within tolerance"

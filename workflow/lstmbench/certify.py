@@ -1,0 +1,93 @@
+"""Certify: how far an implementation lies from the NumPy reference, on two small models and this machine.
+
+What the contract tests prove of the code, this shows of the installation at hand: one step's loss, gradients and state,
+an evaluation, and 20 steps of SGD and of Adam behind an active clip, each as the largest relative error found.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import math
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+
+from lstmbench import implementations, parity
+from lstmbench.cli import run
+from lstmbench.errors import MachineError
+from lstmbench.learner import Learner, ModelSpec
+from lstmbench.machine import DEVICE_HELP, require_precision, split_device
+from lstmbench.tables import versions_column, write_table
+
+COLUMNS = ["implementation", "device", "task", "what", "deviation", "tolerance", "versions", "failure"]
+TASKS = {"language_model": parity.LANGUAGE_MODEL, "classifier": parity.CLASSIFIER}
+CLIP = 0.2
+"""Shorter than every gradient of the 20 steps, so that each is clipped (tests/contract/parity.py holds it to that)."""
+
+
+def certify(implementation: str, device: str, threads: int) -> pd.DataFrame:
+    """A row per model and comparison; one row with the reason where the implementation cannot run here.
+
+    ``tolerance``: that of the contract tests, absent for a precision that they set none for.
+    """
+    name = {"implementation": implementation, "device": device}
+    where, precision = split_device(device)
+    try:
+        require_precision(where, precision)
+        module = implementations.load(implementation)
+        module.configure(threads)
+
+        def build(spec: ModelSpec, dtype: str = precision, seed: int = 0) -> Learner:
+            return module.Learner(spec, where, seed, dtype)
+
+        rows = [
+            {**name, "task": task, "what": what, "deviation": deviation, "tolerance": allowed, "failure": ""}
+            for task, spec in TASKS.items()
+            for what, deviation, allowed in _deviations(build, spec, precision)
+        ]
+        versions = versions_column(module.versions())
+    except MachineError as error:
+        rows, versions = [{**name, "task": "", "what": "", "failure": str(error)}], ""
+    return pd.DataFrame(rows, columns=COLUMNS).assign(versions=versions)
+
+
+def _deviations(build: parity.Build, spec: ModelSpec, precision: str) -> Iterator[tuple[str, float, float]]:
+    """Per kind of comparison the largest relative error, and the tolerance."""
+    clipped = dataclasses.replace(spec, max_grad_norm=CLIP)
+    adam = dataclasses.replace(clipped, optimizer="adam")
+    for kind, compared in (
+        ("", parity.one_step(build, spec, precision)),
+        ("evaluation", parity.evaluation(build, spec, precision)),
+        ("20 steps of SGD with a clip", parity.twenty_steps(build, clipped, precision, learning_rate=1.0)),
+        ("20 steps of Adam with a clip", parity.twenty_steps(build, adam, precision, learning_rate=0.01)),
+    ):
+        worst: dict[str, tuple[float, float]] = {}
+        for what, found, expected in compared:
+            part = kind or next((name for name in ("gradient", "state") if name in what), what)
+            try:
+                allowed = parity.tolerance(what, precision)
+            except KeyError:
+                allowed = math.nan
+            if what == "correct predictions":
+                continue  # whole numbers, which a table of relative errors cannot show
+            error = parity.relative_error(found, expected)
+            worst[part] = max(worst.get(part, (-1.0, allowed)), (error, allowed))
+        yield from ((part, *values) for part, values in worst.items())
+
+
+def main(argv: list[str] | None = None) -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--implementation", required=True, help="a module of workflow/lstmbench/implementations")
+    parser.add_argument("--device", required=True, help=DEVICE_HELP)
+    parser.add_argument("--threads", type=int, required=True, help="CPU threads of the framework")
+    parser.add_argument("--output", type=Path, required=True, help="the table, as CSV")
+    arguments = parser.parse_args(argv)
+    write_table(arguments.output, certify(arguments.implementation, arguments.device, arguments.threads))
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))

@@ -1,0 +1,26 @@
+# How far each implementation lies from the NumPy reference, on this machine.
+#
+# inputs    the code of an implementation
+# outputs   table = {results}/parity/{implementation}/{device}.csv; where the implementation cannot run, its reason
+
+
+rule certify:
+    input:
+        environment=lambda wildcards: installed(ENVIRONMENTS, wildcards.implementation),
+        code=code_of_certificate,
+    output:
+        table=RESULTS / "parity/{implementation}/{device}.csv",
+    log:
+        RESULTS / "logs/certify/{implementation}/{device}.log",
+    conda:
+        environment
+    resources:
+        machine=1,
+        gpu=1 if SELECTION.device == "gpu" else 0,
+    params:
+        python=lambda wildcards: interpreter(wildcards.implementation, ENVIRONMENTS),
+    message:
+        "Holding {wildcards.implementation} on {wildcards.device} against the NumPy reference"
+    shell:
+        "{params.python:q} -m lstmbench.certify --implementation {wildcards.implementation}"
+        " --device {wildcards.device} --threads {threads} --output {output.table:q} > {log:q} 2>&1"
