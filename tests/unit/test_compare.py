@@ -144,6 +144,10 @@ def test_three_bundles_make_tables_a_page_and_a_summary(bundles, tmp_path, capsy
     page = (tmp_path / "out/comparison.md").read_text()
     assert page.startswith("# new and newest against old")
     assert "+5.00 %" in page
+    html = (tmp_path / "out/comparison.html").read_text()
+    assert "<h1>lstm-bench: new and newest against old</h1>" in html
+    assert '<td class="num" data-sort="5.00">+5.00 %</td>' in html
+    assert "<li>newest, speed: 1 slower</li>" in html
 
 
 def test_a_bundle_is_not_compared_with_itself_or_with_none(bundles, tmp_path):

@@ -2,50 +2,32 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
-import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
-from lstmbench import against_reference, analyse, collect, precision, scaling, tabulate
+from lstmbench.against_reference import TITLE
 from lstmbench.bundle import pack
 from lstmbench.errors import DataError
+from lstmbench.files import hash_file
 from lstmbench.measurement import write_measurement
-from lstmbench.report import main
-from lstmbench.tables import write_table
+from lstmbench.page import SCRIPTS, TEMPLATES
 from tests.unit.measurements import make_measurement
+from tests.unit.pages import PUBLISHED, TARGETS, make_page
 from tests.unit.records import make_record, save
-from tests.unit.test_tabulate import CAPS, PUBLISHED, TARGETS, pair
-
-SVG = b'<svg xmlns="http://www.w3.org/2000/svg"/>'
+from tests.unit.test_tabulate import CAPS, pair
 
 
 @pytest.fixture
 def page(tmp_path):
     """The page of these records, as text."""
 
-    def build(
-        *records, published=PUBLISHED, targets=TARGETS, config="config.yaml", figures=True, measured=(), references=()
-    ):
-        folder, pictures, output = tmp_path / "tables", tmp_path / "figures", tmp_path / "report.html"
-        collect.main(["--output-dir", str(folder), *map(str, save(tmp_path, *records))])
-        tabulate.main(["--tables", str(folder), "--published", str(published), "--targets", str(targets)])
-        for name, table in analyse.analyse(measured).items():
-            write_table(folder / f"{name}.csv", table)
-        precision.main(["--tables", str(folder)])
-        against_reference.main([*map(str, references), "--results", str(tmp_path), "--tables", str(folder)])
-        scaling.main(["--tables", str(folder), "--figures", str(pictures)])
-        if not figures:
-            shutil.rmtree(pictures)
-        for dataset in {record["run"]["dataset"] for record in records} if figures else ():
-            for kind in ("learning", "quality", "ceiling", "anatomy"):
-                (pictures / f"{kind}_{dataset}.svg").write_bytes(SVG)
-        main([
-            "--tables", str(folder), "--figures", str(pictures), "--config-name", config, "--output", str(output)
-        ])  # fmt: skip
-        return output.read_text(encoding="utf-8")
+    def build(*records, **options):
+        return make_page(tmp_path, *records, **options).read_text(encoding="utf-8")
 
     return build
 
@@ -70,6 +52,23 @@ class Elements(HTMLParser):
         assert self.open.pop() == tag
 
 
+def scripts(text):
+    return re.findall(r"<script>(.*?)</script>", text, re.S)
+
+
+def own_scripts():
+    return [(TEMPLATES / name).read_text(encoding="utf-8") for name in SCRIPTS]
+
+
+def source(text):
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def headline(text):
+    items = re.findall(r"<li[^>]*><span class=.said.>(.*?)</span>(?: <span class=.numbers.>(.*?)</span>)?</li>", text)
+    return [f"{said}: {numbers}" for said, numbers in items]
+
+
 def finding(text):
     return re.search(r'<div class="finding.*?<p>(.*?)</p>', text, re.S).group(1).replace("\N{NO-BREAK SPACE}", " ")
 
@@ -79,21 +78,42 @@ def speed_lines(text):
     return [line.replace("\N{NO-BREAK SPACE}", " ") for line in re.findall(r"<li>(.*?)</li>", part)]
 
 
-def test_the_page_is_self_contained_and_holds_no_script(page):
+def test_the_page_is_self_contained_and_holds_no_script_but_its_own(page):
     measured = [make_measurement({"pytorch": [10.0]}), make_measurement({"pytorch": [9.0]}, dataset="mnist")]
-    elements = Elements(page(*pair(), make_record("mnist"), measured=measured)).found
+    text = page(*pair(), make_record("mnist"), measured=measured)
+    elements = Elements(text).found
     tags = {tag for tag, _ in elements}
-    assert not tags & {"script", "link", "iframe", "object", "embed", "base", "form"}
+    assert not tags & {"link", "iframe", "object", "embed", "base", "form"}
     sources = [attributes["src"] for _, attributes in elements if "src" in attributes]
     assert len(sources) == 8
     assert all(source.startswith("data:image/svg+xml;base64,") for source in sources)
     assert not any(name.startswith("on") for _, attributes in elements for name in attributes)
+    assert scripts(text) == own_scripts()
 
 
-def test_the_policy_forbids_everything_but_styles_and_inlined_pictures(page):
-    elements = Elements(page(make_record())).found
+def test_the_policy_allows_the_page_s_scripts_and_styles_by_their_hashes_and_nothing_else(page):
+    text = page(make_record())
+    elements = Elements(text).found
     (policy,) = [a["content"] for t, a in elements if t == "meta" and a.get("http-equiv") == "Content-Security-Policy"]
-    assert "default-src 'none'; style-src 'unsafe-inline'; img-src data:;" in policy
+    rules = dict(rule.split(" ", 1) for rule in policy.split("; "))
+    (style,) = re.findall(r"<style>(.*?)</style>", text, re.S)
+    assert rules == {
+        "default-src": "'none'",
+        "script-src": " ".join(map(source, scripts(text))),
+        "style-src": source(style),
+        "img-src": "data:",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+    }
+    assert not any("style" in attributes for _, attributes in elements)
+
+
+def test_what_is_kept_of_others_is_what_its_list_says():
+    said = re.findall(r"`([^`]+)` \| ([0-9a-f]{64})", (TEMPLATES / "vendor/README.md").read_text(encoding="utf-8"))
+    kept = {path.name for path in (TEMPLATES / "vendor").glob("*.min.*")}
+    assert {name for name, _ in said} == kept
+    for name, digest in said:
+        assert hash_file(TEMPLATES / "vendor" / name) == digest
 
 
 def test_every_picture_says_in_words_what_it_shows(page):
@@ -136,14 +156,6 @@ def test_what_was_not_run_is_named(page):
     assert "Nothing is missing" not in text
 
 
-def test_several_workers_are_shown_beside_one_and_leave_no_hole_where_an_implementation_has_one_alone(page):
-    shared = [make_record(implementation="pytorch_ddp", device=device) for device in ("cpu", "cpu-x2")]
-    text = page(make_record(), *shared)
-    assert "Several workers" in text
-    assert "Nothing is missing" in text
-    assert len([tag for tag, _ in Elements(text).found if tag == "img"]) == 3
-
-
 def test_a_complete_crossing_is_said_to_be_complete(page):
     text = page(*pair())
     assert "Nothing is missing" in text
@@ -174,7 +186,7 @@ def test_text_from_tables_cannot_become_html(page, tmp_path):
     text = page(make_record(**changes), measured=measured, published=published, targets=targets, config=hostile)
     elements = Elements(text).found
     assert "failed: &lt;script&gt;" in text
-    assert "script" not in {tag for tag, _ in elements}
+    assert scripts(text) == own_scripts()
     assert not any(name.startswith("on") for _, attributes in elements for name in attributes)
     assert not any("javascript" in attributes.get("href", "") for _, attributes in elements)
 
@@ -188,7 +200,7 @@ def test_no_cell_says_nan(page):
 
 def test_a_missing_figure_is_an_error_by_name(page):
     with pytest.raises(DataError, match=r"quality_ptb\.svg: cannot be read"):
-        page(make_record(), figures=False)
+        page(make_record(), figures="none")
 
 
 def test_captions_for_snakemakes_report_are_there():
@@ -238,14 +250,64 @@ def test_a_speed_that_may_not_be_quoted_is_in_no_finding(page):
     (line,) = speed_lines(text)
     assert "fastest" not in line
     assert "Not to be quoted: " in line
-    assert "<script>" not in text
+    assert scripts(text) == own_scripts()
     assert "&lt;script&gt;" in text
+
+
+def test_the_headline_calls_equal_what_five_seeds_show_equal(page):
+    runs = [run for seed in range(1, 6) for run in pair(seed, 115.0 + 0.1 * seed, 115.2 + 0.11 * seed)]
+    first, *_ = headline(page(*runs))
+    # Means of the logarithms; half-widths: t = 2.776 with four degrees of freedom, times 0.1581 (0.1739) / sqrt 5.
+    assert first.startswith("PyTorch and TensorFlow reach the same test perplexity on ptb small, equal within 1 %: ")
+    assert "115.30 \N{PLUS-MINUS SIGN} 0.20 and 115.53 \N{PLUS-MINUS SIGN} 0.22, n = 5; difference +0.20 %" in first
+
+
+def test_the_headline_names_the_better_one_only_if_a_test_tells_them_apart(page):
+    runs = [run for seed in range(1, 6) for run in pair(seed, 115.0 + 0.1 * seed, 118.2 + 0.11 * seed)]
+    first, *_ = headline(page(*runs))
+    assert first.startswith("PyTorch reaches a lower test perplexity than TensorFlow on ptb small: ")
+
+
+def test_the_headline_says_inconclusive_where_the_interval_is_wide(page):
+    others = (110.0, 119.0, 113.0, 118.5, 115.0)
+    runs = [run for seed, other in enumerate(others, start=1) for run in pair(seed, 115.0, other)]
+    first, *_ = headline(page(*runs))
+    assert first.startswith("Inconclusive whether PyTorch and TensorFlow reach the same test perplexity on ptb small: ")
+
+
+def test_the_headline_makes_no_claim_of_one_seed_or_of_capped_runs(page):
+    of_mnist, _, of_ptb, _ = headline(page(*pair(), make_record("mnist", caps=CAPS)))
+    assert of_mnist == "No claim on the quality of mnist: every run was cut short"
+    assert of_ptb.startswith("No claim whether PyTorch and TensorFlow reach the same test perplexity on ptb small: ")
+    assert of_ptb.endswith("a claim needs 5 seeds")
+
+
+def test_the_headline_on_speed_is_a_ratio_with_its_interval(page):
+    speeds = {"pytorch": [10.0, 10.2, 9.8, 10.1, 9.9], "tensorflow": [5.0, 5.2, 4.8, 5.1, 4.9]}
+    first, *_ = headline(page(*pair(), measured=[make_measurement(speeds)]))
+    assert first == (
+        "PyTorch trains ptb small 2.00 times as fast as TensorFlow: 95 % interval 1.96 to 2.04, 5 pairs of processes"
+    )
+
+
+def test_the_headline_on_speed_is_inconclusive_if_the_interval_holds_one(page):
+    speeds = {"pytorch": [10.0, 10.2, 9.8, 10.1, 9.9], "tensorflow": [9.9, 10.0, 10.1, 9.9, 10.1]}
+    last = headline(page(*pair(), measured=[make_measurement(speeds)]))[-1]
+    assert re.match(r"Inconclusive whether \w+ or \w+ trains ptb small faster: ", last)
+    assert "95 % interval 0.9" in last
+
+
+def test_each_row_has_the_command_that_makes_it_again(page, tmp_path):
+    text = page(*pair(1), *pair(2), measured=[make_measurement({"pytorch": [10.0], "tensorflow": [5.0]})])
+    end = "--force --cores all --configfile config.yaml</td>"
+    assert f"snakemake {tmp_path}/runs/ptb/small/pytorch/cpu/seed-{{1,2}}/run.json {end}" in text
+    assert f"snakemake {tmp_path}/measurements/ptb/small/cpu/measurement.json {end}" in text
 
 
 def test_results_stand_beside_those_of_a_reference_machine_with_the_same_cell(page, tmp_path):
     save(tmp_path / "there", make_record())
     pack(tmp_path / "there", tmp_path / "example.zip")
-    assert "Beside the reference machines" in page(*pair(), references=[tmp_path / "example.zip"])
+    assert TITLE in page(*pair(), references=[tmp_path / "example.zip"])
 
 
 @pytest.mark.parametrize(("settings", "verdict"), [({}, "faster"), ({"learning_rate": 0.5}, "learning_rate differs")])
@@ -256,10 +318,10 @@ def test_speeds_beside_those_of_a_reference_machine_are_shown_compared_or_not(pa
         write_measurement(root / "measurements/ptb/small/cpu/measurement.json", measurement)
     pack(tmp_path / "there", tmp_path / "example.zip")
     text = page(*pair(), measured=[here], references=[tmp_path / "example.zip"])
-    assert verdict in text[text.index("Beside the reference machines") :]
+    assert verdict in text[text.index(TITLE) :]
 
 
 def test_without_a_common_cell_no_reference_machine_is_spoken_of(page, tmp_path):
     save(tmp_path / "there", make_record(size="large"))
     pack(tmp_path / "there", tmp_path / "example.zip")
-    assert "Beside the reference machines" not in page(*pair(), references=[tmp_path / "example.zip"])
+    assert TITLE not in page(*pair(), references=[tmp_path / "example.zip"])

@@ -3,7 +3,8 @@
 The map of the package; imports run downwards only, never up or sideways between verbs.
 
     verbs            download prepare initialise plan train failure verify collect tabulate plot precision report
-                     scaling sample measure analyse plot_speed environment bundle compare against_reference
+                     scaling sample measure analyse plot_speed environment bundle compare certify
+                     against_reference
                      one per Snakemake rule: a pure function and, below it, a command line
                      (``python -m lstmbench.train --help``)
     the run          loop        epochs, schedule, evaluation, checkpoints, history; names no framework
@@ -20,6 +21,7 @@ The map of the package; imports run downwards only, never up or sideways between
                      interference  who else used the machine, told by the system's counters
                      limits        the matrix products and the memory that a step cannot do without
                      probes/       one file per framework: its products alone, the operations of a step
+    how equal        parity      small models, and what a learner and the NumPy reference make of them
     what is learned  tasks/      how a data set becomes batches, and losses become a metric
                      datasets/   ptb, mnist, and two that need no network: markov, glyphs
                      presets     one YAML file per model size
@@ -30,7 +32,9 @@ The map of the package; imports run downwards only, never up or sideways between
     what is read     tables      CSV and Parquet that read back as they were written
                      shown       the tables for people: Markdown and LaTeX
                      equivalence   equal, different or inconclusive: verdicts on differences in quality
-                     present     numbers as text;  present_speed, present_compare: those of speed, and of a comparison
+                     present     numbers as text;  present_speed, present_parity, present_compare
+                     page        HTML from a template, with its scripts, and a policy that allows no others
+                     headline    the findings in words;  curves: those of learning;  left_out: what is not there
                      style       one look for all figures
     underneath       cell        one model, ready to train: what train and sample open
                      machine     the hardware and software a number was measured on

@@ -20,7 +20,9 @@ from lstmbench import analyse, equivalence, present_compare, statistics
 from lstmbench.bundle import Records, read_bundle
 from lstmbench.cli import run
 from lstmbench.errors import DataError, UsageError
+from lstmbench.files import write_text
 from lstmbench.measurement import Measurement
+from lstmbench.page import Section, as_table, render
 from lstmbench.shown import write_shown
 from lstmbench.tables import machine_columns, write_table
 
@@ -222,6 +224,17 @@ def names(paths: list[Path]) -> list[str]:
     return stems if len(set(stems)) == len(stems) else [str(path) for path in paths]
 
 
+def html(title: str, summary: list[str], parts: dict[str, pd.DataFrame], notes: list[str]) -> str:
+    """The comparison as a page of its own."""
+    return render(
+        "comparison.html.j2",
+        title=title,
+        summary=summary,
+        sections=[Section(heading.lower(), heading, tables={"": as_table(part)}) for heading, part in parts.items()],
+        notes=notes,
+    )
+
+
 def main(argv: list[str] | None = None) -> None:
     """The command line."""
     parser = argparse.ArgumentParser(
@@ -234,10 +247,14 @@ def main(argv: list[str] | None = None) -> None:
     tables = compare({name: read_bundle(path) for name, path in zip(called, options.bundles, strict=True)})
     for name, table in tables.items():
         write_table(options.output_dir / f"{name}.csv", table)
-    page = options.output_dir / "comparison"
-    write_shown(page, f"{' and '.join(called[1:])} against {called[0]}", *present_compare.shown(tables))
-    print("\n".join(present_compare.summary(tables)))
-    print(f"The whole comparison: {page}.md")
+    title = f"{' and '.join(called[1:])} against {called[0]}"
+    parts, notes = present_compare.shown(tables)
+    write_shown(options.output_dir / "comparison", title, parts, notes)
+    page = options.output_dir / "comparison.html"
+    summary = present_compare.summary(tables)
+    write_text(page, html(title, summary, parts, notes))
+    print("\n".join(summary))
+    print(f"The whole comparison: {page}")
 
 
 if __name__ == "__main__":

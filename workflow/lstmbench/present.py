@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import pandas as pd
 
@@ -71,6 +71,12 @@ def by_dataset(name: str, table: pd.DataFrame) -> dict[str, pd.DataFrame]:
     if "dataset" not in table:
         return {"": columns(table)}
     return {dataset: columns(part) for dataset, part in by_size(table).groupby("dataset", sort=True)}
+
+
+def joined(words: Iterable[str]) -> str:
+    """Words as in "one, two and three"."""
+    *others, last = words
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def by_size(table: pd.DataFrame) -> pd.DataFrame:

@@ -3,36 +3,31 @@
 from __future__ import annotations
 
 import argparse
-import base64
-import itertools
 import re
+import shlex
 import sys
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import pandas as pd
 
 from lstmbench import (
-    __version__,
     against_reference,
-    equivalence,
+    left_out,
     precision,
     present,
     present_compare,
+    present_parity,
     present_speed,
     scaling,
 )
 from lstmbench.cli import run
-from lstmbench.errors import DataError
+from lstmbench.curves import curves
 from lstmbench.files import write_text
-from lstmbench.machine import split_device
-from lstmbench.shown import numeric
-from lstmbench.tables import RUN, read_table
-
-TEMPLATES = Path(__file__).resolve().parents[1] / "report"
+from lstmbench.headline import finding, headlines
+from lstmbench.page import Section, Table, as_table, picture, render
+from lstmbench.tables import read_table
 
 FIGURES = {
     "quality": "Test {metric} of {dataset} by size, a point per seed and the mean, for {implementations}.",
@@ -54,123 +49,122 @@ SCALING_FIGURES = {
 
 SPEED_TABLES = ("speed", "ratios", "anatomy", "products")
 
-_VERDICTS = {
-    equivalence.EQUAL: "equal within {margin}",
-    equivalence.DIFFERENT: "a difference",
-    equivalence.INCONCLUSIVE: "inconclusive",
-    equivalence.NO_CLAIM: f"no claim with fewer than {equivalence.FEWEST_SEEDS} seeds",
-}
-_MARGINS = {"perplexity": "1 %", "accuracy": "0.2 points"}
-
 _UNIT = re.compile(r"(?<=\d) (?=%|points)|(?<=n) (?==)|(?<==) (?=\d)")
 
 
-@dataclass(frozen=True)
-class Table:
-    """A table of text; ``numeric`` tells the columns to align to the right."""
-
-    header: list[str]
-    rows: list[list[str]]
-    numeric: list[bool]
-    note: str
-
-
-def report(tables: Path, figures: Path, config_name: str) -> str:
-    """The page as HTML; ``config_name``: the configuration files of the runs, with commas.
+def report(tables: Path, figures: Path, parity: Sequence[Path], config_name: str) -> str:
+    """The page as HTML; ``parity``: certify's tables; ``config_name``: the configuration files, with commas.
 
     Raises:
         DataError: a table or a figure that is missing or unreadable.
     """
-    names = ("runs", "failures", "settings", *present.TITLES, *SPEED_TABLES, "precision", "scaling")
-    data = {name: read_table(tables / f"{name}.parquet") for name in names}
+    references = [f"reference_{name}" for name in against_reference.TABLES]
+    names = ("runs", "history", "failures", "settings", *present.TITLES, *SPEED_TABLES, "precision", "scaling")
+    data = {name: read_table(tables / f"{name}.parquet") for name in (*names, *references)}
     data["phases"] = data["speed"]
+    data["parity"] = pd.concat([read_table(path) for path in parity])
     runs = data["runs"]
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("report.html.j2").render(
-        version=__version__,
+    datasets = [_dataset(name, data, figures) for name in sorted(runs["dataset"].unique())]
+    said = [one for dataset in datasets for one in dataset["headlines"]]
+    return render(
+        "report.html.j2",
         config_name=config_name,
         facts=_facts(runs, data["failures"]),
         when=_when(runs),
-        datasets=[_section(name, data, figures) for name in sorted(runs["dataset"].unique())],
-        environment=_table("environment", data["environment"]),
-        environment_title=present.TITLES["environment"],
-        capped=list(_capped(data["quality"])),
-        failures=list(_failures(data["failures"])),
-        holes=list(_holes(pd.concat([runs, data["failures"]]))),
-        references=_references(
-            {name: read_table(tables / f"reference_{name}.parquet") for name in against_reference.TABLES}
-        ),
+        # What is settled first.
+        headlines=sorted(said, key=lambda one: not one.settled),
+        datasets=datasets,
+        sections=list(_sections(data)),
+        capped=list(left_out.capped(data["quality"])),
+        failures=list(left_out.failed(data["failures"])),
+        holes=list(left_out.holes(pd.concat([runs, data["failures"]]))),
         resumed=int((runs["resumed"] > 0).sum()),
-        commits=sorted({(row.commit, bool(row.commit_dirty)) for row in runs.itertuples()}),
+        commits=sorted(set(zip(runs["commit"], runs["commit_dirty"].astype(bool), strict=True))),
+        again=_again(data["quality"], data["speed"], tables.parent, config_name),
     )
 
 
-def finding(quality: pd.DataFrame, differences: pd.DataFrame) -> list[str]:
-    """Sentences on one data set's quality: the largest size whose runs are complete, or that there is none."""
-    complete = quality[quality["caps"] == ""]
-    if complete.empty:
-        return ["Every run was capped: this shows that each part works, not how well or how fast it learns."]
-    largest = complete[complete["parameters"] == complete["parameters"].max()]
-    size = present.by_size(largest)["size"].iloc[0]
-    metric = quality["metric"].iloc[0]
-    rows, pairs = (part[(part["size"] == size) & (part["caps"] == "")] for part in (complete, differences))
-    values = [_with(present.metric(row.test_mean, metric), row) for row in rows.itertuples()]
-    sentences = [f"Size {size}: test {metric} {_and(values)}."]
-    unit = present.unit_of_difference(metric)
-    for row in pairs.itertuples():
-        side = "below" if row.mean < 0 else "above"
-        low, high = (present.signed(value, unit) for value in (row.low, row.high))
-        interval = f", 95 % interval {low} to {high}" if row.n > 1 else ""
-        sentences.append(
-            f"From the same initial weights, {row.second} ended {abs(row.mean):.2f} {unit} {side} {row.first} "
-            f"({row.device}, n = {row.n:.0f}{interval}): {_VERDICTS[row.verdict].format(margin=_MARGINS[metric])}."
-        )
-    best = rows.dropna(subset=["published"])
-    if not best.empty:
-        first = best.iloc[0]
-        sentences.append(
-            f"Best published value known for this size: {present.metric(first['published'], metric)} "
-            f"({first['published_source']})."
-        )
-    floor = rows["floor"].dropna()
-    if not floor.empty:
-        sentences.append(f"The source of the text itself would reach {present.metric(floor.iloc[0], metric)}.")
-    return sentences
+def _sections(data: dict[str, pd.DataFrame]) -> Iterator[Section]:
+    """What follows the data sets; a further section is a further ``yield``."""
+    yield _parity(data["parity"])
+    yield _steadiness(data["speed"])
+    title = present.TITLES["environment"]
+    yield Section("where", title, tables={"": _table("environment", data["environment"])})
+    yield from _references({name: data[f"reference_{name}"] for name in against_reference.TABLES})
 
 
-def _with(value: str, row: Any) -> str:
-    return f"{value} with {row.implementation} ({row.device}, n = {row.n:.0f})"
+def _references(tables: dict[str, pd.DataFrame]) -> Iterator[Section]:
+    """The cells that a reference machine has too, if there are any."""
+    shown = {}
+    for name, table in tables.items():
+        parts, notes = present_compare.shown({name: table})
+        shown |= {heading: as_table(frame, " ".join(notes)) for heading, frame in parts.items()}
+    if shown:
+        said = "First: the machine that a bundle in results/reference names; second: here. What both have is compared."
+        yield Section("references", against_reference.TITLE, [said], shown)
 
 
-def _and(words: Iterable[str]) -> str:
-    *others, last = words
-    return f"{', '.join(others)} and {last}" if others else last
+def _parity(certificates: pd.DataFrame) -> Section:
+    table = as_table(present_parity.shown(certificates), present_parity.note(certificates))
+    return Section("parity", present_parity.TITLE, tables={"": table})
 
 
-def _section(dataset: str, data: dict[str, pd.DataFrame], figures: Path) -> dict[str, Any]:
+def _steadiness(speed: pd.DataFrame) -> Section:
+    """How many measured speeds may be quoted, and what was against the others."""
+    title = "Interference and steadiness"
+    if speed.empty:
+        return Section("steadiness", title, [present_speed.EMPTY["speed"]])
+    speed = present.by_size(speed)
+    verdicts = [present_speed.verdict(row) for row in speed.itertuples()]
+    rows = speed[["dataset", "size", "implementation", "device"]].assign(verdict=verdicts)
+    quoted = int(speed["headline"].sum())
+    said = [
+        f"{quoted} of {len(speed)} measured speeds may be quoted. A process must be in a steady state, its blocks "
+        "must not spread too far, and counters of the system tell whether something else used the machine."
+    ]
+    remarked = rows[rows["verdict"] != "good"]
+    if remarked.empty:
+        return Section("steadiness", title, [*said, "Nothing disturbed any of them, and all were steady."])
+    return Section("steadiness", title, said, {"What speaks against a speed": as_table(remarked)})
+
+
+def _again(quality: pd.DataFrame, speed: pd.DataFrame, results: Path, config_name: str) -> Table:
+    """The command that makes the records of a row again."""
+    files = shlex.join(config_name.split(", "))
+    rows = []
+    for row in present.by_size(quality).to_dict("records"):
+        seeds = row["seeds"].split()
+        seed = seeds[0] if len(seeds) == 1 else f"{{{','.join(seeds)}}}"
+        cell = [row[part] for part in ("dataset", "size", "implementation", "device")]
+        target = results.joinpath("runs", *cell, f"seed-{seed}", "run.json")
+        rows.append(["quality", *cell, f"snakemake {target} --force --cores all --configfile {files}"])
+    for row in present.by_size(speed).drop_duplicates(["dataset", "size", "device"]).to_dict("records"):
+        target = results.joinpath("measurements", row["dataset"], row["size"], row["device"], "measurement.json")
+        cell = [row["dataset"], row["size"], "all of them, in turn", row["device"]]
+        rows.append(["speed", *cell, f"snakemake {target} --force --cores all --configfile {files}"])
+    header = ["what", "dataset", "size", "implementation", "device", "command"]
+    return as_table(pd.DataFrame(rows, columns=header))
+
+
+def _dataset(dataset: str, data: dict[str, pd.DataFrame], figures: Path) -> dict[str, Any]:
     own = {name: table[table["dataset"] == dataset] for name, table in data.items() if "dataset" in table}
     metric = own["quality"]["metric"].iloc[0]
     learned = own["quality"][own["quality"]["failure"] == ""]
-    implementations = _and(sorted(own["runs"]["implementation"].unique()))
-    timed = _and(sorted(own["speed"]["implementation"].unique()) or ["none"])
+    implementations = present.joined(sorted(own["runs"]["implementation"].unique()))
+    timed = present.joined(sorted(own["speed"]["implementation"].unique()) or ["none"])
     words = {"dataset": dataset, "metric": metric, "implementations": implementations, "timed": timed}
     sentences = finding(learned, own["differences"])
     measured = not own["speed"].empty
     return {
         "name": dataset,
+        "headlines": headlines(dataset, own),
         "finding": _UNIT.sub("\N{NO-BREAK SPACE}", " ".join(sentences)),
         "speed": [
             _UNIT.sub("\N{NO-BREAK SPACE}", line) for line in present_speed.in_words(own["speed"], own["ratios"])
         ],
         "capped": (learned["caps"] != "").all(),
         "figures": {
-            kind: {"source": _data_uri(figures / f"{kind}_{dataset}.svg"), "text": text.format(**words)}
+            kind: {"source": picture(figures / f"{kind}_{dataset}.svg"), "text": text.format(**words)}
             for kind, text in [
                 *FIGURES.items(),
                 *(SPEED_FIGURES.items() if measured else []),
@@ -188,6 +182,7 @@ def _section(dataset: str, data: dict[str, pd.DataFrame], figures: Path) -> dict
             if not own[name].empty
         }
         | _others(own),
+        "curves": curves(own["history"], metric),
         "published": _published(own["quality"]),
         "settings": _settings(own["settings"], own["runs"]),
     }
@@ -200,15 +195,15 @@ def _table(name: str, table: pd.DataFrame) -> Table:
         # Beside the other columns it would stand out of sight on most screens.
         marked = frame[frame["remark"] != present.ABSENT]
         for remark, group in marked.groupby("remark", sort=False):
-            sizes = _and(group["size"].str.removesuffix(", capped").unique())
+            sizes = present.joined(group["size"].str.removesuffix(", capped").unique())
             notes = [f"{sizes.capitalize()} {remark}.", *notes]
         frame = frame.drop(columns="remark")
-    return _as_table(frame, " ".join(notes))
+    return as_table(frame, " ".join(notes))
 
 
 def _speed_table(name: str, table: pd.DataFrame) -> Table:
     (frame,) = present_speed.by_dataset(name, table).values()
-    return _as_table(frame, " ".join(present_speed.notes(name, table)))
+    return as_table(frame, " ".join(present_speed.notes(name, table)))
 
 
 def _others(own: dict[str, pd.DataFrame]) -> dict[str, dict[str, Any]]:
@@ -217,21 +212,8 @@ def _others(own: dict[str, pd.DataFrame]) -> dict[str, dict[str, Any]]:
     for module, name in ((precision, "precision"), (scaling, "scaling")):
         if not own[name].empty:
             (frame,) = module.by_dataset(own[name]).values()
-            tables[name] = {"title": module.TITLE, "table": _as_table(frame, " ".join(module.NOTES))}
+            tables[name] = {"title": module.TITLE, "table": as_table(frame, " ".join(module.NOTES))}
     return tables
-
-
-def _references(tables: dict[str, pd.DataFrame]) -> dict[str, Table]:
-    """The cells that a reference machine has too; none if there are none."""
-    parts = {}
-    for name, table in tables.items():
-        shown, notes = present_compare.shown({name: table})
-        parts |= {heading: _as_table(frame, " ".join(notes)) for heading, frame in shown.items()}
-    return parts
-
-
-def _as_table(frame: pd.DataFrame, note: str = "") -> Table:
-    return Table(header=list(frame.columns), rows=frame.to_numpy().tolist(), numeric=numeric(frame), note=note)
 
 
 def _settings(settings: pd.DataFrame, runs: pd.DataFrame) -> Table:
@@ -246,7 +228,7 @@ def _settings(settings: pd.DataFrame, runs: pd.DataFrame) -> Table:
         cells = {name.replace("_", " "): _setting(value) for name, value in values.items()}
         columns[heading] = {"parameters": present.number(mine["parameters"].iloc[0], 0)} | cells
     frame = pd.DataFrame(columns).rename_axis("setting").reset_index()
-    return _as_table(frame)
+    return as_table(frame)
 
 
 def _setting(value: Any) -> str:
@@ -293,51 +275,16 @@ def _when(runs: pd.DataFrame) -> str:
     return first if first == last else f"{first} to {last}"
 
 
-def _capped(quality: pd.DataFrame) -> Iterator[tuple[str, str]]:
-    shown = present.by_size(quality[quality["caps"] != ""])
-    for (dataset, size, caps), group in shown.groupby(["dataset", "size", "caps"], sort=False):
-        who = _and(sorted(set(group["implementation"] + " on " + group["device"])))
-        yield f"{dataset}, {size}", f"{caps} ({who})"
-
-
-def _failures(failures: pd.DataFrame) -> Iterator[tuple[str, str]]:
-    for (dataset, size, implementation, device, why), group in failures.groupby([*RUN[:-1], "failure"], sort=True):
-        seeds = _and(map(str, sorted(group["seed"])))
-        yield f"{dataset}, {size}, {implementation} on {device}, seed {seeds}", why
-
-
-def _holes(runs: pd.DataFrame) -> Iterator[str]:
-    """The runs of a data set that would complete the crossing of its sizes, implementations, devices and seeds."""
-    for dataset, own in runs.groupby("dataset", sort=True):
-        there = set(own[RUN[1:]].itertuples(index=False, name=None))
-        ran = set(own[["implementation", "device"]].itertuples(index=False, name=None))
-        missing: dict[tuple[str, ...], list[str]] = {}
-        for *cell, seed in itertools.product(*(sorted(own[column].unique()) for column in RUN[1:])):
-            # Most implementations have no runs of several workers, and miss none.
-            of_one = split_device(cell[2]).workers == 1
-            if (*cell, seed) not in there and (of_one or tuple(cell[1:]) in ran):
-                missing.setdefault(tuple(cell), []).append(str(seed))
-        for (size, implementation, device), seeds in missing.items():
-            yield f"{dataset}, {size}, {implementation} on {device}: seed {_and(seeds)}"
-
-
-def _data_uri(path: Path) -> str:
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror}. Run lstmbench.plot first.") from error
-    return "data:image/svg+xml;base64," + base64.b64encode(content).decode("ascii")
-
-
 def main(argv: list[str] | None = None) -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tables", type=Path, required=True, help="folder of collect's and tabulate's tables")
     parser.add_argument("--figures", type=Path, required=True, help="folder of plot's figures")
+    parser.add_argument("--parity", type=Path, nargs="+", required=True, help="certify's tables")
     parser.add_argument("--config-name", required=True, help="configuration files of the runs, with commas")
     parser.add_argument("--output", type=Path, required=True, help="the HTML page")
     arguments = parser.parse_args(argv)
-    write_text(arguments.output, report(arguments.tables, arguments.figures, arguments.config_name))
+    write_text(arguments.output, report(arguments.tables, arguments.figures, arguments.parity, arguments.config_name))
 
 
 if __name__ == "__main__":

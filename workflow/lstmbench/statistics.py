@@ -53,6 +53,15 @@ def geometric_mean(values: Sequence[float]) -> Interval:
     return Interval(math.exp(centre), math.exp(centre - half), math.exp(centre + half))
 
 
+def arithmetic_mean(values: Sequence[float]) -> Interval:
+    """The mean of values, one per seed, with its t-interval."""
+    each = np.asarray(values, dtype=float)
+    if len(each) < 2:
+        return Interval(float(each.mean()), math.nan, math.nan)
+    half = stats.t.ppf((1 + CONFIDENCE) / 2, len(each) - 1) * stats.sem(each)
+    return Interval(float(each.mean()), float(each.mean() - half), float(each.mean() + half))
+
+
 def ratio(numerators: Sequence[float], denominators: Sequence[float]) -> Interval:
     """The ratio of two speeds measured in pairs: geometric mean of the pairs' ratios, with its t-interval.
 

@@ -1,7 +1,7 @@
 # From the records of the runs to what people read.
 #
 # inputs    {results}/runs/.../run.json of every cell of the selection, workflow/{published,targets}.tsv,
-#           and for the report the tables and figures of speed (measure.smk)
+#           and for the report the tables and figures of speed (measure.smk) and the certificates of parity (certify.smk)
 # outputs   records = {results}/tables/{runs,history,milestones,settings,failures}.{csv,parquet}
 #           tables  = {results}/tables/{quality,differences,environment,milestone_means,time_to_quality}.{csv,parquet,md,tex}
 #           against_reference = {results}/tables/reference_{quality,speed,circumstances}.{csv,parquet,md,tex}
@@ -17,6 +17,7 @@ TABULATED = ["quality", "differences", "environment", "milestone_means", "time_t
 COMPARED = ["quality", "speed", "circumstances"]
 REFERENCES = sorted(map(str, Path("results/reference").glob("*.zip")))
 SCALED = SELECTION.datasets if len(SELECTION.workers) > 1 else []
+PAGE = sorted(path for kind in ("j2", "css", "js") for path in (PACKAGE_ROOT / "report").rglob(f"*.{kind}"))
 
 
 rule collect:
@@ -199,8 +200,28 @@ rule report:
         speed=[*rules.analyse.output.tables, *rules.precision.output.table, *rules.scaling.output.table],
         references=rules.against_reference.output.tables,
         figures=[*rules.plot.output, *rules.plot_speed.output, *rules.scaling.output.figures],
-        template="workflow/report/report.html.j2",
-        code=package("report", "shown", "tables", "present", "present_speed", "precision", "scaling", "tabulate"),
+        parity=expand(
+            rules.certify.output.table,
+            implementation=list(dict.fromkeys([*SELECTION.implementations, *SELECTION.speed.implementations])),
+            device=SELECTION.devices,
+        ),
+        template=PAGE,
+        code=package(
+            "report",
+            "page",
+            "headline",
+            "curves",
+            "left_out",
+            "present_parity",
+            "present_compare",
+            "shown",
+            "tables",
+            "present",
+            "present_speed",
+            "precision",
+            "scaling",
+            "style",
+        ),
     output:
         page=report(RESULTS / "report.html", category="Report", caption="../report/report.rst"),
     log:
@@ -217,4 +238,4 @@ rule report:
         "Writing {output.page}"
     shell:
         "python -m lstmbench.report --tables {params.tables:q} --figures {params.figures:q}"
-        " --config-name {params.configuration:q} --output {output.page:q} > {log:q} 2>&1"
+        " --parity {input.parity} --config-name {params.configuration:q} --output {output.page:q} > {log:q} 2>&1"

@@ -1,0 +1,66 @@
+"""Report pages of made-up records, for tests of the page's text and of the page in a browser."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from lstmbench import (
+    against_reference,
+    analyse,
+    certify,
+    collect,
+    plot,
+    plot_speed,
+    precision,
+    report,
+    scaling,
+    tabulate,
+)
+from lstmbench.measurement import Measurement
+from lstmbench.tables import write_table
+from tests.unit.records import save
+
+WORKFLOW = Path(__file__).resolve().parents[2] / "workflow"
+PUBLISHED = WORKFLOW / "published.tsv"
+TARGETS = WORKFLOW / "targets.tsv"
+
+SVG = b'<svg xmlns="http://www.w3.org/2000/svg"/>'
+
+
+def make_page(
+    folder: Path,
+    *records: dict[str, Any],
+    published: Path = PUBLISHED,
+    targets: Path = TARGETS,
+    config: str = "config.yaml",
+    figures: str = "empty",
+    measured: Iterable[Measurement] = (),
+    references: Iterable[Path] = (),
+) -> Path:
+    """The path of the report of these records, its tables beside it; ``figures``: empty, drawn or none."""
+    tables, pictures, output = folder / "tables", folder / "figures", folder / "report.html"
+    collect.main(["--output-dir", str(tables), *map(str, save(folder, *records))])
+    tabulate.main(["--tables", str(tables), "--published", str(published), "--targets", str(targets)])
+    for name, table in analyse.analyse(measured).items():
+        write_table(tables / f"{name}.csv", table)
+    precision.main(["--tables", str(tables)])
+    against_reference.main([*map(str, references), "--results", str(folder), "--tables", str(tables)])
+    scaling.main(["--tables", str(tables), "--figures", str(pictures)])
+    if figures == "none":
+        shutil.rmtree(pictures)
+    if figures == "drawn":
+        for drawing in (plot, plot_speed):
+            drawing.main(["--tables", str(tables), "--output-dir", str(pictures)])
+    for dataset in {record["run"]["dataset"] for record in records} if figures == "empty" else ():
+        for kind in ("learning", "quality", "ceiling", "anatomy"):
+            (pictures / f"{kind}_{dataset}.svg").write_bytes(SVG)
+    certified = folder / "parity.csv"
+    write_table(certified, certify.certify("reference", "cpu", threads=1))
+    report.main([
+        "--tables", str(tables), "--figures", str(pictures), "--parity", str(certified), "--config-name", config,
+        "--output", str(output)
+    ])  # fmt: skip
+    return output

@@ -1,0 +1,42 @@
+"""What is not on the page: runs that were cut short, that failed, or that were not asked for."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+import pandas as pd
+
+from lstmbench import present
+from lstmbench.machine import split_device
+from lstmbench.tables import RUN
+
+
+def capped(quality: pd.DataFrame) -> Iterator[tuple[str, str]]:
+    """Data set and size, and what was capped by whom."""
+    shown = present.by_size(quality[quality["caps"] != ""])
+    for (dataset, size, caps), group in shown.groupby(["dataset", "size", "caps"], sort=False):
+        who = present.joined(sorted(set(group["implementation"] + " on " + group["device"])))
+        yield f"{dataset}, {size}", f"{caps} ({who})"
+
+
+def failed(failures: pd.DataFrame) -> Iterator[tuple[str, str]]:
+    """Runs of one reason, and the reason."""
+    for (dataset, size, implementation, device, why), group in failures.groupby([*RUN[:-1], "failure"], sort=True):
+        seeds = present.joined(map(str, sorted(group["seed"])))
+        yield f"{dataset}, {size}, {implementation} on {device}, seed {seeds}", why
+
+
+def holes(runs: pd.DataFrame) -> Iterator[str]:
+    """The runs of a data set that would complete the crossing of its sizes, implementations, devices and seeds."""
+    for dataset, own in runs.groupby("dataset", sort=True):
+        there = set(own[RUN[1:]].itertuples(index=False, name=None))
+        ran = set(own[["implementation", "device"]].itertuples(index=False, name=None))
+        missing: dict[tuple[str, ...], list[str]] = {}
+        for *cell, seed in itertools.product(*(sorted(own[column].unique()) for column in RUN[1:])):
+            # Most implementations have no runs of several workers, and miss none.
+            of_one = split_device(cell[2]).workers == 1
+            if (*cell, seed) not in there and (of_one or tuple(cell[1:]) in ran):
+                missing.setdefault(tuple(cell), []).append(str(seed))
+        for (size, implementation, device), seeds in missing.items():
+            yield f"{dataset}, {size}, {implementation} on {device}: seed {present.joined(seeds)}"
