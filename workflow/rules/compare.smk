@@ -233,7 +233,8 @@ rule report:
     params:
         tables=lambda wildcards, input: Path(input.tables[0]).parent,
         figures=lambda wildcards, input: Path(input.figures[0]).parent,
-        configuration=", ".join(os.path.relpath(path) for path in workflow.configfiles),
+        # The Snakefile's own comes first, as it is read: later files change it.
+        configuration=", ".join(sorted(map(os.path.relpath, workflow.configfiles), key=lambda path: path != "config.yaml")),
     message:
         "Writing {output.page}"
     shell:
