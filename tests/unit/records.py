@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import math
+import random
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +122,20 @@ def save(results: Path, *records: dict[str, Any]) -> list[Path]:
         write_record(path, record)
         paths.append(path)
     return paths
+
+
+def sweep(
+    seeds: int,
+    sizes: Sequence[str] = ("small", "medium"),
+    implementations: Sequence[str] = ("pytorch", "tensorflow"),
+    epochs: int = 2,
+) -> Iterator[dict[str, Any]]:
+    """Good records of both tasks, with so many seeds per size and implementation; their results scatter."""
+    draw = random.Random(1)
+    for dataset, size, implementation in itertools.product(("ptb", "mnist"), sizes, implementations):
+        for seed in range(1, seeds + 1):
+            metric = draw.randrange(9800, 9900) / 10000 if dataset in CLASSIFIERS else draw.uniform(110, 120)
+            yield make_record(dataset, size, implementation, seed=seed, metric=metric, epochs=epochs)
 
 
 def _epoch(epoch: int, updates: int, recipe: Preset, metric: float, classifier: bool) -> dict[str, Any]:

@@ -46,7 +46,7 @@ def drawn(tables, dataset, kind):
 
 
 def test_the_files_follow_from_the_names_of_the_data_sets(figures):
-    kinds, formats = ("learning", "quality"), ("svg", "png")
+    kinds, formats = ("learning", "quality"), ("svg", "png", "pdf")
     names = {f"{kind}_{name}.{suffix}" for kind in kinds for name in ("ptb", "mnist") for suffix in formats}
     assert {path.name for path in figures.iterdir()} == names
 
@@ -56,7 +56,7 @@ def test_the_same_tables_give_the_same_bytes(tables, figures, tmp_path):
     own = plot.Tables(*(frame[frame["dataset"] == "ptb"] for frame in frames))
     with plot.figure_style():
         again = style.save(plot.draw_quality("ptb", own), tmp_path / "quality_ptb")
-    assert len(again) == 2
+    assert len(again) == 3
     assert all(path.read_bytes() == (figures / path.name).read_bytes() for path in again)
 
 

@@ -40,7 +40,7 @@ def test_the_files_follow_from_the_names_of_the_data_sets_and_have_the_same_byte
         write_table(tmp_path / f"{name}.csv", table)
     for folder in ("a", "b"):
         plot_speed.main(["--tables", str(tmp_path), "--output-dir", str(tmp_path / folder)])
-    kinds, formats = ("ceiling", "anatomy"), ("svg", "png")
+    kinds, formats = ("ceiling", "anatomy"), ("svg", "png", "pdf")
     names = {f"{kind}_{name}.{suffix}" for kind in kinds for name in ("ptb", "mnist") for suffix in formats}
     assert {path.name for path in (tmp_path / "a").iterdir()} == names
     assert all((tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes() for name in names)

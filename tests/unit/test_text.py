@@ -70,22 +70,3 @@ def test_any_text_reads_back_from_csv_and_from_parquet(tmp_path_factory, texts):
     write_table(path, pd.DataFrame({"note": texts, "value": range(len(texts))}))
     for written in (path, path.with_suffix(".parquet")):
         assert read_table(written)["note"].tolist() == texts
-
-
-ABSENT = st.none() | st.just(float("nan"))
-
-
-@given(
-    st.lists(
-        st.tuples(
-            st.sampled_from(["", "007", "NA", "a"]) | st.none(), st.integers(-9, 9) | ABSENT, st.floats(-1, 1) | ABSENT
-        )
-    )
-)
-def test_parquet_says_what_csv_says(tmp_path_factory, rows):
-    path = tmp_path_factory.mktemp("parquet") / "a.csv"
-    write_table(path, pd.DataFrame(rows, columns=["note", "seed", "value"]))
-    found = [read_table(path), read_table(path.with_suffix(".parquet"))]
-    for frame in found:
-        assert all(pd.api.types.is_numeric_dtype(frame[name]) for name in ("seed", "value")) or frame.empty
-    pd.testing.assert_frame_equal(*found, check_dtype=False, check_column_type=False)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import time
 
 import pytest
 
@@ -163,3 +164,11 @@ def test_a_plan_repeats_no_finished_run_and_holds_no_local_run_back(house):
         assert done.returncode == 0, done.stdout
     finally:
         shutil.rmtree(paths[0].parent)
+
+
+@pytest.mark.slow
+def test_5000_runs_are_planned_by_a_dry_run_within_minutes(house):
+    start = time.monotonic()
+    jobs = planned(house.snakemake("--dry-run", "--quiet", "rules", seeds=str(list(range(1, 2501))).replace(" ", "")))
+    assert jobs["train"] > 4990  # those of the fixture are there already
+    assert time.monotonic() - start < 600

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import jsonschema_rs
 from jsonschema.exceptions import best_match
 
 from lstmbench.errors import DataError
@@ -43,6 +44,8 @@ def check(path: Path, value: Any, schema: str, version: int) -> None:
             f"{path} at $.schema_version: expected {version}, found {found}. "
             "It was written by another version of lstm-bench: use that one, or delete the file and run again."
         )
+    if _fast_validator(schema).is_valid(value):
+        return
     error = best_match(_validator(schema).iter_errors(value))
     if error is not None:
         raise DataError(f"{path} at {error.json_path}: {_explain(error)}")
@@ -55,8 +58,18 @@ def short(value: Any) -> str:
 
 
 @cache
+def _fast_validator(schema: str) -> jsonschema_rs.Draft202012Validator:
+    """Tells good from bad, some hundred times as fast as ``_validator``, which then says what is bad."""
+    return jsonschema_rs.Draft202012Validator(_schema(schema))
+
+
+@cache
 def _validator(schema: str) -> jsonschema.Draft202012Validator:
-    return jsonschema.Draft202012Validator(json.loads((SCHEMAS / schema).read_text(encoding="utf-8")))
+    return jsonschema.Draft202012Validator(_schema(schema))
+
+
+def _schema(name: str) -> Any:
+    return json.loads((SCHEMAS / name).read_text(encoding="utf-8"))
 
 
 def _explain(error: jsonschema.ValidationError) -> str:

@@ -54,28 +54,15 @@ def versions_column(versions: dict[str, str]) -> str:
 
 
 def write_table(path: Path, frame: pd.DataFrame) -> None:
-    """Write CSV atomically, and Parquet beside it; what is absent is an empty cell."""
+    """Write CSV atomically, and Parquet beside it; what is absent is an empty cell.
+
+    Raises:
+        DataError: a text where a number should be.
+    """
+    typed = _typed(path, frame)
     write_text(path, frame.map(csv_cell).to_csv(index=False, lineterminator="\n"))
     with atomic(path.with_suffix(".parquet")) as temporary:
-        _typed(frame).to_parquet(temporary, index=False)
-
-
-def _typed(frame: pd.DataFrame) -> pd.DataFrame:
-    """``frame`` as ``read_table`` gives it: text columns as str ("" where absent), others as numbers (NaN)."""
-    return frame.assign(
-        **{
-            name: frame[name].map(lambda value: "" if pd.isna(value) else str(value)).astype("str")
-            if name in TEXTS
-            else _numbers(frame[name])
-            for name in frame.columns
-        }
-    )
-
-
-def _numbers(column: pd.Series) -> pd.Series:
-    """``column`` as numbers, NaN where it is empty; of nothing but holes pandas would not make numbers."""
-    numbers = pd.to_numeric(column.replace("", None))
-    return numbers.astype(float) if numbers.dtype == object else numbers
+        typed.to_parquet(temporary, index=False)
 
 
 def read_table(path: Path, separator: str = ",") -> pd.DataFrame:
@@ -92,12 +79,23 @@ def read_table(path: Path, separator: str = ",") -> pd.DataFrame:
         raise DataError(f"{path}: not readable as a table: {error}") from error
     for column in frame.columns.intersection(list(TEXTS)):
         frame[column] = frame[column].map(from_csv_cell)
-    for column in frame.columns.difference(list(TEXTS)):
-        try:
-            frame[column] = _numbers(frame[column])
-        except ValueError as error:
-            raise DataError(f"{path}: column {column}: expected numbers: {error}") from error
-    return frame
+    return _typed(path, frame)
+
+
+def _typed(path: Path, frame: pd.DataFrame) -> pd.DataFrame:
+    """``frame`` with each column either text or numbers, by its name."""
+    return pd.DataFrame({name: _column(path, values) for name, values in frame.items()}, columns=frame.columns)
+
+
+def _column(path: Path, values: pd.Series) -> pd.Series:
+    if values.name in TEXTS:
+        return values.where(values.notna(), "").astype("str")
+    try:
+        numbers = pd.to_numeric(values.replace("", None))
+    except (ValueError, TypeError) as error:
+        raise DataError(f"{path}: column {values.name}: expected numbers: {error}") from error
+    # Of nothing but holes pandas would not make numbers.
+    return numbers.astype(float) if numbers.dtype == object else numbers
 
 
 def read_published(path: Path) -> pd.DataFrame:

@@ -78,7 +78,8 @@ def differences(runs: pd.DataFrame) -> pd.DataFrame:
     ]  # fmt: skip
     same = ["dataset", "size", "device", "settings_sha256", "data_sha256", "machine", "threads", "caps"]
     rows = []
-    for values, group in runs.groupby(same, sort=True, dropna=False):
+    kept = ["task", "implementation", "versions", "seed", "initial_weights_sha256", "test_perplexity", "test_accuracy"]
+    for values, group in runs[[*same, *kept]].groupby(same, sort=True, dropna=False):
         metric = metric_of(group)
         sides = list(group.groupby(["implementation", "versions"], sort=True))
         for ((first, _), left), ((second, _), right) in itertools.combinations(sides, 2):
@@ -144,11 +145,12 @@ def time_to_quality(runs: pd.DataFrame, history: pd.DataFrame, targets: pd.DataF
         "seconds_min", "seconds_max", "epochs_median",
     ]  # fmt: skip
     rows = []
+    histories = dict(iter(history.groupby(RUN)))
     for key, group in _alike(runs):
         metric = metric_of(group)
         kind = "capped" if key["caps"] else "complete"
         mine = (targets[["dataset", "size", "applies_to"]] == [key["dataset"], key["size"], kind]).all(axis="columns")
-        pasts = [past for _, past in group[RUN].merge(history, on=RUN).groupby("seed")]
+        pasts = [histories[run] for run in group[RUN].itertuples(index=False, name=None)]
         for target in targets[mine].itertuples():
             reached = [_first_to_reach(past, metric, target.value) for past in pasts]
             seconds, epochs = (pd.Series(values) for values in zip(*reached, strict=True))

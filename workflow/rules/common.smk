@@ -93,6 +93,24 @@ def in_cells(pattern, cells):
     return expand(pattern, zip, implementation=names, device=devices, allow_missing=True)
 
 
+def shown_tables(names, caption="table"):
+    """The tables that people read, each with a label in the report of Snakemake itself."""
+    shown = {"category": "Tables", "caption": f"../report/{caption}.rst"}
+    return [report(TABLES / f"{name}.md", labels={"table": name.replace("_", " ")}, **shown) for name in names]
+
+
+def shown_figures(kind, datasets, caption):
+    """A figure of each data set, with labels in the report of Snakemake itself."""
+    shown = {"category": "Figures", "caption": f"../report/{caption}.rst"}
+    paths = {name: FIGURES / f"{kind}_{name}.svg" for name in datasets}
+    return [report(path, labels={"figure": kind, "data set": name}, **shown) for name, path in paths.items()]
+
+
+def figures_for_paper(kinds, datasets):
+    """The same figures in the formats that a paper takes."""
+    return expand(FIGURES / "{kind}_{dataset}.{suffix}", kind=kinds, dataset=datasets, suffix=["png", "pdf"])
+
+
 def workers_of(wildcards):
     """How many workers share a run."""
     return split_device(wildcards.device).workers

@@ -6,8 +6,8 @@
 #           tables  = {results}/tables/{quality,differences,environment,milestone_means,time_to_quality}.{csv,parquet,md,tex}
 #           against_reference = {results}/tables/reference_{quality,speed,circumstances}.{csv,parquet,md,tex}
 #           precision = {results}/tables/precision.{csv,parquet,md,tex}
-#           scaling = {results}/tables/scaling.{csv,parquet,md,tex}; with several numbers of workers figures/scaling_{dataset}.{svg,png}
-#           figures = {results}/figures/{learning,quality}_{dataset}.{svg,png}
+#           scaling = {results}/tables/scaling.{csv,parquet,md,tex}; with several numbers of workers figures/scaling_{dataset}.{svg,png,pdf}
+#           figures = {results}/figures/{learning,quality}_{dataset}.{svg,png,pdf}
 #           report  = {results}/report.html
 
 PUBLISHED = "workflow/published.tsv"
@@ -56,11 +56,7 @@ rule tabulate:
     output:
         tables=expand(TABLES / "{name}.{kind}", name=TABULATED, kind=TABLE_KINDS),
         latex=expand(TABLES / "{name}.tex", name=TABULATED),
-        shown=report(
-            expand(TABLES / "{name}.md", name=TABULATED),
-            category="Tables",
-            caption="../report/table.rst",
-        ),
+        shown=shown_tables(TABULATED),
     log:
         RESULTS / "logs/tabulate.log",
     conda:
@@ -84,7 +80,7 @@ rule precision:
     output:
         table=expand(TABLES / "precision.{kind}", kind=TABLE_KINDS),
         latex=TABLES / "precision.tex",
-        shown=report(TABLES / "precision.md", category="Tables", caption="../report/table.rst"),
+        shown=shown_tables(["precision"]),
     log:
         RESULTS / "logs/precision.log",
     conda:
@@ -110,11 +106,7 @@ rule against_reference:
     output:
         tables=expand(TABLES / "reference_{name}.{kind}", name=COMPARED, kind=TABLE_KINDS),
         latex=expand(TABLES / "reference_{name}.tex", name=COMPARED),
-        shown=report(
-            expand(TABLES / "reference_{name}.md", name=COMPARED),
-            category="Tables",
-            caption="../report/table.rst",
-        ),
+        shown=shown_tables(expand("reference_{name}", name=COMPARED)),
     log:
         RESULTS / "logs/against_reference.log",
     conda:
@@ -138,14 +130,10 @@ rule scaling:
     output:
         table=expand(TABLES / "scaling.{kind}", kind=TABLE_KINDS),
         latex=TABLES / "scaling.tex",
-        shown=report(TABLES / "scaling.md", category="Tables", caption="../report/table.rst"),
+        shown=shown_tables(["scaling"], caption="speed"),
         # Without several numbers of workers there is nothing to draw.
-        figures=report(
-            expand(FIGURES / "scaling_{dataset}.svg", dataset=SCALED),
-            category="Figures",
-            caption="../report/speed.rst",
-        ),
-        png=expand(FIGURES / "scaling_{dataset}.png", dataset=SCALED),
+        figures=shown_figures("scaling", SCALED, caption="speed"),
+        paper=figures_for_paper("scaling", SCALED),
     log:
         RESULTS / "logs/scaling.log",
     conda:
@@ -167,17 +155,9 @@ rule plot:
         tables=rules.tabulate.output.tables,
         code=package("plot", "style", "tables", "present"),
     output:
-        learning=report(
-            expand(FIGURES / "learning_{dataset}.svg", dataset=SELECTION.datasets),
-            category="Figures",
-            caption="../report/learning.rst",
-        ),
-        quality=report(
-            expand(FIGURES / "quality_{dataset}.svg", dataset=SELECTION.datasets),
-            category="Figures",
-            caption="../report/quality.rst",
-        ),
-        png=expand(FIGURES / "{kind}_{dataset}.png", kind=["learning", "quality"], dataset=SELECTION.datasets),
+        learning=shown_figures("learning", SELECTION.datasets, caption="learning"),
+        quality=shown_figures("quality", SELECTION.datasets, caption="quality"),
+        paper=figures_for_paper(["learning", "quality"], SELECTION.datasets),
     log:
         RESULTS / "logs/plot.log",
     conda:
@@ -186,7 +166,7 @@ rule plot:
         machine=1,
     params:
         tables=lambda wildcards, input: Path(input.tables[0]).parent,
-        figures=lambda wildcards, output: Path(output.png[0]).parent,
+        figures=lambda wildcards, output: Path(output.paper[0]).parent,
     message:
         "Drawing the figures"
     shell:
@@ -223,7 +203,9 @@ rule report:
             "style",
         ),
     output:
-        page=report(RESULTS / "report.html", category="Report", caption="../report/report.rst"),
+        page=report(
+            RESULTS / "report.html", category="Report", labels={"page": "all results"}, caption="../report/report.rst"
+        ),
     log:
         RESULTS / "logs/report.log",
     conda:
@@ -234,7 +216,9 @@ rule report:
         tables=lambda wildcards, input: Path(input.tables[0]).parent,
         figures=lambda wildcards, input: Path(input.figures[0]).parent,
         # The Snakefile's own comes first, as it is read: later files change it.
-        configuration=", ".join(sorted(map(os.path.relpath, workflow.configfiles), key=lambda path: path != "config.yaml")),
+        configuration=", ".join(
+            sorted(map(os.path.relpath, workflow.configfiles), key=lambda path: path != "config.yaml")
+        ),
     message:
         "Writing {output.page}"
     shell:

@@ -63,11 +63,7 @@ rule analyse:
     output:
         tables=expand(TABLES / "{name}.{kind}", name=SPEED_TABLES, kind=TABLE_KINDS),
         latex=expand(TABLES / "{name}.tex", name=SPEED_SHOWN),
-        shown=report(
-            expand(TABLES / "{name}.md", name=SPEED_SHOWN),
-            category="Tables",
-            caption="../report/speed.rst",
-        ),
+        shown=shown_tables(SPEED_SHOWN, caption="speed"),
     log:
         RESULTS / "logs/analyse.log",
     conda:
@@ -87,12 +83,9 @@ rule plot_speed:
         tables=rules.analyse.output.tables,
         code=package("plot_speed", "style", "tables", "present", "present_speed"),
     output:
-        figures=report(
-            expand(FIGURES / "{kind}_{dataset}.svg", kind=["ceiling", "anatomy"], dataset=SELECTION.datasets),
-            category="Figures",
-            caption="../report/speed.rst",
-        ),
-        png=expand(FIGURES / "{kind}_{dataset}.png", kind=["ceiling", "anatomy"], dataset=SELECTION.datasets),
+        ceiling=shown_figures("ceiling", SELECTION.datasets, caption="speed"),
+        anatomy=shown_figures("anatomy", SELECTION.datasets, caption="speed"),
+        paper=figures_for_paper(["ceiling", "anatomy"], SELECTION.datasets),
     log:
         RESULTS / "logs/plot_speed.log",
     conda:
@@ -101,7 +94,7 @@ rule plot_speed:
         machine=1,
     params:
         tables=lambda wildcards, input: Path(input.tables[0]).parent,
-        figures=lambda wildcards, output: Path(output.png[0]).parent,
+        figures=lambda wildcards, output: Path(output.paper[0]).parent,
     message:
         "Drawing the figures of speed"
     shell:
@@ -110,7 +103,7 @@ rule plot_speed:
 
 rule bench:
     input:
-        figures=rules.plot_speed.output.figures,
+        figures=rules.plot_speed.output,
         shown=rules.analyse.output.shown,
     log:
         RESULTS / "logs/bench.log",
