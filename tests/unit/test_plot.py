@@ -6,6 +6,7 @@ import itertools
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from lstmbench import collect, implementations, plot, style, tabulate
@@ -85,6 +86,20 @@ def test_a_learning_curve_is_the_log_mean_over_the_seeds(tables):
     bold = [line for line in small.lines if line.get_linewidth() == 1.6]
     assert len(bold) == 2
     np.testing.assert_allclose(bold[0].get_ydata()[-1], math.sqrt(101.0 * 102.0))
+
+
+@pytest.mark.parametrize(("seeds", "curves"), [(plot.MOST_CURVES, plot.MOST_CURVES), (plot.MOST_CURVES + 1, 0)])
+def test_many_seeds_are_a_band_from_the_lowest_to_the_highest(tables, seeds, curves):
+    frames = {name: plot.read_table(tables / f"{name}.csv") for name in ("runs", "history", "quality")}
+    one = {name: table[(table["dataset"] == "ptb") & (table["size"] == "small")] for name, table in frames.items()}
+    first = one["history"].query("seed == 1 and implementation == 'pytorch'")
+    many = [first.assign(seed=seed, valid_perplexity=100.0 + seed) for seed in range(1, seeds + 1)]
+    own = plot.Tables(one["runs"], pd.concat(many), one["quality"])
+    with plot.figure_style():
+        (panel,) = plot.draw_learning("ptb", own).axes
+    assert len([line for line in panel.lines if line.get_linewidth() == 0.7]) == curves
+    bands = [band.get_datalim(panel.transData).get_points()[:, 1].tolist() for band in panel.collections]
+    assert bands == ([] if curves else [[101.0, 100.0 + seeds]])
 
 
 def test_every_seed_and_the_mean_are_points(tables):

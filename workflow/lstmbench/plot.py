@@ -33,6 +33,9 @@ SMALLEST_RATIO = 1.04  # of the ends of a perplexity axis
 SMALLEST_SPAN = 0.6  # percentage points, of an accuracy axis
 PADDING = 1.25  # of a shared axis, so that no marker or label is cut at its ends
 
+MOST_CURVES = 10
+"""Of single seeds in a panel, per implementation; beyond, a band from the lowest to the highest says more in less."""
+
 TRAINING_LINE = (0, (2, 1.5))
 PUBLISHED_LINE = (0, (6, 3))
 FLOOR_LINE = (0, (1, 2))
@@ -63,16 +66,14 @@ class Tables:
 
 
 def draw_learning(dataset: str, tables: Tables) -> Figure:
-    """Validation per epoch, its mean over the seeds in bold, single seeds faint; training dashed."""
+    """Validation per epoch, its mean over the seeds in bold, single seeds (or their range) faint; training dashed."""
     metric = tables.metric
     looked = looks(tables.runs["implementation"])
 
     def draw(axes: Axes, cell: Tables) -> list[str]:
         for name, rows in cell.history.groupby("implementation", sort=True):
             look = looked[name]
-            seeds = [row for _, row in rows.groupby("seed")]
-            for row in seeds if len(seeds) > 1 else []:
-                axes.plot(row["epoch"], row[f"valid_{metric}"], color=look.colour, linewidth=0.7, alpha=0.35)
+            _scatter(axes, rows, f"valid_{metric}", look.colour)
             mean = _by_epoch(rows, f"valid_{metric}", metric)
             axes.plot(
                 mean.index, mean, color=look.colour, linestyle=look.line, linewidth=1.6, marker=look.marker,
@@ -134,6 +135,17 @@ def plot(tables: Path, output_dir: Path) -> list[Path]:
                 figure = draw(dataset, own)
                 written += save(figure, output_dir / f"{kind}_{dataset}")
     return written
+
+
+def _scatter(axes: Axes, rows: pd.DataFrame, column: str, colour: str) -> None:
+    """How far the seeds of one implementation lie apart."""
+    seeds = [row for _, row in rows.groupby("seed")]
+    if len(seeds) > MOST_CURVES:
+        over = rows.groupby("epoch")[column]
+        axes.fill_between(over.min().index, over.min(), over.max(), color=colour, linewidth=0, alpha=0.2)
+    elif len(seeds) > 1:
+        for row in seeds:
+            axes.plot(row["epoch"], row[column], color=colour, linewidth=0.7, alpha=0.35)
 
 
 def _in_percent(table: pd.DataFrame) -> pd.DataFrame:
