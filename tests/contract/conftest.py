@@ -11,7 +11,7 @@ import pytest
 from lstmbench import implementations
 from lstmbench.errors import MachineError
 from lstmbench.learner import Learner, ModelSpec
-from tests.contract.parity import Build
+from lstmbench.parity import Build
 
 
 @functools.cache

@@ -11,9 +11,10 @@ import dataclasses
 
 import numpy as np
 
+from lstmbench import parity
 from lstmbench.learner import Examples, ModelSpec
-from tests.contract import parity
-from tests.contract.parity import LANGUAGE_MODEL, Build
+from lstmbench.parity import LANGUAGE_MODEL, Build
+from tests.contract import checks
 
 KEEP = 0.8
 DROPPED = dataclasses.replace(LANGUAGE_MODEL, keep_prob=KEEP)
@@ -166,7 +167,7 @@ def check_evaluation_has_none(build: Build) -> None:
     run.state = first
     np.testing.assert_array_equal(run.evaluate(parity.batches(2))[0], sums)
     expected, _ = parity.start(parity.build_reference, LANGUAGE_MODEL).evaluate(parity.batches(2))
-    parity.assert_close("summed losses", sums, expected, TOLERANCE)
+    checks.assert_close("summed losses", sums, expected, TOLERANCE)
 
 
 CHECKS = [

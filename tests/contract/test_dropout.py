@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from lstmbench.parity import Build
 from tests.contract.dropout import CHECKS
-from tests.contract.parity import Build
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__.removeprefix("check_"))

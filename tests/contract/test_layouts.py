@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.contract import parity
+from lstmbench import parity
+from lstmbench.parity import CLASSIFIER, LANGUAGE_MODEL, Build
+from tests.contract import checks
 from tests.contract.conftest import configured
-from tests.contract.parity import CLASSIFIER, LANGUAGE_MODEL, Build
 
 
 @pytest.fixture
@@ -26,10 +27,10 @@ def build(monkeypatch) -> Build:
 @pytest.mark.parametrize("spec", [LANGUAGE_MODEL, CLASSIFIER], ids=["language_model", "classifier"])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_a_wide_model_gives_the_reference_s_losses_and_gradients(build, spec, dtype):
-    parity.check_one_step(build, spec, dtype)
-    parity.check_evaluation(build, spec, dtype)
-    parity.check_clipped_sgd(build, spec, dtype)
-    parity.check_adam(build, spec, dtype)
+    checks.check_one_step(build, spec, dtype)
+    checks.check_evaluation(build, spec, dtype)
+    checks.check_clipped_sgd(build, spec, dtype)
+    checks.check_adam(build, spec, dtype)
 
 
 def test_its_weights_keep_their_layout_when_they_are_loaded_and_updated(build):
@@ -38,5 +39,5 @@ def test_its_weights_keep_their_layout_when_they_are_loaded_and_updated(build):
     assert run.learner.model.output.weight.stride(0) == 1
     saved = run.learner.weights()
     run.learner.load_weights(saved)
-    parity.assert_identical(run.learner.weights(), saved)
+    checks.assert_identical(run.learner.weights(), saved)
     assert run.learner.model.output.weight.stride(0) == 1

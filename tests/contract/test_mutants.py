@@ -10,8 +10,8 @@ import pytest
 
 from lstmbench.implementations import reference
 from lstmbench.learner import ModelSpec
-from tests.contract import dropout, parity
-from tests.contract.parity import LANGUAGE_MODEL, Build
+from lstmbench.parity import LANGUAGE_MODEL, Build
+from tests.contract import checks, dropout
 
 
 class SwappedGates(reference.Learner):
@@ -128,18 +128,18 @@ def builder(mutant: type[reference.Learner]) -> Build:
 @pytest.mark.parametrize(
     ("mutant", "check"),
     [
-        (SwappedGates, parity.check_one_step),
-        (SwappedGates, parity.check_evaluation),
-        (SecondTrainedBias, parity.check_one_step),
-        (SecondTrainedBias, parity.check_clipped_sgd),
-        (SecondTrainedBias, parity.check_adam),
-        (ForgetBiasOne, parity.check_one_step),
-        (ForgetBiasOne, parity.check_evaluation),
-        (UnmergedClip, parity.check_clipped_sgd),
-        (ClipPerVariable, parity.check_clipped_sgd),
-        (UnscaledLoss, parity.check_one_step),
-        (ForgottenState, parity.check_one_step),
-        (ForgottenState, parity.check_evaluation),
+        (SwappedGates, checks.check_one_step),
+        (SwappedGates, checks.check_evaluation),
+        (SecondTrainedBias, checks.check_one_step),
+        (SecondTrainedBias, checks.check_clipped_sgd),
+        (SecondTrainedBias, checks.check_adam),
+        (ForgetBiasOne, checks.check_one_step),
+        (ForgetBiasOne, checks.check_evaluation),
+        (UnmergedClip, checks.check_clipped_sgd),
+        (ClipPerVariable, checks.check_clipped_sgd),
+        (UnscaledLoss, checks.check_one_step),
+        (ForgottenState, checks.check_one_step),
+        (ForgottenState, checks.check_evaluation),
     ],
 )
 def test_a_mistake_fails_the_check(mutant, check, dtype):
@@ -151,9 +151,9 @@ def test_a_mistake_fails_the_check(mutant, check, dtype):
 @pytest.mark.parametrize(
     ("mutant", "check"),
     [
-        (SinglePrecisionClip, parity.check_clipped_sgd),
-        (PaddedClip, parity.check_clipped_sgd),
-        (CorrectedEpsilon, parity.check_adam),
+        (SinglePrecisionClip, checks.check_clipped_sgd),
+        (PaddedClip, checks.check_clipped_sgd),
+        (CorrectedEpsilon, checks.check_adam),
     ],
 )
 def test_a_subtle_mistake_fails_the_check_in_float64(mutant, check):

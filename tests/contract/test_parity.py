@@ -7,9 +7,10 @@ import dataclasses
 import numpy as np
 import pytest
 
+from lstmbench import parity
+from lstmbench.parity import CLASSIFIER, LANGUAGE_MODEL, MODELS, Build
 from lstmbench.weights import parameter_count, shapes
-from tests.contract import parity
-from tests.contract.parity import CLASSIFIER, LANGUAGE_MODEL, MODELS, Build
+from tests.contract import checks
 
 any_model = pytest.mark.parametrize("spec", MODELS.values(), ids=MODELS)
 two_layer_model = pytest.mark.parametrize("spec", [LANGUAGE_MODEL, CLASSIFIER], ids=["language_model", "classifier"])
@@ -24,31 +25,31 @@ any_dtype = pytest.mark.parametrize("dtype", ["float32", "float64"])
 @two_layer_model
 @any_dtype
 def test_one_step_gives_the_reference_s_loss_state_and_gradients(build: Build, spec, dtype):
-    parity.check_one_step(build, spec, dtype)
+    checks.check_one_step(build, spec, dtype)
 
 
 @two_layer_model
 @any_dtype
 def test_evaluation_gives_the_reference_s_sums_and_counts(build: Build, spec, dtype):
-    parity.check_evaluation(build, spec, dtype)
+    checks.check_evaluation(build, spec, dtype)
 
 
 @one_layer_model
 def test_one_layer_gives_the_same_too(build: Build, spec):
-    parity.check_one_step(build, spec, "float64")
-    parity.check_evaluation(build, spec, "float64")
+    checks.check_one_step(build, spec, "float64")
+    checks.check_evaluation(build, spec, "float64")
 
 
 @two_layer_model
 @any_dtype
 def test_twenty_clipped_steps_of_sgd_give_the_reference_s_losses(build: Build, spec, dtype):
-    parity.check_clipped_sgd(build, spec, dtype)
+    checks.check_clipped_sgd(build, spec, dtype)
 
 
 @two_layer_model
 @any_dtype
 def test_twenty_steps_of_adam_give_the_reference_s_losses(build: Build, spec, dtype):
-    parity.check_adam(build, spec, dtype)
+    checks.check_adam(build, spec, dtype)
 
 
 def test_a_clip_is_exact_when_a_batch_holds_one_word_only(build: Build):
@@ -62,7 +63,7 @@ def test_a_clip_is_exact_when_a_batch_holds_one_word_only(build: Build):
         after.append(run.learner.weights())
     ours, theirs = after
     for name, before in parity.random_weights(spec).items():
-        parity.assert_close(name, before - ours[name], before - theirs[name], parity.TOLERANCE_OF_GRADIENTS["float64"])
+        checks.assert_close(name, before - ours[name], before - theirs[name], parity.TOLERANCE_OF_GRADIENTS["float64"])
 
 
 def test_a_clip_that_is_not_reached_changes_nothing(build: Build):
@@ -78,6 +79,6 @@ def test_weights_come_back_as_they_went_in_and_there_are_no_others(build: Build,
     weights = {name: value.astype(dtype) for name, value in parity.random_weights(spec).items()}
     learner.load_weights(weights)
     found = learner.weights()
-    parity.assert_identical(found, weights)
+    checks.assert_identical(found, weights)
     assert {name: value.shape for name, value in found.items()} == shapes(spec)
     assert sum(value.size for value in found.values()) == parameter_count(spec)

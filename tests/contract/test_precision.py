@@ -9,9 +9,9 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from lstmbench import implementations
-from tests.contract import parity
-from tests.contract.parity import LANGUAGE_MODEL, Build
+from lstmbench import implementations, parity
+from lstmbench.parity import LANGUAGE_MODEL, Build
+from tests.contract import checks
 from tests.contract.test_parity import two_layer_model
 
 in_frameworks = pytest.mark.parametrize(
@@ -30,15 +30,15 @@ def without_onednn() -> Iterator[None]:
 @in_frameworks
 @two_layer_model
 def test_bfloat16_gives_the_reference_s_loss_state_and_gradients_as_nearly_as_it_can(build: Build, spec):
-    parity.check_one_step(build, spec, "bfloat16")
-    parity.check_evaluation(build, spec, "bfloat16")
+    checks.check_one_step(build, spec, "bfloat16")
+    checks.check_evaluation(build, spec, "bfloat16")
 
 
 @in_frameworks
 @two_layer_model
 def test_bfloat16_is_not_float32(build: Build, spec):
     with pytest.raises(AssertionError):
-        parity.check_one_step(lambda spec, dtype, **options: build(spec, "bfloat16", **options), spec, "float32")
+        checks.check_one_step(lambda spec, dtype, **options: build(spec, "bfloat16", **options), spec, "float32")
 
 
 @in_frameworks

@@ -7,8 +7,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from tests.contract import parity
-from tests.contract.parity import CLASSIFIER, LANGUAGE_MODEL, build_reference
+from lstmbench import parity
+from lstmbench.parity import CLASSIFIER, LANGUAGE_MODEL, build_reference
 
 
 def _gradients(spec, weights: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

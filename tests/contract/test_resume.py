@@ -7,8 +7,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from tests.contract import parity
-from tests.contract.parity import CLASSIFIER, LANGUAGE_MODEL, Build
+from lstmbench import parity
+from lstmbench.parity import CLASSIFIER, LANGUAGE_MODEL, Build
+from tests.contract import checks
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
@@ -24,8 +25,8 @@ def test_a_new_learner_goes_on_bit_by_bit(build: Build, spec, optimizer):
     resumed = parity.start(build, spec, seed=6, weights=weights, state=state)
     resumed.learner.load_training_state(training_state)
     np.testing.assert_array_equal(resumed.train(after, learning_rate=0.1), expected)
-    parity.assert_identical(resumed.learner.weights(), run.learner.weights())
-    parity.assert_identical(resumed.learner.training_state(), run.learner.training_state())
+    checks.assert_identical(resumed.learner.weights(), run.learner.weights())
+    checks.assert_identical(resumed.learner.training_state(), run.learner.training_state())
 
 
 def test_what_was_saved_does_not_change_as_training_goes_on(build: Build):
@@ -35,7 +36,7 @@ def test_what_was_saved_does_not_change_as_training_goes_on(build: Build):
     saved = run.learner.weights() | run.learner.training_state()
     copies = {name: value.copy() for name, value in saved.items()}
     run.train(parity.batches(1), learning_rate=0.1)
-    parity.assert_identical(saved, copies)
+    checks.assert_identical(saved, copies)
 
 
 def test_evaluation_does_not_disturb_training(build: Build):
@@ -48,4 +49,4 @@ def test_evaluation_does_not_disturb_training(build: Build):
             run.learner.eval_block(run.data, parity.batches(3), run.state)
         run.train(parity.batches(2), learning_rate=0.1)
         after.append(run.learner.weights())
-    parity.assert_identical(*after)
+    checks.assert_identical(*after)

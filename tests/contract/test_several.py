@@ -13,8 +13,8 @@ import sys
 import numpy as np
 import pytest
 
-from lstmbench import implementations, workers
-from tests.contract import parity
+from lstmbench import implementations, parity, workers
+from tests.contract import checks
 from tests.contract.conftest import configured
 from tests.contract.several import CASES, trained
 from tests.workflow.cell import ROOT
@@ -52,12 +52,12 @@ def test_two_workers_do_what_one_does(together, case, dtype):
         if name.startswith("correct"):
             assert found[name].tolist() == value.tolist()
         elif name != "agreed":
-            parity.assert_close(name, found[name], value, TOLERANCE[dtype])
+            checks.assert_close(name, found[name], value, TOLERANCE[dtype])
 
 
 def test_all_workers_find_the_same_bits(together):
     _, (first, second) = together
-    parity.assert_identical(first, second)
+    checks.assert_identical(first, second)
 
 
 def test_what_the_first_worker_says_counts(together):

@@ -7,8 +7,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from tests.contract import parity
-from tests.contract.parity import CLASSIFIER, LANGUAGE_MODEL, Build
+from lstmbench import parity
+from lstmbench.parity import CLASSIFIER, LANGUAGE_MODEL, Build
+from tests.contract import checks
 
 two_layer_model = pytest.mark.parametrize("spec", [LANGUAGE_MODEL, CLASSIFIER], ids=["language_model", "classifier"])
 
@@ -38,7 +39,7 @@ def test_a_block_of_five_steps_is_five_blocks_of_one(build: Build, spec):
     rows = parity.batches(5)
     losses = at_once.train(rows)
     np.testing.assert_array_equal(losses, np.concatenate([in_parts.train(row[np.newaxis]) for row in rows]))
-    parity.assert_identical(at_once.learner.weights(), in_parts.learner.weights())
+    checks.assert_identical(at_once.learner.weights(), in_parts.learner.weights())
     evaluated = at_once.evaluate(rows)
     parts = [in_parts.evaluate(row[np.newaxis]) for row in rows]
     for whole, part in zip(evaluated, zip(*parts, strict=True), strict=True):
@@ -80,4 +81,4 @@ def test_batches_of_another_size_can_follow(build: Build):
         rows = parity.batches(3)[:, :size]
         for one in (run, expected):
             one.state = one.learner.initial_state(size)
-        parity.assert_close(f"batch of {size}", run.evaluate(rows)[0], expected.evaluate(rows)[0], 1e-11)
+        checks.assert_close(f"batch of {size}", run.evaluate(rows)[0], expected.evaluate(rows)[0], 1e-11)

@@ -37,10 +37,11 @@ def test_the_reference_in_float32_is_near_itself_in_float64_and_not_equal(certif
     assert "cpu: loss 5e-06, gradient 1e-05" in note(table)
 
 
-def test_an_implementation_that_computes_something_else_exceeds_the_tolerance(certificate, monkeypatch):
+@pytest.mark.parametrize("factor", [1.001, float("nan")])
+def test_an_implementation_that_computes_something_else_exceeds_the_tolerance(certificate, monkeypatch, factor):
     class Wrong(reference.Learner):
         def load_weights(self, weights):
-            super().load_weights({name: 1.001 * value for name, value in weights.items()})
+            super().load_weights({name: factor * value for name, value in weights.items()})
 
     module = type("Wrong", (), {"Learner": Wrong, "configure": reference.configure, "versions": reference.versions})
     monkeypatch.setattr(implementations, "load", lambda name: module)

@@ -8,9 +8,8 @@ import pytest
 
 pytest.importorskip("torch")
 
-from lstmbench import implementations, probes
+from lstmbench import implementations, parity, probes
 from lstmbench.clock import Stopwatch
-from tests.contract import parity
 
 SPEC = dataclasses.replace(parity.LANGUAGE_MODEL, keep_prob=0.5, max_grad_norm=0.2)
 

@@ -25,7 +25,7 @@ from lstmbench.tables import versions_column, write_table
 COLUMNS = ["implementation", "device", "task", "what", "deviation", "tolerance", "versions", "failure"]
 TASKS = {"language_model": parity.LANGUAGE_MODEL, "classifier": parity.CLASSIFIER}
 CLIP = 0.2
-"""Shorter than every gradient of the 20 steps, so that each is clipped (tests/contract/parity.py holds it to that)."""
+"""Shorter than every gradient of the 20 steps, so that each is clipped (tests/contract/checks.py holds it to that)."""
 
 
 def certify(implementation: str, device: str, threads: int) -> pd.DataFrame:

@@ -92,8 +92,8 @@ def random_state(spec: ModelSpec) -> list[tuple[np.ndarray, np.ndarray]]:
 
 
 def relative_error(found: np.ndarray, expected: np.ndarray) -> float:
-    """The largest difference, in parts of the largest expected value; infinite if the shapes differ."""
-    if np.shape(found) != np.shape(expected):
+    """The largest difference, in parts of the largest expected value; infinite if shapes differ or a NaN is found."""
+    if np.shape(found) != np.shape(expected) or np.isnan(found).any():
         return float("inf")
     difference = float(np.max(np.abs(found - expected)))
     return difference and difference / float(np.max(np.abs(expected)))

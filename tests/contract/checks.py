@@ -9,33 +9,17 @@ import numpy as np
 
 from lstmbench.learner import ModelSpec
 from lstmbench.parity import (
-    BATCH,
-    CLASSIFIER,
-    EXAMPLES,
-    LANGUAGE_MODEL,
-    MODELS,
-    STEPS,
-    TOLERANCE_OF_GRADIENTS,
     Build,
     Comparison,
-    Run,
     batches,
     build_reference,
     evaluation,
-    examples,
     one_step,
-    random_state,
-    random_weights,
     relative_error,
     start,
     tolerance,
     twenty_steps,
 )
-
-__all__ = [
-    "BATCH", "CLASSIFIER", "EXAMPLES", "LANGUAGE_MODEL", "MODELS", "STEPS", "TOLERANCE_OF_GRADIENTS", "Build", "Run",
-    "batches", "build_reference", "examples", "random_state", "random_weights", "relative_error", "start",
-]  # fmt: skip
 
 
 def assert_close(what: str, found: np.ndarray, expected: np.ndarray, allowed: float) -> None:
