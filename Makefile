@@ -55,10 +55,10 @@ compare: install
 
 test: install-dev
 	python -m pytest tests/unit/test_interference.py
-	python -m pytest --numprocesses=2 --dist=loadfile --ignore=tests/unit/test_interference.py
+	python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder --ignore=tests/unit/test_interference.py
 
 test-slow: install-dev
-	python -m pytest -m slow
+	python -m pytest -m slow $(ARGS)
 
 test-cluster: install-dev
 	python -m pytest -m cluster

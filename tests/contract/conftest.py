@@ -12,6 +12,7 @@ from lstmbench import implementations
 from lstmbench.errors import MachineError
 from lstmbench.learner import Learner, ModelSpec
 from lstmbench.parity import Build
+from tests.each import OF_ONE_WORKER
 
 
 @functools.cache
@@ -22,7 +23,7 @@ def configured(name: str) -> ModuleType:
     return module
 
 
-@pytest.fixture(params=implementations.names())
+@pytest.fixture(params=OF_ONE_WORKER)
 def implementation(request: pytest.FixtureRequest) -> ModuleType:
     """Each implementation whose framework is installed."""
     try:

@@ -12,18 +12,9 @@ from typing import Any
 import pytest
 import yaml
 
-from lstmbench import implementations
 from lstmbench.errors import MachineError
 
 ROOT = Path(__file__).resolve().parents[2]
-
-IMPLEMENTATIONS = implementations.names()
-
-EACH = [
-    pytest.param(name, marks=[] if name in ("reference", "pytorch", "tensorflow") else [pytest.mark.slow])
-    for name in IMPLEMENTATIONS
-]
-"""Every implementation, those that are variants of another among the slow tests."""
 
 PRESET = {
     "source": "a test", "num_layers": 2, "hidden_size": 24, "num_steps": 10, "batch_size": 100, "keep_prob": 0.8,

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from lstmbench.errors import Interrupted, LockedError
-from tests.workflow.cell import EACH, IMPLEMENTATIONS, Cell, essence
+from tests.each import EACH, NAMES
+from tests.workflow.cell import Cell, essence
 
 KILLS = 100
 """Of the long version, over all implementations."""
@@ -53,10 +54,10 @@ def test_a_run_survives_one_kill_after_another(cell, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("implementation", IMPLEMENTATIONS)
+@pytest.mark.parametrize("implementation", NAMES)
 def test_a_hundred_kills_change_no_bit(cell, tmp_path, implementation):
     stream, hit, attempt = random.Random(implementation), 0, 0
-    while hit < KILLS / len(IMPLEMENTATIONS):
+    while hit < KILLS / len(NAMES):
         attempt += 1
         hit += survive(cell, tmp_path / str(attempt), implementation, 3, stream)
     print(f"{implementation}: survived {hit} kills")

@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from tests.workflow.cell import EACH, essence
+from tests.each import EACH
+from tests.workflow.cell import essence
 
 
 @pytest.fixture
