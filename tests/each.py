@@ -1,4 +1,4 @@
-"""Every implementation as a parameter of a test; where one shows little more than another it is among the slow tests."""
+"""Every implementation as a parameter of a test, few of them in ``make test``."""
 
 from __future__ import annotations
 
@@ -6,14 +6,9 @@ import pytest
 
 from lstmbench import implementations
 
-FRAMEWORKS = ("reference", "pytorch", "tensorflow")
-
 NAMES = implementations.names()
 
-EACH = [pytest.param(name, marks=[] if name in FRAMEWORKS else [pytest.mark.slow]) for name in NAMES]
-"""Variants of a framework's first implementation are slow."""
 
-OF_ONE_WORKER = [
-    pytest.param(name, marks=[pytest.mark.slow] if implementations.distributed(name) else []) for name in NAMES
-]
-"""Those for several workers are slow: with one worker they are the learner that they share with another."""
+def each(*fast: str) -> list:
+    """Parameters of a test: all implementations, those that are not among ``fast`` marked as slow."""
+    return [pytest.param(name, marks=[] if name in fast else [pytest.mark.slow]) for name in NAMES]

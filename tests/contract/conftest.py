@@ -12,7 +12,7 @@ from lstmbench import implementations
 from lstmbench.errors import MachineError
 from lstmbench.learner import Learner, ModelSpec
 from lstmbench.parity import Build
-from tests.each import OF_ONE_WORKER
+from tests.each import NAMES, each
 
 
 @functools.cache
@@ -23,7 +23,8 @@ def configured(name: str) -> ModuleType:
     return module
 
 
-@pytest.fixture(params=OF_ONE_WORKER)
+# With one worker the distributed ones are the learner that they share with another; test_several gives them two.
+@pytest.fixture(params=each(*(name for name in NAMES if not implementations.distributed(name))))
 def implementation(request: pytest.FixtureRequest) -> ModuleType:
     """Each implementation whose framework is installed."""
     try:

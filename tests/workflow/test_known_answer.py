@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from lstmbench.errors import MachineError
-from tests.each import OF_ONE_WORKER
+from tests.each import each
 from tests.workflow.conftest import ROOT
 
 ABOVE_FLOOR = 0.06
@@ -43,7 +43,7 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("implementation", OF_ONE_WORKER)
+@pytest.mark.parametrize("implementation", each("reference", "pytorch", "tensorflow"))
 def test_a_trained_model_reaches_the_floor_of_its_source_within_six_per_cent(start, tmp_path, implementation):
     verb(
         "train",

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests.each import EACH
+from tests.each import each
 from tests.workflow.cell import essence
 
 
@@ -21,7 +21,7 @@ def busy_neighbour():
         spinner.wait()
 
 
-@pytest.mark.parametrize("implementation", EACH)
+@pytest.mark.parametrize("implementation", each("reference"))
 @pytest.mark.usefixtures("busy_neighbour")
 def test_another_process_ends_with_the_same_bits_beside_a_busy_neighbour(cell, tmp_path, implementation):
     expected = cell.whole(implementation, tmp_path)

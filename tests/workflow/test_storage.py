@@ -82,7 +82,7 @@ def test_a_place_that_cannot_be_written_is_told_before_training(cell, read_only)
     assert "epoch 1" not in message
 
 
-@pytest.mark.parametrize("implementation", ["reference", "pytorch", "tensorflow"])
+@pytest.mark.parametrize("implementation", ["reference", "pytorch", pytest.param("tensorflow", marks=pytest.mark.slow)])
 def test_out_of_memory_is_told_as_such_with_the_estimate(cell, tmp_path, implementation):
     preset = tmp_path / "huge.yaml"
     preset.write_text(yaml.safe_dump({**PRESET, "hidden_size": 1500}), encoding="utf-8")
