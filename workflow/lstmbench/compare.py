@@ -119,7 +119,7 @@ def circumstances(first: Records, others: Mapping[str, Records]) -> pd.DataFrame
     for name, records in others.items():
         after = _circumstances(records)
         for what in sorted({*before, *after}):
-            sides = [", ".join(sorted(one.get(what, ()))) for one in (before, after)]
+            sides = ["; ".join(sorted(one.get(what, ()))) for one in (before, after)]
             if sides[0] != sides[1]:
                 rows.append(dict(zip(CIRCUMSTANCES, (name, what, *sides), strict=True)))
     return pd.DataFrame(rows, columns=CIRCUMSTANCES)
@@ -249,6 +249,7 @@ def main(argv: list[str] | None = None) -> None:
         write_table(options.output_dir / f"{name}.csv", table)
     title = f"{' and '.join(called[1:])} against {called[0]}"
     parts, notes = present_compare.shown(tables)
+    notes.insert(0, f"First: {called[0]}; second: {' or '.join(called[1:])}.")
     write_shown(options.output_dir / "comparison", title, parts, notes)
     page = options.output_dir / "comparison.html"
     summary = present_compare.summary(tables)
