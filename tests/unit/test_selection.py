@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from snakemake.utils import update_config
 
@@ -127,6 +127,9 @@ VALUES = st.recursive(
 )
 
 
+@example("environments", {True: None, "0": None})  # no two of these can be compared
+@example("max_updates", {True: None, "2": {1: 2}})
+@example("seeds", [{"a": 1, 2: 3}])
 @given(key=st.sampled_from(sorted(SHIPPED)) | st.text(max_size=20), value=VALUES)
 def test_any_value_of_any_key_is_taken_or_refused_in_one_line(key, value):
     try:

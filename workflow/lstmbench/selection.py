@@ -111,6 +111,7 @@ def checked(config: Mapping[str, Any]) -> Selection:
     schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
     for key in config:
         require_known("configuration key", key, schema["properties"])
+        _require_names(key, config[key])
     config = {**config, **{key: _read(config[key]) for key in COUNTS if key in config}}
     error = best_match(jsonschema.Draft202012Validator(schema).iter_errors(config))
     if error is not None:
@@ -133,6 +134,18 @@ def checked(config: Mapping[str, Any]) -> Selection:
     selection = Selection(**{**config, "device": resolve_device(config["device"]), "speed": Speed(**speed)})
     _require_workers(selection)
     return selection
+
+
+def _require_names(place: str, value: Any) -> None:
+    """Refuse a mapping with another key than a text, which YAML reads from ``true:`` or ``2:``."""
+    if isinstance(value, Mapping):
+        for name, member in value.items():
+            if not isinstance(name, str):
+                raise UsageError(f"configuration: {place}: expected a name before each colon, found {name!r}")
+            _require_names(f"{place}.{name}", member)
+    if isinstance(value, list):
+        for member in value:
+            _require_names(place, member)
 
 
 def _require_workers(selection: Selection) -> None:
