@@ -23,7 +23,8 @@ Every module in ``implementations/`` offers, by these names, the functions ``con
     Learner(spec, device, seed, dtype)      device "cpu" or "gpu"; seed of the dropout masks;
                                             dtype "float32", or one of the others below
     PATHS: dict[str, tuple[str, str]]       device -> how it should run, in words, and an operation that proves it
-                                            (within "part name" of one that the framework's profiler shows)
+                                            (a regular expression for some place in "part name" of one that the
+                                            framework's profiler shows)
 
 dtype "float64" is for the tests of equality.  "tf32" and "bfloat16" change how matrix products are computed on a GPU:
 weights, loss, gradients and updates stay float32 (``machine.PRECISIONS``).

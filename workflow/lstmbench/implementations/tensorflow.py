@@ -24,7 +24,8 @@ State = tuple[tuple[tf.Tensor, tf.Tensor], ...]
 """Per layer hidden and cell state, both [batch, hidden]."""
 
 
-PATHS = {"cpu": ("loop over time", "recurrent MatMul"), "gpu": ("cuDNN LSTM", "CudnnRNN")}
+# Where a processor has AVX-512, TensorFlow multiplies by oneDNN unless told otherwise, and calls it _MklMatMul.
+PATHS = {"cpu": ("loop over time", r"recurrent (_Mkl)?MatMul"), "gpu": ("cuDNN LSTM", "CudnnRNN")}
 
 
 def configure(threads: int) -> None:
