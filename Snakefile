@@ -35,6 +35,7 @@ localrules:
     tabulate,
     precision,
     scaling,
+    plot_scaling,
     against_reference,
     plot,
     analyse,

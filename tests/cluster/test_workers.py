@@ -23,7 +23,7 @@ def shared(build_site):
     """A run with one worker and one with two, and the table of how it speeds up."""
     site = build_site("workers")
     chosen = {"implementations": "[pytorch_ddp]", "workers": "[1,2]", "max_updates": "200"}
-    site.run("results/tiny/tables/scaling.csv", **chosen)
+    site.run("results/tiny/tables/workers.csv", **chosen)
     return site
 
 
@@ -44,7 +44,7 @@ def test_two_workers_in_a_job_end_with_what_one_ends_with(shared):
 
 
 def test_the_table_of_several_workers_is_made(shared):
-    table = read_table(shared.root / "results/tiny/tables/scaling.csv")
+    table = read_table(shared.root / "results/tiny/tables/workers.csv")
     assert table["workers"].tolist() == [1, 2]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import itertools
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from lstmbench import (
     certify,
     collect,
     plot,
+    plot_scaling,
     plot_speed,
     precision,
     report,
@@ -48,14 +49,19 @@ def make_page(
         write_table(tables / f"{name}.csv", table)
     precision.main(["--tables", str(tables)])
     against_reference.main([*map(str, references), "--results", str(folder), "--tables", str(tables)])
-    scaling.main(["--tables", str(tables), "--figures", str(pictures)])
-    if figures == "none":
-        shutil.rmtree(pictures)
+    for name in scaling.SCALED:
+        scaling.main(["--of", name, "--tables", str(tables)])
+    datasets = {record["run"]["dataset"] for record in records}
     if figures == "drawn":
         for drawing in (plot, plot_speed):
             drawing.main(["--tables", str(tables), "--output-dir", str(pictures)])
-    for dataset in {record["run"]["dataset"] for record in records} if figures == "empty" else ():
-        for kind in ("learning", "quality", "ceiling", "anatomy"):
+        for name, dataset in itertools.product(scaling.SCALED, datasets):
+            of = ["--of", name, "--dataset", dataset]
+            plot_scaling.main([*of, "--tables", str(tables), "--output-dir", str(pictures)])
+    if figures == "empty":
+        pictures.mkdir(exist_ok=True)
+        kinds = ("learning", "quality", "ceiling", "anatomy", *scaling.SCALED)
+        for kind, dataset in itertools.product(kinds, datasets):
             (pictures / f"{kind}_{dataset}.svg").write_bytes(SVG)
     certified = folder / "parity.csv"
     write_table(certified, certify.certify("reference", "cpu", threads=1))

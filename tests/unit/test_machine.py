@@ -4,6 +4,8 @@ import getpass
 import platform
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lstmbench import machine
 from lstmbench.errors import MachineError, UsageError
@@ -97,6 +99,8 @@ def test_the_gpus_are_those_the_driver_lists(monkeypatch, tmp_path):
         ("cpu-x2", "cpu-x2"),
         ("gpu-float32-x16", "gpu-x16"),
         ("gpu-tf32-x2", "gpu-tf32-x2"),
+        ("cpu-float32-t1", "cpu-t1"),
+        ("gpu-tf32-t4-x2", "gpu-tf32-t4-x2"),
     ],
 )
 def test_what_is_not_usual_is_part_of_a_device_s_name(wanted, name):
@@ -111,10 +115,12 @@ def test_an_unknown_precision_is_refused_with_the_known_ones():
 @pytest.mark.parametrize(
     ("name", "parts"),
     [
-        ("cpu", ("cpu", "float32", 1)),
-        ("gpu-tf32", ("gpu", "tf32", 1)),
-        ("cpu-x2", ("cpu", "float32", 2)),
-        ("gpu-tf32-x12", ("gpu", "tf32", 12)),
+        ("cpu", ("cpu", "float32", 1, None)),
+        ("gpu-tf32", ("gpu", "tf32", 1, None)),
+        ("cpu-x2", ("cpu", "float32", 2, None)),
+        ("gpu-tf32-x12", ("gpu", "tf32", 12, None)),
+        ("cpu-t1", ("cpu", "float32", 1, 1)),
+        ("gpu-tf32-t16-x2", ("gpu", "tf32", 2, 16)),
     ],
 )
 def test_a_device_s_name_splits_into_its_parts_and_is_made_of_them(name, parts):
@@ -124,11 +130,37 @@ def test_a_device_s_name_splits_into_its_parts_and_is_made_of_them(name, parts):
 
 @pytest.mark.parametrize(
     ("wanted", "told"),
-    [("cpu-x0", "1 worker or more, found 0"), ("cpu-x", "precision 'x'"), ("cpu-x2-tf32", "x2-tf32")],
+    [
+        ("cpu-x0", "1 worker or more, found 0"),
+        ("cpu-x", "precision 'x'"),
+        ("cpu-x2-tf32", "x2-tf32"),
+        ("cpu-t0", "1 thread or more, found 0"),
+        ("cpu-t", "precision 't'"),
+        ("cpu-x2-t4", "x2"),
+        ("cpu-t٣", "precision"),
+        ("", "device ''"),
+        ("cpu\n", "device"),
+    ],
 )
-def test_a_device_without_workers_is_refused(wanted, told):
+def test_a_device_without_workers_or_threads_or_in_another_order_is_refused(wanted, told):
     with pytest.raises(UsageError, match=told):
         machine.resolve_device(wanted)
+
+
+@given(st.text(alphabet="-abcgptux0123456789 \n", max_size=20) | st.text())
+def test_any_text_is_a_device_s_name_or_refused(name):
+    try:
+        resolved = machine.resolve_device(name)
+    except UsageError:
+        return
+    assert machine.resolve_device(resolved) == resolved
+
+
+def test_threads_that_a_device_s_name_tells_are_those_of_the_process():
+    machine.require_threads("cpu-t4", 4)
+    machine.require_threads("cpu", 3)
+    with pytest.raises(UsageError, match="cpu-t4-x2: expected 4 threads, found 2; give snakemake as many --cores"):
+        machine.require_threads("cpu-t4-x2", 2)
 
 
 @pytest.mark.parametrize(("capability", "enough"), [("7.5", False), ("8.0", True), ("9.0", True)])

@@ -126,6 +126,7 @@ def test_a_gpu_takes_one_run_at_a_time_and_cores_as_many_as_their_threads_leave(
     assert plan.side_by_side(selection, 8) == 8
     assert plan.side_by_side(dataclasses.replace(selection, threads=3), 8) == 2
     assert plan.side_by_side(dataclasses.replace(selection, threads=9), 8) == 1
+    assert plan.side_by_side(dataclasses.replace(selection, threads=[1, 4]), 8) == 2
     assert plan.side_by_side(dataclasses.replace(selection, device="gpu"), 8) == 1
 
 

@@ -1,23 +1,51 @@
-"""Speed-up and efficiency: over the same implementation with one worker, on the same machine, and nothing else."""
+"""Speed-up and efficiency: over the same implementation with the fewest workers or threads, on the same machine."""
 
 from __future__ import annotations
 
 import pytest
 
-from lstmbench import collect, scaling
-from lstmbench.tables import read_table
+from lstmbench import analyse, collect, plot_scaling, scaling
+from lstmbench.tables import read_table, write_table
+from tests.unit.measurements import make_measurement
 from tests.unit.records import make_record, save
 
 
 @pytest.fixture
-def found(tmp_path):
-    """The rows of the table and its text of these records; the figures are in ``tmp_path / "figures"``."""
+def written(tmp_path):
+    """Writes the tables of records and measurements; the figures are in ``tmp_path / "figures"``."""
+
+    def write(*records, measured=()):
+        collect.main(["--output-dir", str(tmp_path), *map(str, save(tmp_path, *records))])
+        for name, table in analyse.analyse(measured).items():
+            write_table(tmp_path / f"{name}.csv", table)
+        for name in scaling.SCALED:
+            scaling.main(["--of", name, "--tables", str(tmp_path)])
+            folders = ["--tables", str(tmp_path), "--output-dir", str(tmp_path / "figures")]
+            plot_scaling.main(["--of", name, "--dataset", "ptb", *folders])
+
+    return write
+
+
+@pytest.fixture
+def found(tmp_path, written):
+    """The rows of the table of workers and its text, of these records."""
 
     def build(*records):
-        collect.main(["--output-dir", str(tmp_path), *map(str, save(tmp_path, *records))])
-        scaling.main(["--tables", str(tmp_path), "--figures", str(tmp_path / "figures")])
-        text = (tmp_path / "scaling.md").read_text(encoding="utf-8")
-        return read_table(tmp_path / "scaling.csv").to_dict("records"), text
+        written(*records)
+        text = (tmp_path / "workers.md").read_text(encoding="utf-8")
+        return read_table(tmp_path / "workers.csv").to_dict("records"), text
+
+    return build
+
+
+@pytest.fixture
+def found_threads(tmp_path, written):
+    """The rows of the table of threads and its text, of these measurements."""
+
+    def build(*measured):
+        written(make_record(), measured=measured)
+        text = (tmp_path / "threads.md").read_text(encoding="utf-8")
+        return read_table(tmp_path / "threads.csv").to_dict("records"), text
 
     return build
 
@@ -36,7 +64,12 @@ def test_speed_up_is_over_one_worker_and_efficiency_is_that_of_each(found, tmp_p
     ]
     assert {row["device"] for row in rows} == {"cpu"}
     assert "75 %" in text
-    assert (tmp_path / "figures/scaling_ptb.svg").stat().st_size > 5000
+    assert (tmp_path / "figures/workers_ptb.svg").stat().st_size > 5000
+
+
+def test_without_a_run_of_one_worker_the_fewest_count(found):
+    rows, _ = found(ran("cpu-x2", 1000.0), ran("cpu-x6", 1500.0))
+    assert [(row["workers"], row["speed_up"], row["efficiency"]) for row in rows] == [(2, 1.0, 1.0), (6, 1.5, 0.5)]
 
 
 def test_the_median_over_the_seeds_counts(found):
@@ -53,7 +86,7 @@ def test_other_threads_machines_and_caps_are_not_compared(found):
         ran("cpu-x5", 1500.0, caps=["trained for 12 of 99 updates"]),
     )
     assert rows == []
-    assert scaling.EMPTY in text
+    assert scaling.SCALED["workers"].empty in text
 
 
 def test_a_run_too_short_for_a_speed_gives_none(found):
@@ -63,3 +96,32 @@ def test_a_run_too_short_for_a_speed_gives_none(found):
         make_record(implementation="pytorch_ddp", device="cpu-x2", speed__blocks=0, **nothing),
     )
     assert rows == []
+
+
+def measured(threads, speed, **changes):
+    speeds = [speed * factor for factor in (0.99, 1.0, 1.01, 1.0, 1.0)]
+    measurement = make_measurement({"pytorch": speeds}, **changes)
+    measurement.record["threads"] = threads
+    measurement.record["group"]["device"] = f"cpu-t{threads}"
+    return measurement
+
+
+def test_measured_speeds_with_several_threads_are_set_beside_the_fewest(found_threads, tmp_path):
+    rows, text = found_threads(measured(16, 80.0), measured(2, 20.0), measured(4, 30.0))
+    assert [(row["threads"], row["n"], round(row["speed_up"], 2), round(row["efficiency"], 2)) for row in rows] == [
+        (2, 5, 1.0, 1.0),
+        (4, 5, 1.5, 0.75),
+        (16, 5, 4.0, 0.5),
+    ]
+    assert {row["device"] for row in rows} == {"cpu"}
+    assert "75 %" in text
+    assert (tmp_path / "figures/threads_ptb.svg").stat().st_size > 5000
+
+
+def test_threads_on_another_machine_or_with_a_speed_that_may_not_be_quoted_are_not_compared(found_threads):
+    elsewhere = measured(2, 20.0)
+    elsewhere.record["machine"]["cores"] = 64
+    failed = measured(4, 30.0, failures={"pytorch": "the loss of update 31 is not a number"})
+    rows, text = found_threads(measured(1, 10.0), elsewhere, failed)
+    assert rows == []
+    assert scaling.SCALED["threads"].empty in text

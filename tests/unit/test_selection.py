@@ -61,6 +61,9 @@ def test_every_key_of_the_shipped_configuration_is_explained():
         ({"seeds": [1.5]}, "seeds.0: 1.5 is not of type 'integer'"),
         ({"threads": 0}, "threads: 0 is less than the minimum of 1"),
         ({"threads": True}, "threads: True is not of type 'integer'"),
+        ({"threads": []}, "threads: [] should be non-empty"),
+        ({"threads": [2, 2]}, "threads: [2, 2] has non-unique elements"),
+        ({"threads": [1, 0]}, "threads.1: 0 is less than the minimum of 1"),
         ({"max_updates": {"huge": 3}}, "unknown size in max_updates 'huge'"),
         ({"max_updates": 0}, "max_updates: 0"),
         ({"workers": [0]}, "workers.0: 0 is less than the minimum of 1"),
@@ -99,6 +102,25 @@ def test_several_workers_are_for_the_implementations_that_can_have_them():
     assert checked({**SHIPPED, **chosen, "device": "cpu", "workers": [2], "precisions": ["float32"]}).cells == [
         ("pytorch_ddp", "cpu-x2")
     ]
+
+
+def test_a_list_of_threads_is_part_of_the_devices_and_one_number_is_not():
+    chosen = {"implementations": ["pytorch", "pytorch_ddp"], "workers": [1, 2], "device": "cpu"}
+    selection = checked({**SHIPPED, **chosen, "threads": ["1", 2]})
+    assert selection.devices == ["cpu-t1", "cpu-t2"]
+    assert selection.bare_devices == ["cpu"]
+    assert selection.cells == [
+        ("pytorch", "cpu-t1"),
+        ("pytorch", "cpu-t2"),
+        ("pytorch_ddp", "cpu-t1"),
+        ("pytorch_ddp", "cpu-t1-x2"),
+        ("pytorch_ddp", "cpu-t2"),
+        ("pytorch_ddp", "cpu-t2-x2"),
+    ]
+    assert [selection.threads_of(device) for _, device in selection.cells] == [1, 2, 1, 1, 2, 2]
+    assert checked({**SHIPPED, **chosen, "threads": [4]}).devices == ["cpu-t4"]
+    assert checked({**SHIPPED, **chosen, "threads": 4}).devices == ["cpu"]
+    assert checked({**SHIPPED, **chosen, "threads": 4}).threads_of("cpu-x2") == 4
 
 
 def test_numbers_from_snakemakes_command_line_are_numbers():

@@ -132,6 +132,34 @@ def test_every_rule_takes_its_share_of_the_machine(house):
     assert rules.count("machine=") == executing
 
 
+def test_several_numbers_of_threads_are_run_side_by_side_and_make_a_figure(house):
+    speed = "{sizes: [tiny], implementations: [reference], processes: 1, attempts: 1, blocks: 2}"
+    changes = {"threads": "[1,2]", "implementations": "[reference]", "results": "results/threads", "speed": speed}
+    done = house.snakemake(**changes)
+    assert done.returncode == 0, done.stdout
+    results = house.root / "results/threads"
+    for threads in (1, 2):
+        cell = results / f"runs/markov/tiny/reference/cpu-t{threads}/seed-1/run.json"
+        assert json.loads(cell.read_text())["settings"]["threads"] == threads
+        measured = results / f"measurements/markov/tiny/cpu-t{threads}/measurement.json"
+        assert json.loads(measured.read_text())["threads"] == threads
+    assert (results / "figures/threads_markov.svg").exists()
+    assert not (results / "figures/workers_markov.svg").exists()
+    assert {path.stem for path in (results / "parity/reference").iterdir()} == {"cpu"}
+    report = (results / "report.html").read_text(encoding="utf-8")
+    assert "cpu-t1" in report
+    assert "cpu-t2" in report
+    assert not house.planned(**changes)
+
+
+def test_a_run_that_snakemake_gives_fewer_threads_than_its_name_tells_says_so(house):
+    target = "results/threads/runs/markov/tiny/copycat/cpu-t2/seed-1/run.json"
+    done = house.snakemake("--cores", "1", target, threads="[2]", results="results/threads")
+    assert done.returncode == 1
+    assert "E2-USAGE: device cpu-t2: expected 2 threads, found 1; give snakemake as many --cores" in done.stdout
+    assert not (house.root / target).exists()
+
+
 def test_a_plan_calibrates_every_cell_once_and_trains_nothing(house):
     done = house.snakemake("--dry-run", "plan", seeds="[1,2]")
     jobs = planned(done)
@@ -140,6 +168,15 @@ def test_a_plan_calibrates_every_cell_once_and_trains_nothing(house):
     folders = re.findall(r"--output (results/calibration/\S+)", done.stdout)
     assert sorted(folders) == [
         f"results/calibration/markov/tiny/{name}/cpu/threads-1.json" for name in ("copycat", "reference")
+    ]
+
+
+def test_a_plan_calibrates_every_number_of_threads(house):
+    done = house.snakemake("--dry-run", "plan", threads="[1,2]", implementations="[reference]")
+    folders = re.findall(r"--threads (\d) .*--output (results/calibration/\S+)", done.stdout)
+    assert sorted(folders) == [
+        (threads, f"results/calibration/markov/tiny/reference/cpu-t{threads}/threads-{threads}.json")
+        for threads in "12"
     ]
 
 

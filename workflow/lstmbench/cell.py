@@ -16,7 +16,7 @@ from lstmbench.datasets import Dataset, load_dataset
 from lstmbench.errors import ResourceError, UsageError, out_of_memory
 from lstmbench.files import read_arrays
 from lstmbench.learner import Learner, ModelSpec
-from lstmbench.machine import memory_limit_bytes, require_precision, split_device
+from lstmbench.machine import memory_limit_bytes, require_precision, require_threads, split_device
 from lstmbench.presets import Preset, load_preset
 from lstmbench.text import brief
 from lstmbench.weights import shapes
@@ -77,10 +77,11 @@ def build_cell(
 ) -> Cell:
     """Import the framework, limit it to ``threads``, and build the learner.
 
-    ``device`` carries its precision and its workers, as in gpu-tf32-x2 (``machine.split_device``).
+    ``device`` carries its precision, its workers and perhaps its threads, as in gpu-tf32-x2 (``machine.split_device``).
 
     Raises:
-        UsageError: unknown implementation, or one or a batch that the workers cannot share.
+        UsageError: unknown implementation, one or a batch that the workers cannot share, or other threads than the
+            device's name tells.
         MachineError: the framework or the device is not there, or lacks the precision.
         ResourceError: the model needs more memory than there is.
     """
@@ -88,6 +89,7 @@ def build_cell(
     spec = task.model_spec(preset, dataset.facts)
     where = split_device(device)
     require_shared(implementation, preset.batch_size, where.workers)
+    require_threads(device, threads)
     require_precision(where.kind, where.precision)
     with memory_explained(spec, preset):
         if where.kind == "cpu" and least_bytes(spec, preset) > memory_limit_bytes():

@@ -34,7 +34,7 @@ def certify(implementation: str, device: str, threads: int) -> pd.DataFrame:
     ``tolerance``: that of the contract tests, absent for a precision that they set none for.
     """
     name = {"implementation": implementation, "device": device}
-    where, precision, _ = split_device(device)
+    where, precision, *_ = split_device(device)
     try:
         require_precision(where, precision)
         module = implementations.load(implementation)

@@ -29,7 +29,8 @@ of a device's name, as in gpu-tf32: it is no fair comparison with a device that 
 """
 
 DEVICE_HELP = (
-    f"{', '.join(DEVICES)}; with a precision other than float32 and several workers behind it, as in gpu-tf32-x2"
+    f"{', '.join(DEVICES)}; with a precision other than float32, the threads of a sweep over them, and several workers "
+    "behind it, as in gpu-tf32-x2 and cpu-t4"
 )
 
 CAPABILITIES = ("avx512f", "avx2", "avx", "sse4_2")
@@ -45,7 +46,9 @@ which Snakemake exports and a record's settings hold."""
 OTHERS = ("TF_CONFIG", "TF_CLI_", "TF_VAR_", "TF_LOG", "TF_DATA_DIR", "TF_INPUT", "TF_WORKSPACE")
 """The addresses of workers, and Terraform's, which shares TensorFlow's prefix."""
 
-_WORKERS = re.compile(r"x(\d+)")
+_DEVICE = re.compile(
+    r"(?P<kind>[^-]*)(-(?P<precision>.*?))??(-t(?P<threads>\d+))?(-x(?P<workers>\d+))?", re.ASCII | re.DOTALL
+)
 
 CGROUP_MEMORY = Path("/sys/fs/cgroup/memory.max")
 """Within a container its own limit (Linux, cgroup-v2.rst)."""
@@ -94,46 +97,64 @@ def gpu_names() -> list[str]:
 
 
 class Device(NamedTuple):
-    """What a device's name says: cpu or gpu, the precision of its matrix products, workers that share a training."""
+    """What a device's name says: cpu or gpu, the precision of its matrix products, workers that share a training.
+
+    ``threads``: of each worker, where several numbers are run side by side; else None, and the record alone tells.
+    """
 
     kind: str
     precision: str
     workers: int
+    threads: int | None
 
     @property
     def name(self) -> str:
-        """As in paths and tables, without what is usual: cpu, gpu-tf32, cpu-x2."""
+        """As in paths and tables, without what is usual: cpu, gpu-tf32, cpu-x2, cpu-t4."""
         precision = [] if self.precision == PRECISIONS[0] else [self.precision]
+        threads = [] if self.threads is None else [f"t{self.threads}"]
         workers = [] if self.workers == 1 else [f"x{self.workers}"]
-        return "-".join([self.kind, *precision, *workers])
+        return "-".join([self.kind, *precision, *threads, *workers])
 
 
 def resolve_device(wanted: str) -> str:
-    """A device's name for ``auto | cpu | gpu``, with its precision and its workers behind hyphens as in ``wanted``.
+    """A device's name for ``auto | cpu | gpu``, with precision, threads and workers behind hyphens as in ``wanted``.
 
     Whether a framework can use the GPU is the learner's to say.
 
     Raises:
-        UsageError: an unknown device or precision, or no worker.
+        UsageError: an unknown device or precision, no thread or no worker.
     """
     device = split_device(wanted)
     require_known("device", device.kind, DEVICES)
     require_known("precision", device.precision, PRECISIONS)
     if device.workers < 1:
         raise UsageError(f"device {wanted}: expected 1 worker or more, found {device.workers}")
+    if device.threads == 0:
+        raise UsageError(f"device {wanted}: expected 1 thread or more, found 0")
     if device.kind == "auto":
         device = device._replace(kind="gpu" if gpu_names() else "cpu")
     return device.name
 
 
 def split_device(name: str) -> Device:
-    """The parts of a device's name: ("gpu", "tf32", 1) of gpu-tf32, ("cpu", "float32", 2) of cpu-x2."""
-    kind, *parts = name.split("-")
-    workers = 1
-    if parts and (match := _WORKERS.fullmatch(parts[-1])):
-        workers = int(match[1])
-        parts.pop()
-    return Device(kind, "-".join(parts) or PRECISIONS[0], workers)
+    """The parts of a device's name: ("gpu", "tf32", 1, None) of gpu-tf32, ("cpu", "float32", 2, 4) of cpu-t4-x2."""
+    parts = _DEVICE.fullmatch(name)
+    threads = None if parts["threads"] is None else int(parts["threads"])
+    return Device(parts["kind"], parts["precision"] or PRECISIONS[0], int(parts["workers"] or 1), threads)
+
+
+def require_threads(device: str, threads: int) -> None:
+    """Refuse other threads than the device's name tells; Snakemake gives a job no more than ``--cores``.
+
+    Raises:
+        UsageError: expected and found.
+    """
+    expected = split_device(device).threads
+    if expected not in (None, threads):
+        raise UsageError(
+            f"device {device}: expected {expected} threads, found {threads}; give snakemake as many --cores, or choose "
+            "fewer threads"
+        )
 
 
 def require_precision(device: str, precision: str) -> None:

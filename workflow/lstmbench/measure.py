@@ -160,6 +160,7 @@ def main(arguments: list[str] | None = None) -> None:
     for name in options.implementations:
         require_known("implementation", implementations.split(name)[0], implementations.names())
     device = machine.resolve_device(options.device)
+    machine.require_threads(device, options.threads)
     preset = load_preset(options.preset)
     started, watch = utc_now(), Stopwatch()
     commit, dirty = machine.commit()

@@ -135,16 +135,21 @@ def plan(selection: Selection, data: Path, calibrations: Path) -> pd.DataFrame:
             work = count_work(dataset, load_preset(PRESETS / dataset_name / f"{size}.yaml"), **caps)
             for cell in selection.cells_of_one:
                 names = (dataset_name, size, *cell)
-                sample = read_json(calibrations.joinpath(*names, f"threads-{selection.threads}.json"))
-                row = dict(zip(CELL, names, strict=True)) | {"threads": selection.threads} | caps
+                threads = selection.threads_of(cell[1])
+                sample = read_json(calibrations.joinpath(*names, f"threads-{threads}.json"))
+                row = dict(zip(CELL, names, strict=True)) | {"threads": threads} | caps
                 row |= {"seeds": len(selection.seeds), "updates": work.updates, "epochs": work.epochs}
                 rows.append(row | predict(sample, work))
     return pd.DataFrame(rows)
 
 
 def side_by_side(selection: Selection, cores: int) -> int:
-    """How many runs this machine has room for at a time: one on its GPU, else as many as their threads leave."""
-    return 1 if selection.device == "gpu" else max(1, cores // selection.threads)
+    """How many runs this machine has room for at a time: one on its GPU, else as many as their most threads leave."""
+    return 1 if selection.device == "gpu" else max(1, cores // max(_threads(selection)))
+
+
+def _threads(selection: Selection) -> list[int]:
+    return sorted({selection.threads_of(device) for device in selection.devices})
 
 
 def whole_seconds(rows: pd.DataFrame, lanes: int) -> float:
@@ -231,7 +236,7 @@ def _plan_in_words(rows: pd.DataFrame, selection: Selection) -> list[str]:
     tight = lanes * memory > here["memory_bytes"] / MB
     several = len(selection.cells) - len(selection.cells_of_one)
     return [
-        f"In all: {rows['seeds'].sum():,} runs, threads {selection.threads}: "
+        f"In all: {rows['seeds'].sum():,} runs, threads {', '.join(map(str, _threads(selection)))}: "
         f"{duration(whole_seconds(rows, 1))} one after another{together}; "
         f"at most {present.number(memory, 0)} MB of memory per run and {present.number(disk, 0)} MB of disk.",
         *([f"That is more memory than this machine has for {lanes} runs: use fewer cores."] if tight else []),

@@ -167,7 +167,7 @@ def _panels(
     ``draw`` draws a panel and returns the lines to stand below it.
     """
     sizes = list(present.by_size(tables.runs)["size"].unique())
-    devices = sorted(tables.runs["device"].unique())
+    devices = present.devices(tables.runs["device"])
     figure = Figure(figsize=(0.5 + PANEL_WIDTH * len(sizes), 0.9 + PANEL_HEIGHT * len(devices)))
     FigureCanvasAgg(figure)
     figure.suptitle(title, x=0.01, horizontalalignment="left", fontsize=12, fontweight="bold")

@@ -175,7 +175,7 @@ def _panels(
 
     ``draw`` gets the place of each implementation on the vertical axis.
     """
-    sizes, devices = speed["size"].unique(), sorted(speed["device"].unique())
+    sizes, devices = speed["size"].unique(), present.devices(speed["device"])
     names = sorted(speed["implementation"].unique())
     places = {name: place for place, name in enumerate(names)}
     width = NAMES_WIDTH + PANEL_WIDTH * len(sizes)

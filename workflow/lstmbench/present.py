@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable
 
 import pandas as pd
 
+from lstmbench.machine import PRECISIONS, split_device
+
 ABSENT = "\N{EN DASH}"
 NOT_REACHED = "not reached"
 
@@ -83,8 +85,21 @@ def by_size(table: pd.DataFrame) -> pd.DataFrame:
     """Rows in the order small, medium, large, then other sizes by name."""
     known = {"small": 0, "medium": 1, "large": 2}
     rank = table["size"].map(lambda size: known.get(size, len(known)))
-    order = [name for name in ("dataset", "_rank", "size", "device") if name in table or name == "_rank"]
-    return table.assign(_rank=rank).sort_values(order, kind="stable").drop(columns="_rank")
+    ranks = {"_size": rank}
+    if "device" in table:
+        ranks["_device"] = table["device"].map({name: place for place, name in enumerate(devices(table["device"]))})
+    order = [name for name in ("dataset", "_size", "size", "_device") if name in table or name in ranks]
+    return table.assign(**ranks).sort_values(order, kind="stable").drop(columns=list(ranks))
+
+
+def devices(names: Iterable[str]) -> list[str]:
+    """Each name once: of one kind and precision those with fewer threads first, then those with fewer workers."""
+
+    def rank(name: str) -> tuple[object, ...]:
+        kind, precision, workers, threads = split_device(name)
+        return kind, precision != PRECISIONS[0], precision, threads or 0, workers
+
+    return sorted(set(names), key=rank)
 
 
 def number(value: float, digits: int) -> str:

@@ -20,13 +20,13 @@ from lstmbench import (
     present_compare,
     present_parity,
     present_speed,
-    scaling,
 )
 from lstmbench.cli import run
 from lstmbench.curves import curves
 from lstmbench.files import write_text
 from lstmbench.headline import finding, headlines
 from lstmbench.page import Section, Table, as_table, picture, render
+from lstmbench.scaling import SCALED, by_dataset
 from lstmbench.tables import read_table
 
 FIGURES = {
@@ -42,11 +42,6 @@ SPEED_FIGURES = {
     "alone take. The mark: a step without the profiler.",
 }
 
-SCALING_FIGURES = {
-    "scaling": "How many times as fast as with one worker {dataset} is trained, over the number of workers, a panel "
-    "per size and device. The straight line: each worker worth one.",
-}
-
 SPEED_TABLES = ("speed", "ratios", "anatomy", "products")
 
 _UNIT = re.compile(r"(?<=\d) (?=%|points)|(?<=n) (?==)|(?<==) (?=\d)")
@@ -59,7 +54,7 @@ def report(tables: Path, figures: Path, parity: Sequence[Path], config_name: str
         DataError: a table or a figure that is missing or unreadable.
     """
     references = [f"reference_{name}" for name in against_reference.TABLES]
-    names = ("runs", "history", "failures", "settings", *present.TITLES, *SPEED_TABLES, "precision", "scaling")
+    names = ("runs", "history", "failures", "settings", *present.TITLES, *SPEED_TABLES, "precision", *SCALED)
     data = {name: read_table(tables / f"{name}.parquet") for name in (*names, *references)}
     data["phases"] = data["speed"]
     data["parity"] = pd.concat([read_table(path) for path in parity])
@@ -74,6 +69,7 @@ def report(tables: Path, figures: Path, parity: Sequence[Path], config_name: str
         # What is settled first.
         headlines=sorted(said, key=lambda one: not one.settled),
         datasets=datasets,
+        scaled=list(SCALED),
         sections=list(_sections(data)),
         capped=list(left_out.capped(data["quality"])),
         failures=list(left_out.failed(data["failures"])),
@@ -168,7 +164,7 @@ def _dataset(dataset: str, data: dict[str, pd.DataFrame], figures: Path) -> dict
             for kind, text in [
                 *FIGURES.items(),
                 *(SPEED_FIGURES.items() if measured else []),
-                *(SCALING_FIGURES.items() if not own["scaling"].empty else []),
+                *((name, one.caption) for name, one in SCALED.items() if not own[name].empty),
             ]
         },
         "tables": {
@@ -209,10 +205,13 @@ def _speed_table(name: str, table: pd.DataFrame) -> Table:
 def _others(own: dict[str, pd.DataFrame]) -> dict[str, dict[str, Any]]:
     """The tables of modules of their own, those that have rows."""
     tables = {}
-    for module, name in ((precision, "precision"), (scaling, "scaling")):
+    if not own["precision"].empty:
+        (frame,) = precision.by_dataset(own["precision"]).values()
+        tables["precision"] = {"title": precision.TITLE, "table": as_table(frame, " ".join(precision.NOTES))}
+    for name, scaled in SCALED.items():
         if not own[name].empty:
-            (frame,) = module.by_dataset(own[name]).values()
-            tables[name] = {"title": module.TITLE, "table": as_table(frame, " ".join(module.NOTES))}
+            (frame,) = by_dataset(scaled, own[name]).values()
+            tables[name] = {"title": scaled.title, "table": as_table(frame, scaled.note)}
     return tables
 
 

@@ -53,7 +53,8 @@ def read_plan(path: Path, selection: Selection) -> dict[Cell, Ask]:
         return {
             (row["dataset"], row["size"], row["implementation"], row["device"]): _ask(row)
             for row in rows
-            if _number(row["threads"]) == selection.threads
+            if row["device"] in selection.devices
+            and _number(row["threads"]) == selection.threads_of(row["device"])
             and _number(row["max_updates"]) == selection.max_updates_of(row["size"])
             and _number(row["max_eval_predictions"]) == selection.max_eval_predictions
         }

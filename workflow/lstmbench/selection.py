@@ -28,7 +28,7 @@ SCHEMA = Path(__file__).resolve().parents[1] / "schemas" / "config.schema.yaml"
 RECORD = "runs/{dataset}/{size}/{implementation}/{device}/seed-{seed}/run.json"
 """Where a run's record lies below the folder of the results."""
 
-COUNTS = ("seeds", "workers", "max_updates", "max_eval_predictions", "speed")
+COUNTS = ("seeds", "workers", "threads", "max_updates", "max_eval_predictions", "speed")
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Selection:
     device: str
     precisions: list[str]
     workers: list[int]
-    threads: int
+    threads: int | list[int]
     results: str
     local_data: list[str]
     max_updates: int | Mapping[str, int] | None
@@ -63,9 +63,15 @@ class Selection:
     speed: Speed
 
     @property
-    def devices(self) -> list[str]:
-        """The names of the device in each precision, with one worker: cpu, gpu-tf32."""
+    def bare_devices(self) -> list[str]:
+        """The names of the device in each precision, without threads or workers: cpu, gpu-tf32."""
         return [resolve_device(f"{self.device}-{precision}") for precision in self.precisions]
+
+    @property
+    def devices(self) -> list[str]:
+        """The same with each number of threads, where ``threads`` lists several: cpu-t1, cpu-t2."""
+        counts = self.threads if isinstance(self.threads, list) else [None]
+        return [split_device(bare)._replace(threads=count).name for bare in self.bare_devices for count in counts]
 
     @property
     def cells(self) -> list[tuple[str, str]]:
@@ -91,6 +97,10 @@ class Selection:
                 self.datasets, self.sizes, self.cells, self.seeds
             )
         ]
+
+    def threads_of(self, device: str) -> int:
+        """CPU threads of each worker of a run on ``device``."""
+        return self.threads if isinstance(self.threads, int) else split_device(device).threads
 
     def max_updates_of(self, size: str) -> int | None:
         """The updates after which a run of this size stops, or None."""

@@ -57,10 +57,11 @@ wildcard_constraints:
     dataset="|".join(SELECTION.datasets),
     size="|".join({*SELECTION.sizes, *SELECTION.speed.sizes}),
     implementation="|".join({*SELECTION.implementations, *SELECTION.speed.implementations}),
-    device="|".join({*SELECTION.devices, *(device for _, device in SELECTION.cells)}),
+    device="|".join({*SELECTION.bare_devices, *SELECTION.devices, *(device for _, device in SELECTION.cells)}),
     seed=r"\d+",
     environment=r"[a-z0-9][a-z0-9._-]*",
     threads=r"\d+",
+    scaled="workers|threads",
 
 
 def package(*modules):
@@ -88,9 +89,10 @@ def code_of_calibration(wildcards):
 
 
 def in_cells(pattern, cells):
-    """``pattern`` with the implementation and the device of each cell, and its other wildcards left."""
+    """``pattern`` with implementation, device and threads of each cell, and its other wildcards left."""
     names, devices = zip(*cells, strict=True) if cells else ((), ())
-    return expand(pattern, zip, implementation=names, device=devices, allow_missing=True)
+    counts = map(SELECTION.threads_of, devices)
+    return expand(pattern, zip, implementation=names, device=devices, threads=counts, allow_missing=True)
 
 
 def shown_tables(names, caption="table"):
@@ -109,6 +111,11 @@ def shown_figures(kind, datasets, caption):
 def figures_for_paper(kinds, datasets):
     """The same figures in the formats that a paper takes."""
     return expand(FIGURES / "{kind}_{dataset}.{suffix}", kind=kinds, dataset=datasets, suffix=["png", "pdf"])
+
+
+def threads_of(wildcards):
+    """How many threads each worker of a run has."""
+    return SELECTION.threads_of(wildcards.device)
 
 
 def workers_of(wildcards):

@@ -6,8 +6,9 @@
 #           tables  = {results}/tables/{quality,differences,environment,milestone_means,time_to_quality}.{csv,parquet,md,tex}
 #           against_reference = {results}/tables/reference_{quality,speed,circumstances}.{csv,parquet,md,tex}
 #           precision = {results}/tables/precision.{csv,parquet,md,tex}
-#           scaling = {results}/tables/scaling.{csv,parquet,md,tex}; with several numbers of workers figures/scaling_{dataset}.{svg,png,pdf}
-#           figures = {results}/figures/{learning,quality}_{dataset}.{svg,png,pdf}
+#           scaling = {results}/tables/{workers,threads}.{csv,parquet,md,tex}
+#           figures = {results}/figures/{learning,quality}_{dataset}.{svg,png,pdf}, and {workers,threads}_{dataset} where there
+#           are several numbers of them
 #           report  = {results}/report.html
 
 PUBLISHED = "workflow/published.tsv"
@@ -16,7 +17,11 @@ COLLECTED = ["runs", "history", "milestones", "settings", "failures"]
 TABULATED = ["quality", "differences", "environment", "milestone_means", "time_to_quality"]
 COMPARED = ["quality", "speed", "circumstances"]
 REFERENCES = sorted(map(str, Path("results/reference").glob("*.zip")))
-SCALED = SELECTION.datasets if len(SELECTION.workers) > 1 else []
+# What a training is tried with several numbers of, and so has figures of how it speeds up.
+SCALED = [
+    *(["workers"] if len(SELECTION.workers) > 1 else []),
+    *(["threads"] if len(SELECTION.devices) > len(SELECTION.bare_devices) else []),
+]
 PAGE = sorted(path for kind in ("j2", "css", "js") for path in (PACKAGE_ROOT / "report").rglob(f"*.{kind}"))
 
 
@@ -125,28 +130,49 @@ rule against_reference:
 
 rule scaling:
     input:
-        records=rules.collect.output.records,
-        code=package("scaling", "style", "tabulate", "shown", "tables", "present", "present_speed"),
+        speeds=lambda wildcards: {"workers": rules.collect.output.records, "threads": rules.analyse.output.tables}[
+            wildcards.scaled
+        ],
+        code=package("scaling", "tabulate", "shown", "tables", "present", "present_speed"),
     output:
-        table=expand(TABLES / "scaling.{kind}", kind=TABLE_KINDS),
-        latex=TABLES / "scaling.tex",
-        shown=shown_tables(["scaling"], caption="speed"),
-        # Without several numbers of workers there is nothing to draw.
-        figures=shown_figures("scaling", SCALED, caption="speed"),
-        paper=figures_for_paper("scaling", SCALED),
+        table=expand(TABLES / "{{scaled}}.{kind}", kind=TABLE_KINDS),
+        latex=TABLES / "{scaled}.tex",
+        shown=shown_tables(["{scaled}"], caption="speed"),
     log:
-        RESULTS / "logs/scaling.log",
+        RESULTS / "logs/scaling/{scaled}.log",
     conda:
         "../../envs/tools.yaml"
     resources:
         machine=1,
     params:
         tables=lambda wildcards, output: Path(output.latex).parent,
-        figures=f"--figures {shlex.quote(str(FIGURES))}" if SCALED else "",
     message:
-        "Setting the speeds of several workers beside those of one"
+        "Setting the speeds with several {wildcards.scaled} beside those with fewer"
     shell:
-        "python -m lstmbench.scaling --tables {params.tables:q} {params.figures} > {log:q} 2>&1"
+        "python -m lstmbench.scaling --of {wildcards.scaled} --tables {params.tables:q} > {log:q} 2>&1"
+
+
+rule plot_scaling:
+    input:
+        table=rules.scaling.output.table,
+        code=package("plot_scaling", "scaling", "style", "tables", "present"),
+    output:
+        figure=shown_figures("{scaled}", ["{dataset}"], caption="speed"),
+        paper=figures_for_paper(["{scaled}"], ["{dataset}"]),
+    log:
+        RESULTS / "logs/plot_scaling/{scaled}_{dataset}.log",
+    conda:
+        "../../envs/tools.yaml"
+    resources:
+        machine=1,
+    params:
+        tables=lambda wildcards, input: Path(input.table[0]).parent,
+        figures=lambda wildcards, output: Path(output.paper[0]).parent,
+    message:
+        "Drawing how {wildcards.dataset} speeds up with {wildcards.scaled}"
+    shell:
+        "python -m lstmbench.plot_scaling --of {wildcards.scaled} --dataset {wildcards.dataset}"
+        " --tables {params.tables:q} --output-dir {params.figures:q} > {log:q} 2>&1"
 
 
 rule plot:
@@ -177,13 +203,18 @@ rule report:
     input:
         records=rules.collect.output.records,
         tables=rules.tabulate.output.tables,
-        speed=[*rules.analyse.output.tables, *rules.precision.output.table, *rules.scaling.output.table],
+        speed=[*rules.analyse.output.tables, *rules.precision.output.table],
+        scaling=expand(rules.scaling.output.table, scaled=["workers", "threads"]),
         references=rules.against_reference.output.tables,
-        figures=[*rules.plot.output, *rules.plot_speed.output, *rules.scaling.output.figures],
+        figures=[
+            *rules.plot.output,
+            *rules.plot_speed.output,
+            *expand(rules.plot_scaling.output, scaled=SCALED, dataset=SELECTION.datasets),
+        ],
         parity=expand(
             rules.certify.output.table,
             implementation=list(dict.fromkeys([*SELECTION.implementations, *SELECTION.speed.implementations])),
-            device=SELECTION.devices,
+            device=SELECTION.bare_devices,
         ),
         template=PAGE,
         code=package(

@@ -22,7 +22,7 @@ rule measure:
         RESULTS / "logs/measure/{dataset}/{size}/{device}.log",
     conda:
         "../../envs/measurement.yaml"
-    threads: SELECTION.threads
+    threads: threads_of
     resources:
         machine=100,
         gpu=1 if SELECTION.device == "gpu" else 0,

@@ -20,7 +20,7 @@ rule calibrate:
         "results/logs/calibrate/{dataset}/{size}/{implementation}/{device}/threads-{threads}.log",
     conda:
         environment
-    threads: SELECTION.threads
+    threads: threads_of
     resources:
         machine=100,
         gpu=1 if SELECTION.device == "gpu" else 0,
@@ -41,7 +41,6 @@ rule plan:
             in_cells(rules.calibrate.output.sample, SELECTION.cells_of_one),
             dataset=SELECTION.datasets,
             size=SELECTION.sizes,
-            threads=SELECTION.threads,
         ),
         code=package("plan", "limits", "shown", "tables", "present"),
     output:

@@ -22,7 +22,7 @@ rule train:
         RESULTS / "logs/train" / f"{RUN}.log",
     conda:
         environment
-    threads: lambda wildcards: SELECTION.threads * workers_of(wildcards)
+    threads: lambda wildcards: threads_of(wildcards) * workers_of(wildcards)
     resources:
         machine=share_of_machine,
         gpu=lambda wildcards: workers_of(wildcards) if SELECTION.device == "gpu" else 0,

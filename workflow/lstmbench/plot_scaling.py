@@ -1,0 +1,73 @@
+"""Plot scaling: how many times as fast a training is with more workers or threads, as SVG, PNG and PDF."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from lstmbench import present
+from lstmbench.cli import run
+from lstmbench.scaling import CELL, SCALED, Scaled
+from lstmbench.style import REFERENCE, figure_style, looks, save
+from lstmbench.tables import read_table
+
+PANEL_WIDTH, HEIGHT, LEGEND_ENTRY = 3.1, 3.4, 2.1  # inches
+
+
+def draw(scaled: Scaled, dataset: str, table: pd.DataFrame) -> Figure:
+    """The speed-up over the number, a panel per size and device and a line per implementation."""
+    panels = list(table.groupby(["size", "device"], sort=False)) or [(("", ""), table)]
+    looked = looks(table["implementation"])
+    figure = Figure(figsize=(0.6 + PANEL_WIDTH * len(panels), HEIGHT))
+    FigureCanvasAgg(figure)
+    title = f"{scaled.title}: {dataset}"
+    figure.suptitle(title, x=0.01, horizontalalignment="left", fontsize=12, fontweight="bold")
+    grid = figure.subplots(1, len(panels), squeeze=False)
+    for axes, ((size, device), cells) in zip(grid[0], panels, strict=True):
+        axes.set_title(f"{size}, {device}" if size else "")
+        axes.set_xlabel(scaled.count)
+        counts = sorted(cells[scaled.count].unique())
+        if not counts:
+            where = {"transform": axes.transAxes, "horizontalalignment": "center", "in_layout": False, "wrap": True}
+            axes.text(0.5, 0.5, scaled.empty, **where)
+            axes.set(xticks=[], yticks=[])
+            continue
+        axes.plot(counts, [count / counts[0] for count in counts], color=REFERENCE, linewidth=0.8)
+        for _, line in cells.groupby([*CELL, *scaled.others], sort=True, dropna=False):
+            look = looked[line["implementation"].iloc[0]]
+            axes.plot(line[scaled.count], line["speed_up"], color=look.colour, marker=look.marker, linestyle=look.line)
+        axes.set_xticks(counts, [f"{count:.0f}" for count in counts])
+        axes.set_ylim(bottom=0)
+    grid[0, 0].set_ylabel("times as fast as with the fewest")
+    handles = [
+        Line2D([], [], color=look.colour, marker=look.marker, linestyle=look.line, label=name)
+        for name, look in looked.items()
+    ]
+    handles.append(Line2D([], [], color=REFERENCE, linewidth=0.8, label=f"all {scaled.count} worth the same"))
+    columns = max(1, int(figure.get_figwidth() / LEGEND_ENTRY))
+    figure.legend(handles=handles, loc="outside lower left", ncols=columns, handlelength=3)
+    return figure
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="lstmbench.plot_scaling", description=__doc__)
+    parser.add_argument("--of", choices=list(SCALED), required=True, help="what there is more of")
+    parser.add_argument("--dataset", required=True, help="the data set whose cells are drawn")
+    parser.add_argument("--tables", type=Path, required=True, help="folder of scaling's tables")
+    parser.add_argument("--output-dir", type=Path, required=True, help="folder of the figures")
+    options = parser.parse_args(arguments)
+    table = read_table(options.tables / f"{options.of}.parquet")
+    mine = present.by_size(table[table["dataset"] == options.dataset])
+    with figure_style():
+        save(draw(SCALED[options.of], options.dataset, mine), options.output_dir / f"{options.of}_{options.dataset}")
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))
