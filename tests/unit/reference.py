@@ -1,4 +1,4 @@
-"""The bundle of the reference machine that README and docs/benchmark.md quote."""
+"""The bundles of the reference machines, which README and docs/benchmark.md quote."""
 
 from __future__ import annotations
 
@@ -7,4 +7,5 @@ from pathlib import Path
 from lstmbench.bundle import read_bundle
 
 ROOT = Path(__file__).resolve().parents[2]
-REFERENCE = read_bundle(ROOT / "results/reference/amd-epyc-2-cores.zip")
+MACHINES = {path.stem: read_bundle(path) for path in sorted((ROOT / "results/reference").glob("*.zip"))}
+REFERENCE = MACHINES["amd-epyc-2-cores"]

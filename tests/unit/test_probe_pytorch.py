@@ -62,15 +62,17 @@ def test_the_path_that_the_implementation_states_is_among_the_operations(traced)
 
 def test_products_belong_to_their_layer(traced):
     _, operations, _ = traced
-    homes = {operation.part for operation in operations if operation.name in ("aten::mm", "aten::addmm")}
+    products = ("aten::mm", "aten::addmm", "mkldnn::_linear_pointwise")
+    homes = {operation.part for operation in operations if operation.name in products}
     assert homes == {"output"}, "oneDNN's LSTM has no products of its own name, and nothing else multiplies"
 
 
 @pytest.mark.parametrize("transposed", ["", "left", "right"])
 def test_a_product_can_be_timed_however_its_operands_lie(transposed):
     module = probes.load("pytorch")
-    (work,) = module.gemms((3, 5), (5, 7), transposed, False, "cpu", "float32")
-    assert "aten::mm" in [operation.name for operation in module.trace(lambda: work(4))]
+    plain, by_onednn = module.gemms((3, 5), (5, 7), transposed, False, "cpu", "float32")
+    assert "aten::mm" in [operation.name for operation in module.trace(lambda: plain(4))]
+    assert "mkldnn::_linear_pointwise" in [operation.name for operation in module.trace(lambda: by_onednn(4))]
 
 
 @pytest.mark.parametrize("transposed", ["", "right"])

@@ -3,7 +3,7 @@
 The map of the package; imports run downwards only, never up or sideways between verbs.
 
     verbs            download prepare initialise plan train failure verify collect tabulate plot precision report
-                     scaling sample measure analyse plot_speed environment bundle compare certify
+                     scaling plot_scaling sample measure analyse plot_speed environment bundle compare certify
                      against_reference
                      one per Snakemake rule: a pure function and, below it, a command line
                      (``python -m lstmbench.train --help``)

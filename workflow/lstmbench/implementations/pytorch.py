@@ -218,7 +218,7 @@ class Learner:
         for key, value in state.items():
             if key.startswith("optimizer."):
                 _, number, name = key.split(".")
-                slots.setdefault(int(number), {})[name] = torch.tensor(value)
+                slots.setdefault(int(number), {})[name] = _laid_as(self.trained[int(number)], torch.tensor(value))
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": slots})
 
     def peak_device_bytes(self) -> int | None:
@@ -267,3 +267,8 @@ class Learner:
                 # PyTorch adds epsilon after the bias correction, TensorFlow before it ("epsilon hat").
                 group["eps"] = 1e-8 / (1.0 - group["betas"][1] ** self.updates) ** 0.5
         self.optimizer.step()
+
+
+def _laid_as(parameter: Tensor, value: Tensor) -> Tensor:
+    """``value`` in the memory layout of ``parameter``: the fused Adam pairs them by place in memory, not by index."""
+    return torch.empty_like(parameter, device="cpu").copy_(value) if value.shape == parameter.shape else value

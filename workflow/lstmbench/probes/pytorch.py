@@ -31,7 +31,7 @@ OWNERS = [
 def gemms(
     left: tuple[int, int], right: tuple[int, int], transposed: str, shared: bool, device: str, dtype: str
 ) -> list[Callable[[int], None]]:
-    """See ``probes``; oneDNN's LSTM packs the weights once for all time steps, which ``torch.mm`` cannot."""
+    """See ``probes``; on a CPU by ``torch.mm``, and by oneDNN, whose LSTM packs the weights once for all time steps."""
     where = "cuda" if device == "gpu" else "cpu"
     torch.backends.fp32_precision = "tf32" if dtype == "tf32" else "ieee"
     kind = torch.bfloat16 if dtype == "bfloat16" else torch.float32
@@ -50,15 +50,17 @@ def gemms(
         if where == "cuda":
             torch.cuda.synchronize()
 
-    if not (shared and where == "cpu" and torch.backends.mkldnn.is_available()):
+    if where != "cpu" or not torch.backends.mkldnn.is_available():
         return [product]
-    packed = torch.ops.mkldnn._reorder_linear_weight(second.t().contiguous(), left[0])
+    weight = second.t()
+    if shared:
+        weight = torch.ops.mkldnn._reorder_linear_weight(weight.contiguous(), left[0])
 
-    def packed_product(times: int) -> None:
+    def product_by_onednn(times: int) -> None:
         for _ in range(times):
-            torch.ops.mkldnn._linear_pointwise(first, packed, None, "none", [], "")
+            torch.ops.mkldnn._linear_pointwise(first, weight, None, "none", [], "")
 
-    return [product, packed_product]
+    return [product, product_by_onednn]
 
 
 def addition(elements: int, device: str) -> Callable[[int], None]:
