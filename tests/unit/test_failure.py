@@ -7,7 +7,7 @@ import pytest
 from lstmbench import collect, failure, left_out, tabulate
 from lstmbench.datasets import Dataset
 from lstmbench.errors import DataError, DivergedError, ResourceError
-from lstmbench.failure import KILLED, OUTCOMES, main
+from lstmbench.failure import CRASHED, KILLED, OUTCOMES, main
 from lstmbench.presets import PRESETS
 from lstmbench.record import read_record
 from lstmbench.retry import ASIDE, put_failures_aside
@@ -45,7 +45,7 @@ def test_a_failure_of_the_run_alone_is_a_record_with_its_reason(tmp_path, code):
     assert "error: " not in record["failure"]["message"]
 
 
-@pytest.mark.parametrize("code", [ResourceError.exit_code, KILLED])
+@pytest.mark.parametrize("code", [ResourceError.exit_code, KILLED, CRASHED])
 def test_a_lack_of_memory_that_a_retry_may_mend_is_no_record(tmp_path, code):
     with pytest.raises(SystemExit) as end:
         fail(tmp_path, code, retries=1)
@@ -61,11 +61,13 @@ def test_the_reason_is_the_error_message_of_the_log(tmp_path):
     assert read_record(fail(tmp_path))["failure"]["message"] == WHY
 
 
-def test_a_killed_run_names_the_signal_and_its_last_words(tmp_path):
-    message = read_record(fail(tmp_path, 137, "epoch 1\nepoch 2\n"))["failure"]["message"]
-    assert (
-        "SIGKILL, as the system does when memory runs out; its last words: epoch 2; the model needs at least" in message
-    )
+@pytest.mark.parametrize(
+    ("code", "how"),
+    [(137, "KILLED: ended by SIGKILL, as the system does"), (139, "CRASHED: ended by SIGSEGV, as a framework can")],
+)
+def test_a_killed_or_crashed_run_names_the_signal_and_its_last_words(tmp_path, code, how):
+    message = read_record(fail(tmp_path, code, "epoch 1\nepoch 2\n"))["failure"]["message"]
+    assert message.startswith(f"E{code}-{how} when memory runs out; its last words: epoch 2; the model needs at least")
 
 
 def test_an_abort_without_memory_is_a_record_with_the_estimate_and_any_other_abort_is_not(tmp_path):

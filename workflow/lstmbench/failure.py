@@ -1,7 +1,8 @@
 """A run that failed for a reason that leaves the others sound: its place is taken by a record that says why.
 
 ``lstmbench.train ... || python -m lstmbench.failure --exit-code $?`` ends with 0 if the failure is a result of its own:
-a framework or a GPU that is not there, a loss that diverged, memory that ran out and that no retry will raise.
+a framework or a GPU that is not there, a loss that diverged, memory that ran out and that no retry will raise, a crash
+in a framework's own code.
 Everything else (a wrong configuration, damaged data, an interruption, a fault of ours) ends with the code it came with.
 """
 
@@ -21,14 +22,14 @@ from lstmbench.presets import load_preset
 from lstmbench.record import SCHEMA_VERSION, write_record
 from lstmbench.text import one_line
 
-ABORTED, KILLED = 128 + 6, 128 + 9
-"""What a shell reports of a process that ended by SIGABRT, as C++ does without memory, or by SIGKILL, as Linux takes
-memory back."""
+ABORTED, KILLED, CRASHED = 128 + 6, 128 + 9, 128 + 11
+"""What a shell reports of a process that ended by SIGABRT, as C++ does without memory, by SIGKILL, as Linux takes
+memory back, or by SIGSEGV: TensorFlow's oneDNN writes to memory that it asked for and was not given."""
 
 CERTAIN = (MachineError.exit_code, DivergedError.exit_code)
 """Failures of the run alone, however often it is tried."""
 
-OUTCOMES = (*CERTAIN, ResourceError.exit_code, KILLED)
+OUTCOMES = (*CERTAIN, ResourceError.exit_code, KILLED, CRASHED)
 """Failures of the run alone; so is ABORTED if the log tells of no memory."""
 
 LONGEST_MESSAGE = 2000
@@ -62,7 +63,7 @@ def write_failure(
         return False
     dataset = load_dataset(data)
     message = _message(exit_code, lines)
-    if exit_code in (ABORTED, KILLED):
+    if exit_code in (ABORTED, KILLED, CRASHED):
         message += f"; {_memory(dataset, preset_file)}"
     record = {
         "schema_version": SCHEMA_VERSION,
@@ -86,6 +87,8 @@ def _message(exit_code: int, lines: list[str]) -> str:
     last = lines[-1].removeprefix(PREFIX) if lines else "none"
     if exit_code == KILLED:
         return f"E{KILLED}-KILLED: ended by SIGKILL, as the system does when memory runs out; its last words: {last}"
+    if exit_code == CRASHED:
+        return f"E{CRASHED}-CRASHED: ended by SIGSEGV, as a framework can when memory runs out; its last words: {last}"
     if exit_code == ABORTED:
         return f"E{ABORTED}-ABORTED: out of memory; its last words: {last}"
     return (said or [last])[-1]
