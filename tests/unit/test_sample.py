@@ -183,6 +183,28 @@ def test_the_time_between_its_turns_is_not_in_a_process_s_load(measured):
     assert found["load"]["wall_seconds"] < 1.5 * found["phases"]["steady_seconds"]
 
 
+@pytest.mark.parametrize(("long_step_seconds", "lead_in"), [(60, [1]), (0, [])])
+def test_a_whole_block_goes_untimed_before_the_first_and_little_or_nothing_before_the_others(
+    measured, monkeypatch, long_step_seconds, lead_in
+):
+    counts, run, take = [], sample._Steps.run, alone(3)
+    monkeypatch.setattr(sample, "LONG_STEP_SECONDS", long_step_seconds)
+    monkeypatch.setattr(sample, "LEAD_IN", 1e-9)
+
+    def counted(steps, count):
+        counts.append(count)
+        run(steps, count)
+
+    def more(seconds):
+        if not seconds:
+            counts.clear()
+        return take(seconds)
+
+    monkeypatch.setattr(sample._Steps, "run", counted)
+    length = measured(more=more)["blocks"][0]["steps"]
+    assert counts == [length, length, *lead_in, length, *lead_in, length]
+
+
 def test_training_goes_on_past_the_end_of_the_epoch(measured):
     # The made-up text has 4 steps; 4 blocks and the warm-up are more.
     assert measured()["steady_steps"] > 4

@@ -43,7 +43,7 @@ LONG_STEP_SECONDS = 1.0
 BLOCKS = 10
 
 LEAD_IN = 0.1
-"""Before a block, untimed: so much of one, since the process before has left the caches full of its own."""
+"""Before a block but the first, untimed: so much of one, since the process before left the caches full of its own."""
 
 WARM_UP_SECONDS = 0.5
 """A warm-up takes so long, and one step at least."""
@@ -188,17 +188,20 @@ def _steady(steps: _Steps, step_seconds: float, products: _Products, more: More)
     # The first block is not counted: nothing below is traced or allocated for the first time, and the products have
     # taken memory that a step had freed.  A step within a block takes less than one alone, which pays for the call;
     # steps far longer than a block are blocks of one.
+    is_long = step_seconds >= LONG_STEP_SECONDS
     length = max(1, math.ceil(BLOCK_SECONDS / step_seconds))
-    if step_seconds >= LONG_STEP_SECONDS:
-        steps.run(length)
-    while step_seconds < LONG_STEP_SECONDS and (seconds := steps.timed(length)) < BLOCK_SECONDS:
+    while not is_long and (seconds := steps.timed(length)) < BLOCK_SECONDS:
         length = max(length + 1, math.ceil(length * BLOCK_SECONDS / seconds))
     result: list[dict[str, Any]] = []
     spans: list[Span] = []
     seconds = 0.0
+    # Until its first turn a process waits for all others to be ready, a minute at times, in which a machine may take
+    # back memory that lies idle: up to twice the time was seen for the block that gets it again.
+    lead_in = length
     while more(seconds):
-        if step_seconds < LONG_STEP_SECONDS:
-            steps.run(math.ceil(LEAD_IN * length))
+        if lead_in:
+            steps.run(lead_in)
+        lead_in = 0 if is_long else math.ceil(LEAD_IN * length)
         before = Counters()
         seconds = steps.timed(length)
         spans.append(before.span())
