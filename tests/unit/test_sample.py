@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
+from types import SimpleNamespace
 from typing import ClassVar
 
 import pytest
@@ -190,6 +192,7 @@ def test_a_whole_block_goes_untimed_before_the_first_and_little_or_nothing_befor
     counts, run, take = [], sample._Steps.run, alone(3)
     monkeypatch.setattr(sample, "LONG_STEP_SECONDS", long_step_seconds)
     monkeypatch.setattr(sample, "LEAD_IN", 1e-9)
+    monkeypatch.setattr(sample, "AS_FAST_AGAIN", math.inf)
 
     def counted(steps, count):
         counts.append(count)
@@ -203,6 +206,35 @@ def test_a_whole_block_goes_untimed_before_the_first_and_little_or_nothing_befor
     monkeypatch.setattr(sample._Steps, "run", counted)
     length = measured(more=more)["blocks"][0]["steps"]
     assert counts == [length, length, *lead_in, length, *lead_in, length]
+
+
+class Timed:
+    """Steps whose blocks take the given seconds, by a clock of their own."""
+
+    def __init__(self, seconds):
+        self.seconds, self.now = list(seconds), 0.0
+
+    def timed(self, count):
+        seconds = self.seconds.pop(0)
+        self.now += seconds
+        return seconds
+
+
+@pytest.mark.parametrize(
+    ("before", "blocks", "untimed"),
+    [
+        (1.0, [1.05, 1.0], 1),  # as fast as before at once
+        (1.0, [2.0, 1.8, 1.05, 1.0], 3),  # slow until the machine has given back what it took
+        (1.0, [2.0, 2.0, 2.0, 2.0, 2.0], 3),  # slower for good
+    ],
+)
+def test_the_first_block_waits_until_steps_are_as_fast_as_before_the_wait_but_not_for_ever(
+    monkeypatch, before, blocks, untimed
+):
+    steps = Timed(blocks)
+    monkeypatch.setattr(sample, "Stopwatch", lambda: SimpleNamespace(seconds=lambda: steps.now))
+    sample._recover(steps, 8, before)
+    assert len(blocks) - len(steps.seconds) == untimed
 
 
 def test_training_goes_on_past_the_end_of_the_epoch(measured):

@@ -45,6 +45,12 @@ BLOCKS = 10
 LEAD_IN = 0.1
 """Before a block but the first, untimed: so much of one, since the process before left the caches full of its own."""
 
+AS_FAST_AGAIN = 1.1
+"""Before its first block a process trains untimed until one takes at most so many times what it did before a wait."""
+
+RECOVERY_SECONDS = 5.0
+"""It does so no longer than this: a machine that became slower is measured as it is."""
+
 WARM_UP_SECONDS = 0.5
 """A warm-up takes so long, and one step at least."""
 
@@ -188,26 +194,35 @@ def _steady(steps: _Steps, step_seconds: float, products: _Products, more: More)
     # The first block is not counted: nothing below is traced or allocated for the first time, and the products have
     # taken memory that a step had freed.  A step within a block takes less than one alone, which pays for the call;
     # steps far longer than a block are blocks of one.
-    is_long = step_seconds >= LONG_STEP_SECONDS
+    block_seconds, is_long = step_seconds, step_seconds >= LONG_STEP_SECONDS
     length = max(1, math.ceil(BLOCK_SECONDS / step_seconds))
-    while not is_long and (seconds := steps.timed(length)) < BLOCK_SECONDS:
-        length = max(length + 1, math.ceil(length * BLOCK_SECONDS / seconds))
+    while not is_long and (block_seconds := steps.timed(length)) < BLOCK_SECONDS:
+        length = max(length + 1, math.ceil(length * BLOCK_SECONDS / block_seconds))
     result: list[dict[str, Any]] = []
     spans: list[Span] = []
     seconds = 0.0
-    # Until its first turn a process waits for all others to be ready, a minute at times, in which a machine may take
-    # back memory that lies idle: up to twice the time was seen for the block that gets it again.
-    lead_in = length
     while more(seconds):
-        if lead_in:
-            steps.run(lead_in)
-        lead_in = 0 if is_long else math.ceil(LEAD_IN * length)
+        if not result:
+            _recover(steps, length, block_seconds)
+        elif not is_long:
+            steps.run(math.ceil(LEAD_IN * length))
         before = Counters()
         seconds = steps.timed(length)
         spans.append(before.span())
         result.append({"steps": length, "seconds": seconds})
         products.turn()
     return result, load(spans)
+
+
+def _recover(steps: _Steps, length: int, block_seconds: float) -> None:
+    """Train blocks untimed until one is as fast as ``block_seconds``, what it took before the wait for the first turn.
+
+    That wait, for all other processes to be ready, takes a minute at times, in which a machine may take back memory
+    that lies idle: the steps that get it again were seen to take twice the time for more than a second.
+    """
+    watch = Stopwatch()
+    while steps.timed(length) > AS_FAST_AGAIN * block_seconds and watch.seconds() < RECOVERY_SECONDS:
+        pass
 
 
 def _probe(implementation: str) -> ModuleType | None:
