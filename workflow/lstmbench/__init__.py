@@ -30,6 +30,7 @@ The map of the package; imports run downwards only, never up or sideways between
                      implementations/ one file each: pytorch, tensorflow, reference (NumPy); over several workers
                                       pytorch_ddp, tensorflow_multiworker
     what is read     tables      CSV and Parquet that read back as they were written
+                     crate       what a bundle says of itself to archives
                      shown       the tables for people: Markdown and LaTeX
                      equivalence   equal, different or inconclusive: verdicts on differences in quality
                      present     numbers as text;  present_speed, present_parity, present_compare

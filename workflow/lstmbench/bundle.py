@@ -1,7 +1,8 @@
 """Bundle: the records of a machine in one file, to be kept, sent and compared.
 
 A zip file of ``runs/.../run.json`` and ``measurements/.../{measurement.json,blocks.parquet}`` as they lie under a
-results folder, and a ``manifest.json`` with the sha256 of each.  The same records make the same bytes.
+results folder, what an archive wants to know of them (``crate``), and a ``manifest.json`` with the sha256 of each.  The
+same records make the same bytes.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from typing import Any
 
 from lstmbench import __version__
 from lstmbench.cli import run
+from lstmbench.crate import CRATE, describe
 from lstmbench.errors import DataError
 from lstmbench.files import atomic
 from lstmbench.measurement import Measurement, read_measurement
@@ -84,7 +86,7 @@ def read_bundle(bundle: Path) -> Records:
 
 
 def pack(results: Path, output: Path) -> int:
-    """Check every record below ``results`` and write the bundle; the number of its files.
+    """Check every record below ``results`` and write the bundle; the number of files they are.
 
     Raises:
         DataError: a bad record, or none.
@@ -94,13 +96,15 @@ def pack(results: Path, output: Path) -> int:
     contents = {name: members[name].read_bytes() for name in sorted(members) if _MEMBER.fullmatch(name)}
     if not contents:
         raise DataError(f"{results}: expected runs or measurements, found none: run the workflow first")
+    made = {name: json.loads(content) for name, content in contents.items() if name.endswith(".json")}
+    described = {CRATE: describe(made, {name: len(content) for name, content in contents.items()}), **contents}
     manifest = {
         "format": FORMAT,
         "lstm-bench": __version__,
-        "sha256": {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()},
+        "sha256": {name: hashlib.sha256(content).hexdigest() for name, content in described.items()},
     }
     with atomic(output) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in {MANIFEST: json.dumps(manifest, indent=1).encode(), **contents}.items():
+        for name, content in {MANIFEST: json.dumps(manifest, indent=1).encode(), **described}.items():
             archive.writestr(zipfile.ZipInfo(name, _EPOCH), content, zipfile.ZIP_DEFLATED)
     return len(contents)
 
@@ -133,7 +137,7 @@ def _unpack(bundle: Path, archive: zipfile.ZipFile, folder: Path) -> None:
     if {*expected, MANIFEST} != set(sizes) or len(sizes) != len(archive.infolist()):
         raise DataError(f"{bundle}: its files are not those its manifest lists")
     for name in sorted(expected):
-        if not _MEMBER.fullmatch(name):
+        if not (name == CRATE or _MEMBER.fullmatch(name)):
             raise DataError(f"{bundle}: expected records only, found {name!r}")
         content = archive.read(name)
         found = hashlib.sha256(content).hexdigest()
