@@ -64,6 +64,12 @@ def test_the_page_fits_the_window_and_asks_for_nothing(opened, report, width, sc
     assert found.asked == [report.as_uri()]
 
 
+def test_on_a_desktop_no_table_of_results_hides_its_last_columns(opened):
+    hidden = """[...document.querySelectorAll('section[id^=data-] > .scroll:has(table)')]
+      .filter((part) => part.scrollWidth > part.clientWidth).map((part) => part.getAttribute('aria-label'))"""
+    assert opened(1280).page.evaluate(hidden) == []
+
+
 @pytest.mark.parametrize("width", [360, 1280])
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_axe_finds_nothing_to_complain_of(opened, width, scheme):
