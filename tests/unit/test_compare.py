@@ -11,11 +11,13 @@ from lstmbench.bundle import Records, pack
 from lstmbench.compare import compare, main, names
 from lstmbench.errors import DataError, UsageError
 from lstmbench.measurement import write_measurement
+from lstmbench.present_compare import summary
 from lstmbench.tables import read_table
 from tests.unit.measurements import make_measurement
 from tests.unit.records import make_record, save
 
 SEEDS = range(1, 7)
+RATES = (5.0, 5.02, 4.99, 5.01, 5.0)
 SPREAD = {seed: 1 + 0.001 * math.sin(seed) for seed in SEEDS}
 
 
@@ -24,7 +26,7 @@ def runs(factor=1.0, seeds=SEEDS, **changes):
 
 
 def speeds(factor=1.0, **changes):
-    return [make_measurement({"pytorch": [factor * value for value in (5.0, 5.02, 4.99, 5.01, 5.0)]}, **changes)]
+    return [make_measurement({"pytorch": [factor * rate for rate in RATES]}, **changes)]
 
 
 def against(first, second):
@@ -148,6 +150,15 @@ def test_three_bundles_make_tables_a_page_and_a_summary(bundles, tmp_path, capsy
     assert "<h1>lstm-bench: new and newest against old</h1>" in html
     assert '<td class="num" data-sort="5.00">+5.00 %</td>' in html
     assert "<li>newest, speed: 1 slower</li>" in html
+
+
+def test_the_summary_of_several_speeds_says_by_how_much():
+    def measured(*factors):
+        rates = {f"pytorch-{place}": [factor * rate for rate in RATES] for place, factor in enumerate(factors)}
+        return Records([], [make_measurement(rates)])
+
+    lines = summary(against(measured(1.0, 1.0, 1.0), measured(1.1, 2.0, 1.5)))
+    assert lines == ["new, speed: 3 faster; 1.10 to 2.00 times as fast, median 1.50"]
 
 
 def test_a_bundle_is_not_compared_with_itself_or_with_none(bundles, tmp_path):

@@ -31,13 +31,14 @@ EMPTY = {
 
 
 def summary(tables: dict[str, pd.DataFrame]) -> list[str]:
-    """Per bundle and kind how many cells ended with which verdict, then a line for each that is slower or differs."""
+    """Per bundle and kind how many cells ended with which verdict, of speeds by how much, then a line for each that is
+    slower or differs."""
     lines = []
     for kind in ("quality", "speed"):
         for bundle, rows in tables[kind].groupby("bundle", sort=False):
             verdicts = rows["verdict"].str.partition(":")[0]
             counts = ", ".join(f"{count} {verdict}" for verdict, count in verdicts.value_counts().items())
-            lines.append(f"{bundle}, {kind}: {counts}")
+            lines.append(f"{bundle}, {kind}: {counts}{_range(rows) if kind == 'speed' else ''}")
             for row in rows[verdicts.isin(["slower", "different"])].to_dict("records"):
                 cell = "/".join(row[part] for part in ("dataset", "size", "implementation", "device"))
                 found = _difference(row) if kind == "quality" else f"{row['ratio']:.2f} times as fast"
@@ -96,6 +97,14 @@ def _text(table: pd.DataFrame) -> pd.DataFrame:
 def _cell(table: pd.DataFrame) -> pd.DataFrame:
     cell = ["dataset", "size", "implementation", "device"]
     return table[["bundle", *cell] if table["bundle"].nunique() > 1 else cell].copy()
+
+
+def _range(rows: pd.DataFrame) -> str:
+    """From the least to the greatest ratio, if there are several."""
+    ratios = rows["ratio"].dropna()
+    if len(ratios) < 2:
+        return ""
+    return f"; {ratios.min():.2f} to {ratios.max():.2f} times as fast, median {ratios.median():.2f}"
 
 
 def _difference(row: dict[str, object]) -> str:
