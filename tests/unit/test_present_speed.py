@@ -108,7 +108,7 @@ def test_no_table_says_nan(tables, tmp_path):
 def test_a_good_verdict_tells_all_the_same_what_disturbed_it_and_so_do_the_words(tables):
     disturbed = {"disturbances": ["steal 4.5 % > 1.0 %"], "load__steal_share": 0.045}
     built = tables(make_measurement({"pytorch": [1.0]}, blocks=4, **disturbed))
-    assert in_words(built).endswith("Disturbed by other work on the machine: pytorch.")
+    assert in_words(built).endswith("Disturbed in some process: pytorch.")
     assert shown(built, "speed")["verdict"].tolist() == ["good; too few blocks to test; disturbed: steal 4.5 % > 1.0 %"]
 
 

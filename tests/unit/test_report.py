@@ -290,6 +290,13 @@ def test_the_headline_on_speed_is_a_ratio_with_its_interval(page):
     )
 
 
+def test_the_headline_on_speed_says_that_a_process_was_disturbed_and_not_by_what(page):
+    speeds = {"pytorch": [10.0, 10.2], "tensorflow": [5.0, 5.1]}
+    measured = make_measurement(speeds, disturbances=["steal 4.5 % > 1.0 %"], load__steal_share=0.045)
+    first, *_ = headline(page(*pair(), measured=[measured]))
+    assert first.endswith("2 pairs of processes; some of these were disturbed")
+
+
 def test_the_headline_on_speed_is_inconclusive_if_the_interval_holds_one(page):
     speeds = {"pytorch": [10.0, 10.2, 9.8, 10.1, 9.9], "tensorflow": [9.9, 10.0, 10.1, 9.9, 10.1]}
     last = headline(page(*pair(), measured=[make_measurement(speeds)]))[-1]

@@ -20,6 +20,7 @@ from lstmbench.shown import write_shown
 from lstmbench.tables import RUN, read_table, write_table
 
 TITLE = "Here beside the reference machines"
+SIDES = "First: the machine that a bundle in results/reference names; second: here. What both have is compared."
 TABLES = ("quality", "speed", "circumstances")
 
 GROUP = ["dataset", "size", "device"]
@@ -79,7 +80,8 @@ def main(argv: list[str] | None = None) -> None:
     tables = against(references, records(options.results, shared))
     for name, table in tables.items():
         write_table(options.tables / f"reference_{name}.csv", table)
-        write_shown(options.tables / f"reference_{name}", TITLE, *present_compare.shown({name: table}))
+        parts, notes = present_compare.shown({name: table})
+        write_shown(options.tables / f"reference_{name}", TITLE, parts, [SIDES, *notes])
 
 
 if __name__ == "__main__":

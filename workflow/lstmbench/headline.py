@@ -141,7 +141,7 @@ def _ratio(where: str, row: pd.Series, disturbed: set[str]) -> Headline:
     first, second = called(row["numerator"]), called(row["denominator"])
     over = present_speed.interval(row["low"], row["high"], row["pairs"], "pair", 2)
     numbers = f"95 % interval {over}, {row['pairs']:.0f} pairs of processes"
-    numbers += "; other work on the machine disturbed them" if disturbed else ""
+    numbers += "; some of these were disturbed" if disturbed else ""
     times = f"{row['ratio']:.2f} times as fast"
     match present_speed.verdict_on_ratio(row):
         case "faster":

@@ -31,8 +31,8 @@ NOTES = {
         "Share of the ceiling: of the time of a step, the part that its matrix products alone would take, at the pace "
         "which the same framework reached with the same shapes, threads and precision in the same process between the "
         "blocks, in the fastest of its ways. 100 % would be a step that does nothing but multiply matrices.",
-        "Only a speed whose verdict is good may be quoted. Disturbed: something else used the machine, and each repeat "
-        "was disturbed too.",
+        "Only a speed whose verdict is good may be quoted. Disturbed: something else used the machine, or the blocks "
+        "spread as if it had, and each repeat was disturbed too.",
     ],
     "ratios": [
         "The speed of the first over that of the second, over the rounds in which both ran: geometric mean, with its "
@@ -111,7 +111,7 @@ def in_words(speed: pd.DataFrame, ratios: pd.DataFrame) -> list[str]:
         bad = [f"{row.implementation} ({verdict(row)})" for row in cells[cells["headline"] == 0].itertuples()]
         disturbed = good.loc[good["disturbed"] != "", "implementation"]
         if not disturbed.empty:
-            sentences.append(f"Disturbed by other work on the machine: {', '.join(sorted(disturbed))}.")
+            sentences.append(f"Disturbed in some process: {', '.join(sorted(disturbed))}.")
         if bad:
             sentences.append(f"Not to be quoted: {', '.join(bad)}.")
         lines.append(f"Training speed, size {size} on {device}: {' '.join(sentences)}")
