@@ -56,6 +56,11 @@ def test_mnist_small_reaches_the_published_accuracy_in_both_frameworks(machine):
         assert [row["predictions"] for row in record["milestones"]] == [10_000, 128]
 
 
+def test_all_runs_of_mnist_small_end_with_the_same_loss():
+    losses = [records["mnist", "small", name]["final"]["loss"] for records in RECORDS.values() for name in FRAMEWORKS]
+    assert max(losses) / min(losses) < 1 + 3e-6
+
+
 def shown(record):
     final = record["final"]
     return f"{final['perplexity']:.2f}" if "perplexity" in final else f"{100 * final['accuracy']:.2f} %"
