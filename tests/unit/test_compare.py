@@ -11,7 +11,7 @@ from lstmbench.bundle import Records, pack
 from lstmbench.compare import compare, main, names
 from lstmbench.errors import DataError, UsageError
 from lstmbench.measurement import write_measurement
-from lstmbench.present_compare import summary
+from lstmbench.present_compare import shown, summary
 from lstmbench.tables import read_table
 from tests.unit.measurements import make_measurement
 from tests.unit.records import make_record, save
@@ -150,6 +150,12 @@ def test_three_bundles_make_tables_a_page_and_a_summary(bundles, tmp_path, capsy
     assert "<h1>lstm-bench: new and newest against old</h1>" in html
     assert '<td class="num" data-sort="5.00">+5.00 %</td>' in html
     assert "<li>newest, speed: 1 slower</li>" in html
+
+
+def test_runs_that_agree_in_every_bit_differ_by_a_zero_without_a_minus():
+    parts, _ = shown(against(Records(runs(), []), Records(runs(), [])))
+    row = only(parts["Quality"])
+    assert (row["difference"], row["95 % interval"], row["verdict"]) == ("+0.00 %", "+0.00 % to +0.00 %", "equal")
 
 
 def test_the_summary_of_several_speeds_says_by_how_much():

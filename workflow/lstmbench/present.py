@@ -108,8 +108,8 @@ def number(value: float, digits: int) -> str:
 
 
 def signed(value: float, unit: str) -> str:
-    """With its sign, two decimals and a unit; a dash if absent."""
-    return ABSENT if pd.isna(value) else f"{value:+.2f} {unit}".replace("-", "\N{MINUS SIGN}")
+    """With its sign (a zero's is +), two decimals and a unit; a dash if absent."""
+    return ABSENT if pd.isna(value) else f"{value:+z.2f} {unit}".replace("-", "\N{MINUS SIGN}")
 
 
 def metric(value: float, name: str) -> str:
