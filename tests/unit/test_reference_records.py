@@ -40,7 +40,7 @@ def test_each_record_is_of_a_complete_run_of_committed_code(machine):
     if machine == SECOND:
         expected |= {("mnist", name, seed) for name in FRAMEWORKS for seed in SEEDS}
     assert set(RECORDS[machine]) == expected
-    for record in RECORDS[machine].values():
+    for record in MACHINES[machine].runs:
         assert record["run"]["size"] == "small"
         assert not record["caps"]
         assert record["commit"]
