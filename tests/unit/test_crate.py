@@ -5,20 +5,23 @@ from __future__ import annotations
 import pytest
 from rocrate.rocrate import ROCrate
 
-from lstmbench.bundle import pack
+from lstmbench.bundle import GPU_CHECK, pack
 from lstmbench.measurement import write_measurement
 from lstmbench.record import write_record
+from tests.unit.certificates import make_certificate, save_certificate
 from tests.unit.measurements import make_measurement
 from tests.unit.records import make_record, save
 
 RUN = "runs/ptb/small/pytorch/cpu/seed-1/run.json"
 FAILED = "runs/ptb/small/tensorflow/cpu/seed-1/run.json"
 MEASUREMENT = "measurements/ptb/small/cpu/measurement.json"
+CERTIFICATE = "parity/pytorch/gpu.csv"
 
 
 @pytest.fixture(scope="module")
 def crate(tmp_path_factory):
-    """A bundle with a run, one that failed and a measurement, as the library reads it."""
+    """A bundle with a run, one that failed, a measurement, a certificate and the summary of a GPU check, as the library
+    reads it."""
     results = tmp_path_factory.mktemp("results")
     save(results, make_record())
     failure = {"exit_code": 5, "message": "the loss of update 31 is not a number"}
@@ -28,6 +31,8 @@ def crate(tmp_path_factory):
         "failure": failure,
     })  # fmt: skip
     write_measurement(results / MEASUREMENT, make_measurement({"pytorch": [5.0, 5.1]}))
+    save_certificate(results, make_certificate())
+    (results / GPU_CHECK).write_text('{"run": "words that no record has"}')
     pack(results, results / "bundle.zip")
     return ROCrate(results / "bundle.zip")
 
@@ -40,10 +45,18 @@ def action(crate, name):
 
 def test_it_lists_every_file_with_its_size_and_type(crate):
     blocks = MEASUREMENT.replace("measurement.json", "blocks.parquet")
-    assert {file.id for file in crate.data_entities} == {RUN, FAILED, MEASUREMENT, blocks}
+    assert {file.id for file in crate.data_entities} == {RUN, FAILED, MEASUREMENT, blocks, CERTIFICATE, GPU_CHECK}
     for file in crate.data_entities:
         assert int(file["contentSize"]) == (crate.source / file.id).stat().st_size
     assert crate.get(blocks)["encodingFormat"] == "application/vnd.apache.parquet"
+    assert crate.get(CERTIFICATE)["encodingFormat"] == "text/csv"
+    assert crate.get(GPU_CHECK)["encodingFormat"] == "application/json"
+
+
+def test_what_is_no_record_is_the_result_of_no_record(crate):
+    made = {one.id for action in crate.get_by_type("CreateAction") for one in action["result"]}
+    assert {CERTIFICATE, GPU_CHECK} & made == set()
+    assert len(crate.get_by_type("CreateAction")) == 3
 
 
 def test_a_run_came_from_a_commit_its_data_and_its_weights(crate):

@@ -22,6 +22,7 @@ The map of the package; imports run downwards only, never up or sideways between
                      limits        the matrix products and the memory that a step cannot do without
                      probes/       one file per framework: its products alone, the operations of a step
     how equal        parity      small models, and what a learner and the NumPy reference make of them
+                     certificate  certify's tables, checked when they are read
     what is learned  tasks/      how a data set becomes batches, and losses become a metric
                      datasets/   ptb, mnist, and two that need no network: markov, glyphs
                      presets     one YAML file per model size

@@ -2,7 +2,8 @@
 
 A zip file of ``runs/.../run.json`` and ``measurements/.../{measurement.json,blocks.parquet}`` as they lie under a
 results folder, what an archive wants to know of them (``crate``), and a ``manifest.json`` with the sha256 of each.  The
-same records make the same bytes.
+same records make the same bytes.  Where the folder has them, certificates of parity (``parity/.../{device}.csv``) and
+the summary of a GPU check (``GPU_CHECK``) are members too.
 """
 
 from __future__ import annotations
@@ -15,22 +16,30 @@ import sys
 import zipfile
 from collections.abc import Iterator, Set
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import pandas as pd
+
 from lstmbench import __version__
+from lstmbench.certificate import read_certificate
 from lstmbench.cli import run
 from lstmbench.crate import CRATE, describe
 from lstmbench.errors import DataError
 from lstmbench.files import atomic
 from lstmbench.measurement import Measurement, read_measurement
 from lstmbench.record import failed, read_record
+from lstmbench.schemas import read_json
 
 RUNS = "runs/*/*/*/*/*/run.json"
 MEASUREMENTS = "measurements/*/*/*/measurement.json"
-"""Where records lie below a results folder."""
+CERTIFICATES = "parity/*/*.csv"
+"""Where records and certificates are below a results folder."""
+
+GPU_CHECK = "gpu-check.json"
+"""The summary of a GPU check in a results folder: any JSON; here only its size and form are checked."""
 
 MANIFEST = "manifest.json"
 FORMAT = 1
@@ -39,29 +48,40 @@ LARGEST_FILE = 64 << 20
 LARGEST_BUNDLE = 1 << 30
 """Bytes, unpacked.  5,000 records take 60 MB."""
 
+LARGEST_ASIDE = 1 << 20
+"""Bytes of a certificate or of the summary of a GPU check; a certificate takes 2 KB."""
+
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 """The first moment that a zip file knows; when it was packed tells nothing."""
 
 _NAME = r"[a-z0-9][a-z0-9._-]{0,63}"
 _MEMBER = re.compile(
     rf"(runs/{_NAME}/{_NAME}/{_NAME}/{_NAME}/seed-\d+/run\.json"
-    rf"|measurements/{_NAME}/{_NAME}/{_NAME}/(measurement\.json|blocks\.parquet))"
+    rf"|measurements/{_NAME}/{_NAME}/{_NAME}/(measurement\.json|blocks\.parquet)"
+    rf"|parity/{_NAME}/{_NAME}\.csv"
+    rf"|{re.escape(GPU_CHECK)})"
 )
+_RECORDS = ("run.json", "measurement.json")
+"""The names of the members that are records."""
 
 
 @dataclass(frozen=True)
 class Records:
-    """runs: those that ended well, as ``read_record`` gives them; measurements: of speed."""
+    """runs: those that ended well, as ``read_record`` gives them; measurements: of speed; certificates: of parity, a
+    table each, as ``read_certificate`` gives them."""
 
     runs: list[dict[str, Any]]
     measurements: list[Measurement]
+    certificates: list[pd.DataFrame] = field(default_factory=list)
 
 
 def records(results: Path, wanted: Set[str] | None = None) -> Records:
-    """Read and check every record below a results folder, or those at the ``wanted`` paths in it.
+    """Read and check every record and certificate below a results folder, or those at the ``wanted`` paths in it.
+
+    The summary of a GPU check is checked too.
 
     Raises:
-        DataError: a bad record.
+        DataError: a bad record, certificate or summary.
     """
     found = [
         [
@@ -69,34 +89,51 @@ def records(results: Path, wanted: Set[str] | None = None) -> Records:
             for path in sorted(results.glob(pattern))
             if wanted is None or path.relative_to(results).as_posix() in wanted
         ]
-        for pattern in (RUNS, MEASUREMENTS)
+        for pattern in (RUNS, MEASUREMENTS, CERTIFICATES, GPU_CHECK)
     ]
     runs, measurements = map(read_record, found[0]), [read_measurement(path) for path in found[1]]
-    return Records([run for run in runs if not failed(run)], measurements)
+    for path in [*found[2], *found[3]]:
+        _check_size(path)
+    for path in found[3]:
+        read_json(path)
+    certificates = [read_certificate(path) for path in found[2]]
+    return Records([run for run in runs if not failed(run)], measurements, certificates)
+
+
+def _check_size(path: Path) -> None:
+    size = path.stat().st_size
+    if size > LARGEST_ASIDE:
+        raise DataError(
+            f"{path}: expected at most {LARGEST_ASIDE:,} bytes, found {size:,}. Delete it and run the workflow again."
+        )
 
 
 def read_bundle(bundle: Path) -> Records:
     """The records of a bundle, checked.
 
     Raises:
-        DataError: not a bundle, damaged, or with a bad record.
+        DataError: not a bundle, damaged, or with a bad record, certificate or summary.
     """
     with unpacked(bundle) as folder:
-        return records(folder)
+        try:
+            return records(folder)
+        except DataError as error:
+            # The folder is gone when this is read.
+            raise DataError(f"{bundle}: {str(error).replace(f'{folder}/', '')}") from error
 
 
 def pack(results: Path, output: Path) -> int:
     """Check every record below ``results`` and write the bundle; the number of files they are.
 
     Raises:
-        DataError: a bad record, or none.
+        DataError: a bad record, certificate or summary, or no record.
     """
     records(results)
     members = {path.relative_to(results).as_posix(): path for path in results.rglob("*") if path.is_file()}
     contents = {name: members[name].read_bytes() for name in sorted(members) if _MEMBER.fullmatch(name)}
-    if not contents:
+    made = {name: json.loads(content) for name, content in contents.items() if PurePosixPath(name).name in _RECORDS}
+    if not made:
         raise DataError(f"{results}: expected runs or measurements, found none: run the workflow first")
-    made = {name: json.loads(content) for name, content in contents.items() if name.endswith(".json")}
     described = {CRATE: describe(made, {name: len(content) for name, content in contents.items()}), **contents}
     manifest = {
         "format": FORMAT,
@@ -151,7 +188,9 @@ def _unpack(bundle: Path, archive: zipfile.ZipFile, folder: Path) -> None:
 def main(argv: list[str] | None = None) -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="lstmbench.bundle", description=__doc__)
-    parser.add_argument("--results", type=Path, default=Path("results"), help="folder of runs and measurements")
+    parser.add_argument(
+        "--results", type=Path, default=Path("results"), help="folder of runs, measurements and certificates"
+    )
     parser.add_argument("--output", type=Path, required=True, help="the bundle, a zip file")
     options = parser.parse_args(argv)
     count = pack(options.results, options.output)

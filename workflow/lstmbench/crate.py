@@ -22,7 +22,7 @@ CRATE = "ro-crate-metadata.json"
 _SPECIFICATION = "1.2"
 _PROFILE = "https://w3id.org/ro/wfrun/process/0.5"
 _FAILED = "http://schema.org/FailedActionStatus"
-_FORMATS = {".json": "application/json", ".parquet": "application/vnd.apache.parquet"}
+_FORMATS = {".csv": "text/csv", ".json": "application/json", ".parquet": "application/vnd.apache.parquet"}
 
 
 def describe(records: Mapping[str, dict[str, Any]], sizes: Mapping[str, int]) -> bytes:
@@ -30,7 +30,8 @@ def describe(records: Mapping[str, dict[str, Any]], sizes: Mapping[str, int]) ->
 
     Args:
         records: what stands in each run.json and measurement.json, by their names in the bundle.
-        sizes: bytes of every file of the bundle; one that is no record came about with the record beside it.
+        sizes: bytes of every file of the bundle; one that is no record came about with the record beside it, if there
+            is one: a certificate of parity and the summary of a GPU check are the result of no record.
     """
     crate = ROCrate(version=_SPECIFICATION)
     results: dict[PurePosixPath, list[Any]] = {}

@@ -28,6 +28,8 @@ def read_json(path: Path) -> Any:
         return json.loads(text, parse_constant=_refuse, parse_float=_finite, parse_int=_whole)
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}. Run the workflow again to make it.") from error
+    except RecursionError as error:
+        raise DataError(f"{path}: not JSON: nested too deeply. Delete it and run the workflow again.") from error
     except ValueError as error:
         raise DataError(f"{path}: not JSON: {error}. Delete it and run the workflow again.") from error
 
