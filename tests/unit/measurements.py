@@ -34,6 +34,7 @@ def make_measurement(
     speeds: dict[str, list[float]],
     dataset: str = "ptb",
     size: str = "small",
+    device: str = "cpu",
     blocks: int = 8,
     failures: dict[str, str] | None = None,
     **changes: Any,
@@ -42,7 +43,7 @@ def make_measurement(
 
     ``changes`` replace values of every sample by path, with a double underscore between its parts.
     """
-    run = make_record(dataset=dataset, size=size)
+    run = make_record(dataset=dataset, size=size, device=device)
     samples, rows = [], []
     for implementation, of_processes in speeds.items():
         for number, speed in enumerate(of_processes, start=1):
@@ -53,9 +54,9 @@ def make_measurement(
             samples.append(_sample(run, name, seconds, changes))
     record = {
         "schema_version": 1,
-        "group": {"dataset": dataset, "size": size, "device": "cpu"},
+        "group": {"dataset": dataset, "size": size, "device": device},
         "threads": 2,
-        "dtype": "float32",
+        "dtype": run["settings"]["dtype"],
         "processes": max(map(len, speeds.values()), default=1),
         "seed": 1,
         **{name: run[name] for name in ("started", "finished", "commit", "commit_dirty", "machine")},
@@ -90,7 +91,7 @@ def _sample(run: dict[str, Any], name: dict[str, Any], of_blocks: np.ndarray, ch
         "disturbances": [],
         "memory": {
             "peak_rss_bytes": 500_000_000,
-            "peak_device_bytes": None,
+            "peak_device_bytes": run["memory"]["peak_device_bytes"],
             "least_bytes": {"weights": 10**7, "gradients": 10**7, "optimizer": 0, "activations": 3 * 10**7},
         },
         "products": copy.deepcopy(PRODUCTS),

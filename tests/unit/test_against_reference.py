@@ -8,14 +8,15 @@ import pytest
 
 from lstmbench import analyse, collect
 from lstmbench.against_reference import SIDES, TABLES, main
-from lstmbench.bundle import pack
+from lstmbench.bundle import GPU_CHECK, pack
 from lstmbench.measurement import write_measurement
 from lstmbench.tables import read_table, write_table
+from tests.unit.certificates import make_certificate, save_certificate
 from tests.unit.measurements import make_measurement
 from tests.unit.records import make_record, save
 
 
-def results(folder, factor=1.0, sizes=("small",), implementations=("pytorch",), **changes):
+def results(folder, factor=1.0, sizes=("small",), implementations=("pytorch",), device="cpu", **changes):
     """A results folder with runs, measurements and their tables; perplexities and speeds times ``factor``."""
     runs = [
         path
@@ -23,7 +24,7 @@ def results(folder, factor=1.0, sizes=("small",), implementations=("pytorch",), 
         for path in save(
             folder,
             *(
-                make_record(size=size, implementation=name, metric=114.0 * factor, **changes)
+                make_record(size=size, implementation=name, device=device, metric=114.0 * factor, **changes)
                 for name in implementations
             ),
         )
@@ -31,8 +32,8 @@ def results(folder, factor=1.0, sizes=("small",), implementations=("pytorch",), 
     measured = []
     for size in sizes:
         speeds = {name: [factor * value for value in (5.0, 5.02, 4.99)] for name in implementations}
-        measured.append(make_measurement(speeds, size=size))
-        write_measurement(folder / f"measurements/ptb/{size}/cpu/measurement.json", measured[-1])
+        measured.append(make_measurement(speeds, size=size, device=device))
+        write_measurement(folder / f"measurements/ptb/{size}/{device}/measurement.json", measured[-1])
     collect.main(["--output-dir", str(folder / "tables"), *map(str, runs)])
     write_table(folder / "tables/speed.csv", analyse.analyse(measured)["speed"])
     return folder
@@ -75,6 +76,42 @@ def test_cells_of_other_settings_are_shown_with_the_reason(reference, tmp_path):
     text = (here / "tables/reference_quality.md").read_text()
     assert "learning_rate differs" in text
     assert SIDES in text
+
+
+@pytest.fixture
+def gpu(tmp_path):
+    """A bundle of a GPU without TensorFlow: no CPU rows, certificates, and the summary of the check."""
+    folder = results(tmp_path / "gpu", implementations=("pytorch", "pytorch_fused"), device="gpu")
+    for device in ("gpu", "gpu-bfloat16"):
+        save_certificate(folder, make_certificate("pytorch", device))
+    (folder / GPU_CHECK).write_text('{"steps": []}')
+    pack(folder, tmp_path / "example-gpu.zip")
+    return tmp_path / "example-gpu.zip"
+
+
+def test_a_gpu_without_tensorflow_shares_no_cell_with_a_cpu(reference, gpu, tmp_path):
+    here = results(tmp_path / "here", implementations=("pytorch", "tensorflow"))
+    assert all(table.empty for table in compared(here, gpu).values())
+    both = compared(here, reference, gpu)
+    assert set(both["quality"]["bundle"]) == set(both["speed"]["bundle"]) == {"example"}
+
+
+def test_a_gpu_stands_beside_a_gpu_in_the_implementations_that_both_have(reference, gpu, tmp_path):
+    here = results(tmp_path / "here", factor=0.5, implementations=("pytorch_fused", "tensorflow"), device="gpu")
+    tables = compared(here, reference, gpu)
+    for table, column, expected in (("quality", "difference", -50.0), ("speed", "ratio", 0.5)):
+        (row,) = tables[table].to_dict("records")
+        assert [row[name] for name in ("bundle", "implementation", "device")] == ["example-gpu", "pytorch_fused", "gpu"]
+        assert row[column] == pytest.approx(expected)
+    assert tables["circumstances"].empty
+
+
+@pytest.mark.parametrize("name", ["parity/pytorch_fused/gpu.csv", GPU_CHECK])
+def test_what_is_not_compared_is_not_read(gpu, tmp_path, name):
+    here = results(tmp_path / "here", implementations=("pytorch_fused",), device="gpu")
+    (here / name).parent.mkdir(parents=True, exist_ok=True)
+    (here / name).write_text("damaged")
+    assert len(compared(here, gpu)["quality"]) == 1
 
 
 @pytest.mark.parametrize("there", [True, False])

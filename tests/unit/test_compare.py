@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from lstmbench.bundle import Records, pack
@@ -13,6 +14,7 @@ from lstmbench.errors import DataError, UsageError
 from lstmbench.measurement import write_measurement
 from lstmbench.present_compare import shown, summary
 from lstmbench.tables import read_table
+from tests.unit.certificates import make_certificate
 from tests.unit.measurements import make_measurement
 from tests.unit.records import make_record, save
 
@@ -109,6 +111,13 @@ def test_what_differs_in_machine_and_libraries_is_named_and_nothing_else():
         "cpu": ["Example CPU", "Another CPU"],
         "torch": ["2.13.0", "2.14.0"],
     }
+
+
+def test_certificates_are_not_compared():
+    certified = Records(runs(), speeds(), [make_certificate(), make_certificate("pytorch", "gpu-tf32")])
+    found, expected = (against(Records(runs(), speeds()), one) for one in (certified, Records(runs(), speeds())))
+    for name, table in expected.items():
+        pd.testing.assert_frame_equal(found[name], table)
 
 
 def test_many_comparisons_of_the_same_cry_wolf_no_more_often_than_one():

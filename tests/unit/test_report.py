@@ -328,6 +328,19 @@ def test_speeds_beside_those_of_a_reference_machine_are_shown_compared_or_not(pa
     assert verdict in text[text.index(TITLE) :]
 
 
+@pytest.mark.parametrize("device", ["cpu", "gpu"])
+def test_a_reference_machine_may_be_a_gpu_without_tensorflow(page, tmp_path, device):
+    speeds = {"pytorch": [5.0, 5.02, 4.99]}
+    there, here = make_measurement(speeds, device="gpu"), make_measurement(speeds, device=device)
+    for measurement, root, where in ((there, tmp_path / "there", "gpu"), (here, tmp_path, device)):
+        write_measurement(root / f"measurements/ptb/small/{where}/measurement.json", measurement)
+    save(tmp_path / "there", make_record(device="gpu"))
+    pack(tmp_path / "there", tmp_path / "example.zip")
+    runs = [make_record(implementation=name, device=device) for name in ("pytorch", "tensorflow")]
+    text = page(*runs, measured=[here], references=[tmp_path / "example.zip"])
+    assert (TITLE in text) == (device == "gpu")
+
+
 def test_without_a_common_cell_no_reference_machine_is_spoken_of(page, tmp_path):
     save(tmp_path / "there", make_record(size="large"))
     pack(tmp_path / "there", tmp_path / "example.zip")
