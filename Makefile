@@ -8,6 +8,8 @@
 # make compare A=a.zip B=b.zip   two bundles (or more: B="b.zip c.zip") cell by cell: what changed against A?
 # make test-slow, make fuzz   what takes minutes: a hundred kills, thousands of damaged files
 # make test-cluster           the workflow through a Slurm that the tests start (root, and Slurm installed)
+# make gpu-check              does the GPU here compute right, does a run resume on it, how fast is it? (docs/gpu.md)
+# make gpu-wheels             what that needs on a machine without a network, in .wheels/
 # make lock   the hashes of what is installed (envs/locked.txt)    make audit   its known vulnerabilities
 # make lint   what CI checks beside the tests
 #
@@ -22,7 +24,8 @@ REQUIREMENTS := envs/requirements$(if $(GPU),-gpu).txt
 # The rules say `python`; it must be the environment's.
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
-.PHONY: demo quick run bench plan verify bundle compare test test-slow test-cluster fuzz lint lock audit install install-dev
+.PHONY: demo quick run bench plan verify bundle compare test test-slow test-cluster gpu-check gpu-wheels fuzz lint lock audit \
+	install install-dev
 
 demo: install
 	snakemake --cores $(CORES) --configfile workflow/configs/demo.yaml $(ARGS)
@@ -52,6 +55,20 @@ bundle: install
 
 compare: install
 	PYTHONPATH=workflow python -m lstmbench.compare $(A) $(B) --output-dir $(RESULTS)/comparison
+
+# With WHEELS=.wheels the Python at hand is used, with torch in it, and nothing is fetched.
+gpu-check: $(if $(WHEELS),,install-dev)
+	$(if $(WHEELS),$(PYTHON) -m pip install --quiet --no-index --find-links $(WHEELS) -r envs/gpu-check.txt)
+	PYTHONPATH=workflow $(if $(WHEELS),$(PYTHON),python) -m lstmbench.gpu_check $(ARGS)
+
+# PRESENT="numpy scipy": packages that the other machine has, and whose wheels need not travel.
+gpu-wheels:
+	rm -rf .wheels
+	$(PYTHON) -m pip download --quiet --only-binary=:all: --implementation cp --python-version 3.12 \
+		$(foreach n,39 35 34 31 28 27 24 17,--platform manylinux_2_$(n)_x86_64) --platform manylinux2014_x86_64 \
+		--platform manylinux1_x86_64 --dest .wheels -r envs/gpu-check.txt
+	rm -f $(foreach name,$(PRESENT),.wheels/$(name)-*.whl)
+	du -sh .wheels
 
 test: install-dev
 	python -m pytest tests/unit/test_interference.py

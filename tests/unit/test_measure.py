@@ -6,7 +6,10 @@ from collections import Counter
 
 import pytest
 
-from lstmbench.measure import ATTEMPTS, measure_group, order
+from lstmbench import measure
+from lstmbench.errors import DataError
+from lstmbench.measure import ATTEMPTS, measure_group, order, read_earlier
+from lstmbench.measurement import Measurement
 from lstmbench.sample import DETAILS
 
 QUIET = {"wall_seconds": 5.0, "cpu_seconds": 9.9, "foreign_share": 0.001, "steal_share": 0.0, "pressure_share": 0.0}
@@ -111,3 +114,54 @@ def test_an_implementation_that_fails_is_recorded_and_not_tried_again_and_the_ot
     assert [failure["failure"] for failure in failures] == ["no GPU"]
     assert len(samples) == 3
     assert any("no GPU" in line for line in said)
+
+
+def measured_twice(**later):
+    """Two rounds in one go, and one round with another added to it."""
+
+    def rounds(count, earlier=None):
+        return measure_group(
+            implementations=["a", "b", "c"],
+            rounds=count,
+            attempts=ATTEMPTS,
+            threads=2,
+            seed=1,
+            sampler=lambda names, details: {name: a_sample(name, **later) for name in names},
+            say=lambda line: None,
+            earlier=earlier,
+        )
+
+    samples, failures, blocks = rounds(1)
+    record = {"samples": [dict(sample) for sample in samples], "failures": failures, "processes": 1}
+    return rounds(2), rounds(1, Measurement(record, blocks))
+
+
+def test_a_round_added_later_is_the_round_it_would_have_been():
+    at_once, added = measured_twice()
+    assert added[0] == at_once[0]
+    assert added[1] == at_once[1]
+    assert added[2].equals(at_once[2])
+
+
+def test_the_best_of_all_rounds_judges_those_of_an_earlier_measurement_too():
+    slow = measure_group(
+        implementations=["a"], rounds=1, attempts=1, threads=2, seed=1, say=lambda line: None,
+        sampler=lambda names, details: {name: a_sample(name, cpu_seconds=5.0) for name in names},
+    )  # fmt: skip
+    assert not slow[0][0]["disturbances"]
+    earlier = Measurement({"samples": slow[0], "failures": [], "processes": 1}, slow[2])
+    both, _, _ = measure_group(
+        implementations=["a"], rounds=1, attempts=1, threads=2, seed=1, say=lambda line: None, earlier=earlier,
+        sampler=lambda names, details: {name: a_sample(name) for name in names},
+    )  # fmt: skip
+    assert [bool(sample["disturbances"]) for sample in both] == [True, False]
+
+
+def test_rounds_are_not_added_to_a_measurement_in_other_circumstances(tmp_path, monkeypatch):
+    path = tmp_path / "measurement.json"
+    path.touch()
+    monkeypatch.setattr(measure, "read_measurement", lambda path: Measurement({"commit": "a", "threads": 2}, None))
+    assert read_earlier(tmp_path / "none.json", {}) is None
+    assert read_earlier(path, {"commit": "a", "threads": 2}).record["threads"] == 2
+    with pytest.raises(DataError, match=r"others: threads 2, now 1; move it away"):
+        read_earlier(path, {"commit": "a", "threads": 1})

@@ -21,6 +21,7 @@ The map of the package; imports run downwards only, never up or sideways between
                      interference  who else used the machine, told by the system's counters
                      limits        the matrix products and the memory that a step cannot do without
                      probes/       one file per framework: its products alone, the operations of a step
+    gpu_check/       one command that asks a GPU all of this within a budget of seconds (docs/gpu.md)
     how equal        parity      small models, and what a learner and the NumPy reference make of them
                      certificate  certify's tables, checked when they are read
     what is learned  tasks/      how a data set becomes batches, and losses become a metric

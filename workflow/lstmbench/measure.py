@@ -20,12 +20,13 @@ import pandas as pd
 from tqdm import tqdm
 
 from lstmbench import implementations, machine
+from lstmbench.checkpoint import differences
 from lstmbench.cli import PREFIX, run
 from lstmbench.clock import Stopwatch, later, utc_now
 from lstmbench.environment import interpreter
-from lstmbench.errors import UsageError
+from lstmbench.errors import DataError, UsageError
 from lstmbench.interference import Load, disturbances
-from lstmbench.measurement import BLOCK_COLUMNS, SCHEMA_VERSION, Measurement, write_measurement
+from lstmbench.measurement import BLOCK_COLUMNS, SCHEMA_VERSION, Measurement, read_measurement, write_measurement
 from lstmbench.names import require_known
 from lstmbench.presets import load_preset
 from lstmbench.sample import BLOCKS, DETAILS
@@ -55,17 +56,19 @@ def measure_group(
     seed: int,
     sampler: Sampler,
     say: Callable[[str], None],
+    earlier: Measurement | None = None,
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]], pd.DataFrame]:
-    """All samples, all failures and all blocks of ``rounds`` rounds.
+    """All samples, all failures and all blocks of ``rounds`` rounds, after those of an ``earlier`` measurement.
 
     The first process of each implementation measures the details too.  An implementation that fails is not tried again.
     """
-    samples: list[dict[str, Any]] = []
-    failures: list[dict[str, Any]] = []
-    blocks: list[dict[str, Any]] = []
+    samples: list[dict[str, Any]] = list(earlier.record["samples"]) if earlier else []
+    failures: list[dict[str, Any]] = list(earlier.record["failures"]) if earlier else []
+    blocks: list[dict[str, Any]] = earlier.blocks.to_dict("records") if earlier else []
+    done = earlier.record["processes"] if earlier else 0
     bar = tqdm(total=rounds, unit=" rounds", disable=not sys.stderr.isatty())
     watch = Stopwatch()
-    for number, turn in enumerate(order(implementations, rounds, seed), start=1):
+    for number, turn in list(enumerate(order(implementations, done + rounds, seed), start=1))[done:]:
         for attempt in range(1, attempts + 1):
             left = [name for name in turn if name not in {failure["implementation"] for failure in failures}]
             found = sampler(left, DETAILS if number == 1 and attempt == 1 else ()) if left else {}
@@ -86,8 +89,8 @@ def measure_group(
             if not any(sample["disturbances"] for sample in of_round):
                 break
         bar.update()
-        rest = tqdm.format_interval((rounds - number) * watch.seconds() / number)
-        say(f"{number} of {rounds} rounds, {rest} left")
+        rest = tqdm.format_interval((done + rounds - number) * watch.seconds() / (number - done))
+        say(f"{number} of {done + rounds} rounds, {rest} left")
     bar.close()
     return samples, failures, pd.DataFrame(blocks, columns=BLOCK_COLUMNS)
 
@@ -123,6 +126,23 @@ def run_round(
     return result
 
 
+def read_earlier(path: Path, circumstances: Mapping[str, Any]) -> Measurement | None:
+    """Read the measurement that rounds are to be added to; None if there is none yet.
+
+    Raises:
+        DataError: it is damaged, or was made in other ``circumstances``: its rounds and new ones cannot be compared.
+    """
+    if not path.exists():
+        return None
+    earlier = read_measurement(path)
+    if other := differences({key: earlier.record[key] for key in circumstances}, circumstances):
+        raise DataError(
+            f"{path}: expected a measurement in the present circumstances, found others: {'; '.join(other)}; "
+            "move it away to measure from the first round on"
+        )
+    return earlier
+
+
 def _failure(errors: Path, code: int) -> dict[str, Any]:
     lines = [line for line in errors.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
     message = next((line.removeprefix(PREFIX) for line in lines if line.startswith(PREFIX)), ["no message", *lines][-1])
@@ -152,6 +172,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--processes", type=int, default=5, help="per implementation; five or more for an interval")
     parser.add_argument("--attempts", type=int, default=ATTEMPTS, help="tries of a round that was disturbed")
     parser.add_argument("--blocks", type=int, default=BLOCKS, help="steady blocks to time per process")
+    parser.add_argument("--add", action="store_true", help="add the processes to those that --output holds already")
     parser.add_argument("--seed", type=int, default=1, help="of the order of the implementations")
     parser.add_argument("--output", type=Path, required=True, help="measurement.json; blocks.parquet goes beside it")
     options = parser.parse_args(arguments)
@@ -164,6 +185,18 @@ def main(arguments: list[str] | None = None) -> None:
     preset = load_preset(options.preset)
     started, watch = utc_now(), Stopwatch()
     commit, dirty = machine.commit()
+    circumstances = {
+        "schema_version": SCHEMA_VERSION,
+        "group": {"dataset": options.data.name, "size": options.preset.stem, "device": device},
+        "threads": options.threads,
+        "dtype": machine.split_device(device).precision,
+        "seed": options.seed,
+        "commit": commit,
+        "commit_dirty": dirty,
+        "machine": machine.describe(),
+        "settings": dataclasses.asdict(preset),
+    }
+    earlier = read_earlier(options.output, circumstances) if options.add else None
 
     def command(implementation: str, details: Sequence[str]) -> list[str]:
         return [
@@ -187,20 +220,12 @@ def main(arguments: list[str] | None = None) -> None:
                 {name: command(name, details) for name in names}, options.blocks, Path(folder), say
             ),
             say=say,
+            earlier=earlier,
         )
-    record = {
-        "schema_version": SCHEMA_VERSION,
-        "group": {"dataset": options.data.name, "size": options.preset.stem, "device": device},
-        "threads": options.threads,
-        "dtype": machine.split_device(device).precision,
-        "processes": options.processes,
-        "seed": options.seed,
-        "started": started,
+    record = circumstances | {
+        "processes": options.processes + (earlier.record["processes"] if earlier else 0),
+        "started": earlier.record["started"] if earlier else started,
         "finished": later(started, watch.seconds()),
-        "commit": commit,
-        "commit_dirty": dirty,
-        "machine": machine.describe(),
-        "settings": dataclasses.asdict(preset),
         "samples": samples,
         "failures": failures,
     }

@@ -1,0 +1,329 @@
+"""The five steps of a check, in order."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lstmbench import bundle, datasets, implementations, machine
+from lstmbench.clock import utc_now
+from lstmbench.datasets import Dataset, load_dataset
+from lstmbench.download import download
+from lstmbench.errors import BenchError, MachineError
+from lstmbench.gpu_check import contract
+from lstmbench.gpu_check.budget import Budget
+from lstmbench.gpu_check.card import describe_card, require_idle
+from lstmbench.gpu_check.jobs import DONE, FAILED, PREDICTED, Found, Job, Runner, Summary
+from lstmbench.initialise import initialise
+from lstmbench.machine import PRECISIONS
+from lstmbench.measurement import read_measurement
+from lstmbench.plan import count_work, predict
+from lstmbench.prepare import prepare
+from lstmbench.presets import PRESETS, load_preset
+from lstmbench.record import read_record
+from lstmbench.schemas import read_json
+from lstmbench.selection import RECORD
+
+FORMAT = 1
+"""Of gpu-check.json."""
+
+BUNDLE = "bundle.zip"
+
+FIRST_MEASUREMENT_SECONDS = 60.0
+"""Guess for the first round of three processes: 10 s each to start, then blocks and details.  Later rounds are
+predicted by the longest one so far."""
+
+ROUNDS = 2
+
+
+@dataclass(frozen=True)
+class Options:
+    """What to check.  The order of ``datasets``, ``sizes`` and ``precisions`` is the order of the work."""
+
+    device: str  # cpu or gpu
+    datasets: Sequence[str]
+    sizes: Sequence[str]
+    precisions: Sequence[str]
+    implementations: Sequence[str] | None  # to hold against the reference; None: all that run here
+    measured: Sequence[str]
+    trained: Sequence[str]
+    seeds: Sequence[int]
+    threads: int
+    blocks: int
+    max_updates: int | None
+    max_eval_predictions: int | None
+    local_data: Sequence[Path]
+    output: Path
+
+
+class Check:
+    """One check; each step is a method and relies on those before it."""
+
+    def __init__(self, options: Options, budget: Budget) -> None:
+        self.options = options
+        commit, dirty = machine.commit()
+        content = {
+            "format": FORMAT,
+            "started": utc_now(),
+            "commit": commit,
+            "commit_dirty": dirty,
+            "budget_seconds": budget.seconds,
+            "jobs": [],
+        }
+        self.summary = Summary(options.output / bundle.GPU_CHECK, content, on_change=self._pack)
+        self.runner = Runner(budget, self.summary, options.output / "logs/gpu-check")
+        self.devices = [
+            machine.resolve_device(f"{options.device}-{name}")
+            for name in (options.precisions if options.device == "gpu" else PRECISIONS[:1])
+        ]
+        self.here: list[str] = []  # implementations that run on the device
+        self.data: dict[str, Dataset] = {}
+        self.measurement_seconds: list[float] = []
+
+    def run(self) -> None:
+        """Do all five steps.
+
+        Raises:
+            MachineError: there is nothing that could be checked, or it is in use.
+            BenchError: of the first job that failed; the others were done all the same.
+        """
+        self.machine()
+        self.correctness()
+        self.resuming()
+        self.speed()
+        self.trainings()
+        self.summary.put(finished=utc_now(), spent_seconds=round(self.runner.budget.spent(), 1))
+        self._pack()
+        self._raise_first_failure()
+
+    def machine(self) -> None:
+        """Step 1: the card, the implementations that run on it, and the data for later steps."""
+        card: dict[str, Any] = {}
+        if self.options.device == "gpu":
+            card = describe_card()
+            require_idle()
+        self.summary.put(machine=machine.describe(), card=card)
+        folder = self._made("frameworks")
+        names = self.options.implementations or implementations.names()
+        jobs = [
+            Job(
+                step=1,
+                name=f"framework of {name}",
+                arguments=[
+                    "-m", "lstmbench.gpu_check.framework", "--implementation", name, "--device", self.options.device,
+                    "--card", json.dumps(card), "--output", folder / f"{name}.json",
+                ],
+                read=lambda name=name: Found(read_json(folder / f"{name}.json")),
+                absent_if_failed=True,
+            )
+            for name in names
+        ]  # fmt: skip
+        ended = self.runner.run(jobs, self._side_by_side())
+        self.here = [name for name, entry in zip(names, ended, strict=True) if entry["outcome"] == DONE]
+        if not self.here:
+            reasons = [f"{name}: {entry.get('reason', '')}" for name, entry in zip(names, ended, strict=True)]
+            raise MachineError(f"no implementation runs on this {self.options.device}: {'; '.join(reasons)}")
+        for name in self.options.datasets:
+            self._prepare(name)
+
+    def correctness(self) -> None:
+        """Step 2: contract tests and certificates of every implementation."""
+        folder = self._made("contract")
+        jobs = [
+            contract.certificate_of(name, device, self.options.output / "parity")
+            for device in self.devices
+            for name in self.here
+        ]
+        jobs += [contract.tests_of(name, self.options.device, folder) for name in self.here]
+        self.runner.run(jobs, self._side_by_side())
+
+    def resuming(self) -> None:
+        """Step 3: whether a repeated run and a resumed run end with the same bits."""
+        folder = self._made("resume")
+        jobs = []
+        for device, dataset, name in itertools.product(self.devices, self.data, self._alone(self.here)):
+            output = folder / f"{dataset}-{name}-{device}.json"
+            size = "medium" if "medium" in self.options.sizes else self.options.sizes[0]  # PTB's medium has dropout
+            jobs.append(
+                Job(
+                    step=3,
+                    name=f"resume {dataset}/{size}/{name}/{device}",
+                    arguments=[
+                        "-m", "lstmbench.gpu_check.resume", *self._files(dataset, size, 1), "--implementation", name,
+                        "--device", device, "--threads", str(self.options.threads), "--output", output,
+                    ],
+                    read=lambda output=output: Found(read_json(output)),
+                )
+            )  # fmt: skip
+        self.runner.run(jobs, self._side_by_side())
+
+    def speed(self) -> None:
+        """Step 4: rounds of ``measure``: the first data set in every precision, float32 first, then the others."""
+        names = [name for name in self.options.measured if name in self.here]
+        first, *others = self.data or [None]
+        groups = [(first, size, device) for device in self.devices for size in self.options.sizes if first]
+        groups += [(name, size, self.devices[0]) for name in others for size in self.options.sizes]
+        for round_number in range(1, ROUNDS + 1):
+            for dataset, size, device in groups if names else ():
+                record = self._measurement(dataset, size, device)
+                entry = self.runner.run_one(
+                    Job(
+                        step=4,
+                        name=f"speed {dataset}/{size}/{device}, round {round_number}",
+                        arguments=[
+                            "-m", "lstmbench.measure", *self._files(dataset, size, 1), "--implementations", *names,
+                            "--device", device, "--threads", str(self.options.threads), "--processes", "1",
+                            "--attempts", "1", "--blocks", str(self.options.blocks), "--add", "--output", record,
+                        ],
+                        seconds=max(self.measurement_seconds, default=FIRST_MEASUREMENT_SECONDS),
+                        before=self._require_idle,
+                        read=lambda record=record: self._read_measurement(record),
+                    )
+                )  # fmt: skip
+                if entry["outcome"] == DONE:
+                    self.measurement_seconds.append(entry["seconds"])
+
+    def trainings(self) -> None:
+        """Step 5: whole runs, seed after seed; the first data set's largest size is only predicted."""
+        first, *others = self.data or [None]
+        names = [name for name in self.options.trained if name in self.here]
+        one, *more = self.options.seeds
+        wanted = [(first, "small", seed) for seed in self.options.seeds]
+        wanted += [(name, "small", one) for name in others]
+        wanted += [(first, "medium", one)]
+        wanted += [(name, "small", seed) for name in others for seed in more]
+        for (dataset, size, seed), name in itertools.product(wanted, names):
+            if dataset and size in self.options.sizes:
+                self._train(dataset, size, name, seed)
+        for name in names:
+            if first and "large" in self.options.sizes:
+                job = Job(5, f"train {first}/large/{name}, seed {one}", [], self._predicted(first, "large", name))
+                reason = None if job.seconds is not None else "its step was not measured"
+                self.runner.note(job, PREDICTED, reason=reason)
+
+    def _train(self, dataset: str, size: str, name: str, seed: int) -> None:
+        device = self.devices[0]
+        run = RECORD.format(dataset=dataset, size=size, implementation=name, device=device, seed=seed)
+        record = self.options.output / run
+        caps = {"--max-updates": self.options.max_updates, "--max-eval-predictions": self.options.max_eval_predictions}
+        job = Job(
+            step=5,
+            name=f"train {dataset}/{size}/{name}, seed {seed}",
+            arguments=[
+                "-m", "lstmbench.train", *self._files(dataset, size, seed), "--implementation", name,
+                "--device", device, "--threads", str(self.options.threads), "--seed", str(seed),
+                "--checkpoints", self.options.output / "checkpoints" / Path(run).parent.relative_to("runs"),
+                "--output", record,
+                *(str(word) for key, value in caps.items() if value is not None for word in (key, value)),
+            ],
+            seconds=self._predicted(dataset, size, name),
+            before=self._require_idle,
+            read=lambda: self._read_run(record),
+        )  # fmt: skip
+        self.runner.run_one(job)
+
+    def _predicted(self, dataset: str, size: str, name: str) -> float | None:
+        """Seconds of a whole run by its measured steps (``plan.predict``); None where they were not measured."""
+        record = self._measurement(dataset, size, self.devices[0])
+        if not record.exists():
+            return None
+        measured = read_measurement(record)
+        samples = [sample for sample in measured.record["samples"] if sample["implementation"] == name]
+        detailed = next((sample for sample in samples if "details" in sample), None)
+        if detailed is None:
+            return None
+        own = measured.blocks[measured.blocks["implementation"] == name]
+        work = count_work(
+            self.data[dataset],
+            load_preset(_preset(dataset, size)),
+            self.options.max_updates,
+            self.options.max_eval_predictions,
+        )
+        return predict({**detailed, "blocks": own.to_dict("records")}, work)["seconds"]
+
+    def _read_measurement(self, record: Path) -> Found:
+        """Return the speeds of the last round in predictions per second."""
+        measured = read_measurement(record).record
+        last = [sample for sample in measured["samples"] if sample["round"] == measured["processes"]]
+        value = {
+            sample["implementation"]: round(
+                sample["predictions_per_step"] * sample["steady_steps"] / sample["phases"]["steady_seconds"]
+            )
+            for sample in last
+        }
+        failed = [failure for failure in measured["failures"] if failure["round"] == measured["processes"]]
+        if failed:
+            return Found(value, f"{failed[0]['implementation']}: {failed[0]['failure']}", failed[0]["exit_code"])
+        return Found(value)
+
+    def _read_run(self, record: Path) -> Found:
+        final = read_record(record)["final"]
+        return Found({name: final[name] for name in ("loss", "perplexity", "accuracy") if name in final})
+
+    def _prepare(self, name: str) -> None:
+        """Make a data set ready; one that cannot be had is left out, and said."""
+        raw, folder = self.options.output / "data" / name / "raw", self.options.output / "data" / name
+        try:
+            for file in sorted({source.file for source in datasets.sources(name)}):
+                download(dataset=name, file=file, output=raw / file, local=self.options.local_data)
+            if not (folder / "manifest.json").exists():
+                prepare(dataset=name, raw=raw, output=folder)
+            self.data[name] = load_dataset(folder)
+        except BenchError as error:
+            reason = f"{error.label}: {error}".partition("\n")[0]
+            self.runner.note(Job(1, f"data {name}", []), FAILED, reason=reason, exit_code=error.exit_code)
+
+    def _files(self, dataset: str, size: str, seed: int) -> list[str | Path]:
+        """Arguments that name data, preset and initial weights, which are drawn if they are not there."""
+        weights = self.options.output / "weights" / dataset / size / f"seed-{seed}.safetensors"
+        data, preset = self.options.output / "data" / dataset, _preset(dataset, size)
+        if not weights.exists():
+            initialise(data=data, preset_file=preset, seed=seed, output=weights)
+        return ["--data", data, "--preset", preset, "--weights", weights]
+
+    def _measurement(self, dataset: str, size: str, device: str) -> Path:
+        return self.options.output / "measurements" / dataset / size / device / "measurement.json"
+
+    def _made(self, name: str) -> Path:
+        """A folder for what jobs tell this process."""
+        folder = self.options.output / "jobs" / name
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def _alone(self, names: Sequence[str]) -> list[str]:
+        """The implementations of one worker; with one, the others are the learner that they share."""
+        return [name for name in names if not implementations.distributed(name) and name != "reference"]
+
+    def _require_idle(self) -> None:
+        if self.options.device == "gpu":
+            require_idle()
+
+    def _side_by_side(self) -> int:
+        """Jobs that are not timed run side by side, one per core."""
+        return max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+
+    def _pack(self) -> None:
+        """Bring the bundle up to date, so that it is whole whenever this process is killed."""
+        records = (*self.options.output.glob(bundle.RUNS), *self.options.output.glob(bundle.MEASUREMENTS))
+        if records:
+            bundle.pack(self.options.output, self.options.output / BUNDLE)
+
+    def _raise_first_failure(self) -> None:
+        failed = [job for job in self.summary.content["jobs"] if job["outcome"] == FAILED]
+        if failed:
+            kinds = {kind.exit_code: kind for kind in BenchError.__subclasses__()}
+            kind = kinds.get(failed[0]["exit_code"], MachineError)
+            others = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
+            raise kind(
+                f"{failed[0]['name']} failed{others}: {failed[0]['reason']}; what was finished is in "
+                f"{self.options.output / BUNDLE} and {self.summary.path}"
+            )
+
+
+def _preset(dataset: str, size: str) -> Path:
+    return PRESETS / dataset / f"{size}.yaml"

@@ -1,0 +1,86 @@
+"""Step 2: the contract tests of one implementation, and its certificates, as jobs."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import pandas as pd
+
+from lstmbench.errors import DataError
+from lstmbench.gpu_check.jobs import Found, Job
+from lstmbench.machine import split_device
+from lstmbench.tables import read_table
+
+TESTS = Path(__file__).resolve().parents[3] / "tests/contract"
+
+SHOWN_FAILURES = 10
+
+
+def tests_of(implementation: str, kind: str, folder: Path) -> Job:
+    """Run every contract test of ``implementation`` on ``kind`` (cpu or gpu), in all precisions."""
+    report = folder / f"{implementation}.xml"
+    name = f"{kind}-{implementation}"
+    return Job(
+        step=2,
+        name=f"contract tests of {implementation}",
+        arguments=[
+            "-m", "pytest", str(TESTS), "--quiet", "-m", "", "-k", f"{name}] or {name}-", "-p", "no:cacheprovider",
+            f"--junitxml={report}", "--rootdir", str(TESTS.parents[1]),
+        ],
+        read=lambda: read_tests(report),
+        readable_codes=(0, 1),
+    )  # fmt: skip
+
+
+def read_tests(report: Path) -> Found:
+    """Return the counts of a JUnit report; without one passed test nothing was shown.
+
+    Raises:
+        DataError: no such report.
+    """
+    try:
+        cases = list(ElementTree.parse(report).getroot().iter("testcase"))
+    except (OSError, ElementTree.ParseError) as error:
+        raise DataError(f"{report}: expected the report of the contract tests: {error}") from error
+    failed = [case.get("name") for case in cases if case.find("failure") is not None or case.find("error") is not None]
+    skipped = sum(case.find("skipped") is not None for case in cases)
+    passed = len(cases) - len(failed) - skipped
+    value = {"passed": passed, "failed": len(failed), "skipped": skipped, "failures": failed[:SHOWN_FAILURES]}
+    if failed:
+        return Found(value, f"{len(failed)} of {len(cases)} contract tests failed, the first: {failed[0]}")
+    return Found(value, "" if passed else "expected contract tests that pass, found none that ran")
+
+
+def certificate_of(implementation: str, device: str, folder: Path) -> Job:
+    """Compute how far ``implementation`` lies from the NumPy reference on ``device`` in its precision."""
+    table = folder / implementation / f"{device}.csv"
+    return Job(
+        step=2,
+        name=f"certificate of {implementation} on {device}",
+        arguments=[
+            "-m", "lstmbench.certify", "--implementation", implementation, "--device", device, "--threads", "1",
+            "--output", table,
+        ],
+        read=lambda: read_certificate(table, split_device(device).precision),
+    )  # fmt: skip
+
+
+def read_certificate(table: Path, precision: str) -> Found:
+    """Return the largest deviation in parts of its tolerance; above 1 the card does not compute what it should."""
+    rows = read_table(table)
+    failures = sorted({reason for reason in rows["failure"] if reason})
+    if failures:
+        return Found(failure=failures[0])
+    parts = rows["deviation"] / rows["tolerance"]
+    worst = rows.loc[parts.idxmax()]
+    value = {"precision": precision, "largest_part_of_tolerance": float(parts.max())}
+    beyond = rows[~(rows["deviation"] <= rows["tolerance"])]
+    return Found(value, "" if beyond.empty else _beyond(worst))
+
+
+def _beyond(row: pd.Series) -> str:
+    return (
+        f"{row['task']}, {row['what']}: expected a relative error of at most {row['tolerance']:.1e}, found "
+        f"{row['deviation']:.1e}: this machine does not compute what the NumPy reference computes"
+    )

@@ -1,0 +1,58 @@
+"""Import one implementation, let it train a step on the device, and write the versions of its libraries.
+
+A process of its own, because a check imports several frameworks and none may see the others.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from lstmbench import implementations, parity
+from lstmbench.cli import run
+from lstmbench.errors import MachineError
+from lstmbench.files import write_json
+from lstmbench.gpu_check.card import require_new_enough
+from lstmbench.machine import split_device
+
+
+def versions(implementation: str, device: str, card: dict[str, str]) -> dict[str, str]:
+    """Return the libraries of an implementation that can train on ``device``.
+
+    Raises:
+        MachineError: the framework is not there, its build needs a newer driver than the ``card`` has, or it finds no
+            usable GPU.
+    """
+    module = implementations.load(implementation)
+    module.configure(threads=1)
+    kind = split_device(device).kind
+    if kind == "gpu":
+        require_new_enough(card, module.versions(), implementation)
+        if not module.has_gpu():
+            raise MachineError(
+                f"{implementation} finds no usable GPU: expected a build for CUDA, found {module.versions()}; install "
+                "one (make GPU=1 install), and see that CUDA_VISIBLE_DEVICES does not hide the card"
+            )
+
+    def build(spec, dtype="float32", seed=0):
+        return module.Learner(spec, kind, seed, dtype)
+
+    parity.start(build, parity.LANGUAGE_MODEL, "float32").train(parity.batches(1))
+    return module.versions()
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="lstmbench.gpu_check.framework", description=__doc__)
+    parser.add_argument("--implementation", required=True)
+    parser.add_argument("--device", required=True)
+    parser.add_argument("--card", type=json.loads, required=True, help="what card.describe_card gave, as JSON")
+    parser.add_argument("--output", type=Path, required=True, help="the versions, a JSON file")
+    options = parser.parse_args(arguments)
+    write_json(options.output, versions(options.implementation, options.device, options.card))
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))

@@ -1,0 +1,185 @@
+"""Run the jobs of a check within its budget, each in a process of its own, and record what became of them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lstmbench.cli import PREFIX
+from lstmbench.clock import Stopwatch
+from lstmbench.errors import BenchError, MachineError
+from lstmbench.files import write_json
+from lstmbench.gpu_check.budget import Budget
+from lstmbench.text import printable
+
+DONE, ABSENT, FAILED, SKIPPED, STOPPED, PREDICTED = "done", "absent", "failed", "skipped", "stopped", "predicted"
+"""Outcomes.  absent: an implementation that cannot run here; skipped: not begun, for lack of time; stopped: ended, for
+lack of time; predicted: never meant to run, its time follows from its measured steps."""
+
+GRACE_SECONDS = 5.0
+"""How long a job that is asked to stop may take to save what it has."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a job's result says: JSON for the summary, and how it failed, if it did."""
+
+    value: Any = None
+    failure: str = ""
+    exit_code: int = MachineError.exit_code
+
+
+@dataclass(frozen=True)
+class Job:
+    """One process of a step.
+
+    seconds: predicted, or None if nothing is known yet; the job is then begun while its step has time left.
+    before: called just before the process starts; may refuse by a ``BenchError``.
+    read: what the finished process wrote.
+    """
+
+    step: int
+    name: str
+    arguments: Sequence[str | os.PathLike[str]]  # of this Python
+    seconds: float | None = None
+    before: Callable[[], None] = lambda: None
+    read: Callable[[], Found] = Found
+    readable_codes: tuple[int, ...] = (0,)  # exit codes after which ``read`` knows what happened
+    absent_if_failed: bool = False
+
+
+@dataclass
+class Summary:
+    """gpu-check.json, written after every change; jobs may end side by side."""
+
+    path: Path
+    content: dict[str, Any]
+    on_change: Callable[[], None] = lambda: None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def put(self, **values: Any) -> None:
+        """Set top-level values."""
+        with self._lock:
+            self.content.update(values)
+            write_json(self.path, self.content)
+
+    def add(self, job: dict[str, Any]) -> None:
+        """Add what became of a job."""
+        with self._lock:
+            self.content["jobs"].append(job)
+            write_json(self.path, self.content)
+            self.on_change()
+
+
+class Runner:
+    """Run jobs and tell what becomes of them."""
+
+    def __init__(self, budget: Budget, summary: Summary, logs: Path) -> None:
+        self.budget, self.summary, self.logs = budget, summary, logs
+        self._running: set[subprocess.Popen] = set()
+        logs.mkdir(parents=True, exist_ok=True)
+
+    def run(self, jobs: Sequence[Job], at_a_time: int = 1) -> list[dict[str, Any]]:
+        """Run ``jobs`` in order, ``at_a_time`` side by side; what became of each.
+
+        Whatever interrupts this ends the running processes and begins no other.
+        """
+        with ThreadPoolExecutor(at_a_time) as pool:
+            try:
+                return list(pool.map(self.run_one, jobs))
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                for process in tuple(self._running):
+                    _end(process)
+                raise
+
+    def run_one(self, job: Job) -> dict[str, Any]:
+        """Run one job, unless there is too little time for it."""
+        left = self.budget.left_for(job.step)
+        if left <= (job.seconds or 0.0):
+            predicted = "" if job.seconds is None else f", {job.seconds:.0f} s predicted"
+            return self.note(job, SKIPPED, reason=f"{max(0.0, left):.0f} s were left for step {job.step}{predicted}")
+        watch = Stopwatch()
+        try:
+            job.before()
+            code, stopped = self._process(job)
+            if stopped:
+                return self.note(job, STOPPED, watch.seconds(), reason="the budget was spent")
+            if code not in job.readable_codes:
+                return self._failed(job, self._last_words(job), code, watch.seconds())
+            found = job.read()
+        except BenchError as error:
+            return self._failed(job, f"{error.label}: {error}", error.exit_code, watch.seconds())
+        if found.failure:
+            return self._failed(job, found.failure, found.exit_code, watch.seconds(), found=found.value)
+        return self.note(job, DONE, watch.seconds(), found=found.value)
+
+    def note(self, job: Job, outcome: str, seconds: float | None = None, **more: Any) -> dict[str, Any]:
+        """Enter what became of a job into the summary, and say it."""
+        entry: dict[str, Any] = {"step": job.step, "name": job.name, "outcome": outcome}
+        if seconds is not None:
+            entry["seconds"] = round(seconds, 1)
+        if job.seconds is not None:
+            entry["predicted_seconds"] = round(job.seconds, 1)
+        entry |= {key: value for key, value in more.items() if value is not None}
+        self.summary.add(entry)
+        took = f" in {seconds:.0f} s" if seconds is not None else ""
+        why = f": {entry['reason']}" if "reason" in entry else ""
+        self.say(f"step {job.step}, {job.name}: {outcome}{took}{why}")
+        return entry
+
+    def say(self, line: str) -> None:
+        """Write a line with the time that is spent and left to stderr."""
+        spent = f"[{self.budget.spent():.0f} of {self.budget.seconds:.0f} s]"
+        print(f"{spent} {printable(line)}", file=sys.stderr, flush=True)
+
+    def _failed(self, job: Job, reason: str, code: int, seconds: float, **more: Any) -> dict[str, Any]:
+        outcome = ABSENT if job.absent_if_failed else FAILED
+        return self.note(job, outcome, seconds, reason=reason, exit_code=code, **more)
+
+    def _process(self, job: Job) -> tuple[int, bool]:
+        """Run the process until it ends or the budget is spent; its exit code, and whether it had to be stopped."""
+        with self._log(job).open("w", encoding="utf-8") as log:
+            process = subprocess.Popen(
+                [sys.executable, *job.arguments], stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+            )
+            self._running.add(process)
+            try:
+                return process.wait(max(0.1, self.budget.left())), False
+            except subprocess.TimeoutExpired:
+                return 0, True
+            finally:
+                _end(process)
+                self._running.discard(process)
+
+    def _log(self, job: Job) -> Path:
+        return self.logs / f"{job.step}-{job.name.replace('/', '-').replace(' ', '_').replace(',', '')}.log"
+
+    def _last_words(self, job: Job) -> str:
+        lines = [line for line in self._log(job).read_text(encoding="utf-8", errors="replace").splitlines() if line]
+        errors = [line.removeprefix(PREFIX) for line in lines if line.startswith(PREFIX)]
+        return (errors or lines or ["no message"])[-1]
+
+
+def _end(process: subprocess.Popen) -> None:
+    """End a process and all that it started, if it has not ended yet."""
+    if process.poll() is None:
+        _signal(process, signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(GRACE_SECONDS)
+    _signal(process, signal.SIGKILL)
+    process.wait()
+
+
+def _signal(process: subprocess.Popen, number: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, number)

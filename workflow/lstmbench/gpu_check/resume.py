@@ -1,0 +1,108 @@
+"""Train a few updates whole, whole again, and interrupted: do the same weights come out, bit for bit?"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from lstmbench.cell import Cell, open_cell
+from lstmbench.checkpoint import CheckpointFolder
+from lstmbench.cli import run
+from lstmbench.errors import Interrupted
+from lstmbench.files import hash_arrays, write_json
+from lstmbench.loop import Caps, train
+
+UPDATES = 60
+EVALUATED_PREDICTIONS = 2_000
+
+BLOCKS_BEFORE_STOP = 2
+"""The loop's first blocks are of 1 and 2 updates: the run is stopped after 3, so that most of it is resumed."""
+
+
+class StopAfter:
+    """Stand in for ``Interruption``: ask the loop to stop after ``blocks`` blocks; None: never."""
+
+    def __init__(self, blocks: int | None) -> None:
+        self._left = math.inf if blocks is None else blocks
+
+    def check(self) -> None:
+        """Count a block.
+
+        Raises:
+            Interrupted: the run is to stop now.
+        """
+        self._left -= 1
+        if self._left <= 0:
+            self._left = math.inf
+            raise Interrupted("asked to stop by the check of resuming")
+
+
+def check_resume(updates: int = UPDATES, **files_and_device: Any) -> dict[str, Any]:
+    """Return whether a second run ``repeats`` the first one's weights bit for bit, and whether a resumed one does.
+
+    Args:
+        files_and_device: the arguments of ``cell.open_cell``.
+    """
+    whole = _train(updates, files_and_device, None)
+    again = _train(updates, files_and_device, None)
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            _train(updates, files_and_device, BLOCKS_BEFORE_STOP, Path(folder))
+        except Interrupted:
+            resumed = _train(updates, files_and_device, None, Path(folder))
+        else:
+            raise AssertionError("the run was to be interrupted and was not")
+    return {"updates": updates, "repeats": again == whole, "resumes": resumed == whole}
+
+
+def _train(updates: int, files_and_device: dict[str, Any], blocks: int | None, checkpoints: Path | None = None) -> str:
+    """Train from the initial weights or on from a checkpoint; the hash of the final weights."""
+    cell: Cell = open_cell(**files_and_device)
+    with tempfile.TemporaryDirectory() as unused:
+        train(
+            learner=cell.learner,
+            task=cell.task,
+            dataset=cell.dataset,
+            preset=cell.preset,
+            caps=Caps(updates, EVALUATED_PREDICTIONS),
+            seed=files_and_device["seed"],
+            checkpoints=CheckpointFolder(checkpoints or Path(unused), {}),
+            checkpoint_seconds=math.inf,
+            interruption=StopAfter(blocks),
+            on_epoch=lambda row: None,
+            label=f"{files_and_device['implementation']}, resume",
+        )
+    return hash_arrays(cell.learner.weights())
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="lstmbench.gpu_check.resume", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="prepared data set")
+    parser.add_argument("--preset", type=Path, required=True)
+    parser.add_argument("--weights", type=Path, required=True, help="initial weights (lstmbench.initialise)")
+    parser.add_argument("--implementation", required=True)
+    parser.add_argument("--device", required=True)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--updates", type=int, default=UPDATES)
+    parser.add_argument("--output", type=Path, required=True, help="the answers, a JSON file")
+    options = parser.parse_args(arguments)
+    answer = check_resume(
+        options.updates,
+        data=options.data,
+        preset_file=options.preset,
+        weights_file=options.weights,
+        implementation=options.implementation,
+        device=options.device,
+        threads=options.threads,
+        seed=1,
+    )
+    write_json(options.output, answer)
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))
