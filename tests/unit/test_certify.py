@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from lstmbench import certify, implementations
+from lstmbench import certify, implementations, parity
 from lstmbench.implementations import reference
 from lstmbench.present_parity import note, shown
 from lstmbench.tables import read_table
@@ -47,6 +47,14 @@ def test_an_implementation_that_computes_something_else_exceeds_the_tolerance(ce
     monkeypatch.setattr(implementations, "load", lambda name: module)
     (row,) = shown(certificate()).to_dict("records")
     assert row["verdict"].startswith("exceeds: loss, gradient")
+
+
+def test_a_row_shows_the_comparison_that_is_nearest_to_its_tolerance_or_farthest_beyond(certificate, monkeypatch):
+    monkeypatch.setattr(parity, "tolerance", lambda what, precision: 1e-30 if what == "summed losses" else 1.0)
+    table = certificate()
+    assert set(table.loc[table["what"] == "evaluation", "tolerance"]) == {1e-30}
+    (row,) = shown(table).to_dict("records")
+    assert row["verdict"] == "exceeds: evaluation"
 
 
 def test_an_implementation_that_cannot_run_has_its_reason_in_place_of_numbers(certificate):

@@ -32,9 +32,9 @@ def shown(table: pd.DataFrame) -> pd.DataFrame:
 
 def note(table: pd.DataFrame) -> str:
     """What the columns are, and the tolerances of the devices in the table."""
-    tolerances = table.dropna(subset=["tolerance"]).drop_duplicates(["device", "what"])
+    tolerances = table.dropna(subset=["tolerance"]).drop_duplicates(["device", "what", "tolerance"])
     parts = [
-        f"{device}: " + ", ".join(f"{row['what']} {row['tolerance']:.0e}" for row in own.to_dict("records"))
+        f"{device}: " + ", ".join(f"{row['what']} {row['tolerance']:.2g}" for row in own.to_dict("records"))
         for device, own in tolerances.groupby("device", sort=True)
     ]
     return NOTE + ("; ".join(parts) or "none") + "."
