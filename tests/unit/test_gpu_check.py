@@ -68,7 +68,8 @@ def test_a_card_that_others_use_is_answered_with_who_uses_it(capsys, tmp_path, d
     assert "4711, python3, 20000 MiB" in line
 
 
-def test_a_card_that_is_busy_for_somebody_unseen_is_in_use(driver):
+def test_a_card_that_is_busy_for_somebody_unseen_is_in_use(driver, monkeypatch):
+    monkeypatch.setattr(card, "SETTLING_SECONDS", 0.1)
     card.require_idle()
     driver(utilization="97")
     with pytest.raises(MachineError, match=r"expected a utilization of at most 10 %, found 97 %"):

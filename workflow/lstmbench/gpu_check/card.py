@@ -8,9 +8,11 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import Mapping
 from typing import Any
 
+from lstmbench.clock import Stopwatch
 from lstmbench.errors import MachineError
 from lstmbench.text import one_line
 
@@ -28,6 +30,9 @@ TEXTS = ("name", "driver", "compute_capability")
 
 MAX_UTILIZATION_PERCENT = 10
 """A card at hand for a check shows 0 %; a desktop shows some per cent."""
+
+SETTLING_SECONDS = 4.0
+"""The driver averages over the last second, so that it still counts a job of ours that has just ended."""
 
 TIMEOUT_SECONDS = 30.0
 """A driver that has lost its card lets ``nvidia-smi`` hang."""
@@ -87,12 +92,20 @@ def require_idle() -> None:
             f"the GPU is in use by {len(used)} other process(es), the first (pid, name, memory): {used[0]}; expected "
             "none: wait for them, or stop them"
         )
-    busy = _number(_ask("--query-gpu=utilization.gpu", "--format=csv,noheader,nounits").partition("\n")[0].strip())
-    if busy is not None and busy > MAX_UTILIZATION_PERCENT:
+    watch = Stopwatch()
+    while (busy := _utilization()) > MAX_UTILIZATION_PERCENT and watch.seconds() < SETTLING_SECONDS:
+        time.sleep(0.5)
+    if busy > MAX_UTILIZATION_PERCENT:
         raise MachineError(
             f"the GPU is in use: expected a utilization of at most {MAX_UTILIZATION_PERCENT} %, found {busy:g} %; wait "
             "until whatever uses it (another container, a desktop) has ended"
         )
+
+
+def _utilization() -> float:
+    """Percent of the first GPU; 0 if the driver does not tell."""
+    answer = _ask("--query-gpu=utilization.gpu", "--format=csv,noheader,nounits")
+    return _number(answer.partition("\n")[0].strip()) or 0.0
 
 
 def _ask(*arguments: str) -> str:
