@@ -9,8 +9,11 @@ import pytest
 
 pytest.importorskip("torch")
 
+import torch
+
 from lstmbench import implementations, parity, probes
 from lstmbench.clock import Stopwatch
+from lstmbench.implementations.pytorch import set_precision
 
 SPEC = dataclasses.replace(parity.LANGUAGE_MODEL, keep_prob=0.5, max_grad_norm=0.2)
 
@@ -86,3 +89,13 @@ def test_an_addition_in_memory_can_be_timed():
     module = probes.load("pytorch")
     work = module.addition(8, "cpu")
     assert "aten::add_" in [operation.name for operation in module.trace(lambda: work(4))]
+
+
+@pytest.mark.parametrize(("dtype", "expected"), [("float32", "ieee"), ("bfloat16", "ieee"), ("tf32", "tf32")])
+def test_every_backend_is_told_the_precision_by_name(dtype, expected):
+    backends = torch.backends
+    for place in (backends.cudnn.rnn, backends.cudnn.conv, backends.cuda.matmul):
+        place.fp32_precision = "ieee" if expected == "tf32" else "tf32"
+    set_precision(dtype)
+    found = {place.fp32_precision for place in (backends.cudnn.rnn, backends.cudnn.conv, backends.cuda.matmul)}
+    assert found == {expected}

@@ -98,8 +98,7 @@ class Runner:
                 return list(pool.map(self.run_one, jobs))
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
-                for process in tuple(self._running):
-                    _end(process)
+                _end(*self._running)
                 raise
 
     def run_one(self, job: Job) -> dict[str, Any]:
@@ -170,14 +169,18 @@ class Runner:
         return (errors or lines or ["no message"])[-1]
 
 
-def _end(process: subprocess.Popen) -> None:
-    """End a process and all that it started, if it has not ended yet."""
-    if process.poll() is None:
+def _end(*processes: subprocess.Popen) -> None:
+    """End processes and all that they started; those that have not ended yet get ``GRACE_SECONDS`` together."""
+    running = [process for process in processes if process.poll() is None]
+    for process in running:
         _signal(process, signal.SIGTERM)
+    watch = Stopwatch()
+    for process in running:
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(GRACE_SECONDS)
-    _signal(process, signal.SIGKILL)
-    process.wait()
+            process.wait(max(0.0, GRACE_SECONDS - watch.seconds()))
+    for process in processes:
+        _signal(process, signal.SIGKILL)
+        process.wait()
 
 
 def _signal(process: subprocess.Popen, number: int) -> None:

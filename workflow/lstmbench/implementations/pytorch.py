@@ -39,6 +39,19 @@ def versions() -> dict[str, str]:
     return result
 
 
+def set_precision(dtype: str) -> None:
+    """Compute float32 products of this process in TF32 if ``dtype`` is tf32, else in full.
+
+    Each library is told by name: cuDNN's LSTM takes TF32 unless told otherwise, and in PyTorch 2.11 the first line does
+    not reach it (https://github.com/pytorch/pytorch/issues/179445).
+    """
+    precision = "tf32" if dtype == "tf32" else "ieee"
+    torch.backends.fp32_precision = precision
+    torch.backends.cuda.matmul.fp32_precision = precision
+    torch.backends.cudnn.conv.fp32_precision = precision
+    torch.backends.cudnn.rnn.fp32_precision = precision
+
+
 class Model(nn.Module):
     """[embedding] -> dropout -> (LSTM -> dropout) * layers -> linear."""
 
@@ -103,8 +116,7 @@ class Learner:
         self.device = torch.device("cuda" if device == "gpu" else "cpu")
         torch.manual_seed(seed)
         self.dtype = torch.float64 if dtype == "float64" else torch.float32
-        # The whole process's setting; cuDNN's LSTM would take TF32 without being asked.
-        torch.backends.fp32_precision = "tf32" if dtype == "tf32" else "ieee"
+        set_precision(dtype)
         self.model = self.MODEL(spec, dtype == "bfloat16").to(self.device, self.dtype)
         self.trained = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
         optimizers = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}
