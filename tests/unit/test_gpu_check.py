@@ -23,6 +23,7 @@ HEADER = "| NVIDIA-SMI 535.104  Driver Version: 535.104  CUDA Version: 12.2 |"
 @pytest.fixture
 def driver(tmp_path, monkeypatch):
     """Put an ``nvidia-smi`` on PATH that answers as it is told: a driver that describes one idle card."""
+    monkeypatch.setattr(card, "SETTLING_SECONDS", 0.1)
 
     def put(apps="", utilization="0", gpu="NVIDIA H100, 535.104, 9.0, 81559, 700.00, 1980", code=0):
         script = tmp_path / "bin/nvidia-smi"
@@ -68,8 +69,7 @@ def test_a_card_that_others_use_is_answered_with_who_uses_it(capsys, tmp_path, d
     assert "4711, python3, 20000 MiB" in line
 
 
-def test_a_card_that_is_busy_for_somebody_unseen_is_in_use(driver, monkeypatch):
-    monkeypatch.setattr(card, "SETTLING_SECONDS", 0.1)
+def test_a_card_that_is_busy_for_somebody_unseen_is_in_use(driver):
     card.require_idle()
     driver(utilization="97")
     with pytest.raises(MachineError, match=r"expected a utilization of at most 10 %, found 97 %"):

@@ -13,7 +13,7 @@ import torch
 
 from lstmbench import implementations, parity, probes
 from lstmbench.clock import Stopwatch
-from lstmbench.implementations.pytorch import set_precision
+from lstmbench.implementations.pytorch import Model
 
 SPEC = dataclasses.replace(parity.LANGUAGE_MODEL, keep_prob=0.5, max_grad_norm=0.2)
 
@@ -96,6 +96,6 @@ def test_every_backend_is_told_the_precision_by_name(dtype, expected):
     backends = torch.backends
     for place in (backends.cudnn.rnn, backends.cudnn.conv, backends.cuda.matmul):
         place.fp32_precision = "ieee" if expected == "tf32" else "tf32"
-    set_precision(dtype)
+    Model.set_precision(dtype)
     found = {place.fp32_precision for place in (backends.cudnn.rnn, backends.cudnn.conv, backends.cuda.matmul)}
     assert found == {expected}

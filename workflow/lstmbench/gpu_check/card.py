@@ -32,7 +32,7 @@ MAX_UTILIZATION_PERCENT = 10
 """A card at hand for a check shows 0 %; a desktop shows some per cent."""
 
 SETTLING_SECONDS = 4.0
-"""The driver averages over the last second, so that it still counts a job of ours that has just ended."""
+"""A job of ours that has just ended is still listed for a moment, and counted in the last second's utilization."""
 
 TIMEOUT_SECONDS = 30.0
 """A driver that has lost its card lets ``nvidia-smi`` hang."""
@@ -85,14 +85,14 @@ def require_idle() -> None:
     Raises:
         MachineError: who uses it, and how much.
     """
-    apps = _ask("--query-compute-apps=pid,process_name,used_memory", "--format=csv,noheader").splitlines()
-    used = [one_line(line) for line in apps if line.strip() and not line.startswith("No running")]
+    watch = Stopwatch()
+    while (used := _users()) and watch.seconds() < SETTLING_SECONDS:
+        time.sleep(0.5)
     if used:
         raise MachineError(
             f"the GPU is in use by {len(used)} other process(es), the first (pid, name, memory): {used[0]}; expected "
             "none: wait for them, or stop them"
         )
-    watch = Stopwatch()
     while (busy := _utilization()) > MAX_UTILIZATION_PERCENT and watch.seconds() < SETTLING_SECONDS:
         time.sleep(0.5)
     if busy > MAX_UTILIZATION_PERCENT:
@@ -100,6 +100,12 @@ def require_idle() -> None:
             f"the GPU is in use: expected a utilization of at most {MAX_UTILIZATION_PERCENT} %, found {busy:g} %; wait "
             "until whatever uses it (another container, a desktop) has ended"
         )
+
+
+def _users() -> list[str]:
+    """Pid, name and memory of every process that computes on a GPU."""
+    lines = _ask("--query-compute-apps=pid,process_name,used_memory", "--format=csv,noheader").splitlines()
+    return [one_line(line) for line in lines if line.strip() and not line.startswith("No running")]
 
 
 def _utilization() -> float:

@@ -16,7 +16,7 @@ from typing import Any
 
 from lstmbench.cli import PREFIX
 from lstmbench.clock import Stopwatch
-from lstmbench.errors import BenchError, MachineError
+from lstmbench.errors import BenchError, Interrupted, MachineError
 from lstmbench.files import write_json
 from lstmbench.gpu_check.budget import Budget
 from lstmbench.text import printable
@@ -116,6 +116,8 @@ class Runner:
             if code not in job.readable_codes:
                 return self._failed(job, self._last_words(job), code, watch.seconds())
             found = job.read()
+        except Interrupted:
+            raise  # the check itself was asked to stop
         except BenchError as error:
             return self._failed(job, f"{error.label}: {error}", error.exit_code, watch.seconds())
         if found.failure:

@@ -39,19 +39,6 @@ def versions() -> dict[str, str]:
     return result
 
 
-def set_precision(dtype: str) -> None:
-    """Compute float32 products of this process in TF32 if ``dtype`` is tf32, else in full.
-
-    Each library is told by name: cuDNN's LSTM takes TF32 unless told otherwise, and in PyTorch 2.11 the first line does
-    not reach it (https://github.com/pytorch/pytorch/issues/179445).
-    """
-    precision = "tf32" if dtype == "tf32" else "ieee"
-    torch.backends.fp32_precision = precision
-    torch.backends.cuda.matmul.fp32_precision = precision
-    torch.backends.cudnn.conv.fp32_precision = precision
-    torch.backends.cudnn.rnn.fp32_precision = precision
-
-
 class Model(nn.Module):
     """[embedding] -> dropout -> (LSTM -> dropout) * layers -> linear."""
 
@@ -69,6 +56,19 @@ class Model(nn.Module):
         self.output = nn.Linear(spec.hidden_size, spec.output_size)
         for layer in range(spec.num_layers):
             getattr(self.lstm, f"bias_hh_l{layer}").requires_grad_(False).zero_()
+
+    @staticmethod
+    def set_precision(dtype: str) -> None:
+        """Compute float32 products of this process in TF32 if ``dtype`` is tf32, else in full.
+
+        Each library is told by name: cuDNN's LSTM takes TF32 unless told otherwise, and in PyTorch 2.11 the first line
+        does not reach it (https://github.com/pytorch/pytorch/issues/179445).
+        """
+        precision = "tf32" if dtype == "tf32" else "ieee"
+        torch.backends.fp32_precision = precision
+        torch.backends.cuda.matmul.fp32_precision = precision
+        torch.backends.cudnn.conv.fp32_precision = precision
+        torch.backends.cudnn.rnn.fp32_precision = precision
 
     def forward(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
         """Logits [predictions, output_size] and the new state, from a batch's inputs."""
@@ -89,11 +89,24 @@ class Model(nn.Module):
         low, weight, bias = (values.bfloat16() for values in (hidden, self.output.weight, self.output.bias))
         return nn.functional.linear(low, weight, bias).to(hidden.dtype)
 
+    def draws_masks_between_layers(self, features: Tensor) -> bool:
+        """Return whether dropout between layers is drawn here, because nobody else could resume it.
+
+        cuDNN draws it from a generator of its own, whose state PyTorch neither gives nor takes.
+        """
+        return features.is_cuda
+
+    def dropped_between_layers(self, values: Tensor) -> Tensor:
+        """Apply dropout to values[steps, batch, hidden] between two layers."""
+        return nn.functional.dropout(values, self.lstm.dropout)
+
     def _recurrent(self, features: Tensor, state: State) -> tuple[Tensor, State]:
-        if not self.in_bfloat16:
-            return self.lstm(features, state)
-        # Not by autocast, which would have cuDNN's LSTM compute in float16 whatever it is told.
         lstm = self.lstm
+        if self.training and lstm.dropout > 0 and self.draws_masks_between_layers(features):
+            return self._by_layer(features, state)
+        if not self.in_bfloat16:
+            return lstm(features, state)
+        # Not by autocast, which would have cuDNN's LSTM compute in float16 whatever it is told.
         weights = [weight.bfloat16() for layer in lstm.all_weights for weight in layer]
         before = tuple(part.bfloat16() for part in state)
         # With biases; in one direction; batch before time.
@@ -102,6 +115,22 @@ class Model(nn.Module):
         )
         kind = features.dtype
         return outputs.to(kind), (hidden.to(kind), cell.to(kind))
+
+    def _by_layer(self, features: Tensor, state: State) -> tuple[Tensor, State]:
+        """In training: one layer after the other, time before batch, as ``nn.LSTM`` draws masks on a CPU."""
+        kind = torch.bfloat16 if self.in_bfloat16 else features.dtype
+        values = features.to(kind).transpose(0, 1)
+        after = []
+        for layer, weights in enumerate(self.lstm.all_weights):
+            if layer > 0:
+                values = self.dropped_between_layers(values)
+            before = [part[layer : layer + 1].to(kind) for part in state]
+            # With biases, one layer, no dropout behind it, in training, in one direction, time before batch.
+            low = [weight.to(kind) for weight in weights]
+            values, *last = torch.lstm(values, before, low, True, 1, 0.0, True, False, False)
+            after.append(last)
+        hidden, cell = (torch.cat(parts).to(features.dtype) for parts in zip(*after, strict=True))
+        return values.transpose(0, 1).to(features.dtype), (hidden, cell)
 
 
 class Learner:
@@ -116,7 +145,7 @@ class Learner:
         self.device = torch.device("cuda" if device == "gpu" else "cpu")
         torch.manual_seed(seed)
         self.dtype = torch.float64 if dtype == "float64" else torch.float32
-        set_precision(dtype)
+        self.MODEL.set_precision(dtype)
         self.model = self.MODEL(spec, dtype == "bfloat16").to(self.device, self.dtype)
         self.trained = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
         optimizers = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}

@@ -51,24 +51,13 @@ class Model(pytorch.Model):
         if spec.input_dropout:
             self.input_dropout = Dropout(self.input_dropout.p, self.team)
 
-    def _recurrent(self, features: Tensor, state: State) -> tuple[Tensor, State]:
-        lstm = self.lstm
-        if not self.training or lstm.dropout == 0.0:
-            return super()._recurrent(features, state)
-        # Layer by layer, so that dropout between them is ours, and time before batch, as it is drawn in ``nn.LSTM``.
-        kind = torch.bfloat16 if self.in_bfloat16 else features.dtype
-        values = features.to(kind).transpose(0, 1)
-        after = []
-        for layer, weights in enumerate(lstm.all_weights):
-            if layer > 0:
-                values = _dropped(values, lstm.dropout, self.team, batch=1)
-            before = [part[layer : layer + 1].to(kind) for part in state]
-            # With biases, one layer, no dropout behind it, in training, in one direction, time before batch.
-            low = [weight.to(kind) for weight in weights]
-            values, *last = torch.lstm(values, before, low, True, 1, 0.0, True, False, False)
-            after.append(last)
-        hidden, cell = (torch.cat(parts).to(features.dtype) for parts in zip(*after, strict=True))
-        return values.transpose(0, 1).to(features.dtype), (hidden, cell)
+    def draws_masks_between_layers(self, features: Tensor) -> bool:
+        """See ``pytorch.Model``; here so that every worker takes its rows of one mask."""
+        return True
+
+    def dropped_between_layers(self, values: Tensor) -> Tensor:
+        """See ``pytorch.Model``."""
+        return _dropped(values, self.lstm.dropout, self.team, batch=1)
 
 
 class Dropout(nn.Module):

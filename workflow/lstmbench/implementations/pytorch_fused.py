@@ -200,4 +200,7 @@ def _summed_by_word(ids: Tensor, d_features: Tensor) -> tuple[Tensor, Tensor]:
     """The words of a batch, each once, and for each the sum of d_features[batch, steps, size] where it stands."""
     words, places = ids.flatten().unique(return_inverse=True)
     rows = d_features.flatten(0, 1)
-    return words, rows.new_zeros(len(words), rows.shape[1]).index_add_(0, places, rows)
+    sums = rows.new_zeros(len(words), rows.shape[1])
+    if rows.is_cuda:  # there ``index_add_`` adds in whatever order threads arrive, and no run repeats its bits
+        return words, sums.index_put_((places,), rows, accumulate=True)
+    return words, sums.index_add_(0, places, rows)

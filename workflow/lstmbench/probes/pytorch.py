@@ -13,7 +13,7 @@ import torch
 from torch.autograd.profiler_util import FunctionEvent
 from torch.profiler import ProfilerActivity, profile
 
-from lstmbench.implementations.pytorch import set_precision
+from lstmbench.implementations.pytorch import Model
 from lstmbench.probes import PARTS, Operation
 
 OWNERS = [
@@ -34,7 +34,7 @@ def gemms(
 ) -> list[Callable[[int], None]]:
     """See ``probes``; on a CPU by ``torch.mm``, and by oneDNN, whose LSTM packs the weights once for all time steps."""
     where = "cuda" if device == "gpu" else "cpu"
-    set_precision(dtype)
+    Model.set_precision(dtype)
     kind = torch.bfloat16 if dtype == "bfloat16" else torch.float32
 
     def operand(shape: tuple[int, int], lies_transposed: bool) -> torch.Tensor:
