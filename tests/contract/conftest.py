@@ -56,8 +56,19 @@ CLIPPED_IN_FLOAT64 = re.compile(
 )
 
 
+BY_CUDNN_IN_FLOAT32 = re.compile(
+    r"test_one_step_gives.*\[gpu-pytorch\w*-float32-|test_evaluation_gives.*\[gpu-pytorch\w*-float32-language_model"
+)
+"""Where cuDNN's LSTM is beyond the tolerance of float32 (``parity.CUDNN_FLOAT32``)."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Expect the baseline to fail where a clip must be exact to more than float32, and to fail there always."""
+    """Expect known failures, and expect them always.
+
+    The baseline fails where a clip must be exact to more than float32, cuDNN's LSTM where float32 must be.
+    """
     for item in items:
+        if BY_CUDNN_IN_FLOAT32.search(item.name):
+            item.add_marker(pytest.mark.xfail(strict=True, raises=AssertionError, reason="cuDNN's LSTM is inexact"))
         if BUILT_IN_CLIP in item.name and CLIPPED_IN_FLOAT64.search(item.name):
             item.add_marker(pytest.mark.xfail(strict=True, raises=AssertionError, reason="its clip is inexact"))

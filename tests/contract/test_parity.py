@@ -34,6 +34,15 @@ def test_evaluation_gives_the_reference_s_sums_and_counts(build: Build, spec, dt
     checks.check_evaluation(build, spec, dtype)
 
 
+@two_layer_model
+def test_float32_on_a_gpu_is_never_further_off_than_is_known_of_cudnn(build: Build, spec, request):
+    if "gpu" not in request.node.name:
+        pytest.skip("cuDNN computes on a GPU only")
+    for what, found, expected in [*parity.one_step(build, spec, "float32"), *parity.evaluation(build, spec, "float32")]:
+        known = [bound for kind, bound in parity.CUDNN_FLOAT32.items() if kind in what]
+        checks.assert_close(what, found, expected, max([parity.tolerance(what, "float32"), *known]))
+
+
 @one_layer_model
 def test_one_layer_gives_the_same_too(build: Build, spec):
     checks.check_one_step(build, spec, "float64")

@@ -181,6 +181,18 @@ def test_a_certificate_beyond_its_tolerance_is_a_failure_that_names_the_row(tmp_
     assert found.value["largest_part_of_tolerance"] == pytest.approx(100)
 
 
+@pytest.mark.parametrize(
+    ("device", "deviation", "fails"), [("gpu", 2e-5, False), ("gpu", 2e-4, True), ("cpu", 2e-5, True)]
+)
+def test_a_deviation_that_is_known_of_cudnn_is_told_and_no_failure_within_its_bound(tmp_path, device, deviation, fails):
+    rows = {"task": "classifier", "what": ["loss", "state"], "deviation": [1e-7, deviation], "tolerance": 5e-6}
+    table = tmp_path / f"{device}.csv"
+    pd.DataFrame({"implementation": "a", "device": device, **rows, "failure": ""}).to_csv(table, index=False)
+    found = contract.read_certificate(table, "float32")
+    assert bool(found.failure) == fails
+    assert ("known_deviations" in found.value) != fails
+
+
 def test_a_certificate_with_a_hole_for_a_deviation_is_a_failure(tmp_path):
     rows = {"task": "classifier", "what": ["loss", "gradient"], "deviation": [1e-7, None], "tolerance": 1e-5}
     table = tmp_path / "gpu.csv"

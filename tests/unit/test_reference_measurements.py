@@ -10,7 +10,10 @@ import pytest
 
 from lstmbench.analyse import product_seconds
 from lstmbench.measurement import Measurement
-from tests.unit.reference import MACHINES, QUOTED, ROOT
+from tests.unit.reference import CPUS, MACHINES, QUOTED, ROOT
+
+ON_CPU = [machine for machine in QUOTED if machine in CPUS]
+ON_GPU = [machine for machine in QUOTED if machine not in CPUS]
 
 SIZES = ("small", "medium", "large")
 
@@ -124,7 +127,7 @@ def line(machine: str, dataset: str, row: Row, bars: tuple[float | None, ...]) -
     return f"| {row.name} | {' | '.join(cells)} |"
 
 
-@pytest.mark.parametrize("machine", QUOTED)
+@pytest.mark.parametrize("machine", ON_CPU)
 def test_every_cell_that_is_quoted_was_measured_in_five_rounds_with_two_threads(machine):
     # That the bundle holds what its entry says, test_reference_records.py tests.
     measurements = MACHINES[machine].measurements
@@ -138,7 +141,7 @@ def test_every_cell_that_is_quoted_was_measured_in_five_rounds_with_two_threads(
     assert len(PROCESSES[machine]) == len(groups) * 5 * 5
 
 
-@pytest.mark.parametrize("machine", QUOTED)
+@pytest.mark.parametrize("machine", ON_CPU)
 @pytest.mark.parametrize("dataset", BARS)
 def test_the_table_of_bars_follows_from_the_records(dataset, machine):
     # A machine's tables stand between its heading and the next.
@@ -153,7 +156,38 @@ def test_the_readme_shows_the_median_ratios_of_every_machine_it_quotes():
     readme = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
     for implementation in ("pytorch", PYTORCH, "tensorflow", TENSORFLOW):
         row = over(implementation, "pytorch_plain")
-        cells = [PROCESSES[machine].loc[("ptb", size)] for machine in QUOTED for size in SIZES]
+        cells = [PROCESSES[machine].loc[("ptb", size)] for machine in ON_CPU for size in SIZES]
         medians = [row.text(row.values(cell).median()) for cell in cells]
         shown = f"| `{implementation}` | {' | '.join(medians)} |"
         assert shown in readme, shown
+
+
+def absolute(machine: str, cell: tuple[str, str, str, str]) -> str:
+    """A row of the table of a GPU: medians over its processes, in figures of its own."""
+    own = [measurement for measurement in MACHINES[machine].measurements if cell[0:2] == names(measurement)[0:2]]
+    (measurement,) = [one for one in own if names(one)[2] == cell[3]]
+    found = processes(measurement).groupby("implementation")[["speed", "share"]].median().loc[cell[2]]
+    per_step = measurement.record["samples"][0]["predictions_per_step"]
+    milliseconds = f"{1000 * per_step / found['speed']:.2f}"
+    return f"| {' | '.join(cell)} | {milliseconds} | {found['speed']:,.0f} | {found['share']:.0f} |"
+
+
+def names(measurement: Measurement) -> tuple[str, str, str]:
+    """Data set, size and device."""
+    group = measurement.record["group"]
+    return group["dataset"], group["size"], group["device"]
+
+
+@pytest.mark.parametrize("machine", ON_GPU)
+def test_the_table_of_a_gpu_follows_from_the_records(machine):
+    page = (ROOT / "docs/benchmark.md").read_text(encoding="utf-8")
+    own = page.partition(f"## Figures: {machine}\n")[2].partition("\n## ")[0].splitlines()
+    rows = [
+        absolute(machine, (dataset, size, implementation, device))
+        for measurement in MACHINES[machine].measurements
+        for dataset, size, device in [names(measurement)]
+        for implementation in sorted({sample["implementation"] for sample in measurement.record["samples"]})
+    ]
+    assert rows
+    missing = [row for row in rows if row not in own]
+    assert not missing, "\n".join(["docs/benchmark.md should say", *missing])

@@ -128,3 +128,13 @@ def test_the_readme_shows_the_second_machines_numbers():
     ptb, mnist = (" and ".join(map(shown, first_seed(SECOND, dataset))) for dataset in DATASETS)
     (commit,) = {record["commit"][:7] for record in RECORDS[SECOND].values()}
     assert f"(commit {commit}), ended the same runs at {ptb} (PTB) and {mnist} (MNIST)" in FLOWING
+
+
+def test_the_readme_shows_the_gpu_s_numbers():
+    (record,) = MACHINES["nvidia-h200"].runs
+    assert f"ends PTB small at a test perplexity of {shown(record)} after" in FLOWING
+    assert f"{record['speed']['train_seconds']:.0f} s of training" in FLOWING
+    for measurement in MACHINES["nvidia-h200"].measurements:
+        (sample,) = [one for one in measurement.record["samples"] if one["implementation"] == "pytorch"]
+        speed = sample["predictions_per_step"] * sample["steady_steps"] / sample["phases"]["steady_seconds"]
+        assert f"PTB {measurement.record['group']['size']} at {speed:,.0f} words/s" in FLOWING

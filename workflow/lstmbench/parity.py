@@ -81,6 +81,18 @@ TOLERANCE_AFTER_20_STEPS = {  # tf32 2.2e-3, bfloat16 1.3e-2
     **{name: _OF_LOSSES[name] + _OF_GRADIENTS[name] / 4 for name in ROUNDINGS},
 }
 
+CUDNN_FLOAT32 = {
+    name: 2.0**-16 / ROUNDINGS["tf32"][0] * table["tf32"]
+    for name, table in (("state", _OF_STATES), ("gradient", _OF_GRADIENTS))
+}
+"""Known deviation: cuDNN's LSTM in float32, TF32 off, is beyond the tolerance of float32 and within these bounds.
+
+Set after a measurement, not derived: on an NVIDIA H200 (cuDNN 9.19, PyTorch 2.11) states err by 1.8e-5 and, with sizes
+that are multiples of 32, by 4.3e-5; gradients by 1.1e-5 and 4.1e-5.  PyTorch's own CUDA LSTM errs by 3e-7 on the same
+card, and NVIDIA_TF32_OVERRIDE=0 changes nothing.  It looks as if operands had 16 bits, hence the formula of tf32 with
+u = 2^-16: states 5.0e-5, gradients 7.4e-5.  The tolerance stays what it is, and certificates show the excess.
+"""
+
 Comparison = tuple[str, np.ndarray, np.ndarray]
 """What is compared, what was found, what the reference says."""
 
