@@ -59,7 +59,7 @@ compare: install
 # With WHEELS=.wheels the Python at hand is used, with torch in it, and nothing is fetched.
 gpu-check: $(if $(WHEELS),,install-dev)
 	$(if $(WHEELS),$(PYTHON) -m pip install --quiet --no-index --find-links $(WHEELS) -r envs/gpu-check.txt)
-	PYTHONPATH=workflow $(if $(WHEELS),$(PYTHON),python) -m lstmbench.gpu_check $(ARGS)
+	@PYTHONPATH=workflow $(if $(WHEELS),$(PYTHON),python) -m lstmbench.gpu_check $(ARGS)
 
 # PRESENT="numpy scipy": packages that the other machine has, and whose wheels need not travel.
 gpu-wheels:
