@@ -78,3 +78,5 @@ def test_a_budget_too_small_for_step_four_names_what_it_left_out(tmp_path):
     assert {job["outcome"] for job in left_out} == {"skipped"}
     assert all(job["name"] in said for job in left_out)
     assert of_step(summary, 2)[0]["outcome"] == "done"
+    (training,) = of_step(summary, 5)
+    assert (training["outcome"], "was not measured" in training["reason"]) == ("skipped", True)

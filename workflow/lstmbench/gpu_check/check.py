@@ -18,7 +18,7 @@ from lstmbench.errors import BenchError, MachineError
 from lstmbench.gpu_check import contract
 from lstmbench.gpu_check.budget import Budget
 from lstmbench.gpu_check.card import describe_card, require_idle
-from lstmbench.gpu_check.jobs import DONE, FAILED, PREDICTED, Found, Job, Runner, Summary
+from lstmbench.gpu_check.jobs import DONE, FAILED, PREDICTED, SKIPPED, Found, Job, Runner, Summary
 from lstmbench.initialise import initialise
 from lstmbench.machine import PRECISIONS
 from lstmbench.measurement import read_measurement
@@ -225,7 +225,10 @@ class Check:
             before=self._require_idle,
             read=lambda: self._read_run(record),
         )  # fmt: skip
-        self.runner.run_one(job)
+        if job.seconds is None:
+            self.runner.note(job, SKIPPED, reason="its time is not known, because its step was not measured")
+        else:
+            self.runner.run_one(job)
 
     def _predicted(self, dataset: str, size: str, name: str) -> float | None:
         """Seconds of a whole run by its measured steps (``plan.predict``); None where they were not measured."""
