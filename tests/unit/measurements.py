@@ -53,7 +53,7 @@ def make_measurement(
             rows += [{**name, "block": place, "steps": 3, "seconds": value} for place, value in enumerate(seconds, 1)]
             samples.append(_sample(run, name, seconds, changes))
     record = {
-        "schema_version": 1,
+        "schema_version": 2,
         "group": {"dataset": dataset, "size": size, "device": device},
         "threads": 2,
         "dtype": run["settings"]["dtype"],

@@ -69,7 +69,7 @@ def make_record(
         facts |= {"entropy_rate_nats": math.log(20.5), "floor_perplexity": 20.5, "order": 2}
         facts["source_cross_entropy_nats_test"] = math.log(20.0)
     record: dict[str, Any] = {
-        "schema_version": 1,
+        "schema_version": 2,
         "run": {"dataset": dataset, "size": size, "implementation": implementation, "device": device, "seed": seed},
         "started": "2026-01-02T03:04:05+00:00",
         "finished": "2026-01-02T04:04:05+00:00",

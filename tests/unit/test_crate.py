@@ -27,7 +27,7 @@ def crate(tmp_path_factory):
     failure = {"exit_code": 5, "message": "the loss of update 31 is not a number"}
     named = make_record(implementation="tensorflow")["run"]
     write_record(results / FAILED, {
-        "schema_version": 1, "run": named, "task": "language_model", "failed": "2026-01-02T05:00:00+00:00",
+        "schema_version": 2, "run": named, "task": "language_model", "failed": "2026-01-02T05:00:00+00:00",
         "failure": failure,
     })  # fmt: skip
     write_measurement(results / MEASUREMENT, make_measurement({"pytorch": [5.0, 5.1]}))

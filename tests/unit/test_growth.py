@@ -66,7 +66,7 @@ def test_a_version_that_is_a_text_of_the_library_s_own_kind_is_one(tmp_path):
 
     record = make_record()
     record["versions"] = {"torch": Version("2.13.0")}
-    check(tmp_path / "run.json", record, "run.schema.json", record["schema_version"])
+    check(tmp_path / "run.json", record, "run.schema.json")
 
 
 @pytest.mark.slow

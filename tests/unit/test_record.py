@@ -8,10 +8,13 @@ import math
 
 import pytest
 
+from lstmbench import measurement, record
 from lstmbench.errors import DataError
+from lstmbench.measurement import read_measurement, write_measurement
 from lstmbench.presets import Preset
 from lstmbench.record import read_record, write_record
 from lstmbench.schemas import SCHEMAS
+from tests.unit.measurements import make_measurement
 from tests.unit.records import change, make_record, save
 
 SCHEMA_JSON = json.loads((SCHEMAS / "run.schema.json").read_text(encoding="utf-8"))
@@ -110,6 +113,24 @@ def test_the_metric_of_the_task_must_be_there(tmp_path, dataset, key):
         write_record(tmp_path / "run.json", record)
 
 
+@pytest.mark.parametrize("version", [1, 2])
+def test_records_of_both_versions_are_read(tmp_path, version):
+    run = {**make_record(), "schema_version": version}
+    write_record(tmp_path / "run.json", run)
+    assert read_record(tmp_path / "run.json") == run
+    written = make_measurement({"pytorch": [5.0, 5.1]})
+    written.record["schema_version"] = version
+    write_measurement(tmp_path / "measurement.json", written)
+    assert read_measurement(tmp_path / "measurement.json").record == written.record
+
+
+@pytest.mark.parametrize("name", ["run", "failure", "measurement"])
+def test_the_version_that_is_written_is_the_newest_of_its_schema(name):
+    schema = json.loads((SCHEMAS / f"{name}.schema.json").read_text(encoding="utf-8"))
+    written = measurement.SCHEMA_VERSION if name == "measurement" else record.SCHEMA_VERSION
+    assert written == max(schema["properties"]["schema_version"]["enum"])
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
@@ -117,7 +138,7 @@ def test_the_metric_of_the_task_must_be_there(tmp_path, dataset, key):
         ("[]", "expected type 'object'"),
         ('{"schema_version": NaN}', "NaN is no number"),
         ('{"schema_version": 1e400}', "1e400 is too large"),
-        ('{"schema_version": 2}', "expected 1, found 2"),
+        ('{"schema_version": 3}', "expected 1 or 2, found 3"),
         ("\ufeff{}", "not JSON"),
     ],
 )

@@ -22,7 +22,8 @@ from lstmbench.files import atomic, write_json
 from lstmbench.schemas import check, read_json
 
 SCHEMA = "measurement.schema.json"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""As in ``record``."""
 
 BLOCK_COLUMNS = ["round", "attempt", "implementation", "block", "steps", "seconds"]
 
@@ -65,7 +66,7 @@ def read_measurement(path: Path) -> Measurement:
 
 
 def _check(path: Path, measurement: Measurement) -> None:
-    check(path, measurement.record, SCHEMA, SCHEMA_VERSION)
+    check(path, measurement.record, SCHEMA)
     blocks = measurement.blocks
     if list(blocks.columns) != BLOCK_COLUMNS:
         raise DataError(f"{path}: expected the blocks' columns {BLOCK_COLUMNS}, found {list(blocks.columns)}")

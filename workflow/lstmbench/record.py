@@ -16,7 +16,8 @@ from lstmbench.errors import DataError
 from lstmbench.files import write_json
 from lstmbench.schemas import check, read_json
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""What is written; the schemas list what is read.  A version only adds optional keys, so older records stay valid."""
 
 _RUN_PATH = re.compile(
     r"/runs/(?P<dataset>[^/]+)/(?P<size>[^/]+)/(?P<implementation>[^/]+)/(?P<device>[^/]+)/seed-(?P<seed>\d+)/run\.json$"
@@ -51,9 +52,9 @@ def write_record(path: Path, record: dict[str, Any]) -> None:
 
 def _check(path: Path, record: Any) -> None:
     if isinstance(record, dict) and failed(record):
-        check(path, record, "failure.schema.json", SCHEMA_VERSION)
+        check(path, record, "failure.schema.json")
     else:
-        check(path, record, "run.schema.json", SCHEMA_VERSION)
+        check(path, record, "run.schema.json")
         refuse(path, claims_of_run(record))
     _check_path(path, record["run"])
 

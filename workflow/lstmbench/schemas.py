@@ -34,16 +34,17 @@ def read_json(path: Path) -> Any:
         raise DataError(f"{path}: not JSON: {error}. Delete it and run the workflow again.") from error
 
 
-def check(path: Path, value: Any, schema: str, version: int) -> None:
+def check(path: Path, value: Any, schema: str) -> None:
     """Check ``value``, the content of ``path``, by ``workflow/schemas/{schema}``.
 
     Raises:
         DataError: of another version, or not of the schema; names the place, what was expected and what was found.
     """
     found = value.get("schema_version") if isinstance(value, dict) else None
-    if isinstance(found, int) and found != version:
+    known = _schema(schema)["properties"]["schema_version"]["enum"]
+    if isinstance(found, int) and found not in known:
         raise DataError(
-            f"{path} at $.schema_version: expected {version}, found {found}. "
+            f"{path} at $.schema_version: expected {' or '.join(map(str, known))}, found {found}. "
             "It was written by another version of lstm-bench: use that one, or delete the file and run again."
         )
     if _is_valid(schema, value):
@@ -80,6 +81,7 @@ def _validator(schema: str) -> jsonschema.Draft202012Validator:
     return jsonschema.Draft202012Validator(_schema(schema))
 
 
+@cache
 def _schema(name: str) -> Any:
     return json.loads((SCHEMAS / name).read_text(encoding="utf-8"))
 
