@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import random
 import re
 from pathlib import Path
@@ -17,6 +18,11 @@ PRINT = {"settings": "s", "code": "c"}
 def at(updates: int) -> Checkpoint:
     arrays = {"weights/a": np.full((2, 3), updates, np.float32), "training/updates": np.array(updates)}
     return Checkpoint(arrays, {"updates": updates, "history": [{"loss": 0.1 + 0.2}]})
+
+
+def updates_in(folder: CheckpointFolder) -> list[int]:
+    """The updates in the names of all files, whoever's they are."""
+    return sorted(int(path.stem.split("-")[-1]) for path in folder.folder.glob("*.safetensors"))
 
 
 @pytest.fixture
@@ -37,13 +43,13 @@ def test_the_newest_comes_back_as_it_was(folder):
 def test_two_generations_are_kept(folder):
     for updates in (5, 10, 100):
         folder.save(at(updates))
-    assert sorted(path.stem for path in folder.folder.iterdir()) == ["000000010", "000000100"]
+    assert updates_in(folder) == [10, 100]
 
 
 def test_one_flipped_bit_anywhere_sends_the_run_back_to_the_generation_before(folder):
     folder.save(at(5))
     folder.save(at(10))
-    newest = folder.folder / "000000010.safetensors"
+    newest = folder.latest()
     good = newest.read_bytes()
     for position in random.Random(1).sample(range(8 * len(good)), FLIPS):
         content = bytearray(good)
@@ -79,7 +85,7 @@ def test_no_file_that_we_read_can_run_code():
 @pytest.mark.parametrize("length", [0, 3, 100])
 def test_a_truncated_file_is_passed_over(folder, length):
     folder.save(at(5))
-    path = folder.folder / "000000005.safetensors"
+    path = folder.latest()
     path.write_bytes(path.read_bytes()[:length])
     said = []
     assert folder.newest(said.append) is None
@@ -94,6 +100,74 @@ def test_a_checkpoint_of_another_run_is_not_used_and_the_difference_is_named(fol
     assert "settings" not in said[0]
 
 
+def other(folder: CheckpointFolder, name: str = "other") -> CheckpointFolder:
+    """The same folder, as a run with other settings sees it."""
+    return CheckpointFolder(folder.folder, {**PRINT, "settings": name})
+
+
+def test_a_run_that_has_come_less_far_than_another_keeps_its_own_checkpoints(folder):
+    other(folder).save(at(6358))
+    for updates in (5, 10, 15):
+        folder.save(at(updates))
+    assert folder.newest(pytest.fail).progress["updates"] == 15
+    assert updates_in(folder) == [10, 15, 6358]
+    assert other(folder).newest(pytest.fail).progress["updates"] == 6358
+
+
+def test_of_all_other_runs_one_file_is_kept_the_one_written_last_and_which_were_deleted_is_told(folder):
+    for age, (name, updates) in enumerate([("first", 900), ("second", 70), ("second", 80)]):
+        other(folder, name).save(at(updates))
+        os.utime(other(folder, name).latest(), (age, age))
+    gone = other(folder, "second").folder.glob("*-000000070.safetensors")
+    gone = [*gone, *other(folder, "first").folder.glob("*-000000900.safetensors")]
+    deleted = folder.save(at(5))
+    assert sorted(deleted) == sorted(gone)
+    assert updates_in(folder) == [5, 80]
+    assert folder.save(at(6)) == []
+
+
+def test_a_file_of_another_run_at_the_same_update_is_not_overwritten(folder):
+    other(folder).save(at(5))
+    folder.save(at(5))
+    assert updates_in(folder) == [5, 5]
+
+
+def test_the_file_name_of_an_earlier_form_is_another_runs(folder):
+    folder.save(at(7))
+    earlier = folder.latest().rename(folder.folder / "000000007.safetensors")
+    assert folder.latest() is None
+    folder.save(at(3))
+    folder.clear()
+    assert list(folder.folder.iterdir()) == [earlier]
+
+
+def test_a_damaged_checkpoint_takes_no_good_ones_place(folder):
+    for updates in (5, 10):
+        folder.save(at(updates))
+    folder.latest().write_bytes(b"damaged")
+    for updates in (6, 7, 8):  # it goes on from 5
+        folder.save(at(updates))
+    assert updates_in(folder) == [7, 8]
+
+
+def test_the_latest_is_one_that_can_be_used(folder):
+    other(folder).save(at(900))
+    assert folder.latest() is None
+    for updates in (5, 10):
+        folder.save(at(updates))
+    folder.latest().write_bytes(b"damaged")
+    assert folder.latest().stem.endswith("-000000005")
+
+
+def test_a_hash_is_told_by_its_first_digits_and_what_only_one_of_them_has_as_absent():
+    assert checkpoint.differences({"data": "a" * 64}, {"data": "b" * 64}) == [
+        "data aaaaaaaaaaaa..., now bbbbbbbbbbbb..."
+    ]
+    assert checkpoint.differences({}, {"settings": {"threads": 1}}) == ["settings absent, now present"]
+    assert checkpoint.differences({"gpu": None}, {"gpu": 0}) == ["gpu None, now 0"]
+    assert checkpoint.differences({"gpu": None}, {}) == ["gpu None, now absent"]
+
+
 def test_a_difference_within_a_field_is_told_by_its_name(folder):
     other = CheckpointFolder(folder.folder, {**PRINT, "machine": {"cpu": "this", "cores": 2}})
     other.save(at(5))
@@ -106,3 +180,11 @@ def test_a_complete_run_leaves_no_checkpoints(folder):
     folder.save(at(5))
     folder.clear()
     assert list(folder.folder.iterdir()) == []
+
+
+def test_a_complete_run_leaves_the_checkpoint_of_another(folder):
+    other(folder).save(at(900))
+    folder.save(at(5))
+    folder.clear()
+    assert updates_in(folder) == [900]
+    assert other(folder).newest(pytest.fail).progress["updates"] == 900

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 import tempfile
 from pathlib import Path
 
@@ -216,6 +217,25 @@ def test_a_checkpoint_of_a_changed_run_is_not_used(tmp_path):
         run(tmp_path, stop_after=3)
     reached, *_ = run(tmp_path, fingerprint="changed")
     assert reached.resumed == 0
+
+
+def test_both_of_two_settings_that_take_turns_go_on_from_their_own_checkpoints(tmp_path, capsys):
+    with pytest.raises(Killed):
+        run(tmp_path, stop_after=3)
+    with pytest.raises(Interrupted, match="saved after 3 updates, and the same command goes on from there"):
+        run(tmp_path, looks=1, fingerprint="changed")
+    for fingerprint, updates in (("changed", 3), ("same", 32)):
+        with pytest.raises(Interrupted):
+            run(tmp_path, looks=0, fingerprint=fingerprint)
+        assert f"goes on after {updates} updates" in capsys.readouterr().err
+
+
+def test_that_a_checkpoint_of_another_run_is_deleted_is_told(tmp_path, capsys):
+    for fingerprint in ("first", "second", "third"):
+        with pytest.raises(Interrupted):
+            run(tmp_path, looks=0, fingerprint=fingerprint)
+    (told,) = [line for line in capsys.readouterr().err.splitlines() if "deleted" in line]
+    assert re.fullmatch(r"test: checkpoint \S+-000000001\.safetensors of another run is deleted: .*", told)
 
 
 def test_caps_cut_training_and_evaluation(tmp_path):

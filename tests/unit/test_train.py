@@ -6,7 +6,8 @@ import pytest
 import yaml
 
 from lstmbench import cell
-from lstmbench.errors import ResourceError, UsageError
+from lstmbench.errors import Interrupted, ResourceError, UsageError
+from lstmbench.interruption import Interruption
 from lstmbench.loop import Caps
 from lstmbench.record import read_record
 from lstmbench.train import train_run
@@ -51,6 +52,24 @@ def test_a_language_models_record_says_what_was_capped(train):
     assert record["caps"] == ["trained for 3 of 4 updates", "evaluated on the first 150 predictions"]
     assert record["final"]["predictions"] == 150
     assert record["history"][-1]["updates"] == 3
+
+
+def test_a_checkpoint_of_other_settings_is_passed_over_with_the_settings_that_differ(train, monkeypatch, capsys):
+    monkeypatch.setattr(Interruption, "check", lambda self: (_ for _ in ()).throw(Interrupted("told to")))
+    for changes in ({"learning_rate": 1.0}, {"learning_rate": 0.5, "max_grad_norm": 5.0}):
+        with pytest.raises(Interrupted):
+            train(Text, **changes)
+    (told,) = [line for line in capsys.readouterr().err.splitlines() if "is not used" in line]
+    differing = "settings.preset.learning_rate 1.0, now 0.5; settings.preset.max_grad_norm None, now 5.0"
+    assert told.endswith(f"it belongs to another run: {differing}")
+
+
+def test_where_a_recipe_comes_from_is_no_setting_a_checkpoint_depends_on(train, monkeypatch, capsys):
+    with monkeypatch.context() as interrupted:
+        interrupted.setattr(Interruption, "check", lambda self: (_ for _ in ()).throw(Interrupted("told to")))
+        with pytest.raises(Interrupted):
+            train(Text, source="a test")
+    assert train(Text, source="the same test in other words")["resumed"] == 1
 
 
 def test_weights_of_another_model_are_refused(train):

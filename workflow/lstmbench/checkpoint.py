@@ -2,11 +2,15 @@
 
 A checkpoint is one safetensors file (arrays) with one metadata key (JSON: progress, fingerprint and the
 hash of both).  The two newest are kept, so that a damaged one costs an epoch and not the run.
+
+A file's name begins with a hash of its fingerprint.  So a run tells its own files from those of the same run with other
+settings, which lie in the same folder, and neither overwrites nor counts them.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +22,13 @@ from safetensors import SafetensorError, safe_open
 from lstmbench.files import hash_arrays, hash_json, write_arrays
 
 GENERATIONS = 2
+"""Checkpoints of a run that are kept."""
+
+OTHERS = 1
+"""Files of other fingerprints that are kept: who goes back to the settings before loses nothing."""
+
+_SUFFIX = ".safetensors"
+_ABSENT = object()
 
 
 @dataclass(frozen=True)
@@ -29,24 +40,35 @@ class Checkpoint:
 
 
 class CheckpointFolder:
-    """The checkpoints of one run."""
+    """The checkpoints of one run, which ``fingerprint`` tells from all others: JSON, compared field by field."""
 
     def __init__(self, folder: Path, fingerprint: Mapping[str, Any]) -> None:
         self.folder = folder
         self.fingerprint = dict(fingerprint)
+        self._prefix = f"{hash_json(self.fingerprint)[:12]}-"
 
-    def save(self, checkpoint: Checkpoint) -> None:
-        """Write a checkpoint under the number of its updates and forget all but the newest two."""
+    def save(self, checkpoint: Checkpoint) -> list[Path]:
+        """Write a checkpoint, then delete all but the newest ``GENERATIONS`` of this run and ``OTHERS`` of other runs.
+
+        Returns the files of other runs that it deleted.
+        """
         body = {"fingerprint": self.fingerprint, "progress": checkpoint.progress}
         body["sha256"] = hash_json([hash_arrays(checkpoint.arrays), body])
-        path = self.folder / f"{checkpoint.progress['updates']:09d}.safetensors"
+        path = self.folder / f"{self._prefix}{checkpoint.progress['updates']:09d}{_SUFFIX}"
         write_arrays(path, checkpoint.arrays, {"lstmbench": json.dumps(body, allow_nan=False)})
-        for old in self._newest_first()[GENERATIONS:]:
+        # One of this run with more updates is damaged: otherwise the run would have resumed from it.
+        kept = [file for file in self._own() if file <= path][:GENERATIONS]
+        for old in self._own():
+            if old not in kept:
+                old.unlink()
+        deleted = self._others()[OTHERS:]
+        for old in deleted:
             old.unlink()
+        return deleted
 
     def newest(self, say: Callable[[str], None]) -> Checkpoint | None:
         """The newest checkpoint that verifies and is of this run; ``say`` hears why others are passed over."""
-        for path in self._newest_first():
+        for path in [*self._own(), *self._others()]:
             found = self._read(path)
             if isinstance(found, Checkpoint):
                 return found
@@ -54,16 +76,22 @@ class CheckpointFolder:
         return None
 
     def latest(self) -> Path | None:
-        """The file of the newest checkpoint, unread."""
-        return next(iter(self._newest_first()), None)
+        """Return the file of the newest checkpoint that this run can resume from."""
+        return next((path for path in self._own() if isinstance(self._read(path), Checkpoint)), None)
 
     def clear(self) -> None:
-        """Delete the checkpoints of a run that is complete, and what a killed process left of one."""
-        for path in [*self._newest_first(), *self.folder.glob(".*.safetensors.*")]:
+        """Delete the checkpoints of a run that is complete, and what killed processes left half-written."""
+        for path in [*self._own(), *self.folder.glob(f".*{_SUFFIX}.*")]:
             path.unlink()
 
-    def _newest_first(self) -> list[Path]:
-        return sorted(self.folder.glob("*.safetensors"), reverse=True)
+    def _own(self) -> list[Path]:
+        """The files of this run, the most updates first."""
+        return sorted(self.folder.glob(f"{self._prefix}*{_SUFFIX}"), reverse=True)
+
+    def _others(self) -> list[Path]:
+        """The files of other runs, those written last first."""
+        files = [path for path in self.folder.glob(f"*{_SUFFIX}") if not path.name.startswith(self._prefix)]
+        return sorted(files, key=lambda path: (path.stat().st_mtime_ns, path.name), reverse=True)
 
     def _read(self, path: Path) -> Checkpoint | str:
         try:
@@ -81,11 +109,21 @@ class CheckpointFolder:
 
 
 def differences(theirs: Any, ours: Any, name: str = "") -> list[str]:
-    """``name: theirs, now ours`` for every field in which two fingerprints differ."""
+    """Return ``name theirs, now ours`` for every field in which two fingerprints differ."""
     if not (isinstance(theirs, dict) and isinstance(ours, dict)):
-        return [] if theirs == ours else [f"{name} {theirs}, now {ours}"]
+        return [] if theirs == ours else [f"{name} {_shown(theirs)}, now {_shown(ours)}"]
     return [
         line
         for key in sorted({*theirs, *ours})
-        for line in differences(theirs.get(key), ours.get(key), f"{name}.{key}".lstrip("."))
+        for line in differences(theirs.get(key, _ABSENT), ours.get(key, _ABSENT), f"{name}.{key}".lstrip("."))
     ]
+
+
+def _shown(value: Any) -> str:
+    """A field's value as a person can compare it: of a hash the first digits."""
+    if value is _ABSENT:
+        return "absent"
+    if isinstance(value, dict):
+        return "present"
+    text = str(value)
+    return f"{text[:12]}..." if re.fullmatch(r"[0-9a-f]{40,}", text) else text

@@ -127,7 +127,8 @@ def train(
         nonlocal since_saved
         arrays = run.arrays()
         if leads:
-            checkpoints.save(Checkpoint(arrays, vars(reached)))
+            for path in checkpoints.save(Checkpoint(arrays, vars(reached))):
+                progress.say(f"checkpoint {path} of another run is deleted: of other runs only the last one is kept")
         since_saved = Stopwatch()
 
     def after_block() -> None:

@@ -186,7 +186,6 @@ def main(arguments: list[str] | None = None) -> None:
     started, watch = utc_now(), Stopwatch()
     commit, dirty = machine.commit()
     circumstances = {
-        "schema_version": SCHEMA_VERSION,
         "group": {"dataset": options.data.name, "size": options.preset.stem, "device": device},
         "threads": options.threads,
         "dtype": machine.split_device(device).precision,
@@ -223,6 +222,7 @@ def main(arguments: list[str] | None = None) -> None:
             earlier=earlier,
         )
     record = circumstances | {
+        "schema_version": SCHEMA_VERSION,
         "processes": options.processes + (earlier.record["processes"] if earlier else 0),
         "started": earlier.record["started"] if earlier else started,
         "finished": later(started, watch.seconds()),

@@ -20,7 +20,7 @@ from typing import Any
 import pandas as pd
 
 from lstmbench import limits, machine, present, tasks
-from lstmbench.checkpoint import GENERATIONS
+from lstmbench.checkpoint import GENERATIONS, OTHERS
 from lstmbench.cli import run
 from lstmbench.datasets import Dataset, load_dataset
 from lstmbench.errors import UsageError
@@ -82,8 +82,8 @@ def count_work(dataset: Dataset, preset: Preset, max_updates: int | None, max_ev
 def predict(sample: Mapping[str, Any], work: Work) -> dict[str, float | None]:
     """Seconds, peak memory and disk (MB) of one run; ``sample``: what ``lstmbench.sample`` wrote.
 
-    ``disk_mb`` while it trains, with a checkpoint more than are kept since one is written before one is deleted;
-    ``kept_mb`` once it is complete.
+    ``disk_mb`` while it trains, with a checkpoint more than are kept since one is written before one is deleted, and
+    one of other settings (``checkpoint.OTHERS``); ``kept_mb`` once it is complete.
     """
     phases, evaluation = sample["phases"], sample["details"]["evaluation"]
     checkpoint = sample["details"]["checkpoint"]
@@ -103,7 +103,7 @@ def predict(sample: Mapping[str, Any], work: Work) -> dict[str, float | None]:
         "seconds": sum(seconds.values()),
         "mem_mb": MEMORY_MARGIN * memory / MB,
         "device_mb": None if device_bytes is None else MEMORY_MARGIN * (device_bytes + work.evaluation_bytes) / MB,
-        "disk_mb": ((GENERATIONS + 1) * checkpoint["bytes"] + kept) / MB,
+        "disk_mb": ((GENERATIONS + 1 + OTHERS) * checkpoint["bytes"] + kept) / MB,
         "kept_mb": kept / MB,
         "weights_mb": sample["memory"]["least_bytes"]["weights"] / MB,
     }

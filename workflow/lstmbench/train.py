@@ -52,7 +52,7 @@ def train_run(
     Of several workers each calls this, and the first writes.
 
     TensorBoard event files go beside the record, checkpoints into their own folder, from which an
-    interrupted run goes on and which a complete one leaves empty.
+    interrupted run goes on and in which a complete one leaves none of its own.
 
     Raises:
         UsageError, DataError, MachineError, DivergedError, LockedError, WorkerError, Interrupted: see ``errors``.
@@ -90,13 +90,15 @@ def train_run(
     versions = {"numpy": np.__version__, **cell.framework.versions()}
     common = {
         "run": identity,
-        "settings_sha256": hash_json(settings),
         "initial_weights_sha256": hash_arrays(cell.weights),
         "versions": versions,
         "machine": described,
     }
+    # Values, not their hash, so that a difference can be told.  Where the recipe comes from changes no bit.
+    recipe = {name: value for name, value in settings["preset"].items() if name != "source"}
     fingerprint = {
         **common,
+        "settings": {**settings, "preset": recipe},
         "machine": machine.kind_of(described),
         "data": dataset.sha256,
         "code": training_hash(dataset.task, implementation),
@@ -132,6 +134,7 @@ def train_run(
             "commit": commit,
             "commit_dirty": dirty,
             "settings": settings,
+            "settings_sha256": hash_json(settings),
             "data": {"task": dataset.task, "sha256": dataset.sha256, "facts": dataset.facts},
             "final_weights_sha256": hash_arrays(cell.learner.weights()),
             "parameters": parameter_count(cell.spec),
