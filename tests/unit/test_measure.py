@@ -7,9 +7,10 @@ from collections import Counter
 import pytest
 
 from lstmbench import measure
-from lstmbench.errors import DataError
+from lstmbench.errors import DataError, UsageError
 from lstmbench.measure import ATTEMPTS, measure_group, order, read_earlier
 from lstmbench.measurement import Measurement
+from lstmbench.presets import PRESETS
 from lstmbench.sample import DETAILS
 
 QUIET = {"wall_seconds": 5.0, "cpu_seconds": 9.9, "foreign_share": 0.001, "steal_share": 0.0, "pressure_share": 0.0}
@@ -155,6 +156,25 @@ def test_the_best_of_all_rounds_judges_those_of_an_earlier_measurement_too():
         sampler=lambda names, details: {name: a_sample(name) for name in names},
     )  # fmt: skip
     assert [bool(sample["disturbances"]) for sample in both] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"--preset": "Small Cell.yaml"}, r"its record would be refused, so it is not measured: .*\$\.group\.size"),
+        ({"--seed": "-1"}, r"its record would be refused, so it is not measured: .*\$\.seed"),
+    ],
+)
+def test_what_would_refuse_the_record_is_told_before_the_first_process(tmp_path, monkeypatch, changes, told):
+    monkeypatch.setattr(measure, "run_round", lambda *_: pytest.fail("it was measured"))
+    preset = tmp_path / changes.get("--preset", "small.yaml")
+    preset.write_text((PRESETS / "markov/small.yaml").read_text(encoding="utf-8"), encoding="utf-8")
+    options = {
+        "--data": tmp_path / "markov", "--weights": tmp_path / "none", "--implementations": "reference",
+        "--device": "cpu", "--output": tmp_path / "measurement.json", **changes, "--preset": preset,
+    }  # fmt: skip
+    with pytest.raises(UsageError, match=told):
+        measure.main([str(word) for pair in options.items() for word in pair])
 
 
 def test_rounds_are_not_added_to_a_measurement_in_other_circumstances(tmp_path, monkeypatch):

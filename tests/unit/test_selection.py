@@ -11,6 +11,7 @@ from snakemake.utils import update_config
 
 from lstmbench import datasets, implementations, machine
 from lstmbench.errors import UsageError
+from lstmbench.presets import PRESETS
 from lstmbench.selection import checked, sizes
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -85,6 +86,21 @@ def test_a_wrong_selection_is_refused_in_one_line_that_names_what_is_known(chang
         checked({**SHIPPED, "device": "cpu", **change})
     assert told in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_text_that_is_to_be_tested_on_the_way_is_refused_before_any_job(tmp_path, monkeypatch):
+    preset = (PRESETS / "markov/small.yaml").read_text(encoding="utf-8")
+    (tmp_path / "markov").mkdir()
+    (tmp_path / "markov/small.yaml").write_text(f"{preset}report_after_updates: 5\n", encoding="utf-8")
+    monkeypatch.setattr("lstmbench.selection.PRESETS", tmp_path)
+    chosen = {
+        "datasets": ["markov"],
+        "sizes": ["small"],
+        "device": "cpu",
+        "speed": {**SHIPPED["speed"], "sizes": ["small"]},
+    }
+    with pytest.raises(UsageError, match=r"markov small: report_after_updates 5: .* null"):
+        checked({**SHIPPED, **chosen})
 
 
 def test_several_workers_are_for_the_implementations_that_can_have_them():

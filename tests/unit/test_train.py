@@ -5,11 +5,16 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from lstmbench import cell
+from lstmbench import cell, machine, tasks
+from lstmbench.datasets import load_dataset
 from lstmbench.errors import Interrupted, ResourceError, UsageError
+from lstmbench.implementations import reference
 from lstmbench.interruption import Interruption
 from lstmbench.loop import Caps
+from lstmbench.presets import load_preset
 from lstmbench.record import read_record
+from lstmbench.rehearsal import rehearse
+from lstmbench.tasks import language_model
 from lstmbench.train import train_run
 from tests.unit.made import PRESET, Images, Text, make_cell
 
@@ -18,15 +23,16 @@ from tests.unit.made import PRESET, Images, Text, make_cell
 def train(tmp_path, monkeypatch):
     """Trains on a made-up data set; returns the record as it is read back."""
 
-    def run(module, *, caps=Caps(), weights_of=None, **changes):  # noqa: B008 - frozen
+    def run(module, *, caps=Caps(), weights_of=None, threads=1, size="tiny", **changes):  # noqa: B008 - frozen
         files = make_cell(tmp_path, monkeypatch, module, **(weights_of or changes))
         files["preset_file"].write_text(yaml.safe_dump({**PRESET, **changes}), encoding="utf-8")
+        files["preset_file"] = files["preset_file"].rename(tmp_path / f"{size}.yaml")
         output = tmp_path / "runs/made/tiny/reference/cpu/seed-1/run.json"
         train_run(
             **files,
             implementation="reference",
             device="cpu",
-            threads=1,
+            threads=threads,
             seed=1,
             caps=caps,
             checkpoints=tmp_path / "checkpoints/made",
@@ -70,6 +76,81 @@ def test_where_a_recipe_comes_from_is_no_setting_a_checkpoint_depends_on(train, 
         with pytest.raises(Interrupted):
             train(Text, source="a test")
     assert train(Text, source="the same test in other words")["resumed"] == 1
+
+
+REFUSED = {
+    "a text that is to be tested on the way": ({"report_after_updates": 2}, "report_after_updates"),
+    "a cap of no update": ({"caps": Caps(max_updates=0)}, r"\$\.settings\.max_updates"),
+    "a cap below that": ({"caps": Caps(max_updates=-1)}, r"\$\.settings\.max_updates|\$\.history"),
+    "an evaluation of nothing": ({"caps": Caps(max_eval_predictions=0)}, "expected a prediction at least"),
+    "no thread": ({"threads": 0}, r"\$\.settings\.threads"),
+    "a preset whose name no path may have": ({"size": "Tiny Cell"}, r"\$\.run\.size"),
+    "the path of another run": ({"size": "small"}, r"\$\.run\.size: expected 'tiny' as in its path"),
+    "a source of two lines": ({"source": "two\nlines"}, "source"),
+    "a source that a spreadsheet takes for a formula": ({"source": "=1+1"}, "source"),
+    "more layers than a record may have": ({"num_layers": 1001}, "num_layers"),
+    "a bias that is no number": ({"forget_bias": float("nan")}, "forget_bias"),
+    "a rate that falls to zero": ({"lr_decay": 1e-200, "epochs": 4}, "lr_decay"),
+    "a rate that grows beyond a float": ({"lr_decay": 1e5, "epochs": 90}, "lr_decay"),
+}
+
+
+@pytest.mark.parametrize(("changes", "told"), REFUSED.values(), ids=REFUSED)
+def test_inputs_whose_record_would_be_refused_are_refused_before_the_first_update(
+    train, monkeypatch, tmp_path, changes, told
+):
+    monkeypatch.setattr(reference.Learner, "train_block", lambda *_: pytest.fail("it was trained"))
+    with pytest.raises(UsageError, match=told):
+        train(Text, weights_of={}, **changes)
+    assert not (tmp_path / "runs").exists()
+    assert not (tmp_path / "checkpoints").exists()
+
+
+SURROUNDINGS = {
+    "versions of two lines": (reference, "versions", lambda: {"numpy": "1\n2"}),
+    "an unknown unit": (language_model, "UNIT", "tokens/s"),
+    "memory of a device on the CPU": (reference.Learner, "peak_device_bytes", lambda self: 1),
+    "a processor without a name": (machine, "describe", lambda: {"cores": 1, "memory_bytes": 10**12}),
+    "a commit that is none": (machine, "commit", lambda: ("main", False)),
+}
+
+
+@pytest.mark.parametrize(("place", "name", "value"), SURROUNDINGS.values(), ids=SURROUNDINGS)
+def test_surroundings_whose_record_would_be_refused_are_told_before_the_first_update(
+    train, monkeypatch, tmp_path, place, name, value
+):
+    monkeypatch.setattr(place, name, value)
+    monkeypatch.setattr(reference.Learner, "train_block", lambda *_: pytest.fail("it was trained"))
+    with pytest.raises(UsageError, match="its record would be refused"):
+        train(Text)
+    assert not (tmp_path / "checkpoints").exists()
+
+
+@pytest.mark.parametrize(
+    ("module", "caps", "changes"),
+    [
+        (Text, Caps(), {}),
+        (Text, Caps(3, 150), {}),
+        (Images, Caps(), {"report_after_updates": 7}),
+        (Images, Caps(6, 7), {"report_after_updates": 7}),
+    ],
+)
+def test_what_is_rehearsed_is_the_run_but_for_what_is_learned_and_how_fast(train, tmp_path, module, caps, changes):
+    record = train(module, caps=caps, **changes)
+    dataset, preset = load_dataset(tmp_path / "data"), load_preset(tmp_path / "tiny.yaml")
+    reached, final, full = rehearse(tasks.load(dataset.task), dataset, preset, caps, seed=1)
+    counts = {"epoch", "learning_rate", "updates", "train_predictions", "valid_predictions", "predictions", "protocol"}
+    for rehearsed, found in (
+        (reached.history, record["history"]),
+        (reached.milestones, record["milestones"]),
+        ([final], [record["final"]]),
+    ):
+        assert [set(row) for row in rehearsed] == [set(row) for row in found]
+        assert [{name: row[name] for name in counts & set(row)} for row in rehearsed] == [
+            {name: row[name] for name in counts & set(row)} for row in found
+        ]
+    assert len(reached.first_losses) == len(record["first_losses"])
+    assert (full == reached.updates) == (caps.max_updates is None)
 
 
 def test_weights_of_another_model_are_refused(train):

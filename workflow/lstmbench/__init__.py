@@ -8,6 +8,7 @@ The map of the package; imports run downwards only, never up or sideways between
                      one per Snakemake rule: a pure function and, below it, a command line
                      (``python -m lstmbench.train --help``)
     the run          loop        epochs, schedule, evaluation, checkpoints, history; names no framework
+                     rehearsal   the same without computing, so that a record is checked before it is trained for
                      checkpoint  atomic, content-hashed files from which a run goes on
                      interruption  signals remembered until the next block;  lock: one process per run
                      workers     several processes that share one run: which of them this one is, and their start

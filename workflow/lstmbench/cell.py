@@ -80,14 +80,15 @@ def build_cell(
     ``device`` carries its precision, its workers and perhaps its threads, as in gpu-tf32-x2 (``machine.split_device``).
 
     Raises:
-        UsageError: unknown implementation, one or a batch that the workers cannot share, or other threads than the
-            device's name tells.
+        UsageError: a preset that asks what the task does not have, unknown implementation, one or a batch that the
+            workers cannot share, or other threads than the device's name tells.
         MachineError: the framework or the device is not there, or lacks the precision.
         ResourceError: the model needs more memory than there is.
     """
     task = tasks.load(dataset.task)
     spec = task.model_spec(preset, dataset.facts)
     where = split_device(device)
+    tasks.require_suited(dataset.task, preset)
     require_shared(implementation, preset.batch_size, where.workers)
     require_threads(device, threads)
     require_precision(where.kind, where.precision)

@@ -17,7 +17,7 @@ import numpy as np
 from lstmbench.checkpoint import Checkpoint, CheckpointFolder
 from lstmbench.clock import Stopwatch
 from lstmbench.datasets import Dataset
-from lstmbench.errors import DataError, DivergedError, Interrupted
+from lstmbench.errors import DataError, DivergedError, Interrupted, UsageError
 from lstmbench.interruption import Interruption
 from lstmbench.learner import Handle, Learner
 from lstmbench.presets import Preset
@@ -188,6 +188,8 @@ class Run:
         self.losses = np.empty(0)  # of the updates of the epoch that is not complete
 
     def _place(self, parts: list[Part]) -> list[tuple[Handle, np.ndarray, int]]:
+        if not sum(part.batches.size for part in parts):
+            raise UsageError("validation and test: expected a prediction at least, found data or a cap for none")
         return [(self.learner.place(part.examples), part.batches, predictions(part.examples)) for part in parts]
 
     def arrays(self) -> dict[str, np.ndarray]:

@@ -26,7 +26,14 @@ from lstmbench.clock import Stopwatch, later, utc_now
 from lstmbench.environment import interpreter
 from lstmbench.errors import DataError, UsageError
 from lstmbench.interference import Load, disturbances
-from lstmbench.measurement import BLOCK_COLUMNS, SCHEMA_VERSION, Measurement, read_measurement, write_measurement
+from lstmbench.measurement import (
+    BLOCK_COLUMNS,
+    SCHEMA_VERSION,
+    Measurement,
+    check_measurement,
+    read_measurement,
+    write_measurement,
+)
 from lstmbench.names import require_known
 from lstmbench.presets import load_preset
 from lstmbench.sample import BLOCKS, DETAILS
@@ -208,6 +215,21 @@ def main(arguments: list[str] | None = None) -> None:
         tqdm.write(f"{options.data.name}/{options.preset.stem}/{device}: {line}", file=sys.stderr)
         sys.stderr.flush()
 
+    def measurement_of(samples: list[Any], failures: list[Any], blocks: pd.DataFrame) -> Measurement:
+        record = circumstances | {
+            "schema_version": SCHEMA_VERSION,
+            "processes": options.processes + (earlier.record["processes"] if earlier else 0),
+            "started": earlier.record["started"] if earlier else started,
+            "finished": later(started, watch.seconds()),
+            "samples": samples,
+            "failures": failures,
+        }
+        return Measurement(record, blocks)
+
+    try:
+        check_measurement(options.output, measurement_of([], [], pd.DataFrame(columns=BLOCK_COLUMNS)))
+    except DataError as error:
+        raise UsageError(f"its record would be refused, so it is not measured: {error}") from error
     with tempfile.TemporaryDirectory() as folder:
         samples, failures, blocks = measure_group(
             implementations=options.implementations,
@@ -221,15 +243,7 @@ def main(arguments: list[str] | None = None) -> None:
             say=say,
             earlier=earlier,
         )
-    record = circumstances | {
-        "schema_version": SCHEMA_VERSION,
-        "processes": options.processes + (earlier.record["processes"] if earlier else 0),
-        "started": earlier.record["started"] if earlier else started,
-        "finished": later(started, watch.seconds()),
-        "samples": samples,
-        "failures": failures,
-    }
-    write_measurement(options.output, Measurement(record, blocks))
+    write_measurement(options.output, measurement_of(samples, failures, blocks))
 
 
 if __name__ == "__main__":

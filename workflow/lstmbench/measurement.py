@@ -42,7 +42,7 @@ def write_measurement(path: Path, measurement: Measurement) -> None:
     Raises:
         DataError: not of the schema; nothing is written then.
     """
-    _check(path, measurement)
+    check_measurement(path, measurement)
     with atomic(path.with_name("blocks.parquet")) as temporary:
         measurement.blocks.to_parquet(temporary, compression="zstd", index=False)
     write_json(path, measurement.record)
@@ -61,11 +61,16 @@ def read_measurement(path: Path) -> Measurement:
     except (OSError, ValueError) as error:
         raise DataError(f"{file}: not readable as a table of blocks: {error}. Measure anew: delete {path}.") from error
     measurement = Measurement(record, blocks)
-    _check(path, measurement)
+    check_measurement(path, measurement)
     return measurement
 
 
-def _check(path: Path, measurement: Measurement) -> None:
+def check_measurement(path: Path, measurement: Measurement) -> None:
+    """Check a measurement as ``read_measurement`` does, before it is at ``path``.
+
+    Raises:
+        DataError: not of the schema, or blocks at odds with the samples.
+    """
     check(path, measurement.record, SCHEMA)
     blocks = measurement.blocks
     if list(blocks.columns) != BLOCK_COLUMNS:

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import dataclasses
+import math
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ import yaml
 
 from lstmbench.errors import UsageError
 from lstmbench.names import require_known
+from lstmbench.schemas import fault_of_part, short
 
 PRESETS = Path(__file__).resolve().parents[1] / "presets"
 
@@ -82,7 +85,19 @@ def load_preset(path: Path) -> Preset:
     for name, allowed in (("optimizer", OPTIMIZERS), ("lstm_init", LSTM_INITS), ("output_init", OUTPUT_INITS)):
         value = getattr(preset, name)
         raise_if(value not in allowed, f"{name} must be one of {', '.join(allowed)}; found {value!r}")
+    last = _last_rate(preset)
+    raise_if(not 0 < last < math.inf, f"lr_decay {preset.lr_decay} makes the last epoch's learning rate {last}")
+    # The rest of what would refuse the run's record once it is trained, such as a source of two lines.
+    fault = fault_of_part(dataclasses.asdict(preset), "run.schema.json", ("settings", "preset"))
+    raise_if(fault is not None, str(fault))
     return preset
+
+
+def _last_rate(preset: Preset) -> float:
+    try:
+        return preset.learning_rate_at(preset.epochs)
+    except OverflowError:
+        return math.inf
 
 
 class _Checker:
@@ -103,6 +118,7 @@ def _typed(raise_if: _Checker, name: str, kind: str, value: Any) -> Any:
         hint = " (YAML reads 1e-3 as a text: write 1.0e-3)" if isinstance(value, str) else ""
         wrong = isinstance(value, bool) or not isinstance(value, (int, float))
         raise_if(wrong, f"{name} must be a number, found {value!r}{hint}")
+        raise_if(not abs(value) <= sys.float_info.max, f"{name} must be a finite number, found {short(value)}")
         return float(value)
     expected = {"int": int, "str": str}[kind]
     wrong = isinstance(value, bool) or not isinstance(value, expected)

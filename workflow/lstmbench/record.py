@@ -36,7 +36,7 @@ def read_record(path: Path) -> dict[str, Any]:
         DataError: missing, not JSON, not of the schema, or at odds with itself or with its path.
     """
     record = read_json(path)
-    _check(path, record)
+    check_record(path, record)
     return record
 
 
@@ -46,11 +46,16 @@ def write_record(path: Path, record: dict[str, Any]) -> None:
     Raises:
         DataError: as for ``read_record``; nothing is written then.
     """
-    _check(path, record)
+    check_record(path, record)
     write_json(path, record)
 
 
-def _check(path: Path, record: Any) -> None:
+def check_record(path: Path, record: Any) -> None:
+    """Check a record as ``read_record`` does, before it is at ``path``.
+
+    Raises:
+        DataError: as for ``read_record``.
+    """
     if isinstance(record, dict) and failed(record):
         check(path, record, "failure.schema.json")
     else:

@@ -54,6 +54,12 @@ def check(path: Path, value: Any, schema: str) -> None:
         raise DataError(f"{path} at {error.json_path}: {_explain(error)}")
 
 
+def fault_of_part(value: Any, schema: str, keys: tuple[str, ...]) -> str | None:
+    """Return what is wrong with ``value`` as what stands at ``keys`` of a value of the schema; None: nothing."""
+    error = best_match(_part_validator(schema, keys).iter_errors(value))
+    return None if error is None else f"{error.json_path.removeprefix('$.')}: {_explain(error)}"
+
+
 def short(value: Any) -> str:
     """A value as it may stand in a message."""
     text = repr(value)
@@ -79,6 +85,14 @@ def _fast_validator(schema: str) -> jsonschema_rs.Draft202012Validator:
 @cache
 def _validator(schema: str) -> jsonschema.Draft202012Validator:
     return jsonschema.Draft202012Validator(_schema(schema))
+
+
+@cache
+def _part_validator(schema: str, keys: tuple[str, ...]) -> jsonschema.Draft202012Validator:
+    part = whole = _schema(schema)
+    for key in keys:
+        part = part["properties"][key]
+    return jsonschema.Draft202012Validator({"$defs": whole["$defs"], **part})
 
 
 @cache

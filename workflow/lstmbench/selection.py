@@ -16,7 +16,7 @@ import jsonschema
 import yaml
 from jsonschema.exceptions import best_match
 
-from lstmbench import datasets, implementations
+from lstmbench import datasets, implementations, tasks
 from lstmbench.errors import UsageError
 from lstmbench.machine import resolve_device, split_device
 from lstmbench.names import require_known
@@ -137,7 +137,11 @@ def checked(config: Mapping[str, Any]) -> Selection:
     for dataset in config["datasets"]:
         for size in [*config["sizes"], *speed["sizes"]]:
             require_known(f"size of dataset {dataset}", size, sizes(dataset))
-            load_preset(PRESETS / dataset / f"{size}.yaml")
+            preset = load_preset(PRESETS / dataset / f"{size}.yaml")
+            try:
+                tasks.require_suited(datasets.load_module(dataset).TASK, preset)
+            except UsageError as error:
+                raise UsageError(f"{dataset} {size}: {error}") from error
     if isinstance(config["max_updates"], Mapping):
         for size in config["max_updates"]:
             require_known("size in max_updates", size, config["sizes"])

@@ -20,13 +20,14 @@ from lstmbench.checkpoint import CheckpointFolder
 from lstmbench.cli import run
 from lstmbench.clock import Stopwatch, later, utc_now
 from lstmbench.code import training_hash
-from lstmbench.errors import UsageError
+from lstmbench.errors import DataError, UsageError
 from lstmbench.events import EventFile
 from lstmbench.files import hash_arrays, hash_json
 from lstmbench.interruption import Interruption
 from lstmbench.lock import locked
-from lstmbench.loop import Caps, train
-from lstmbench.record import SCHEMA_VERSION, write_record
+from lstmbench.loop import Caps, Progressed, train
+from lstmbench.record import SCHEMA_VERSION, check_record, write_record
+from lstmbench.rehearsal import rehearse
 from lstmbench.weights import parameter_count
 
 CHECKPOINT_SECONDS = 60.0
@@ -103,30 +104,10 @@ def train_run(
         "data": dataset.sha256,
         "code": training_hash(dataset.task, implementation),
     }
-    folder = CheckpointFolder(checkpoints, fingerprint)
-    alone = contextlib.nullcontext()  # of what the first worker does for all
-    with locked(checkpoints) if team.leads else alone, memory_explained(cell.spec, preset):
-        with (
-            Interruption(workers.launcher()) as interruption,
-            EventFile(output.parent / "tensorboard") if team.leads else alone as events,
-        ):
-            reached, final, full_updates = train(
-                learner=cell.learner,
-                task=task,
-                dataset=dataset,
-                preset=preset,
-                caps=caps,
-                seed=seed,
-                checkpoints=folder,
-                checkpoint_seconds=checkpoint_seconds,
-                interruption=interruption,
-                on_epoch=events.add if team.leads else lambda row: None,
-                label="/".join(str(part) for part in identity.values()),
-                leads=team.leads,
-            )
-        if not team.leads:
-            return
-        record = {
+    label = "/".join(str(part) for part in identity.values())
+
+    def record_of(reached: Progressed, final: dict[str, Any], full_updates: int, weights_sha256: str) -> dict[str, Any]:
+        return {
             "schema_version": SCHEMA_VERSION,
             **common,
             "started": started,
@@ -136,7 +117,7 @@ def train_run(
             "settings": settings,
             "settings_sha256": hash_json(settings),
             "data": {"task": dataset.task, "sha256": dataset.sha256, "facts": dataset.facts},
-            "final_weights_sha256": hash_arrays(cell.learner.weights()),
+            "final_weights_sha256": weights_sha256,
             "parameters": parameter_count(cell.spec),
             "caps": _caps_in_words(caps, reached.updates, full_updates),
             "resumed": reached.resumed,
@@ -157,7 +138,35 @@ def train_run(
                 "peak_device_bytes": cell.learner.peak_device_bytes(),
             },
         }
-        write_record(output, record)
+
+    try:
+        check_record(output, record_of(*rehearse(task, dataset, preset, caps, seed), hash_json("other weights")))
+    except DataError as error:
+        raise UsageError(f"{label}: its record would be refused, so it is not trained: {error}") from error
+    folder = CheckpointFolder(checkpoints, fingerprint)
+    alone = contextlib.nullcontext()  # of what the first worker does for all
+    with locked(checkpoints) if team.leads else alone, memory_explained(cell.spec, preset):
+        with (
+            Interruption(workers.launcher()) as interruption,
+            EventFile(output.parent / "tensorboard") if team.leads else alone as events,
+        ):
+            result = train(
+                learner=cell.learner,
+                task=task,
+                dataset=dataset,
+                preset=preset,
+                caps=caps,
+                seed=seed,
+                checkpoints=folder,
+                checkpoint_seconds=checkpoint_seconds,
+                interruption=interruption,
+                on_epoch=events.add if team.leads else lambda row: None,
+                label=label,
+                leads=team.leads,
+            )
+        if not team.leads:
+            return
+        write_record(output, record_of(*result, hash_arrays(cell.learner.weights())))
         folder.clear()
 
 

@@ -3,6 +3,7 @@
 Each task module offers, by these names:
 
     UNIT                                     of throughput
+    MILESTONES                               whether the test may also be made during training
     model_spec(preset, facts)                -> ModelSpec
     training_examples(arrays, preset)        -> Examples
     training_order(count, preset, seed, epoch)  -> int32[steps, batch], the example numbers of each batch
@@ -18,7 +19,9 @@ from types import ModuleType
 
 import numpy as np
 
+from lstmbench.errors import UsageError
 from lstmbench.learner import Examples
+from lstmbench.presets import Preset
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,18 @@ class Part:
 def load(task: str) -> ModuleType:
     """The module of ``task``: language_model or classifier."""
     return import_module(f"{__name__}.{task}")
+
+
+def require_suited(task: str, preset: Preset) -> None:
+    """Refuse a preset that asks what the task does not have.
+
+    Raises:
+        UsageError: a test during training.
+    """
+    if preset.report_after_updates is not None and not load(task).MILESTONES:
+        raise UsageError(
+            f"report_after_updates {preset.report_after_updates}: a {task} is tested after training only; expected null"
+        )
 
 
 def predictions(examples: Examples) -> int:

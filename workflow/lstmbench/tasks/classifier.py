@@ -13,6 +13,7 @@ from lstmbench.presets import Preset
 from lstmbench.tasks import Part
 
 UNIT = "images/s"
+MILESTONES = True
 
 EVALUATION_BATCH = 1000
 

@@ -20,6 +20,7 @@ from lstmbench.presets import Preset
 from lstmbench.tasks import Part
 
 UNIT = "words/s"
+MILESTONES = False
 
 TEST_STEPS = 100
 """Window of the test protocol.  The tutorial tests with batch 1 and windows of 1; with the state carried,
