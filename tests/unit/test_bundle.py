@@ -16,7 +16,7 @@ from lstmbench.bundle import GPU_CHECK, LARGEST_ASIDE, pack, read_bundle, unpack
 from lstmbench.certificate import read_certificate
 from lstmbench.errors import DataError
 from lstmbench.measurement import read_measurement, write_measurement
-from lstmbench.record import read_record
+from lstmbench.record import MODEL, read_record
 from tests.unit.certificates import make_certificate, save_certificate
 from tests.unit.measurements import make_measurement
 from tests.unit.records import make_record, save
@@ -29,6 +29,7 @@ def results(tmp_path):
     save(folder, make_record(), make_record("mnist", seed=2))
     write_measurement(folder / "measurements/ptb/small/cpu/measurement.json", make_measurement({"pytorch": [5.0, 5.1]}))
     (folder / "report.html").write_text("not a record")
+    (folder / "runs/ptb/small/pytorch/cpu/seed-1" / MODEL).write_bytes(b"not a record")
     (folder / "runs/ptb/small/pytorch/cpu/seed-1/tensorboard").mkdir()
     (folder / "runs/ptb/small/pytorch/cpu/seed-1/tensorboard/events").write_bytes(b"not a record")
     return folder
@@ -50,7 +51,7 @@ def test_records_come_back_as_they_were(results, tmp_path):
             assert read_record(folder / path.relative_to(results)) == read_record(path)
         (path,) = folder.rglob("measurement.json")
         assert read_measurement(path).record["samples"]
-        assert not list(folder.rglob("report.html"))
+        assert not [*folder.rglob("report.html"), *folder.rglob(MODEL)]
     assert not folder.exists()
 
 

@@ -18,7 +18,7 @@ from lstmbench.plan import MEMORY_MARGIN, Work, advice, count_work, duration, er
 from lstmbench.presets import load_preset
 from lstmbench.resources import SNAKEMAKE_MB, UNPLANNED, Ask, read_plan
 from lstmbench.selection import checked
-from lstmbench.tables import write_table
+from lstmbench.tables import read_table, write_table
 from lstmbench.train import train_run
 from tests.unit.made import Images, Text, make_cell
 from tests.unit.records import make_record
@@ -86,6 +86,12 @@ def test_disk_holds_a_third_checkpoint_while_it_replaces_the_first_and_one_of_ot
     found = predict(SAMPLE, WORK)
     assert math.isclose(found["disk_mb"] - found["kept_mb"], (3 + 1) * 20)
     assert found["kept_mb"] < 0.1
+
+
+def test_a_model_that_is_kept_stays_on_the_disk():
+    without, kept = predict(SAMPLE, WORK), predict(SAMPLE, WORK, keep_model=True)
+    for name in ("kept_mb", "disk_mb"):
+        assert math.isclose(kept[name] - without[name], 20.0)
 
 
 @pytest.mark.parametrize(
@@ -188,6 +194,7 @@ def test_the_verb_writes_the_plan_and_its_errors(tmp_path, capsys, monkeypatch):
     shown = capsys.readouterr().out
     assert shown.startswith((folder / "plan.md").read_text(encoding="utf-8"))
     assert "In all: 2 runs" in shown
+    assert read_table(folder / "plan.csv")["kept_mb"].tolist() == pytest.approx([20.015])
     assert "No finished run" in (folder / "error.md").read_text(encoding="utf-8")
     (ask,) = read_plan(folder / "plan.csv", checked(CONFIG)).values()
     assert ask.minutes == math.ceil(2 * (5 + 149 * 0.1 + 15 + 0.6) / 60 + 10)

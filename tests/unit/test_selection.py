@@ -147,6 +147,14 @@ def test_numbers_from_snakemakes_command_line_are_numbers():
     assert checked({**SHIPPED, "device": "cpu", "max_updates": "null"}).max_updates is None
 
 
+@pytest.mark.parametrize("text", ["false", "False"])
+def test_whether_models_are_kept_may_come_from_snakemakes_command_line(text):
+    assert SHIPPED["keep_models"] is True
+    assert checked({**SHIPPED, "device": "cpu", "keep_models": text}).keep_models is False
+    with pytest.raises(UsageError, match="keep_models: 'no' is not of type 'boolean'"):
+        checked({**SHIPPED, "device": "cpu", "keep_models": "no"})
+
+
 def test_auto_takes_the_gpu_where_there_is_one_and_else_the_cpu(monkeypatch):
     monkeypatch.setattr(machine, "gpu_names", lambda: ["a GPU"])
     assert checked(SHIPPED).device == "gpu"

@@ -7,15 +7,17 @@ import yaml
 
 from lstmbench import cell, machine, tasks
 from lstmbench.datasets import load_dataset
-from lstmbench.errors import Interrupted, ResourceError, UsageError
+from lstmbench.errors import DataError, Interrupted, ResourceError, UsageError
+from lstmbench.files import hash_arrays, read_arrays
 from lstmbench.implementations import reference
 from lstmbench.interruption import Interruption
 from lstmbench.loop import Caps
 from lstmbench.presets import load_preset
-from lstmbench.record import read_record
+from lstmbench.record import MODEL, read_record
 from lstmbench.rehearsal import rehearse
 from lstmbench.tasks import language_model
 from lstmbench.train import train_run
+from lstmbench.weights import shapes
 from tests.unit.made import PRESET, Images, Text, make_cell
 
 
@@ -23,7 +25,7 @@ from tests.unit.made import PRESET, Images, Text, make_cell
 def train(tmp_path, monkeypatch):
     """Trains on a made-up data set; returns the record as it is read back."""
 
-    def run(module, *, caps=Caps(), weights_of=None, threads=1, size="tiny", **changes):  # noqa: B008 - frozen
+    def run(module, *, caps=Caps(), weights_of=None, threads=1, size="tiny", keep_model=True, **changes):  # noqa: B008 - frozen
         files = make_cell(tmp_path, monkeypatch, module, **(weights_of or changes))
         files["preset_file"].write_text(yaml.safe_dump({**PRESET, **changes}), encoding="utf-8")
         files["preset_file"] = files["preset_file"].rename(tmp_path / f"{size}.yaml")
@@ -36,6 +38,7 @@ def train(tmp_path, monkeypatch):
             seed=1,
             caps=caps,
             checkpoints=tmp_path / "checkpoints/made",
+            keep_model=keep_model,
             output=output,
         )
         return read_record(output)
@@ -58,6 +61,45 @@ def test_a_language_models_record_says_what_was_capped(train):
     assert record["caps"] == ["trained for 3 of 4 updates", "evaluated on the first 150 predictions"]
     assert record["final"]["predictions"] == 150
     assert record["history"][-1]["updates"] == 3
+
+
+RUN = "runs/made/tiny/reference/cpu/seed-1"
+
+
+@pytest.mark.parametrize("caps", [Caps(), Caps(max_updates=3)], ids=["whole", "capped"])
+def test_a_complete_run_keeps_its_final_weights_by_their_canonical_names(train, tmp_path, caps):
+    record = train(Text, caps=caps)
+    weights = read_arrays(tmp_path / RUN / MODEL)
+    assert hash_arrays(weights) == record["final_weights_sha256"]
+    spec = language_model.model_spec(load_preset(tmp_path / "tiny.yaml"), record["data"]["facts"])
+    assert {name: value.shape for name, value in weights.items()} == shapes(spec)
+
+
+def test_who_keeps_no_models_has_none_that_an_earlier_run_left_either(train, tmp_path):
+    train(Text)
+    train(Text, keep_model=False, learning_rate=0.5)
+    assert not (tmp_path / RUN / MODEL).exists()
+
+
+def test_there_is_no_record_before_its_model_and_no_model_of_a_record_that_is_refused(train, tmp_path, monkeypatch):
+    checked = []
+
+    def check(path, record):
+        if checked:
+            raise DataError("an accuracy too good to be true")
+        checked.append(record)
+
+    with monkeypatch.context() as refusing:
+        refusing.setattr("lstmbench.train.check_record", check)
+        with pytest.raises(DataError):
+            train(Text)
+    assert not (tmp_path / RUN / MODEL).exists()
+    with monkeypatch.context() as full:
+        full.setattr("lstmbench.train.write_arrays", lambda *_: (_ for _ in ()).throw(OSError(28, "full")))
+        with pytest.raises(OSError, match="full"):
+            train(Text)
+    assert not (tmp_path / RUN / "run.json").exists()
+    assert train(Text)["resumed"] == 1
 
 
 def test_a_checkpoint_of_other_settings_is_passed_over_with_the_settings_that_differ(train, monkeypatch, capsys):

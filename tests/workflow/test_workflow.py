@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from lstmbench.files import hash_arrays, read_arrays
 from tests.workflow.conftest import ROOT, TINY, planned
 
 
@@ -42,6 +43,19 @@ def test_a_complete_run_leaves_no_checkpoint(house):
 
 def test_nothing_is_left_to_do_after_a_run(house):
     assert not house.planned()
+
+
+def test_a_model_is_kept_and_neither_its_loss_nor_the_wish_to_keep_none_repeats_a_run(house):
+    folder = house.root / "results/tiny/runs/markov/tiny/copycat/cpu/seed-1"
+    model = folder / "model.safetensors"
+    record = json.loads((folder / "run.json").read_text())
+    assert hash_arrays(read_arrays(model)) == record["final_weights_sha256"]
+    elsewhere = model.rename(folder / "elsewhere")
+    try:
+        assert not house.planned()
+        assert not house.planned(keep_models="false")["train"]
+    finally:
+        elsewhere.rename(model)
 
 
 def test_editing_one_implementation_re_runs_only_its_runs(house):

@@ -79,11 +79,12 @@ def count_work(dataset: Dataset, preset: Preset, max_updates: int | None, max_ev
     return Work(updates, math.ceil(updates / steps), 1 + tested, counts, held + largest)
 
 
-def predict(sample: Mapping[str, Any], work: Work) -> dict[str, float | None]:
+def predict(sample: Mapping[str, Any], work: Work, keep_model: bool = False) -> dict[str, float | None]:
     """Seconds, peak memory and disk (MB) of one run; ``sample``: what ``lstmbench.sample`` wrote.
 
     ``disk_mb`` while it trains, with a checkpoint more than are kept since one is written before one is deleted, and
-    one of other settings (``checkpoint.OTHERS``); ``kept_mb`` once it is complete.
+    one of other settings (``checkpoint.OTHERS``); ``kept_mb`` once it is complete, with its final weights if they are
+    kept.
     """
     phases, evaluation = sample["phases"], sample["details"]["evaluation"]
     checkpoint = sample["details"]["checkpoint"]
@@ -95,7 +96,8 @@ def predict(sample: Mapping[str, Any], work: Work) -> dict[str, float | None]:
         + _evaluation(evaluation["test"], work.predictions["test"], work.tests),
         "checkpoint_seconds": work.epochs * checkpoint["write_seconds"],
     }
-    kept = RECORD_BYTES + EPOCH_BYTES * work.epochs
+    weights = sample["memory"]["least_bytes"]["weights"]
+    kept = RECORD_BYTES + EPOCH_BYTES * work.epochs + keep_model * weights
     device_bytes = sample["memory"]["peak_device_bytes"]
     # A checkpoint is gathered as arrays and then made into one string of bytes.
     memory = sample["memory"]["peak_rss_bytes"] + work.evaluation_bytes + 2 * checkpoint["bytes"]
@@ -105,7 +107,7 @@ def predict(sample: Mapping[str, Any], work: Work) -> dict[str, float | None]:
         "device_mb": None if device_bytes is None else MEMORY_MARGIN * (device_bytes + work.evaluation_bytes) / MB,
         "disk_mb": ((GENERATIONS + 1 + OTHERS) * checkpoint["bytes"] + kept) / MB,
         "kept_mb": kept / MB,
-        "weights_mb": sample["memory"]["least_bytes"]["weights"] / MB,
+        "weights_mb": weights / MB,
     }
 
 
@@ -139,7 +141,7 @@ def plan(selection: Selection, data: Path, calibrations: Path) -> pd.DataFrame:
                 sample = read_json(calibrations.joinpath(*names, f"threads-{threads}.json"))
                 row = dict(zip(CELL, names, strict=True)) | {"threads": threads} | caps
                 row |= {"seeds": len(selection.seeds), "updates": work.updates, "epochs": work.epochs}
-                rows.append(row | predict(sample, work))
+                rows.append(row | predict(sample, work, selection.keep_models))
     return pd.DataFrame(rows)
 
 
@@ -158,7 +160,7 @@ def whole_seconds(rows: pd.DataFrame, lanes: int) -> float:
 
 
 def whole_disk_mb(rows: pd.DataFrame, lanes: int) -> float:
-    """MB for all runs: records, initial weights (shared by the implementations), and the checkpoints of ``lanes``."""
+    """MB for all runs: what they keep, initial weights (shared by implementations), the checkpoints of ``lanes``."""
     weights = rows.drop_duplicates(["dataset", "size"])
     kept = (rows["kept_mb"] * rows["seeds"]).sum() + (weights["weights_mb"] * weights["seeds"]).sum()
     return kept + lanes * rows["disk_mb"].max()

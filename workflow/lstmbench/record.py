@@ -19,6 +19,9 @@ from lstmbench.schemas import check, read_json
 SCHEMA_VERSION = 2
 """What is written; the schemas list what is read.  A version only adds optional keys, so older records stay valid."""
 
+MODEL = "model.safetensors"
+"""The final weights of the run, beside its record: their names are canonical, their hash is final_weights_sha256."""
+
 _RUN_PATH = re.compile(
     r"/runs/(?P<dataset>[^/]+)/(?P<size>[^/]+)/(?P<implementation>[^/]+)/(?P<device>[^/]+)/seed-(?P<seed>\d+)/run\.json$"
 )

@@ -29,6 +29,11 @@ RECORD = "runs/{dataset}/{size}/{implementation}/{device}/seed-{seed}/run.json"
 """Where a run's record lies below the folder of the results."""
 
 COUNTS = ("seeds", "workers", "threads", "max_updates", "max_eval_predictions", "speed")
+SWITCHES = ("keep_models",)
+
+
+_BOOLEANS = {"true": True, "True": True, "false": False, "False": False}
+"""As YAML writes them, which Snakemake's command line leaves as text, and as Python does."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,7 @@ class Selection:
     max_updates: int | Mapping[str, int] | None
     max_eval_predictions: int | None
     checkpoint_seconds: int
+    keep_models: bool
     speed: Speed
 
     @property
@@ -123,6 +129,7 @@ def checked(config: Mapping[str, Any]) -> Selection:
         require_known("configuration key", key, schema["properties"])
         _require_names(key, config[key])
     config = {**config, **{key: _read(config[key]) for key in COUNTS if key in config}}
+    config |= {key: _BOOLEANS.get(str(config[key]), config[key]) for key in SWITCHES if key in config}
     error = best_match(jsonschema.Draft202012Validator(schema).iter_errors(config))
     if error is not None:
         raise UsageError(f"configuration: {'.'.join(map(str, error.absolute_path)) or 'the whole'}: {error.message}")

@@ -22,11 +22,11 @@ from lstmbench.clock import Stopwatch, later, utc_now
 from lstmbench.code import training_hash
 from lstmbench.errors import DataError, UsageError
 from lstmbench.events import EventFile
-from lstmbench.files import hash_arrays, hash_json
+from lstmbench.files import hash_arrays, hash_json, write_arrays
 from lstmbench.interruption import Interruption
 from lstmbench.lock import locked
 from lstmbench.loop import Caps, Progressed, train
-from lstmbench.record import SCHEMA_VERSION, check_record, write_record
+from lstmbench.record import MODEL, SCHEMA_VERSION, check_record, write_record
 from lstmbench.rehearsal import rehearse
 from lstmbench.weights import parameter_count
 
@@ -46,9 +46,10 @@ def train_run(
     caps: Caps,
     checkpoints: Path,
     output: Path,
+    keep_model: bool = True,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
 ) -> None:
-    """Train from ``weights_file`` on ``data`` and write the run's record to ``output``.
+    """Train from ``weights_file`` on ``data`` and write the run's record to ``output``, its final weights beside it.
 
     Of several workers each calls this, and the first writes.
 
@@ -166,7 +167,16 @@ def train_run(
             )
         if not team.leads:
             return
-        write_record(output, record_of(*result, hash_arrays(cell.learner.weights())))
+        weights = cell.learner.weights()
+        record = record_of(*result, hash_arrays(weights))
+        check_record(output, record)
+        # Before the record, which Snakemake takes for the end of the run.
+        model = output.with_name(MODEL)
+        if keep_model:
+            write_arrays(model, weights)
+        else:
+            model.unlink(missing_ok=True)
+        write_record(output, record)
         folder.clear()
 
 
@@ -202,6 +212,9 @@ def main(arguments: list[str] | None = None) -> None:
         "--checkpoint-seconds", type=float, default=CHECKPOINT_SECONDS, help="between two checkpoints, at least"
     )
     parser.add_argument("--output", type=Path, required=True, help="the run's record, run.json")
+    parser.add_argument(
+        "--keep-model", type=int, choices=(0, 1), default=1, help=f"1: write the final weights too, {MODEL} beside it"
+    )
     options = parser.parse_args(arguments)
     device = machine.resolve_device(options.device)
     count = machine.split_device(device).workers
@@ -221,6 +234,7 @@ def main(arguments: list[str] | None = None) -> None:
             checkpoints=options.checkpoints,
             checkpoint_seconds=options.checkpoint_seconds,
             output=options.output,
+            keep_model=bool(options.keep_model),
         )
 
 

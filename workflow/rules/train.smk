@@ -3,7 +3,8 @@
 # inputs    the prepared data, a preset, initial weights, and the code the run depends on
 # outputs   record = {results}/runs/{dataset}/{size}/{implementation}/{device}/seed-{seed}/run.json, which says how the
 #           run ended, or why it failed (failure.py); the next snakemake puts the latter aside (common.smk) and tries again
-#           beside it: tensorboard/; until the run is complete: {results}/checkpoints/...
+#           beside it: tensorboard/, and with keep_models model.safetensors, which is no output: deleting it repeats nothing
+#           until the run is complete: {results}/checkpoints/...
 
 
 RUN = str(Path(RECORD).parent.relative_to("runs"))
@@ -29,6 +30,7 @@ rule train:
         workers=workers_of,
         # Among the resources because a change of a parameter would repeat finished runs.
         checkpoint_seconds=SELECTION.checkpoint_seconds,
+        keep_models=int(SELECTION.keep_models),
         runtime=lambda wildcards, attempt: asked(wildcards, attempt).minutes,
         mem_mb=lambda wildcards, attempt: asked(wildcards, attempt).mem_mb,
         # A profile that retries says how often yet; a lack of memory is final only if there is no retry with more.
@@ -48,6 +50,7 @@ rule train:
         " --threads $((({threads} + {resources.workers} - 1) / {resources.workers})) --seed {wildcards.seed} {params.caps}"
         " --checkpoints {params.checkpoints:q}"
         " --checkpoint-seconds {resources.checkpoint_seconds}"
+        " --keep-model {resources.keep_models}"
         " --output {output.record:q} > {log:q} 2>&1"
         " || python -m lstmbench.failure --exit-code $? --retries-left {resources.retries_left} --log {log:q}"
         " --data {params.data} --preset {input.preset:q}"

@@ -218,7 +218,7 @@ class Check:
                 "-m", "lstmbench.train", *self._files(dataset, size, seed), "--implementation", name,
                 "--device", device, "--threads", str(self.options.threads), "--seed", str(seed),
                 "--checkpoints", self.options.output / "checkpoints" / Path(run).parent.relative_to("runs"),
-                "--output", record,
+                "--output", record, "--keep-model", "0",
                 *(str(word) for key, value in caps.items() if value is not None for word in (key, value)),
             ],
             seconds=self._predicted(dataset, size, name),
