@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import itertools
 import math
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -59,6 +62,57 @@ def test_the_same_tables_give_the_same_bytes(tables, figures, tmp_path):
         again = style.save(plot.draw_quality("ptb", own), tmp_path / "quality_ptb")
     assert len(again) == 3
     assert all(path.read_bytes() == (figures / path.name).read_bytes() for path in again)
+
+
+RC = """\
+axes.facecolor: black
+axes.formatter.use_locale: True
+font.size: 20
+font.sans-serif: Comic Sans MS
+lines.antialiased: False
+path.simplify: False
+savefig.bbox: tight
+savefig.facecolor: red
+svg.image_inline: False
+"""
+
+
+@pytest.mark.parametrize("module", ["plot", "plot_speed", "plot_scaling"])
+def test_a_notebook_s_backend_that_is_not_here_stops_no_figure(module):
+    notebook = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(sys.path),
+        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+    }
+    command = [sys.executable, "-c", f"import lstmbench.{module}"]
+    done = subprocess.run(command, env=notebook, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_what_a_user_set_for_other_programs_changes_no_byte_of_a_figure(tables, figures, tmp_path):
+    user = {
+        "HOME": str(tmp_path),
+        "LC_ALL": "C",
+        "MATPLOTLIBRC": str(tmp_path / "matplotlibrc"),
+        "MPLBACKEND": "svg",
+        "PYTHONHASHSEED": "7",
+        "PYTHONOPTIMIZE": "2",
+        "PYTHONPATH": os.pathsep.join(sys.path),
+        "SOURCE_DATE_EPOCH": "0",
+        "TZ": "Asia/Kolkata",
+        "XDG_CONFIG_HOME": str(tmp_path / "config"),
+    }
+    for path in (tmp_path / "matplotlibrc", tmp_path / "config/matplotlib/matplotlibrc", tmp_path / "cwd/matplotlibrc"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(RC, encoding="utf-8")
+    command = [sys.executable, "-m", "lstmbench.plot", "--tables", tables, "--output-dir", tmp_path / "figures"]
+    done = subprocess.run(
+        list(map(str, command)), cwd=tmp_path / "cwd", env={**os.environ, **user}, stderr=subprocess.PIPE, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    made = {path.name: path.read_bytes() for path in (tmp_path / "figures").iterdir()}
+    assert made.keys() == {path.name for path in figures.iterdir()}
+    assert [path.name for path in figures.iterdir() if path.read_bytes() != made[path.name]] == []
 
 
 def test_an_svg_holds_no_date(figures):

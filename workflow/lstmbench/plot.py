@@ -6,6 +6,9 @@ Every figure has a panel per size, and a row of panels per device where there ar
 
 from __future__ import annotations
 
+from lstmbench.style import INK, REFERENCE, figure_style, looks, save
+
+# isort: split
 import argparse
 import math
 import sys
@@ -23,7 +26,6 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocat
 
 from lstmbench import present
 from lstmbench.cli import run
-from lstmbench.style import INK, REFERENCE, figure_style, looks, save
 from lstmbench.tables import read_table
 
 PANEL_WIDTH, PANEL_HEIGHT = 3.1, 2.9  # inches

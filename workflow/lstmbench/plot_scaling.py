@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from lstmbench.style import REFERENCE, figure_style, looks, save
+
+# isort: split
 import argparse
 import sys
 from pathlib import Path
@@ -14,7 +17,6 @@ from matplotlib.lines import Line2D
 from lstmbench import present
 from lstmbench.cli import run
 from lstmbench.scaling import CELL, SCALED, Scaled
-from lstmbench.style import REFERENCE, figure_style, looks, save
 from lstmbench.tables import read_table
 
 PANEL_WIDTH, HEIGHT, LEGEND_ENTRY = 3.1, 3.4, 2.1  # inches

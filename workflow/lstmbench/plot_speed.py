@@ -6,6 +6,9 @@ with a scale of its own, since the sizes lie far apart.
 
 from __future__ import annotations
 
+from lstmbench.style import FAINT, INK, REFERENCE, figure_style, looks, save, tint
+
+# isort: split
 import argparse
 import math
 import sys
@@ -24,7 +27,6 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from lstmbench import present, present_speed
 from lstmbench.cli import run
-from lstmbench.style import FAINT, INK, REFERENCE, figure_style, looks, save, tint
 from lstmbench.tables import read_table
 
 PANEL_WIDTH, ROW_HEIGHT, LEGEND_LINE = 3.1, 0.36, 0.2  # inches

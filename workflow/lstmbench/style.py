@@ -3,17 +3,25 @@
 Colours are those of Okabe & Ito (2008, "Color Universal Design"), and wine and indigo of Paul Tol (2021, "Colour
 Schemes"), told apart with any colour vision.  Each implementation has its colour, marker and line style everywhere, so
 that a grey print can be read too.
+
+What a user set for other figures (``matplotlibrc``, ``MPLBACKEND``) changes none of these.  matplotlib reads it when it
+is imported, so every module that draws imports this one first.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
-import matplotlib as mpl
+# A notebook's backend is not installed here, and its name alone would end the import with a traceback.
+with patch.dict(os.environ, {"MPLBACKEND": "agg", "MATPLOTLIBRC": os.devnull}):
+    import matplotlib as mpl
+
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
@@ -68,9 +76,10 @@ def tint(colour: str) -> tuple[float, float, float]:
 
 @contextmanager
 def figure_style() -> Iterator[None]:
-    """matplotlib's settings for a figure, made and saved inside the block."""
+    """Set what a figure looks like while it is drawn and saved: matplotlib's defaults and what is ours."""
     with mpl.rc_context(
         {
+            **{name: value for name, value in mpl.rcParamsDefault.items() if name != "backend"},
             "font.family": "DejaVu Sans",  # comes with matplotlib, so that every machine draws the same
             "font.size": 9,
             "axes.titlesize": 10,
