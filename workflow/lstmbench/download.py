@@ -329,7 +329,7 @@ def _say(line: str) -> None:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """``python -m lstmbench.download``."""
-    parser = argparse.ArgumentParser(prog="python -m lstmbench.download", description=download.__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m lstmbench.download", description=__doc__)
     parser.add_argument("--dataset", required=True, help="a data set of workflow/datasets.tsv")
     parser.add_argument("--file", required=True, help="one of its files")
     parser.add_argument("--output", type=Path, required=True, help="file to write")

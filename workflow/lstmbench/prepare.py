@@ -98,7 +98,7 @@ def _check_raw(path: Path, expected: str) -> None:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """``python -m lstmbench.prepare``."""
-    parser = argparse.ArgumentParser(prog="python -m lstmbench.prepare", description=prepare.__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m lstmbench.prepare", description=__doc__)
     parser.add_argument("--dataset", required=True, help=", ".join(datasets.names()))
     parser.add_argument("--raw", type=Path, help="folder of the downloaded files [results/data/DATASET/raw]")
     parser.add_argument("--output", type=Path, required=True, help="folder to write")
