@@ -479,6 +479,55 @@ def test_without_network_one_message_says_what_to_do(
         assert part in message
 
 
+def stale(folder: Path) -> Path:
+    return folder / "gone/ca.pem"
+
+
+def no_certificate(folder: Path) -> Path:
+    (folder / "ca.pem").write_text("-----BEGIN CERTIFICATE-----\nno\n-----END CERTIFICATE-----\n")
+    return folder / "ca.pem"
+
+
+@pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
+@pytest.mark.parametrize("bundle", [stale, no_certificate])
+def test_wrong_certificates_of_the_user_are_named_and_other_sources_are_used(
+    server: Server,
+    output: Path,
+    list_sources: Callable[[list[Source]], None],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    variable: str,
+    bundle: Callable[[Path], Path],
+) -> None:
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
+    path = bundle(tmp_path)
+    monkeypatch.setenv(variable, str(path))
+    secure = f"https://127.0.0.1:{server.server_port}/0"
+    rows = [Source("ptb", FILE, len(CONTENT), SHA256, url, "", "none") for url in (secure, server.url("/1"))]
+    list_sources(rows)
+    server.answers["/1"] = [RIGHT, body(b"", status=404)]
+    download(dataset="ptb", file=FILE, output=output, attempts=1)
+    (told,) = [line for line in capsys.readouterr().err.splitlines() if variable in line]
+    assert told.endswith(f"; your setting: {variable}={path}")
+    output.unlink()
+    with pytest.raises(NetworkError, match=f"{secure}: .*{variable}={path}"):
+        download(dataset="ptb", file=FILE, output=output, attempts=1)
+
+
+@pytest.mark.parametrize("proxy", ["127.0.0.1:1", "[::1", "127.0.0.1:99999"])
+def test_a_wrong_proxy_of_the_user_is_named_without_its_password(
+    output: Path, list_sources: Callable[[list[Source]], None], monkeypatch: pytest.MonkeyPatch, proxy: str
+) -> None:
+    for name in ("HTTP_PROXY", "http_proxy"):
+        monkeypatch.setenv(name, f"http://user:secret@{proxy}")
+    list_sources([Source("ptb", FILE, len(CONTENT), SHA256, "http://example.org/0", "", "none")])
+    with pytest.raises(NetworkError) as caught:
+        download(dataset="ptb", file=FILE, output=output, attempts=1)
+    assert f"your setting: proxy http://***@{proxy}\n" in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
 def test_an_unknown_file_is_refused_with_the_known_ones(output: Path) -> None:
     with pytest.raises(UsageError, match=r"no file 'ptb.txt' to download; it has: ptb.train.txt, ptb.valid.txt, "):
         download(dataset="ptb", file="ptb.txt", output=output)

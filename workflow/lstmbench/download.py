@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import argparse
 import gzip
+import os
+import re
 import shutil
 import sys
 import tarfile
@@ -23,6 +25,7 @@ from typing import BinaryIO
 import requests
 import tenacity
 import urllib3
+from requests.utils import get_environ_proxies, select_proxy
 from tqdm import tqdm
 
 from lstmbench import __version__, datasets
@@ -41,6 +44,9 @@ MAX_ARCHIVE_BYTES = 64 << 20
 
 MAX_UNPACKED_BYTES = 512 << 20
 """How far into an archive to read in search of a member."""
+
+CERTIFICATES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+"""Variables by which a user names other certificates than those of requests, which takes the first that is set."""
 
 
 class _UnavailableError(Exception):
@@ -235,20 +241,30 @@ def _request_once(client: _Client, url: str, stream: BinaryIO, limit: int, size:
     stream.truncate()
     _stop_if_expired(client)
     try:
-        with client.session.get(url, stream=True, timeout=client.timeout_s) as response:
+        with _open(client, url) as response:
             _check_status(response)
             announced = response.headers.get("Content-Length", "")
             if announced.isdecimal() and int(announced) > limit:
                 raise _WrongContentError(f"expected at most {limit} bytes, found {announced} announced")
             received = _read_body(client, response, stream, limit)
     except (requests.exceptions.SSLError, requests.TooManyRedirects) as error:
-        raise _UnavailableError(_brief(error)) from error
+        raise _UnavailableError(_brief(error, url)) from error
     except (requests.ConnectionError, requests.Timeout, urllib3.exceptions.HTTPError) as error:
-        raise _TransientError(_brief(error)) from error
+        raise _TransientError(_brief(error, url)) from error
     except requests.RequestException as error:  # for one, a redirect to file://
-        raise _UnavailableError(_brief(error)) from error
+        raise _UnavailableError(_brief(error, url)) from error
     if size is not None and received < size and not announced:
         raise _TransientError(f"body ended after {received} of {size} bytes")
+
+
+def _open(client: _Client, url: str) -> requests.Response:
+    """Ask for ``url``; nothing is written yet, so an error of the system is one of the user's settings."""
+    try:
+        return client.session.get(url, stream=True, timeout=client.timeout_s)
+    except requests.RequestException:  # an OSError too
+        raise
+    except OSError as error:
+        raise _UnavailableError(_brief(error, url)) from error
 
 
 def _read_body(client: _Client, response: requests.Response, stream: BinaryIO, limit: int) -> int:
@@ -304,11 +320,17 @@ def _stop_if_expired(client: _Client) -> None:
         raise _UnavailableError("the deadline has passed")
 
 
-def _brief(error: Exception) -> str:
-    """The cause without the layers that urllib3 and requests put around it."""
+def _brief(error: Exception, url: str) -> str:
+    """The cause without the layers that urllib3 and requests put around it, and the user's settings behind it."""
     cause = error.args[0] if error.args else error
-    cause = getattr(cause, "reason", cause)
-    return f"{type(error).__name__}: {str(cause).rpartition(': ')[2]}"
+    cause = str(getattr(cause, "reason", cause)) if isinstance(error, requests.RequestException) else str(error)
+    cause = cause.rpartition(": ")[2].rstrip("\"')")
+    settings = [f"proxy {proxy}"] if (proxy := select_proxy(url, get_environ_proxies(url))) else []
+    name = next((name for name in CERTIFICATES if os.environ.get(name)), None)
+    if name and url.startswith("https:"):
+        settings.append(f"{name}={os.environ[name]}")
+    told = f"{type(error).__name__}: {cause}" + (f"; your setting: {', '.join(settings)}" if settings else "")
+    return re.sub(r"//[^/@\s]*@", "//***@", told)  # a proxy's password
 
 
 def _failure(source: Source, failures: list[str], found_wrong: bool) -> DataError | NetworkError:
