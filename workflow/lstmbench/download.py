@@ -322,13 +322,14 @@ def _stop_if_expired(client: _Client) -> None:
 
 def _brief(error: Exception, url: str) -> str:
     """The cause without the layers that urllib3 and requests put around it, and the user's settings behind it."""
-    cause = error.args[0] if error.args else error
-    cause = str(getattr(cause, "reason", cause)) if isinstance(error, requests.RequestException) else str(error)
-    cause = cause.rpartition(": ")[2].rstrip("\"')")
-    settings = [f"proxy {proxy}"] if (proxy := select_proxy(url, get_environ_proxies(url))) else []
-    name = next((name for name in CERTIFICATES if os.environ.get(name)), None)
-    if name and url.startswith("https:"):
-        settings.append(f"{name}={os.environ[name]}")
+    cause, settings = str(error), []
+    if isinstance(error, (requests.RequestException, urllib3.exceptions.HTTPError)):
+        inner = error.args[0] if error.args else error
+        cause = str(getattr(inner, "reason", inner)).rpartition(": ")[2].removesuffix('"))')
+    if proxy := select_proxy(url, get_environ_proxies(url)):
+        settings.append(f"proxy {proxy}")
+    if isinstance(error, requests.exceptions.SSLError) or not isinstance(error, requests.RequestException):
+        settings += [f"{name}={os.environ[name]}" for name in CERTIFICATES if os.environ.get(name)][:1]
     told = f"{type(error).__name__}: {cause}" + (f"; your setting: {', '.join(settings)}" if settings else "")
     return re.sub(r"//[^/@\s]*@", "//***@", told)  # a proxy's password
 
