@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import errno
 import os
+import stat
 
 import numpy as np
 import pytest
 
+from lstmbench.errors import as_bench_error
+from lstmbench.events import EventFile
 from lstmbench.files import hash_arrays, hash_json, write_json, write_text
 
 
@@ -30,6 +34,70 @@ def test_files_have_the_mode_the_umask_allows(tmp_path):
     finally:
         os.umask(before)
     assert (tmp_path / "value.json").stat().st_mode & 0o777 == 0o640
+
+
+def lack(monkeypatch, name, number, of=lambda descriptor: True):
+    """Let the system's call ``name`` fail with ``number``, where ``of`` its first argument is true."""
+    original = getattr(os, name)
+
+    def call(first, *others, **named):
+        if of(first):
+            raise OSError(number, os.strerror(number))
+        return original(first, *others, **named)
+
+    monkeypatch.setattr(os, name, call)
+
+
+def is_folder(descriptor):
+    return stat.S_ISDIR(os.fstat(descriptor).st_mode)
+
+
+@pytest.mark.parametrize("number", [errno.ENOTSUP, errno.ENOSYS, errno.EINVAL])
+@pytest.mark.parametrize("name", ["fchmod", "fsync"])
+def test_a_file_system_without_a_call_still_gets_whole_files(tmp_path, monkeypatch, name, number):
+    lack(monkeypatch, name, number)
+    write_json(tmp_path / "value.json", 1)
+    assert (tmp_path / "value.json").read_text() == "1\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["value.json"]
+
+
+def test_a_share_whose_modes_cannot_be_changed_still_gets_whole_files(tmp_path, monkeypatch):
+    lack(monkeypatch, "fchmod", errno.EPERM)
+    write_json(tmp_path / "value.json", 1)
+    assert (tmp_path / "value.json").read_text() == "1\n"
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM, errno.EINVAL, errno.EISDIR])
+def test_a_folder_that_cannot_be_opened_is_no_error_after_the_file_is_in_place(tmp_path, monkeypatch, number):
+    lack(monkeypatch, "open", number, of=lambda path: path == tmp_path)
+    write_json(tmp_path / "value.json", 1)
+    assert (tmp_path / "value.json").read_text() == "1\n"
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE, errno.ENOSPC, errno.ENOTCONN])
+@pytest.mark.parametrize("of", [is_folder, lambda descriptor: not is_folder(descriptor)])
+def test_a_file_system_that_fails_is_told_with_the_path_and_the_number(tmp_path, monkeypatch, number, of):
+    lack(monkeypatch, "fsync", number, of=of)
+    with pytest.raises(OSError, match=r"value\.json") as caught:
+        write_json(tmp_path / "value.json", 1)
+    told = as_bench_error(caught.value)
+    assert told.label == "E6-RESOURCES"
+    assert str(tmp_path / "value.json") in str(told)
+    assert f"errno {number}, {errno.errorcode[number]}" in str(told)
+
+
+def test_a_path_that_is_not_there_is_a_fault_of_ours_and_keeps_its_traceback(tmp_path):
+    with pytest.raises(FileNotFoundError) as caught:
+        (tmp_path / "absent").read_bytes()
+    assert as_bench_error(caught.value) is None
+
+
+def test_a_folder_of_events_that_cannot_be_emptied_is_used_again(tmp_path, monkeypatch):
+    # As on NFS and FUSE while another program has a deleted file open.
+    (tmp_path / ".nfs0001").touch()
+    monkeypatch.setattr("shutil.rmtree", lambda folder, ignore_errors: None)
+    with EventFile(tmp_path):
+        pass
 
 
 def test_the_hash_of_arrays_sees_name_type_shape_and_value():

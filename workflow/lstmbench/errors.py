@@ -88,6 +88,8 @@ class Interrupted(BenchError):
 
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 _NOT_WRITABLE = {errno.EROFS, errno.EACCES, errno.EPERM}
+_FAULTS_OF_OURS = {errno.ENOENT, errno.EEXIST, errno.ENOTEMPTY}
+"""Of a path: it was not made, or not removed.  Any other error of a path is one of its file system."""
 
 _NO_MEMORY = re.compile(
     r"out of memory|can't allocate memory|cannot allocate memory|bad_alloc|OOM when allocating", re.IGNORECASE
@@ -111,9 +113,20 @@ def as_bench_error(error: Exception) -> BenchError | None:
         return error
     if out_of_memory(error):
         return ResourceError(f"out of memory ({brief(error)}): choose fewer jobs at a time, or a smaller size")
-    if isinstance(error, OSError) and error.errno in _NO_SPACE:
-        free = "free some, and run the same command again"
-        return ResourceError(f"{error.filename}: no space left on its file system: {free}")
-    if isinstance(error, OSError) and error.errno in _NOT_WRITABLE:
-        return ResourceError(f"{error.filename}: {error.strerror}: expected to be allowed to read and to write there")
+    if isinstance(error, OSError) and error.errno is not None:
+        return _of_file_system(error)
     return None
+
+
+def _of_file_system(error: OSError) -> ResourceError | None:
+    number = f"(errno {error.errno}, {errno.errorcode.get(error.errno, 'unknown')})"
+    if error.errno in _NO_SPACE:
+        free = "free some, and run the same command again"
+        return ResourceError(f"{error.filename}: no space left on its file system {number}: {free}")
+    if error.errno in _NOT_WRITABLE:
+        allowed = "expected to be allowed to read and to write there"
+        return ResourceError(f"{error.filename}: {error.strerror} {number}: {allowed}")
+    if error.filename is None or error.errno in _FAULTS_OF_OURS:
+        return None
+    again = "use another file system, or run the same command again when this one is sound"
+    return ResourceError(f"{error.filename}: {error.strerror} {number}: {again}")

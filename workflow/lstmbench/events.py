@@ -27,7 +27,8 @@ class EventFile:
 
     def __init__(self, folder: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
+        # On a network share it stays while another program has a file of it open.
+        folder.mkdir(parents=True, exist_ok=True)
         self._file = (folder / FILE_NAME).open("wb")
         self._records = RecordWriter(self._file)
         self._write(Event(wall_time=timestamp(), file_version=FILE_VERSION))

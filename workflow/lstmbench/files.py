@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -18,12 +19,19 @@ from safetensors.numpy import load_file, save_file
 
 from lstmbench.errors import DataError
 
+UNSUPPORTED = frozenset({errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL})
+"""How a file system (a network share, FUSE) says that it does not have a call."""
+
 
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
     """Give a temporary path beside ``path`` that takes its name when the block ends without an error.
 
-    A reader sees the old content or the new one, never a half: write, fsync, rename, fsync of the folder.
+    A reader sees the old content or the new one, never a half: write, fsync, rename, fsync of the folder.  A step that
+    the file system does not have is left out.
+
+    Raises:
+        OSError: the file system failed; with the path.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
@@ -33,17 +41,40 @@ def atomic(path: Path) -> Iterator[Path]:
         yield temporary
         umask = os.umask(0)
         os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
-        with temporary.open("rb") as stream:
-            os.fsync(stream.fileno())
+        # For writing, as some shares want it for fsync.
+        with temporary.open("r+b") as stream:
+            with _if_supported(errno.EPERM, errno.EACCES):
+                os.fchmod(stream.fileno(), 0o666 & ~umask)
+            with _if_supported():
+                os.fsync(stream.fileno())
         temporary.replace(path)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        # The file is in place: a folder that may not be read is no error.
+        with _if_supported(errno.EPERM, errno.EACCES, errno.EISDIR):
+            _sync_folder(path.parent)
+    except OSError as error:
+        if error.errno is not None and error.filename is None:
+            error.filename = str(path)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def _if_supported(*others: int) -> Iterator[None]:
+    """Pass over an error that says that this file system cannot do what the block asks for."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in {*UNSUPPORTED, *others}:
+            raise
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def write_text(path: Path, text: str) -> None:
