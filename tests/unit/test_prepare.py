@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -53,6 +55,18 @@ def test_loaded_arrays_cannot_be_written(prepared: Path) -> None:
     array = load_dataset(prepared).arrays["train"]
     with pytest.raises(ValueError, match="read-only"):
         array[0] = 1
+
+
+def test_a_file_system_that_cannot_map_files_is_read(prepared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mapped = load_dataset(prepared).arrays["train"].tolist()
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.ENODEV, os.strerror(errno.ENODEV))
+
+    monkeypatch.setattr(np.lib.format, "open_memmap", refuse)
+    array = load_dataset(prepared).arrays["train"]
+    assert array.tolist() == mapped
+    assert not array.flags.writeable
 
 
 def test_the_manifest_says_what_was_made_from_what(prepared: Path, raw: Path) -> None:

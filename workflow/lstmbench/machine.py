@@ -8,6 +8,7 @@ import re
 import resource
 import shutil
 import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,6 +18,9 @@ import psutil
 from lstmbench.errors import MachineError, UsageError
 from lstmbench.names import require_known
 from lstmbench.text import one_line
+
+ROOT = Path(__file__).resolve().parents[2]
+"""The project's folder."""
 
 DEVICES = ("auto", "cpu", "gpu")
 
@@ -192,11 +196,16 @@ def peak_rss_bytes() -> int:
 
 
 def commit() -> tuple[str | None, bool]:
-    """The commit of the checkout this package stands in, and whether tracked files differ from it."""
-    here = Path(__file__).parent
+    """The commit of this checkout, and whether tracked files differ from it; none if ``ROOT`` is not a checkout's top.
+
+    A copy without a repository of its own may lie in somebody else's, whose commit says nothing about it.
+    """
     try:
-        head = _git(here, "rev-parse", "HEAD").strip()
-        return head, bool(_git(here, "status", "--porcelain", "--untracked-files=no").strip())
+        top = _git("rev-parse", "--show-toplevel").removesuffix("\n")
+        if not Path(top).samefile(ROOT):
+            return None, False
+        head = _git("rev-parse", "HEAD").strip()
+        return head, bool(_git("status", "--porcelain", "--untracked-files=no").strip())
     except (OSError, subprocess.CalledProcessError):
         return None, False
 
@@ -214,8 +223,18 @@ def _compute_capabilities() -> list[float]:
     return [float(text) for text in _ask_driver("compute_cap")]
 
 
-def _git(folder: Path, *arguments: str) -> str:
-    return subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, check=True).stdout
+def _git(*arguments: str) -> str:
+    """Ask git about ``ROOT``, whatever repository the user's variables name; it writes nothing."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith("GIT_") or "CONFIG" in name}
+    return subprocess.run(
+        ["git", *arguments],
+        cwd=ROOT,
+        env={**own, "GIT_OPTIONAL_LOCKS": "0"},
+        capture_output=True,
+        encoding=sys.getfilesystemencoding(),
+        errors="surrogateescape",
+        check=True,
+    ).stdout
 
 
 def _cpu(field: str) -> str:

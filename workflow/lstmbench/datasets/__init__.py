@@ -18,6 +18,7 @@ Raw files, if it has any, are rows of ``workflow/datasets.tsv``.
 from __future__ import annotations
 
 import csv
+import errno
 import importlib
 import json
 import pkgutil
@@ -29,7 +30,7 @@ from typing import Any
 import numpy as np
 
 from lstmbench.errors import DataError
-from lstmbench.files import hash_file, hash_json
+from lstmbench.files import UNSUPPORTED, hash_file, hash_json
 from lstmbench.names import require_known
 
 SOURCES = Path(__file__).resolve().parents[2] / "datasets.tsv"
@@ -68,7 +69,7 @@ class Dataset:
     name: str
     task: str
     facts: dict[str, Any]
-    arrays: dict[str, np.ndarray]  # memory-mapped, read-only
+    arrays: dict[str, np.ndarray]  # read-only, memory-mapped where the file system can
     sha256: str  # of the manifest, and through it of every array and fact
 
 
@@ -130,5 +131,17 @@ def load_dataset(folder: Path) -> Dataset:
         found = hash_file(file)
         if found != entry["sha256"]:
             raise DataError(f"{file}: expected sha256 {entry['sha256']}, found {found}; {again}")
-        arrays[name] = np.load(file, mmap_mode="r")
+        arrays[name] = _load_array(file)
     return Dataset(manifest["dataset"], manifest["task"], manifest["facts"], arrays, manifest["sha256"])
+
+
+def _load_array(file: Path) -> np.ndarray:
+    """Map an array into memory, or read it where the file system cannot map files (FUSE, some network shares)."""
+    try:
+        return np.load(file, mmap_mode="r")
+    except OSError as error:
+        if error.errno not in UNSUPPORTED | {errno.ENODEV}:
+            raise
+    array = np.load(file)
+    array.flags.writeable = False
+    return array
