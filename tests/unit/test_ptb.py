@@ -125,6 +125,62 @@ def test_a_text_that_is_not_utf8_is_refused_with_the_offset(tmp_path: Path) -> N
         ptb.prepare(tmp_path)
 
 
+def test_a_byte_order_mark_at_the_start_is_no_part_of_the_first_word(tmp_path: Path) -> None:
+    (write_splits(tmp_path) / "ptb.train.txt").write_bytes("\ufeffw1 w2 \n".encode())
+    assert list(ptb.build_vocab(tmp_path / "ptb.train.txt")) == ["<eos>", "w1", "w2"]
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("a b\n\ufeffa b\n".encode(), "a byte order mark at offset 4"),
+        ("\ufeff\ufeffa b\n".encode(), "a byte order mark at offset 3"),
+        (b"a b\x00c\n", "the control character 0x00 at offset 3"),
+        ("ü a\x1b b\n".encode(), "the control character 0x1b at offset 4"),
+        ("ü a\x85b\n".encode(), "the control character 0x85 at offset 4"),
+        ("a b\n".encode("utf-16"), "byte 0xff at offset 0"),
+        ("a b\n".encode("utf-16-le"), "the control character 0x00 at offset 1"),
+        (b"a b\rc d\ra b\r", "a carriage return without a line feed at offset 3"),
+    ],
+)
+def test_what_no_text_holds_is_refused_with_the_offset(tmp_path: Path, content: bytes, told: str) -> None:
+    (write_splits(tmp_path) / "ptb.test.txt").write_bytes(content)
+    with pytest.raises(DataError, match=rf"ptb\.test\.txt: expected .*, found {told}"):
+        ptb.prepare(tmp_path)
+
+
+def test_line_ends_of_windows_are_line_ends(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "text"
+    path.write_bytes(b"a b\r\nc\r\n")
+    assert ptb.read_words(path) == ["a", "b", "<eos>", "c", "<eos>"]
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("a b c", "no line end: no <eos> among its words"),
+        ("a\nb <eos> c\n", "a word <eos> of its own at offset 4"),
+        ("a\nb \ufffd c\n", "a character that could not be decoded once (U+FFFD) at offset 4"),
+        ("a\nb\u00a0c\n", "a space that is not U+0020 (U+00A0) at offset 3"),
+        ("\ufeffa\nb\u00a0c\n", "a space that is not U+0020 (U+00A0) at offset 6"),
+        (f"a\nb {'x' * 101} c\n", "a word of 101 characters at offset 4"),
+    ],
+)
+def test_what_looks_wrong_in_a_text_is_said_once_and_the_text_is_used(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, told: str
+) -> None:
+    write_splits(tmp_path, train=text, valid="a\n" if "\n" in text else "a", test="a\n" if "\n" in text else "a")
+    ptb.prepare(tmp_path)
+    said = [line for line in capsys.readouterr().err.splitlines() if "ptb.train.txt" in line]
+    assert said == [f"{tmp_path / 'ptb.train.txt'}: is this meant? It holds {told}."]
+
+
+def test_nothing_is_said_of_an_ordinary_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ptb.prepare(write_splits(tmp_path, train=" a naïve b <unk> \n N b \t a \n\n"))
+    assert capsys.readouterr().err == ""
+
+
 def test_words_that_the_training_text_lacks_are_refused_and_five_listed(tmp_path: Path) -> None:
     write_splits(tmp_path, valid=" a u1 u2 u3 u1 u4 u5 u6 \n")
     with pytest.raises(DataError, match=r"ptb.valid.txt: 6 words .*: 'u1', 'u2', 'u3', 'u4', 'u5', \.\.\.$"):
@@ -137,10 +193,11 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         ptb.prepare(tmp_path)
 
 
-def test_real_ptb_has_the_sizes_and_ids_of_the_tutorial(real_data: Path) -> None:
+def test_real_ptb_has_the_sizes_and_ids_of_the_tutorial(real_data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     # Token counts and the vocabulary's size: Mikolov's simple-examples and every paper that uses it.  The ids are
     # what the tutorial's reader.py gives on these files.
     prepared = ptb.prepare(real_data / "ptb")
+    assert capsys.readouterr().err == ""
     assert prepared.facts == {"vocab_size": 10_000}
     assert {split: len(ids) for split, ids in prepared.arrays.items()} == {
         "train": 929_589,

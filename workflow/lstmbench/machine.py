@@ -225,6 +225,7 @@ def _compute_capabilities() -> list[float]:
 
 def _git(*arguments: str) -> str:
     """Ask git about ``ROOT``, whatever repository the user's variables name; it writes nothing."""
+    # GIT_CONFIG_*: may say which folders to trust.
     own = {name: value for name, value in os.environ.items() if not name.startswith("GIT_") or "CONFIG" in name}
     return subprocess.run(
         ["git", *arguments],

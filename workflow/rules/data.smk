@@ -44,7 +44,7 @@ rule prepare:
         "Preparing {wildcards.dataset}"
     shell:
         "python -m lstmbench.prepare --dataset {wildcards.dataset} --raw {params.folder}/raw"
-        " --output {params.folder} > {log:q} 2>&1"
+        " --output {params.folder} 2>&1 | tee {log:q}"
 
 
 rule initialise:

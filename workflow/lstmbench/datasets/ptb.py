@@ -6,6 +6,7 @@ Names and results of the four reader functions are those of the TensorFlow tutor
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,8 @@ import numpy as np
 
 from lstmbench.datasets import SPLITS, Prepared
 from lstmbench.errors import DataError, UsageError
+from lstmbench.text import printable
+from lstmbench.text_files import read_text, remarks
 
 TASK = "language_model"
 VERSION = 1
@@ -25,8 +28,11 @@ def prepare(raw: Path) -> Prepared:
     """Word ids of ``ptb.{train,valid,test}.txt``, numbered by the training text's vocabulary.
 
     Raises:
-        DataError: a file is missing, empty or not UTF-8, or holds a word that the training text does not.
+        DataError: a file is missing, empty or no text, or holds a word that the training text does not.
     """
+    for split in SPLITS:
+        for remark in remarks(raw / f"ptb.{split}.txt", END_OF_SENTENCE):
+            print(printable(remark), file=sys.stderr)
     word_to_id = build_vocab(raw / "ptb.train.txt")
     arrays = {split: file_to_word_ids(raw / f"ptb.{split}.txt", word_to_id) for split in SPLITS}
     return Prepared(arrays, {"vocab_size": len(word_to_id)})
@@ -36,17 +42,9 @@ def read_words(path: Path) -> list[str]:
     """The words of a text, with ``<eos>`` for each line end.
 
     Raises:
-        DataError: the file is missing, holds no words, or is not UTF-8 (with the offset of the first wrong byte).
+        DataError: the file is missing, holds no words, or is no text (``text_files.read_text``).
     """
-    try:
-        text = path.read_bytes().decode("utf-8")
-    except FileNotFoundError as error:
-        raise DataError(f"{path}: missing; download it first") from error
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"{path}: expected UTF-8 text, found byte 0x{error.object[error.start]:02x} "
-            f"at offset {error.start} ({error.reason})"
-        ) from error
+    text = read_text(path)
     if not text.strip():
         raise DataError(f"{path}: expected words, found none in {path.stat().st_size} bytes")
     return text.replace("\n", f" {END_OF_SENTENCE} ").split()
