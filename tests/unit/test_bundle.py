@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from lstmbench import certify, implementations
-from lstmbench.bundle import GPU_CHECK, LARGEST_ASIDE, pack, read_bundle, unpacked
+from lstmbench.bundle import GPU_CHECK, LARGEST_ASIDE, pack, read_bundle, records, unpacked
 from lstmbench.certificate import read_certificate
 from lstmbench.errors import DataError
 from lstmbench.measurement import read_measurement, write_measurement
@@ -270,6 +270,64 @@ def test_a_damaged_member_is_refused_by_the_name_of_its_bundle(certified, tmp_pa
     rewrite(tmp_path / "a.zip", resealed(name, content))
     with pytest.raises(DataError, match=told):
         read_bundle(tmp_path / "a.zip")
+
+
+def of_manifest(text):
+    return lambda inside: inside.update({"manifest.json": text})
+
+
+def of_run(old, new):
+    return lambda inside: resealed(RUN, inside[RUN].replace(old, new))(inside)
+
+
+DEEP = b"[" * 100_000 + b"]" * 100_000
+TWICE = b'"resumed": 0, "resumed": 0'
+
+
+@pytest.mark.parametrize(
+    ("edit", "told"),
+    [
+        (resealed(RUN, DEEP), f"{RUN}: not JSON: nested too deeply"),
+        (resealed(RUN, DEEP[:4000] + DEEP[-4000:]), f"{RUN}"),
+        (of_run(b'"resumed": 0', TWICE), f"{RUN}: not JSON: the key 'resumed' stands twice"),
+        (of_run(b'"resumed": 0', b'"resumed": NaN'), f"{RUN}: not JSON: NaN is no number"),
+        (of_run(b'"resumed": 0', b'"resumed": -1'), rf"{RUN} at \$\.resumed: expected"),
+        (resealed(RUN, b"\xff"), f"{RUN}: not JSON: 'utf-8' codec"),
+        (of_manifest(DEEP), "manifest.json: not JSON: nested too deeply"),
+        (
+            of_manifest(b'{"format": 1, "format": 1, "sha256": {}}'),
+            "manifest.json: not JSON: the key 'format' stands twice",
+        ),
+        (of_manifest(b"[]"), r"manifest\.json: expected format and sha256, found \[\]"),
+        (of_manifest(b'{"format": 1, "sha256": 1}'), "manifest.json: expected format and sha256"),
+    ],
+)
+def test_any_bad_json_in_a_bundle_is_told_by_bundle_and_member_wherever_it_is_read(results, tmp_path, edit, told):
+    pack(results, tmp_path / "a.zip")
+    rewrite(tmp_path / "a.zip", edit)
+    with pytest.raises(DataError, match=rf"^{tmp_path}/a\.zip: {told}") as caught:
+        read_bundle(tmp_path / "a.zip")
+    assert "\n" not in str(caught.value)
+    with pytest.raises(DataError, match=rf"^{tmp_path}/a\.zip: {told}"), unpacked(tmp_path / "a.zip") as folder:
+        records(folder)
+
+
+def test_a_bundle_whose_bytes_are_damaged_or_locked_is_refused_by_name(results, tmp_path):
+    bundle = tmp_path / "a.zip"
+    pack(results, bundle)
+    whole = bundle.read_bytes()
+    with zipfile.ZipFile(bundle) as archive:
+        info = archive.getinfo("manifest.json")
+        start = info.header_offset + 30 + len(info.filename)
+    damaged = bytearray(whole)
+    damaged[start : start + 4] = b"\xff" * 4  # no such kind of block: zlib.error
+    locked = bytearray(whole)
+    locked[whole.index(b"PK\x01\x02") + 8] |= 1  # says that it is encrypted: RuntimeError
+    locked[info.header_offset + 6] |= 1
+    for content in (damaged, locked):
+        bundle.write_bytes(bytes(content))
+        with pytest.raises(DataError, match=r"a\.zip: expected a bundle"), unpacked(bundle):
+            pytest.fail("it was unpacked")
 
 
 def test_an_edited_certificate_is_refused_by_its_hash(certified, tmp_path):

@@ -10,6 +10,7 @@ import pytest
 
 from lstmbench import checkpoint
 from lstmbench.checkpoint import Checkpoint, CheckpointFolder
+from lstmbench.files import write_arrays
 
 FLIPS = 200
 PRINT = {"settings": "s", "code": "c"}
@@ -188,3 +189,13 @@ def test_a_complete_run_leaves_the_checkpoint_of_another(folder):
     folder.clear()
     assert updates_in(folder) == [900]
     assert other(folder).newest(pytest.fail).progress["updates"] == 900
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"sha256": "a", "sha256": "b"}', '{"sha256": NaN}', "[]", "1"])
+def test_metadata_that_no_checkpoint_has_sends_the_run_back_to_the_generation_before(folder, text):
+    folder.save(at(5))
+    folder.save(at(10))
+    write_arrays(folder.latest(), at(10).arrays, {"lstmbench": text})
+    said = []
+    assert folder.newest(said.append).progress["updates"] == 5
+    assert len(said) == 1

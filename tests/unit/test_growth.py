@@ -23,7 +23,7 @@ SIX = ("pytorch", "pytorch_fused", "pytorch_plain", "reference", "tensorflow", "
 def test_each_record_is_opened_once_and_a_good_one_never_explained(tmp_path, monkeypatch):
     paths = save(tmp_path, *sweep(seeds=3))
     opened: Counter[Path] = Counter()
-    read = Path.read_text
+    read = Path.read_bytes
 
     def counted(path: Path, *arguments: Any, **options: Any) -> str:
         opened[path] += path.name == "run.json"
@@ -32,7 +32,7 @@ def test_each_record_is_opened_once_and_a_good_one_never_explained(tmp_path, mon
     def explained(*_: Any) -> None:
         raise AssertionError("a good record went to the slow validator")
 
-    monkeypatch.setattr(Path, "read_text", counted)
+    monkeypatch.setattr(Path, "read_bytes", counted)
     monkeypatch.setattr(schemas, "_validator", explained)
     collect.main(["--output-dir", str(tmp_path / "tables"), *map(str, paths)])
     assert len(paths) == 24

@@ -14,6 +14,7 @@ import json
 import re
 import sys
 import zipfile
+import zlib
 from collections.abc import Iterator, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -31,7 +32,8 @@ from lstmbench.errors import DataError
 from lstmbench.files import atomic
 from lstmbench.measurement import Measurement, read_measurement
 from lstmbench.record import failed, read_record
-from lstmbench.schemas import read_json
+from lstmbench.schemas import read_json, short
+from lstmbench.strict_json import parse_json
 
 RUNS = "runs/*/*/*/*/*/run.json"
 MEASUREMENTS = "measurements/*/*/*/measurement.json"
@@ -115,11 +117,7 @@ def read_bundle(bundle: Path) -> Records:
         DataError: not a bundle, damaged, or with a bad record, certificate or summary.
     """
     with unpacked(bundle) as folder:
-        try:
-            return records(folder)
-        except DataError as error:
-            # The folder is gone when this is read.
-            raise DataError(f"{bundle}: {str(error).replace(f'{folder}/', '')}") from error
+        return records(folder)
 
 
 def pack(results: Path, output: Path) -> int:
@@ -150,6 +148,8 @@ def pack(results: Path, output: Path) -> int:
 def unpacked(bundle: Path) -> Iterator[Path]:
     """A folder with the bundle's files in it, as they lay under the results folder, for as long as the block lasts.
 
+    A DataError of the block names the bundle and its member: the folder is gone when the message is read.
+
     Raises:
         DataError: not a bundle, damaged, or with a file that has no business there.
     """
@@ -158,18 +158,25 @@ def unpacked(bundle: Path) -> Iterator[Path]:
         try:
             with zipfile.ZipFile(bundle) as archive:
                 _unpack(bundle, archive, folder)
-        except (OSError, zipfile.BadZipFile, KeyError, ValueError, NotImplementedError) as error:
+        except (OSError, EOFError, KeyError, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error) as error:
             raise DataError(f"{bundle}: expected a bundle (make bundle): {error}") from error
-        yield folder
+        try:
+            yield folder
+        except DataError as error:
+            if f"{folder}/" not in str(error):
+                raise
+            raise DataError(f"{bundle}: {str(error).replace(f'{folder}/', '')}") from error
 
 
 def _unpack(bundle: Path, archive: zipfile.ZipFile, folder: Path) -> None:
     sizes = {info.filename: info.file_size for info in archive.infolist()}
     if max(sizes.values(), default=0) > LARGEST_FILE or sum(sizes.values()) > LARGEST_BUNDLE:
         raise DataError(f"{bundle}: expected at most {LARGEST_BUNDLE:,} bytes unpacked, found {sum(sizes.values()):,}")
-    manifest = json.loads(archive.read(MANIFEST))
-    if manifest["format"] != FORMAT:
-        raise DataError(f"{bundle}: expected a bundle of format {FORMAT}, found {manifest['format']!r}")
+    manifest = parse_json(archive.read(MANIFEST), f"{bundle}: {MANIFEST}")
+    if not isinstance(manifest, dict) or not isinstance(manifest.get("sha256"), dict):
+        raise DataError(f"{bundle}: {MANIFEST}: expected format and sha256, found {short(manifest)}")
+    if manifest.get("format") != FORMAT:
+        raise DataError(f"{bundle}: expected a bundle of format {FORMAT}, found {short(manifest.get('format'))}")
     expected = manifest["sha256"]
     if {*expected, MANIFEST} != set(sizes) or len(sizes) != len(archive.infolist()):
         raise DataError(f"{bundle}: its files are not those its manifest lists")

@@ -19,7 +19,9 @@ from typing import Any
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
+from lstmbench.errors import DataError
 from lstmbench.files import hash_arrays, hash_json, write_arrays
+from lstmbench.strict_json import parse_json
 
 GENERATIONS = 2
 """Checkpoints of a run that are kept."""
@@ -96,10 +98,10 @@ class CheckpointFolder:
     def _read(self, path: Path) -> Checkpoint | str:
         try:
             with safe_open(path, framework="numpy") as stream:
-                body = json.loads((stream.metadata() or {})["lstmbench"])
+                body = parse_json((stream.metadata() or {})["lstmbench"], "its metadata")
                 arrays = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118 - no mapping
             claimed = body.pop("sha256")
-        except (OSError, SafetensorError, KeyError, ValueError) as error:
+        except (DataError, OSError, SafetensorError, KeyError, TypeError, AttributeError, ValueError) as error:
             return f"not readable ({error})"
         if claimed != hash_json([hash_arrays(arrays), body]):
             return "its content does not match its hash"

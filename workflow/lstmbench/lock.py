@@ -20,8 +20,9 @@ from typing import Any, TextIO
 import psutil
 
 from lstmbench.clock import utc_now
-from lstmbench.errors import LockedError
+from lstmbench.errors import DataError, LockedError
 from lstmbench.files import UNSUPPORTED
+from lstmbench.strict_json import parse_json
 
 NO_FLOCK = UNSUPPORTED | {errno.ENOLCK}
 
@@ -115,9 +116,9 @@ def _held_by_file(path: Path, reason: str) -> Iterator[None]:
 def _holder(path: Path) -> dict[str, Any]:
     """What the lock says of its holder; empty if it says nothing yet."""
     try:
-        holder = json.loads(path.read_text(encoding="utf-8"))
+        holder = parse_json(path.read_bytes(), path)
         return {name: holder[name] for name in ("process", "started", "host", "since")}
-    except (OSError, ValueError, LookupError, TypeError):
+    except (DataError, OSError, LookupError, TypeError):
         return {}
 
 

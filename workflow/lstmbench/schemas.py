@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,25 +12,23 @@ import jsonschema_rs
 from jsonschema.exceptions import best_match
 
 from lstmbench.errors import DataError
+from lstmbench.strict_json import parse_json
 
 SCHEMAS = Path(__file__).resolve().parents[1] / "schemas"
 
 
 def read_json(path: Path) -> Any:
-    """Read JSON in which every number is finite.
+    """Read strict JSON (``parse_json``).
 
     Raises:
         DataError: missing, or not JSON.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-        return json.loads(text, parse_constant=_refuse, parse_float=_finite, parse_int=_whole)
+        return parse_json(path.read_bytes(), path)
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}. Run the workflow again to make it.") from error
-    except RecursionError as error:
-        raise DataError(f"{path}: not JSON: nested too deeply. Delete it and run the workflow again.") from error
-    except ValueError as error:
-        raise DataError(f"{path}: not JSON: {error}. Delete it and run the workflow again.") from error
+    except DataError as error:
+        raise DataError(f"{error}. Delete it and run the workflow again.") from error
 
 
 def check(path: Path, value: Any, schema: str) -> None:
@@ -49,9 +46,13 @@ def check(path: Path, value: Any, schema: str) -> None:
         )
     if _is_valid(schema, value):
         return
-    error = best_match(_validator(schema).iter_errors(value))
-    if error is not None:
-        raise DataError(f"{path} at {error.json_path}: {_explain(error)}")
+    try:
+        error = best_match(_validator(schema).iter_errors(value))
+        explained = error and f"{path} at {error.json_path}: {_explain(error)}"
+    except RecursionError:
+        explained = f"{path}: nested too deeply for {schema}"
+    if explained is not None:
+        raise DataError(explained)
 
 
 def fault_of_part(value: Any, schema: str, keys: tuple[str, ...]) -> str | None:
@@ -107,20 +108,3 @@ def _explain(error: jsonschema.ValidationError) -> str:
     if error.validator in ("required", "additionalProperties", "propertyNames"):
         return error.message
     return f"expected {error.validator} {short(error.validator_value)}, found {found}"
-
-
-def _refuse(name: str) -> float:
-    raise ValueError(f"{name} is no number")
-
-
-def _whole(text: str) -> int:
-    if len(text) > 18:  # digits that fit into 64 bits
-        raise ValueError(f"{text[:18]}... is too large for a whole number")
-    return int(text)
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):
-        raise ValueError(f"{text} is too large for a number")
-    return value

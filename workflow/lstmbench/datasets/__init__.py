@@ -20,7 +20,6 @@ from __future__ import annotations
 import csv
 import errno
 import importlib
-import json
 import pkgutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +31,7 @@ import numpy as np
 from lstmbench.errors import DataError
 from lstmbench.files import UNSUPPORTED, hash_file, hash_json
 from lstmbench.names import require_known
+from lstmbench.strict_json import parse_json
 
 SOURCES = Path(__file__).resolve().parents[2] / "datasets.tsv"
 
@@ -113,11 +113,11 @@ def load_dataset(folder: Path) -> Dataset:
     path = folder / "manifest.json"
     again = f"delete {folder} and prepare the data set again"
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
+        manifest = parse_json(path.read_bytes(), path)
     except FileNotFoundError as error:
         raise DataError(f"{path}: missing; prepare the data set first") from error
-    except ValueError as error:
-        raise DataError(f"{path}: not readable as JSON: {error}; {again}") from error
+    except DataError as error:
+        raise DataError(f"{error}; {again}") from error
     if not isinstance(manifest, dict) or manifest.get("schema_version") != SCHEMA_VERSION:
         raise DataError(f"{path}: expected schema_version {SCHEMA_VERSION}, found something else; {again}")
     found = hash_json({key: value for key, value in manifest.items() if key != "sha256"})
