@@ -19,6 +19,7 @@ import pandas as pd
 from lstmbench import analyse, equivalence, present_compare, statistics
 from lstmbench.bundle import Records, read_bundle
 from lstmbench.cli import run
+from lstmbench.equivalence import SPEED_MARGIN
 from lstmbench.errors import DataError, UsageError
 from lstmbench.files import write_text
 from lstmbench.measurement import Measurement
@@ -30,9 +31,6 @@ CELL = ["dataset", "size", "implementation", "device"]
 QUALITY = ["bundle", *CELL, "metric", "n", "seeds", "difference", "low", "high", "verdict"]
 SPEED = ["bundle", *CELL, "threads", "unit", "first_rate", "second_rate", "ratio", "low", "high", "verdict"]
 CIRCUMSTANCES = ["bundle", "what", "first", "second"]
-
-MARGIN = 0.02
-"""Two speeds are equal if the interval of their ratio lies within so much of 1."""
 
 NO_MATTER = {"preset", "source", "threads"}
 """Settings whose entries are here already, that are words, or that are no reason not to compare: the order in which
@@ -139,7 +137,7 @@ def _circumstances(records: Records) -> dict[str, set[str]]:
 
 
 def _verdict(ratio: statistics.Interval, differs: bool) -> str:
-    if ratio.low > 1 - MARGIN and ratio.high < 1 + MARGIN:
+    if ratio.low > 1 - SPEED_MARGIN and ratio.high < 1 + SPEED_MARGIN:
         return equivalence.EQUAL
     if differs:
         return "faster" if ratio.estimate > 1 else "slower"

@@ -15,10 +15,16 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-CONFIDENCE = 0.95
+from lstmbench.statistics import CONFIDENCE
 
 MARGINS = {"perplexity": math.log(1.01), "accuracy": 0.002}
-"""Within so much two implementations are as good as each other: 1 % of a perplexity, 0.2 points of an accuracy."""
+"""Differences within which two implementations are as good as each other: of logarithms of perplexities, of accuracies.
+
+``margins`` says them in words.
+"""
+
+SPEED_MARGIN = 0.02
+"""Two speeds are equal if the interval of their ratio lies within this distance of 1."""
 
 FEWEST_SEEDS = 5
 """Fewer pairs support no claim."""

@@ -14,10 +14,8 @@ import numpy as np
 import pandas as pd
 
 from lstmbench import equivalence, present, present_speed, statistics
+from lstmbench.margins import in_words, unit_of_difference
 from lstmbench.probes import framework
-
-MARGINS = {"perplexity": "1 %", "accuracy": "0.2 points"}
-"""``equivalence.MARGINS`` in words."""
 
 _NAMES = {"pytorch": "PyTorch", "tensorflow": "TensorFlow"}
 _BETTER = {"perplexity": "lower", "accuracy": "higher"}
@@ -78,7 +76,7 @@ def _pair(where: str, compared: pd.DataFrame, runs: pd.DataFrame, metric: str) -
     seeds = {int(seed) for seed in row["seeds"].split()}
     paired = runs[runs["seed"].isin(seeds)]
     values = " and ".join(_amount(paired[paired["implementation"] == name], metric) for name in names)
-    unit = present.unit_of_difference(metric)
+    unit = unit_of_difference(metric)
     difference = f"difference {present.signed(row['mean'], unit)}"
     if not np.isnan(row["low"]):
         low, high = (present.signed(row[end], unit) for end in ("low", "high"))
@@ -86,7 +84,7 @@ def _pair(where: str, compared: pd.DataFrame, runs: pd.DataFrame, metric: str) -
     numbers = f"{values}, n = {row['n']:.0f}; {difference}"
     match row["verdict"]:
         case equivalence.EQUAL:
-            said = f"{both} reach the same test {metric} on {where}, equal within {MARGINS[metric]}"
+            said = f"{both} reach the same test {metric} on {where}, equal within {in_words(metric)}"
         case equivalence.DIFFERENT:
             lower, higher = (first, second) if row["mean"] > 0 else (second, first)
             better, worse = (lower, higher) if metric == "perplexity" else (higher, lower)
@@ -107,7 +105,7 @@ def _pairs(where: str, compared: pd.DataFrame, runs: pd.DataFrame, metric: str) 
     fewest = f"n = {compared['n'].min():.0f}"
     if len(counts) == 1 and counts.index[0] == equivalence.EQUAL:
         said = f"All {len(names)} implementations reach the same test {metric} on {where}"
-        return Headline(f"{said}, each pair equal within {MARGINS[metric]}", f"{values}, {fewest}", True)
+        return Headline(f"{said}, each pair equal within {in_words(metric)}", f"{values}, {fewest}", True)
     if len(counts) == 1 and counts.index[0] == equivalence.NO_CLAIM:
         said = f"No claim whether {len(names)} implementations reach the same test {metric} on {where}"
         return Headline(said, f"{values}, {fewest}; a claim needs {equivalence.FEWEST_SEEDS} seeds", False)
@@ -165,14 +163,14 @@ def finding(quality: pd.DataFrame, differences: pd.DataFrame) -> list[str]:
     rows, pairs = (part[(part["size"] == size) & (part["caps"] == "")] for part in (complete, differences))
     values = [_with(present.metric(row.test_mean, metric), row) for row in rows.itertuples()]
     sentences = [f"Size {size}: test {metric} {present.joined(values)}."]
-    unit = present.unit_of_difference(metric)
+    unit = unit_of_difference(metric)
     for row in pairs.itertuples():
         side = "below" if row.mean < 0 else "above"
         low, high = (present.signed(value, unit) for value in (row.low, row.high))
         interval = f", 95 % interval {low} to {high}" if row.n > 1 else ""
         sentences.append(
             f"From the same initial weights, {row.second} ended {abs(row.mean):.2f} {unit} {side} {row.first} "
-            f"({row.device}, n = {row.n:.0f}{interval}): {_VERDICTS[row.verdict].format(margin=MARGINS[metric])}."
+            f"({row.device}, n = {row.n:.0f}{interval}): {_VERDICTS[row.verdict].format(margin=in_words(metric))}."
         )
     best = rows.dropna(subset=["published"])
     if not best.empty:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from lstmbench import present
+from lstmbench import margins, present
 from lstmbench.cli import run
 from lstmbench.machine import split_device
 from lstmbench.present_speed import rounded
@@ -19,8 +19,8 @@ from lstmbench.tabulate import MACHINE, difference, mean, metric_of
 TITLE = "What a precision costs and gains"
 NOTES = [
     "Cost: the test result in this precision relative to float32, over pairs of runs from the same initial weights, "
-    "mean over the seeds; below 5 seeds it supports no claim. Gain: how many times as fast as float32 on the same "
-    "device, from the two measured speeds; a dash where one was not measured or may not be quoted."
+    f"mean over the seeds; {margins.FEWER.lower()} it supports no claim. Gain: how many times as fast as float32 on "
+    "the same device, from the two measured speeds; a dash where one was not measured or may not be quoted."
 ]
 EMPTY = "Everything was computed in float32."
 
@@ -61,7 +61,7 @@ def _as_text(table: pd.DataFrame) -> pd.DataFrame:
     rows["n"] = table["n"].map("{:.0f}".format)
     rows[f"test {metric}"] = table["test_mean"].map(lambda value: present.metric(value, metric))
     rows["in float32"] = table["float32_test_mean"].map(lambda value: present.metric(value, metric))
-    unit = present.unit_of_difference(metric)
+    unit = margins.unit_of_difference(metric)
     rows["cost"] = table["cost"].map(lambda value: present.signed(value, unit))
     rows["speed"], rows["speed in float32"] = table["rate"].map(rounded), table["float32_rate"].map(rounded)
     rows["times as fast"] = table["gain"].map(lambda value: present.number(value, 2))

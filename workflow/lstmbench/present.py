@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterable
 
 import pandas as pd
 
+from lstmbench import margins
 from lstmbench.machine import PRECISIONS, split_device
+from lstmbench.margins import unit_of_difference
 
 ABSENT = "\N{EN DASH}"
 NOT_REACHED = "not reached"
@@ -29,9 +31,9 @@ NOTES = {
     ],
     "differences": [
         "The second implementation relative to the first, over pairs of runs from the same initial weights: "
-        "mean over the seeds with its 95 % interval (t), the lowest and the highest. Equal: within 1 % of a perplexity "
-        "or 0.2 points of an accuracy by two one-sided t-tests; different: by a t-test, corrected for all comparisons "
-        "(Holm); inconclusive: neither. Below 5 seeds, and of capped runs, no claim is made.",
+        "mean over the seeds with its 95 % interval (t), the lowest and the highest. "
+        f"{margins.EQUAL} by two one-sided t-tests; different: by a t-test, corrected for all comparisons "
+        f"(Holm); inconclusive: neither. {margins.FEWER}, and of capped runs, no claim is made.",
     ],
     "environment": ["Runs on different machines, libraries or threads are never averaged together."],
     "milestone_means": [
@@ -119,11 +121,6 @@ def metric(value: float, name: str) -> str:
     if name == "accuracy":
         return f"{100 * value:.2f} %"
     return number(value, 2 if value < 1000 else 0)
-
-
-def unit_of_difference(name: str) -> str:
-    """The unit in which two values of a metric are compared."""
-    return "%" if name == "perplexity" else "points"
 
 
 def capped(caps: str) -> str:

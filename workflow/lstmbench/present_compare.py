@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import pandas as pd
 
-from lstmbench.present import ABSENT, by_size, number, signed, unit_of_difference
+from lstmbench import margins
+from lstmbench.margins import unit_of_difference
+from lstmbench.present import ABSENT, by_size, number, signed
 from lstmbench.present_speed import rounded
 
 NOTES = {
     "quality": [
         "Quality: the second relative to the first, over pairs of runs of one seed from the same initial weights: mean "
-        "with its 95 % interval (t). Equal: within 1 % of a perplexity or 0.2 points of an accuracy by two one-sided "
-        "t-tests; different: by a t-test, corrected for all comparisons of the table (Holm); inconclusive: neither. "
-        "Below 5 seeds no claim is made.",
+        f"with its 95 % interval (t). {margins.EQUAL} by two one-sided t-tests; "
+        "different: by a t-test, corrected for all comparisons of the table (Holm); inconclusive: neither. "
+        f"{margins.FEWER} no claim is made.",
     ],
     "speed": [
         "Speed: the second over the first, of the geometric means over the processes, with Welch's 95 % interval. "
-        "Equal: the interval lies within 2 % of 1; faster or slower: by Welch's t-test, corrected in the same way. The "
-        "two were not measured in turn: whatever differs between the machines, or between the moments on one machine, "
-        "is part of a ratio.",
+        f"Equal: the interval lies within {margins.SPEED} of 1; faster or slower: by Welch's t-test, corrected in the "
+        "same way. The two were not measured in turn: whatever differs between the machines, or between the moments "
+        "on one machine, is part of a ratio.",
     ],
     "circumstances": ["Machine, libraries and commit: what is not named here was the same."],
 }
