@@ -21,6 +21,11 @@ VENV ?= .venv
 CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 REQUIREMENTS := envs/requirements$(if $(GPU),-gpu).txt
 
+# PATH and PYTHONPATH end a folder's name at a colon.
+ifneq (,$(findstring :,$(abspath $(VENV))))
+$(error $(abspath $(VENV)): a folder whose path holds a colon cannot be on PATH: rename or move it)
+endif
+
 # The rules say `python`; it must be the environment's.
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 

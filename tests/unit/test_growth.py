@@ -25,7 +25,7 @@ def test_each_record_is_opened_once_and_a_good_one_never_explained(tmp_path, mon
     opened: Counter[Path] = Counter()
     read = Path.read_bytes
 
-    def counted(path: Path, *arguments: Any, **options: Any) -> str:
+    def counted(path: Path, *arguments: Any, **options: Any) -> bytes:
         opened[path] += path.name == "run.json"
         return read(path, *arguments, **options)
 

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from lstmbench.files import hash_arrays, read_arrays
-from tests.workflow.conftest import ROOT, TINY, planned
+from tests.workflow.conftest import ROOT, TINY, House, copy_house, planned
 
 
 def test_a_size_and_an_implementation_added_by_one_file_each_reach_the_report(house):
@@ -21,6 +21,18 @@ def test_a_size_and_an_implementation_added_by_one_file_each_reach_the_report(ho
         )
         assert record["run"]["implementation"] == implementation
         assert record["settings"]["threads"] == 1
+
+
+def test_a_colon_in_the_project_s_path_is_refused_in_one_line_before_anything_is_built(tmp_path):
+    (tmp_path / "a:b").mkdir()
+    copy_house(tmp_path / "a:b")
+    done = House(tmp_path / "a:b").snakemake()
+    assert done.returncode == 2
+    lines = [line for line in done.stdout.splitlines() if "a:b" in line]
+    assert lines == [
+        f"error: E2-USAGE: {tmp_path}/a:b: a folder whose path holds ':' cannot be on PATH: rename or move it"
+    ]
+    assert not (tmp_path / "a:b/results").exists()
 
 
 def test_two_implementations_that_are_one_end_with_the_same_weights(house):

@@ -35,7 +35,7 @@ The map of the package; imports run downwards only, never up or sideways between
     what is read     tables      CSV and Parquet that read back as they were written
                      crate       what a bundle says of itself to archives
                      shown       the tables for people: Markdown and LaTeX
-                     equivalence   equal, different or inconclusive: verdicts on differences in quality
+                     equivalence   equal, different or inconclusive: verdicts on differences in quality;  margins: said
                      present     numbers as text;  present_speed, present_parity, present_compare
                      page        HTML from a template, with its scripts, and a policy that allows no others
                      headline    the findings in words;  curves: those of learning;  left_out: what is not there
@@ -45,10 +45,10 @@ The map of the package; imports run downwards only, never up or sideways between
                      selection   a configuration, checked before any job runs
                      resources   what the runs ask of a scheduler, from the plan;  retry: which are tried again
                      code        the files that decide what a run computes
-                     schemas     strict JSON, held against a schema
+                     schemas     JSON held against a schema;  strict_json: each key once, every number finite
                      files       atomic writes and content hashes
                      names       one refusal of an unknown name;  errors: one exit code per kind;  cli: both told
-                     text        what comes from outside, made harmless where it is shown
+                     text        what comes from outside, made harmless where it is shown;  text_files: texts to learn
 """
 
 __version__ = "0.1.0"

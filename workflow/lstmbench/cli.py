@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Callable
 
@@ -13,6 +14,10 @@ PREFIX = "error: "
 
 def run(main: Callable[[], None]) -> int:
     """Run a verb's command line; what the user can act on becomes one message on stderr and its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal or a locale that lacks a character gets its escape.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         main()
     except Exception as raised:

@@ -61,7 +61,7 @@ def load_preset(path: Path) -> Preset:
     raise_if = _Checker(path)
     try:
         values = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeyLoader)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise UsageError(f"preset {path}: not readable as YAML: {error}") from error
     raise_if(not isinstance(values, dict), "expected a mapping of keys to values")
     fields = {field.name: field for field in dataclasses.fields(Preset)}

@@ -6,6 +6,7 @@ Snakemake alone would answer a misspelt name beside existing results with "Nothi
 from __future__ import annotations
 
 import itertools
+import os
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -116,6 +117,16 @@ class Selection:
         """The caps of a run of this size as arguments of ``lstmbench.train``."""
         caps = {"--max-updates": self.max_updates_of(size), "--max-eval-predictions": self.max_eval_predictions}
         return shlex.join(str(word) for name, value in caps.items() if value is not None for word in (name, value))
+
+
+def require_path(folder: Path) -> None:
+    """Refuse a project folder that ends early in PATH and PYTHONPATH, by which the jobs find Python and the package.
+
+    Raises:
+        UsageError: names the folder.
+    """
+    if os.pathsep in str(folder):
+        raise UsageError(f"{folder}: a folder whose path holds {os.pathsep!r} cannot be on PATH: rename or move it")
 
 
 def checked(config: Mapping[str, Any]) -> Selection:

@@ -21,10 +21,11 @@ from lstmbench.machine import split_device
 from lstmbench.probes import framework
 from lstmbench.resources import UNPLANNED, read_plan
 from lstmbench.retry import failures_aside, put_failures_aside
-from lstmbench.selection import RECORD, checked
+from lstmbench.selection import RECORD, checked, require_path
 from lstmbench.text import printable
 
 try:
+    require_path(Path(workflow.basedir))
     SELECTION = checked(config)
 except BenchError as error:
     # One line for the user; a WorkflowError would wrap it in places in this file.
