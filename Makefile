@@ -30,7 +30,7 @@ endif
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
 .PHONY: demo quick run bench plan verify bundle compare test test-slow test-cluster gpu-check gpu-wheels fuzz lint lock audit \
-	install install-dev
+	install install-dev in-place
 
 demo: install
 	snakemake --cores $(CORES) --configfile workflow/configs/demo.yaml $(ARGS)
@@ -103,8 +103,12 @@ audit: install-dev
 	python -m pip install --quiet pip-audit
 	pip-audit --strict --disable-pip --require-hashes --requirement envs/locked.txt
 
-install: $(VENV)/.installed
-install-dev: $(VENV)/.installed-dev
+install: $(VENV)/.installed in-place
+install-dev: $(VENV)/.installed-dev in-place
+
+# After `mv project project2` the scripts of the environment would look for their Python in the old folder.
+in-place: $(VENV)/.installed
+	@python envs/in_place.py
 
 $(VENV)/.installed: $(REQUIREMENTS) envs/constraints.txt envs/locked.txt
 	$(PYTHON) -c 'import sys; sys.exit("lstm-bench needs Python 3.11 to 3.13: make PYTHON=python3.11 ..." if not (3, 11) <= sys.version_info < (3, 14) else 0)'

@@ -6,12 +6,18 @@
 #   snakemake --workflow-profile profiles/slurm                      on a cluster (docs/cluster.md)
 #   snakemake -n                                                     what would be done
 
+import os
+
 from snakemake.utils import min_version
 
 min_version("9.27")
 
+# The folder of this file, as seen from the working directory (-d), where results go.
+HOME = os.path.relpath(workflow.basedir)
+OWN_CONFIGURATION = os.path.normpath(os.path.join(HOME, "config.yaml"))
 
-configfile: "config.yaml"
+
+configfile: OWN_CONFIGURATION
 
 
 include: "workflow/rules/common.smk"

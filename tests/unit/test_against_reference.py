@@ -50,6 +50,16 @@ def compared(here, *references):
     return {name: read_table(here / f"tables/reference_{name}.parquet") for name in TABLES}
 
 
+def test_a_folder_stands_for_the_bundles_in_it(reference, tmp_path):
+    here = results(tmp_path / "here")
+    alone = compared(here, reference)["quality"]
+    assert len(alone) == 1
+    (tmp_path / "kept").mkdir()
+    assert compared(here, tmp_path / "kept")["quality"].empty
+    reference.rename(tmp_path / "kept" / reference.name)
+    assert compared(here, tmp_path / "kept")["quality"].equals(alone)
+
+
 def test_only_the_cells_of_both_are_compared(reference, tmp_path):
     here = results(tmp_path / "here", factor=2.0, sizes=("small", "large"), implementations=("pytorch", "tensorflow"))
     tables = compared(here, reference)

@@ -1,30 +1,277 @@
-"""Which files a run depends on."""
+"""What a result depends on: the modules that compute it, by content."""
 
 from __future__ import annotations
 
+import ast
+import hashlib
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
 from lstmbench import code
 
+REAL = code.PACKAGE
+RULES = REAL.parent / "rules"
 
-def test_a_run_depends_on_its_adapter_and_on_no_other():
-    names = [path.stem for path in code.training_files("classifier", "reference")]
-    assert "reference" in names
-    assert "classifier" in names
-    assert not {"pytorch", "tensorflow", "language_model"} & set(names)
+SYNTAX = '''
+"""A module."""
 
-
-def test_an_adapter_made_from_another_depends_on_both(tmp_path, monkeypatch):
-    (tmp_path / "plain.py").write_text("class Learner: ...\n")
-    (tmp_path / "tuned.py").write_text("from lstmbench.implementations import plain\nfrom lstmbench import errors\n")
-    (tmp_path / "best.py").write_text("from lstmbench.implementations.tuned import Learner\n")
-    monkeypatch.setattr(code, "IMPLEMENTATIONS", tmp_path)
-    assert [path.stem for path in code.implementation_files("best")] == ["plain", "tuned", "best"]
-    assert [path.stem for path in code.implementation_files("plain")] == ["plain"]
+from __future__ import annotations
+import a.b as c
+type_of = lambda x, /, y=1, *z, k=None, **w: (x, *z, {**w}, {k: y for k, y in z if k}, [i async for i in z])
+TEXT = u"\\u00e9\\n" + b"x".decode() + f"{TEXT!r:>{WIDTH}} {{}} {x=} {'nested'}" "tail"
+NUMBERS = 1_000, 1e400, 0.1, 2j, True, None, ..., -1, x[1:, ::2]
+"""A text about a constant."""
 
 
-def test_an_edit_of_the_adapter_below_changes_the_hash(tmp_path, monkeypatch):
-    (tmp_path / "plain.py").write_text("RATE = 1\n")
-    (tmp_path / "tuned.py").write_text("from lstmbench.implementations.plain import RATE\n")
-    monkeypatch.setattr(code, "IMPLEMENTATIONS", tmp_path)
-    before = code.training_hash("classifier", "tuned")
-    (tmp_path / "plain.py").write_text("RATE = 2\n")
-    assert code.training_hash("classifier", "tuned") != before
+@c.decorator(1)
+class Some(c.Base, metaclass=type):
+    """A class."""
+
+    field: dict[str, int] | None = None
+
+    async def method(self, a: int = 0, *args: str, only: bool, **more) -> int:
+        """A method."""
+        async with a as b, c:
+            await b
+        global d
+        try:
+            yield (e := a)
+        except* ValueError as error:
+            raise KeyError from error
+        finally:
+            del b
+        match a:
+            case {"x": [1, *rest], **others} if rest:
+                return not a <= b < 2 is not None
+            case Some(field=3) | "x" | None:
+                pass
+        while a and (b or c):
+            a @= b
+        else:
+            assert a, "wrong"
+'''
+
+
+def forget() -> None:
+    """Read the package again; what a file of the same content parses to is kept."""
+    for value in vars(code).values():
+        if hasattr(value, "cache_clear") and value is not code._parsed:
+            value.cache_clear()
+
+
+class Package:
+    """A package whose modules are written by a test, in the place of ours."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.write(__init__="")
+
+    def write(self, folder: str = "", **modules: str) -> None:
+        """Write modules, perhaps of a package within the package."""
+        (self.folder / folder).mkdir(exist_ok=True, parents=True)
+        for name, source in modules.items():
+            (self.folder / folder / f"{name}.py").write_text(source, encoding="utf-8")
+        forget()
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch) -> Iterator[Package]:
+    """An empty package in the place of ours."""
+    monkeypatch.setattr(code, "PACKAGE", tmp_path / "lstmbench")
+    yield Package(code.PACKAGE)
+    monkeypatch.undo()
+    forget()
+
+
+def hash_of(source: str) -> str:
+    return hashlib.sha256(json.dumps(code.stable_form(ast.parse(source), [])).encode()).hexdigest()
+
+
+def test_a_syntax_tree_has_the_same_hash_in_every_version_of_python():
+    """Tried with 3.11, 3.12 and 3.13; another form would void every unfinished run."""
+    assert hash_of(SYNTAX) == "d175b376cd08d9c7081c495a8f098255de71d3a0220f7d16f1f04f059257e8e1"
+
+
+@pytest.mark.parametrize(
+    "same",
+    [
+        SYNTAX.replace("import a.b as c\n", "import a.b as c  # a comment\n\n\n"),
+        SYNTAX.replace('"""A method."""', '"""Another text."""'),
+        SYNTAX.replace('"""A class."""\n', ""),
+        SYNTAX.replace('"""A text about a constant."""\n', ""),
+        SYNTAX.replace("1_000", "1000"),
+    ],
+)
+def test_prose_and_layout_leave_the_hash_as_it_is(same):
+    assert same != SYNTAX
+    assert hash_of(same) == hash_of(SYNTAX)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("0.1", "0.2"), ("1_000", "1000.0"), ("True, None", "None, True"), ('"tail"', '"tale"'), ("a @= b", "a += b"),
+     ("return not a", "return a"), ("only: bool", "only: int"), ("async with", "with"), ("k=None", "k")],
+)  # fmt: skip
+def test_any_other_change_is_another_hash(old, new):
+    assert old in SYNTAX
+    assert hash_of(SYNTAX.replace(old, new)) != hash_of(SYNTAX)
+
+
+@pytest.mark.parametrize(
+    "importing",
+    [
+        "import lstmbench.b",
+        "from lstmbench import b",
+        "from lstmbench.b import name",
+        "from . import b",
+        "from .b import name",
+        "def late():\n    from lstmbench.b import name",
+        "if TYPE_CHECKING:\n    import lstmbench.b as other",
+        "command = [python, '-m', 'lstmbench.b']",
+    ],
+)
+def test_an_import_is_followed_however_it_is_written(package, importing):
+    package.write(a=importing, b="from lstmbench import c\nimport numpy", c="", d="")
+    assert code.closure(("a",)) == ("__init__", "a", "b", "c")
+
+
+def test_imports_in_a_circle_end(package):
+    package.write(a="import lstmbench.b", b="import lstmbench.a")
+    assert code.closure(("a",)) == ("__init__", "a", "b")
+
+
+def test_the_packages_around_a_module_count_as_they_are_run_first(package):
+    package.write(a="from lstmbench.inner.b import x")
+    package.write("inner", __init__="from . import c", b="", c="")
+    assert code.closure(("a",)) == ("__init__", "a", "inner", "inner.b", "inner.c")
+
+
+LOADER = "import importlib\ndef load(name):\n    return importlib.import_module(f'{__name__}.{name}')\ndef other(): ..."
+
+
+def test_what_a_module_loads_by_name_counts_whole_unless_it_is_said_which(package):
+    package.write("tasks", __init__=LOADER, x="from lstmbench import b", y="")
+    package.write(
+        b="", a="from lstmbench import tasks\ntasks.load(name)", c="from lstmbench import tasks\ntasks.other()"
+    )
+    assert code.closure(("a",)) == ("__init__", "a", "b", "tasks", "tasks.x", "tasks.y")
+    assert code.closure(("a", "tasks.y")) == ("__init__", "a", "tasks", "tasks.y")
+    assert code.closure(("a", "tasks")) == ("__init__", "a", "tasks")
+    assert code.closure(("c",)) == ("__init__", "c", "tasks")
+
+
+def test_what_only_a_module_without_numbers_imports_does_not_count_for_numbers(package):
+    package.write(a="import lstmbench.progress, lstmbench.b", progress="import lstmbench.c", b="", c="X = 1")
+    before = code.numbers_hash("a"), code.code_hash("a")
+    package.write(c="X = 2")
+    assert (code.numbers_hash("a"), code.code_hash("a")) == (before[0], code.code_hash("a"))
+    assert code.code_hash("a") != before[1]
+
+
+def test_a_module_without_numbers_that_is_named_is_one_there_is():
+    assert all(code._is_module(name) for name in code.NO_NUMBERS)
+
+
+def test_the_hash_is_the_same_wherever_the_package_lies(package, tmp_path, monkeypatch):
+    package.write(a="from lstmbench import b", b="X = 1")
+    before = code.code_hash("a")
+    package.folder.rename(tmp_path / "elsewhere")
+    monkeypatch.setattr(code, "PACKAGE", tmp_path / "elsewhere")
+    forget()
+    assert code.code_hash("a") == before
+
+
+def hashes() -> dict[str, tuple[str, str]]:
+    """Both hashes of every module that has a command line."""
+    verbs = sorted(path.stem for path in code.PACKAGE.glob("*.py") if "ArgumentParser(" in path.read_text("utf-8"))
+    assert len(verbs) > 20
+    return {verb: (code.code_hash(verb), code.numbers_hash(verb)) for verb in verbs}
+
+
+def test_a_change_in_any_module_changes_the_hashes_of_what_imports_it_and_no_others(package):
+    shutil.copytree(REAL, package.folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+    forget()
+    before = hashes()
+    for path in sorted(package.folder.rglob("*.py")):
+        name = ".".join(path.relative_to(package.folder).with_suffix("").parts).removesuffix(".__init__")
+        source = path.read_text(encoding="utf-8")
+        path.write_text(source + '\n# A comment.\n"""A text."""\n', encoding="utf-8")
+        forget()
+        assert hashes() == before, name
+        path.write_text(source + "\nADDED = 1\n", encoding="utf-8")
+        forget()
+        for verb, (all_of_it, numbers) in hashes().items():
+            assert (all_of_it != before[verb][0]) == (name in code.closure((verb,))), (name, verb)
+            assert (numbers != before[verb][1]) == (name in code.closure((verb,), frozenset(code.NO_NUMBERS))), name
+        path.write_text(source, encoding="utf-8")
+
+
+@pytest.mark.parametrize("implementation", ["reference", "pytorch_fused-torch2.12", "tensorflow_multiworker"])
+def test_a_run_depends_on_the_schedule_and_its_implementation_and_on_no_other(implementation):
+    roots = code.roots_of_run("classifier", implementation)
+    modules = code.closure(roots, frozenset(code.NO_NUMBERS))
+    assert {"presets", "loop", "weights", "tasks.classifier"} < set(modules)
+    assert "tasks.language_model" not in modules
+    found = {name.removeprefix("implementations.") for name in modules if name.startswith("implementations.")}
+    made_from = implementation.partition("-")[0]
+    assert found == {made_from, made_from.partition("_")[0]}
+
+
+def test_the_batches_of_a_language_model_are_among_what_its_runs_depend_on():
+    assert "datasets.ptb" in code.closure(code.roots_of_run("language_model", "reference"))
+
+
+def test_a_process_of_a_measurement_depends_on_the_probe_of_its_framework_if_there_is_one():
+    assert "probes.pytorch" in code.closure(code.roots_of_sample("classifier", "pytorch_fused"))
+    probes = [name for name in code.closure(code.roots_of_sample("classifier", "reference")) if "probes." in name]
+    assert probes == []
+
+
+def test_a_template_of_the_page_and_a_schema_count_with_the_module_that_reads_them(package):
+    package.write(page="", schemas="")
+    before = code.code_hash("page"), code.code_hash("schemas")
+    package.write("../report/vendor", **{"uPlot.css": ""})
+    (package.folder.parent / "report/vendor/uPlot.js").write_text("1", encoding="utf-8")
+    forget()
+    assert (code.code_hash("page") == before[0], code.code_hash("schemas") == before[1]) == (False, True)
+
+
+def test_every_module_that_finds_a_file_of_the_workflow_by_itself_is_known():
+    """A rule does not see these files: they count with the module (``READ``), or decide no result."""
+    harmless = {
+        "code": "computes the hash",
+        "datasets": "datasets.tsv: the rules take its checksums",
+        "gpu_check.contract": "no rule runs it",
+        "machine": "the commit of the checkout",
+        "presets": "the rules take the values of a preset",
+        "selection": "the schema of the configuration, which is checked whenever the workflow is read",
+    }
+    found = {
+        ".".join(path.relative_to(REAL).with_suffix("").parts).removesuffix(".__init__")
+        for path in REAL.rglob("*.py")
+        if "__file__" in path.read_text(encoding="utf-8")
+    }
+    assert found == {*harmless, *code.READ}
+
+
+def test_each_rule_takes_the_code_of_the_verb_that_it_runs():
+    of_function = dict(
+        re.findall(
+            r"def (code_of_\w+)\(.*?\n    return (.*?)\n\n", (RULES / "common.smk").read_text("utf-8"), re.DOTALL
+        )
+    )
+    seen = 0
+    for path in RULES.glob("*.smk"):
+        for text in path.read_text(encoding="utf-8").split("\n\nrule ")[1:]:
+            verbs = [verb for verb in re.findall(r"-m lstmbench\.(\w+)", text) if verb not in ("failure", "download")]
+            (taken,) = re.findall(r" code=(.*),\n", text) or [""]
+            taken = of_function.get(taken, taken)
+            for verb in verbs:
+                assert f'"{verb}"' in taken or {"train": "training_hash", "sample": "roots_of_sample"}[verb] in taken
+                seen += 1
+    assert seen >= 17

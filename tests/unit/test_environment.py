@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from lstmbench import implementations
-from lstmbench.code import training_files
+from lstmbench.code import training_hash
 from lstmbench.environment import build, installed, interpreter, requirements
 from lstmbench.errors import MachineError, UsageError
 from lstmbench.probes import framework
@@ -24,7 +24,7 @@ def test_a_name_with_an_environment_is_the_module_in_that_environment():
     assert implementations.split("pytorch_fused-torch2.12-cpu") == ("pytorch_fused", "torch2.12-cpu")
     assert implementations.split("pytorch_fused") == ("pytorch_fused", "")
     assert framework("pytorch_fused-torch2.12") == "pytorch"
-    assert training_files("classifier", "pytorch_fused-x") == training_files("classifier", "pytorch_fused")
+    assert training_hash("classifier", "pytorch_fused-x") == training_hash("classifier", "pytorch_fused")
     assert implementations.load("reference-numpy2") is implementations.load("reference")
 
 

@@ -47,11 +47,35 @@ CONFIG = {
 }
 
 
+RECORDER = """\
+import os, sys
+
+class Recorder:
+    def find_spec(self, name, path=None, target=None):
+        if name.startswith("lstmbench."):
+            write(name.removeprefix("lstmbench.").removesuffix(".__init__"))
+
+def write(text):
+    with open(os.path.join(os.path.dirname(__file__), f"{os.getpid()}.txt"), "a") as stream:
+        stream.write(text + "\\n")
+
+verbs = [word.removeprefix("lstmbench.") for word in sys.orig_argv if word.startswith("lstmbench.")]
+if verbs:
+    write("\\n" + verbs[0])
+    sys.meta_path.insert(0, Recorder())
+"""
+
+
 @dataclass(frozen=True)
 class House:
     """A working directory with the workflow in it."""
 
     root: Path
+
+    @property
+    def recorder(self) -> Path:
+        """Where the processes that run a verb write down which modules of the package they import."""
+        return self.root.parent / "recorder"
 
     def snakemake(self, *arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
         """Run snakemake on CONFIG with ``changes``; output and errors come together in ``stdout``."""
@@ -62,7 +86,7 @@ class House:
         """Run snakemake with these arguments as a user of the environment would."""
         path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
         environment = {**os.environ, "PATH": path}
-        environment.pop("PYTHONPATH", None)
+        environment["PYTHONPATH"] = str(self.recorder)
         command = ["snakemake", "--cores", "2", *arguments]
         return subprocess.run(
             command, cwd=self.root, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -100,6 +124,8 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> House:
     root = tmp_path_factory.mktemp("a höuse")  # with a space and an umlaut, as some have
     copy_house(root)
     built = House(root)
+    built.recorder.mkdir()
+    (built.recorder / "sitecustomize.py").write_text(RECORDER, encoding="utf-8")
     done = built.snakemake()
     assert done.returncode == 0, done.stdout
     return built

@@ -6,6 +6,7 @@ Cells that both have are compared as ``compare`` does, the reference first; cell
 from __future__ import annotations
 
 import argparse
+import itertools
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -62,7 +63,7 @@ def paths(runs: Iterable[tuple], groups: Iterable[tuple]) -> set[str]:
 def main(argv: list[str] | None = None) -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="lstmbench.against_reference", description=__doc__)
-    parser.add_argument("bundles", type=Path, nargs="*", help="of the reference machines")
+    parser.add_argument("bundles", type=Path, nargs="*", help="of the reference machines, or folders of them")
     parser.add_argument("--results", type=Path, required=True, help="folder of the runs and measurements here")
     parser.add_argument("--tables", type=Path, required=True, help="folder of their tables, and of the result")
     options = parser.parse_args(argv)
@@ -72,7 +73,8 @@ def main(argv: list[str] | None = None) -> None:
         read_table(options.tables / "speed.parquet")[GROUP].itertuples(index=False, name=None),
     )
     references, shared = {}, set()
-    for bundle in options.bundles:
+    folders = [[path] if path.suffix == ".zip" else sorted(path.glob("*.zip")) for path in options.bundles]
+    for bundle in itertools.chain.from_iterable(folders):
         with unpacked(bundle) as folder:
             common = of_here & {path.relative_to(folder).as_posix() for path in folder.rglob("*.json")}
             references[bundle.stem] = records(folder, common)

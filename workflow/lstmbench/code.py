@@ -1,58 +1,211 @@
-"""Which files of the package a training run depends on.
+"""Hash what a result depends on: the modules that compute it, found by following their imports.
 
-Snakemake does not see imports: the rules list these files as inputs, so that editing one adapter re-runs
-its runs and no others; a checkpoint remembers their hash.
+Snakemake does not see imports.  Each rule takes one hash as a parameter, and a checkpoint remembers that of its run.
+The hash is over syntax trees without comments and docstrings: prose repeats nothing, a changed constant does.  It is
+the same wherever the folder is, and whichever Python from 3.11 on computes it.
+
+This module needs nothing but the standard library, because Snakemake's own environment may lack the rest.
 """
 
 from __future__ import annotations
 
 import ast
+import hashlib
+import json
 from functools import cache
 from pathlib import Path
+from typing import Any, NamedTuple
 
-from lstmbench.files import hash_file, hash_json
 from lstmbench.implementations import split
 from lstmbench.probes import framework
 
 PACKAGE = Path(__file__).resolve().parent
-IMPLEMENTATIONS = PACKAGE / "implementations"
 
-TRAINING_MODULES = ("train", "loop", "cell", "learner", "weights", "workers")
+NO_NUMBERS = {
+    "__init__": "the version, which is shown",
+    "claims": "refuses a record; collect and analyse check every record again",
+    "claims_of_measurement": "as claims",
+    "claims_of_run": "as claims",
+    "cli": "prints errors",
+    "code": "decides whether something is computed again, not what",
+    "errors": "words and exit codes",
+    "events": "shows a run in TensorBoard while it trains",
+    "lock": "decides who may train, not what",
+    "names": "the words of a refusal",
+    "progress": "the progress bar",
+    "schemas": "as claims",
+    "text": "escapes what is shown",
+}
+"""Modules that show or refuse and compute no number, with the reason: what they import does not count either."""
 
-
-def training_files(task: str, implementation: str) -> list[Path]:
-    """The files that decide what a run computes."""
-    shared = [PACKAGE / f"{name}.py" for name in TRAINING_MODULES]
-    return [*shared, PACKAGE / "tasks" / f"{task}.py", *implementation_files(implementation)]
-
-
-def implementation_files(implementation: str) -> list[Path]:
-    """An implementation's file, and before it those of the implementations it is made from."""
-    module, _ = split(implementation)
-    path = IMPLEMENTATIONS / f"{module}.py"
-    result: list[Path] = []
-    for name in _names_of_implementations(path):
-        if (IMPLEMENTATIONS / f"{name}.py").exists() and name != module:
-            result += [file for file in implementation_files(name) if file not in result]
-    return [*result, path]
-
-
-@cache
-def _names_of_implementations(path: Path) -> tuple[str, ...]:
-    """What a file imports from other implementations.  Kept: a workflow asks for every run, a parse takes 10 ms."""
-    names: list[str] = []
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("lstmbench.implementations"):
-            names += [node.module.rpartition(".")[2], *(alias.name for alias in node.names)]
-    return tuple(names)
+READ = {"page": ("report/**/*.j2", "report/**/*.css", "report/**/*.js"), "schemas": ("schemas/*.json",)}
+"""Files that a module reads whatever its arguments are, below the folder of the package."""
 
 
-def probe_files(implementation: str) -> list[Path]:
-    """The probe of an implementation's framework, if it has one."""
-    path = PACKAGE / "probes" / f"{framework(implementation)}.py"
-    return [path] if path.exists() else []
+def code_hash(*roots: str) -> str:
+    """Return the sha256, in hex, of the modules ``roots`` (``tabulate``, ``tasks.classifier``) and all they import."""
+    return _hash(closure(roots))
+
+
+def numbers_hash(*roots: str) -> str:
+    """Return the same for what takes long and computes numbers: without the modules that compute none."""
+    return _hash(closure(roots, frozenset(NO_NUMBERS)))
 
 
 def training_hash(task: str, implementation: str) -> str:
-    """sha256 over those files' contents, in hex."""
-    return hash_json([hash_file(path) for path in training_files(task, implementation)])
+    """Return the hash of the code that decides what a training run computes."""
+    return numbers_hash(*roots_of_run(task, implementation))
+
+
+def roots_of_run(task: str, implementation: str) -> tuple[str, ...]:
+    """Return the verb and the modules that it loads by name."""
+    return "train", f"tasks.{task}", f"implementations.{split(implementation)[0]}"
+
+
+def roots_of_sample(task: str, implementation: str) -> tuple[str, ...]:
+    """Return what one process of a measurement runs; the implementation's framework may have no probe."""
+    probe = f"probes.{framework(implementation)}"
+    return "sample", *roots_of_run(task, implementation)[1:], probe if _is_module(probe) else "probes"
+
+
+@cache
+def closure(roots: tuple[str, ...], without: frozenset[str] = frozenset()) -> tuple[str, ...]:
+    """Return the modules that ``roots`` import, directly or not, and ``roots`` themselves, in alphabetical order.
+
+    A package that loads its modules by name counts whole where it does so, unless ``roots`` name it or a module of it.
+    """
+    narrowed = {root.partition(".")[0] for root in roots}
+    found: set[str] = set()
+    waiting = list(roots)
+    while waiting:
+        name = waiting.pop()
+        if name in found or name in without:
+            continue
+        found.add(name)
+        module = _module(name)
+        waiting += module.imports
+        waiting += [member for package in module.loaded - narrowed for member in _members(package)]
+    return tuple(sorted(found))
+
+
+@cache
+def _hash(modules: tuple[str, ...]) -> str:
+    parts = [[name, _module(name).sha256, *_read(name)] for name in modules]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+class _Module(NamedTuple):
+    sha256: str  # of its syntax tree
+    imports: frozenset[str]  # modules of this package
+    loaded: frozenset[str]  # packages of which it loads a module by name
+
+
+@cache
+def _module(name: str) -> _Module:
+    return _parsed(name, _path(name).read_bytes())
+
+
+@cache
+def _parsed(name: str, source: bytes) -> _Module:
+    nodes: list[ast.AST] = []
+    form = json.dumps(stable_form(ast.parse(source), nodes), separators=(",", ":"))
+    imports = set(_parents(name))
+    loaded = set()
+    for node in nodes:
+        for target in _targets(node, name):
+            imports |= {target, *_parents(target)}
+        owner = node.value if isinstance(node, ast.Attribute) else None
+        if isinstance(owner, ast.Name) and node.attr in _loaders(owner.id):
+            loaded.add(owner.id)
+    return _Module(hashlib.sha256(form.encode()).hexdigest(), frozenset(imports - {name}), frozenset(loaded))
+
+
+def _targets(node: ast.AST, inside: str) -> list[str]:
+    """Return the modules of this package that a node names: in an import, or as a text that is to be run."""
+    if isinstance(node, ast.Import):
+        named = [alias.name for alias in node.names]
+    elif isinstance(node, ast.ImportFrom):
+        base = node.module or ""
+        if node.level:
+            package = inside.split(".") if _path(inside).stem == "__init__" else inside.split(".")[:-1]
+            base = ".".join(filter(None, ["lstmbench", *package[: len(package) + 1 - node.level], base]))
+        named = [base, *(f"{base}.{alias.name}" for alias in node.names)]
+    elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+        named = [node.value]
+    else:
+        return []
+    inner = [name.removeprefix("lstmbench.") for name in named if name.startswith("lstmbench.")]
+    return [name for name in inner if _is_module(name)]
+
+
+@cache
+def _loaders(package: str) -> frozenset[str]:
+    """Return the functions of a package of this name that import one of its modules by name."""
+    if not (PACKAGE / package / "__init__.py").is_file():
+        return frozenset()
+    functions = [node for node in ast.parse(_path(package).read_bytes()).body if isinstance(node, ast.FunctionDef)]
+    return frozenset(function.name for function in functions if "import_module" in ast.dump(function))
+
+
+def _members(package: str) -> list[str]:
+    return [f"{package}.{path.stem}" for path in (PACKAGE / package).glob("*.py") if path.stem != "__init__"]
+
+
+def _parents(name: str) -> list[str]:
+    """Return the packages that are imported before a module."""
+    parts = name.split(".")
+    return ["__init__", *(".".join(parts[:count]) for count in range(1, len(parts)))]
+
+
+@cache
+def _is_module(name: str) -> bool:
+    return all(part.isidentifier() for part in name.split(".")) and _path(name).is_file()
+
+
+@cache
+def _path(name: str) -> Path:
+    path = PACKAGE.joinpath(*name.split("."))
+    return path / "__init__.py" if path.is_dir() else path.with_name(f"{path.name}.py")
+
+
+def _read(name: str) -> list[str]:
+    paths = [path for pattern in READ.get(name, ()) for path in sorted(PACKAGE.parent.glob(pattern))]
+    return [f"{path.name} {content_hash(path)}" for path in paths]
+
+
+@cache
+def content_hash(path: Path) -> str:
+    """Return the sha256 of a file's bytes, in hex; it is read once per process."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def stable_form(node: Any, nodes: list[ast.AST]) -> Any:
+    """Return a syntax tree as JSON values that are the same in every Python from 3.11 on, and append its nodes.
+
+    Texts that stand alone, as docstrings do, are left out; so are empty fields, which later versions add.
+    The texts within an f-string are joined, because Python 3.12 cuts them at other places.
+    """
+    if isinstance(node, ast.JoinedStr):
+        node = ast.JoinedStr(_joined(node.values))
+    if isinstance(node, ast.AST):
+        nodes.append(node)
+        fields = ((name, getattr(node, name, None)) for name in node._fields if name != "kind")
+        parts = [[name, stable_form(value, nodes)] for name, value in fields if value is not None and value != []]
+        return [type(node).__name__, *parts]
+    if isinstance(node, list):
+        return [stable_form(item, nodes) for item in node if not _stands_alone(item)]
+    return ascii(node)
+
+
+def _joined(values: list[ast.expr]) -> list[ast.expr]:
+    result: list[ast.expr] = []
+    for value in values:
+        if isinstance(value, ast.Constant) and result and isinstance(result[-1], ast.Constant):
+            result[-1] = ast.Constant(result[-1].value + value.value)
+        elif not (isinstance(value, ast.Constant) and value.value == ""):
+            result.append(value)
+    return result
+
+
+def _stands_alone(node: Any) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)

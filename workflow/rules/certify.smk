@@ -7,7 +7,6 @@
 rule certify:
     input:
         environment=lambda wildcards: installed(ENVIRONMENTS, wildcards.implementation),
-        code=code_of_certificate,
     output:
         table=RESULTS / "parity/{implementation}/{device}.csv",
     log:
@@ -18,6 +17,7 @@ rule certify:
         machine=1,
         gpu=1 if SELECTION.device == "gpu" else 0,
     params:
+        code=code_of_certificate,
         python=lambda wildcards: interpreter(wildcards.implementation, ENVIRONMENTS),
     message:
         "Holding {wildcards.implementation} on {wildcards.device} against the NumPy reference"

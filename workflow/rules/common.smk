@@ -5,19 +5,26 @@ import json
 import os
 import shlex
 import sys
+from functools import cache
 from pathlib import Path
 
 PACKAGE_ROOT = Path(workflow.basedir) / "workflow"
 # The jobs, and the next lines, find the package without an installation.
 os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [str(PACKAGE_ROOT), os.environ.get("PYTHONPATH")])))
 sys.path.insert(0, str(PACKAGE_ROOT))
+# The rules say `python`, and mean the one that runs Snakemake, unless each job has an environment (--sdm conda).
+if not workflow.deployment_settings.deployment_method:
+    os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]))
 
 from lstmbench import datasets
 from lstmbench.cli import PREFIX
-from lstmbench.code import implementation_files, probe_files, training_files
+from lstmbench.code import code_hash, content_hash, numbers_hash, roots_of_sample, training_hash
 from lstmbench.environment import installed, interpreter
 from lstmbench.errors import BenchError
+from lstmbench.files import hash_json
+from lstmbench.implementations import split
 from lstmbench.machine import split_device
+from lstmbench.presets import load_preset
 from lstmbench.probes import framework
 from lstmbench.resources import UNPLANNED, read_plan
 from lstmbench.retry import failures_aside, put_failures_aside
@@ -31,6 +38,17 @@ except BenchError as error:
     # One line for the user; a WorkflowError would wrap it in places in this file.
     print(f"{PREFIX}{error.label}: {printable(str(error))}", file=sys.stderr)
     sys.exit(error.exit_code)
+
+# What comes with the workflow.  Among the inputs these would repeat everything once the folder has moved; among the
+# parameters Snakemake compares texts and numbers, but no Path.  So each stands there beside a hash of its content.
+PRESETS = Path(HOME, "workflow/presets")
+PUBLISHED = Path(HOME, "workflow/published.tsv")
+TARGETS = Path(HOME, "workflow/targets.tsv")
+TOOLS = Path(HOME, "envs/tools.yaml")
+REFERENCES = Path(HOME, "results/reference")
+
+# As collect and plan are told it.  Where files are looked for before a download changes no table.
+SELECTED = json.dumps(dataclasses.asdict(dataclasses.replace(SELECTION, local_data=[])))
 
 # Data, weights and environments are shared by all configurations; the rest stands under `results`.
 DATA = Path("results/data")
@@ -65,28 +83,46 @@ wildcard_constraints:
     scaled="workers|threads",
 
 
-def package(*modules):
-    """Paths of package files, for a rule's inputs: Snakemake does not see imports."""
-    return [str(PACKAGE_ROOT / "lstmbench" / f"{module}.py") for module in modules]
+@cache
+def task_of(dataset):
+    return datasets.load_module(dataset).TASK
 
 
 def code_of_run(wildcards):
-    task = datasets.load_module(wildcards.dataset).TASK
-    return [str(path) for path in training_files(task, wildcards.implementation)]
+    return training_hash(task_of(wildcards.dataset), wildcards.implementation)
 
 
 def code_of_measurement(wildcards):
-    task = datasets.load_module(wildcards.dataset).TASK
-    of_framework = [
-        str(path)
-        for implementation in SELECTION.speed.implementations
-        for path in [*training_files(task, implementation), *probe_files(implementation)]
-    ]
-    return sorted({*package("measure", "sample", "limits", "interference"), *of_framework})
+    task = task_of(wildcards.dataset)
+    samples = [root for name in SELECTION.speed.implementations for root in roots_of_sample(task, name)]
+    return numbers_hash("measure", *samples)
 
 
 def code_of_calibration(wildcards):
-    return sorted({*package("sample", "limits", "interference"), *code_of_run(wildcards)})
+    return numbers_hash(*roots_of_sample(task_of(wildcards.dataset), wildcards.implementation))
+
+
+def code_of_certificate(wildcards):
+    return code_hash("certify", f"implementations.{split(wildcards.implementation)[0]}")
+
+
+@cache
+def hash_of_preset(path):
+    return hash_json(dataclasses.asdict(load_preset(path)))
+
+
+def preset_file(wildcards):
+    return PRESETS / wildcards.dataset / f"{wildcards.size}.yaml"
+
+
+def preset_values(wildcards):
+    """What a rule depends on of a preset, whatever its comments say."""
+    return hash_of_preset(preset_file(wildcards))
+
+
+def sources_of(wildcards):
+    """The raw files of a data set and their checksums."""
+    return sorted({(source.file, source.sha256) for source in datasets.sources(wildcards.dataset)})
 
 
 def in_cells(pattern, cells):
@@ -127,11 +163,6 @@ def workers_of(wildcards):
 def share_of_machine(wildcards):
     """One of 100; all of them for a run on a GPU beside others on several: each would begin with the first."""
     return 100 if SELECTION.device == "gpu" and max(SELECTION.workers) > 1 else 1
-
-
-def code_of_certificate(wildcards):
-    own = [str(path) for path in implementation_files(wildcards.implementation)]
-    return sorted({*package("certify", "parity", "learner", "weights", "implementations/reference"), *own})
 
 
 def asked(wildcards, attempt):

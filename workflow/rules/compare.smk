@@ -11,18 +11,14 @@
 #           are several numbers of them
 #           report  = {results}/report.html
 
-PUBLISHED = "workflow/published.tsv"
-TARGETS = "workflow/targets.tsv"
 COLLECTED = ["runs", "history", "milestones", "settings", "failures"]
 TABULATED = ["quality", "differences", "environment", "milestone_means", "time_to_quality"]
 COMPARED = ["quality", "speed", "circumstances"]
-REFERENCES = sorted(map(str, Path("results/reference").glob("*.zip")))
 # What a training is tried with several numbers of, and so has figures of how it speeds up.
 SCALED = [
     *(["workers"] if len(SELECTION.workers) > 1 else []),
     *(["threads"] if len(SELECTION.devices) > len(SELECTION.bare_devices) else []),
 ]
-PAGE = sorted(path for kind in ("j2", "css", "js") for path in (PACKAGE_ROOT / "report").rglob(f"*.{kind}"))
 
 
 rule collect:
@@ -33,7 +29,6 @@ rule collect:
             size=SELECTION.sizes,
             seed=SELECTION.seeds,
         ),
-        code=package("collect", "record", "claims", "claims_of_run", "selection", "tables"),
     output:
         records=expand(TABLES / "{name}.{kind}", name=COLLECTED, kind=TABLE_KINDS),
     log:
@@ -43,8 +38,9 @@ rule collect:
     resources:
         machine=1,
     params:
+        code=code_hash("collect"),
         folder=lambda wildcards, output: Path(output.records[0]).parent,
-        selection=json.dumps(dataclasses.asdict(SELECTION)),
+        selection=SELECTED,
         failed=lambda wildcards: failures_aside(RESULTS / "runs"),
     message:
         "Collecting the records of the runs"
@@ -55,9 +51,6 @@ rule collect:
 rule tabulate:
     input:
         records=rules.collect.output.records,
-        published=PUBLISHED,
-        targets=TARGETS,
-        code=package("tabulate", "shown", "tables", "present"),
     output:
         tables=expand(TABLES / "{name}.{kind}", name=TABULATED, kind=TABLE_KINDS),
         latex=expand(TABLES / "{name}.tex", name=TABULATED),
@@ -69,19 +62,22 @@ rule tabulate:
     resources:
         machine=1,
     params:
+        published=PUBLISHED,
+        targets=TARGETS,
+        contents=[content_hash(PUBLISHED), content_hash(TARGETS)],
+        code=code_hash("tabulate"),
         folder=lambda wildcards, output: Path(output.tables[0]).parent,
     message:
         "Making the tables"
     shell:
-        "python -m lstmbench.tabulate --tables {params.folder:q} --published {input.published}"
-        " --targets {input.targets} > {log:q} 2>&1"
+        "python -m lstmbench.tabulate --tables {params.folder:q} --published {params.published:q}"
+        " --targets {params.targets:q} > {log:q} 2>&1"
 
 
 rule precision:
     input:
         records=rules.collect.output.records,
         speed=rules.analyse.output.tables,
-        code=package("precision", "tabulate", "shown", "tables", "present", "present_speed"),
     output:
         table=expand(TABLES / "precision.{kind}", kind=TABLE_KINDS),
         latex=TABLES / "precision.tex",
@@ -93,6 +89,7 @@ rule precision:
     resources:
         machine=1,
     params:
+        code=code_hash("precision"),
         folder=lambda wildcards, output: Path(output.latex).parent,
     message:
         "Setting the cost of precisions beside their gain"
@@ -104,10 +101,6 @@ rule against_reference:
     input:
         records=rules.collect.output.records,
         speed=rules.analyse.output.tables,
-        references=REFERENCES,
-        code=package(
-            "against_reference", "bundle", "compare", "equivalence", "present_compare", "statistics", "shown", "tables"
-        ),
     output:
         tables=expand(TABLES / "reference_{name}.{kind}", name=COMPARED, kind=TABLE_KINDS),
         latex=expand(TABLES / "reference_{name}.tex", name=COMPARED),
@@ -119,12 +112,15 @@ rule against_reference:
     resources:
         machine=1,
     params:
+        references=REFERENCES,
+        contents=[content_hash(path) for path in sorted(REFERENCES.glob("*.zip"))],
+        code=code_hash("against_reference"),
         results=RESULTS,
         tables=lambda wildcards, output: Path(output.tables[0]).parent,
     message:
         "Setting the results beside those of the reference machines"
     shell:
-        "python -m lstmbench.against_reference {input.references:q} --results {params.results:q} --tables {params.tables:q}"
+        "python -m lstmbench.against_reference {params.references:q} --results {params.results:q} --tables {params.tables:q}"
         " > {log:q} 2>&1"
 
 
@@ -133,7 +129,6 @@ rule scaling:
         speeds=lambda wildcards: {"workers": rules.collect.output.records, "threads": rules.analyse.output.tables}[
             wildcards.scaled
         ],
-        code=package("scaling", "tabulate", "shown", "tables", "present", "present_speed"),
     output:
         table=expand(TABLES / "{{scaled}}.{kind}", kind=TABLE_KINDS),
         latex=TABLES / "{scaled}.tex",
@@ -145,6 +140,7 @@ rule scaling:
     resources:
         machine=1,
     params:
+        code=code_hash("scaling"),
         tables=lambda wildcards, output: Path(output.latex).parent,
     message:
         "Setting the speeds with several {wildcards.scaled} beside those with fewer"
@@ -155,7 +151,6 @@ rule scaling:
 rule plot_scaling:
     input:
         table=rules.scaling.output.table,
-        code=package("plot_scaling", "scaling", "style", "tables", "present"),
     output:
         figure=shown_figures("{scaled}", ["{dataset}"], caption="speed"),
         paper=figures_for_paper(["{scaled}"], ["{dataset}"]),
@@ -166,6 +161,7 @@ rule plot_scaling:
     resources:
         machine=1,
     params:
+        code=code_hash("plot_scaling"),
         tables=lambda wildcards, input: Path(input.table[0]).parent,
         figures=lambda wildcards, output: Path(output.paper[0]).parent,
     message:
@@ -179,7 +175,6 @@ rule plot:
     input:
         records=rules.collect.output.records,
         tables=rules.tabulate.output.tables,
-        code=package("plot", "style", "tables", "present"),
     output:
         learning=shown_figures("learning", SELECTION.datasets, caption="learning"),
         quality=shown_figures("quality", SELECTION.datasets, caption="quality"),
@@ -191,6 +186,7 @@ rule plot:
     resources:
         machine=1,
     params:
+        code=code_hash("plot"),
         tables=lambda wildcards, input: Path(input.tables[0]).parent,
         figures=lambda wildcards, output: Path(output.paper[0]).parent,
     message:
@@ -216,23 +212,6 @@ rule report:
             implementation=list(dict.fromkeys([*SELECTION.implementations, *SELECTION.speed.implementations])),
             device=SELECTION.bare_devices,
         ),
-        template=PAGE,
-        code=package(
-            "report",
-            "page",
-            "headline",
-            "curves",
-            "left_out",
-            "present_parity",
-            "present_compare",
-            "shown",
-            "tables",
-            "present",
-            "present_speed",
-            "precision",
-            "scaling",
-            "style",
-        ),
     output:
         page=report(
             RESULTS / "report.html", category="Report", labels={"page": "all results"}, caption="../report/report.rst"
@@ -244,11 +223,12 @@ rule report:
     resources:
         machine=1,
     params:
+        code=code_hash("report"),
         tables=lambda wildcards, input: Path(input.tables[0]).parent,
         figures=lambda wildcards, input: Path(input.figures[0]).parent,
         # The Snakefile's own comes first, as it is read: later files change it.
         configuration=", ".join(
-            sorted(map(os.path.relpath, workflow.configfiles), key=lambda path: path != "config.yaml")
+            sorted(map(os.path.relpath, workflow.configfiles), key=lambda path: path != OWN_CONFIGURATION)
         ),
     message:
         "Writing {output.page}"

@@ -17,6 +17,7 @@ rule download:
         machine=1,
     params:
         local=lambda wildcards: shlex.join(SELECTION.local_data),
+        checksum=lambda wildcards: dict(sources_of(wildcards)).get(wildcards.file),
     message:
         "Getting {wildcards.file} of {wildcards.dataset}"
     shell:
@@ -29,7 +30,6 @@ rule prepare:
         raw=lambda wildcards: sorted(
             {str(DATA / wildcards.dataset / "raw" / source.file) for source in datasets.sources(wildcards.dataset)}
         ),
-        code=lambda wildcards: package("prepare", f"datasets/{wildcards.dataset}"),
     output:
         manifest=DATA / "{dataset}/manifest.json",
     log:
@@ -40,6 +40,8 @@ rule prepare:
         machine=1,
     params:
         folder=lambda wildcards, output: Path(output.manifest).parent,
+        sources=sources_of,
+        code=lambda wildcards: numbers_hash("prepare", f"datasets.{wildcards.dataset}"),
     message:
         "Preparing {wildcards.dataset}"
     shell:
@@ -50,8 +52,6 @@ rule prepare:
 rule initialise:
     input:
         manifest=rules.prepare.output.manifest,
-        preset="workflow/presets/{dataset}/{size}.yaml",
-        code=package("initialise", "weights"),
     output:
         weights=WEIGHTS / "{dataset}/{size}/seed-{seed}.safetensors",
     log:
@@ -62,8 +62,11 @@ rule initialise:
         machine=1,
     params:
         data=lambda wildcards, input: Path(input.manifest).parent,
+        preset=preset_file,
+        values=preset_values,
+        code=lambda wildcards: numbers_hash("initialise", f"tasks.{task_of(wildcards.dataset)}"),
     message:
         "Drawing the initial weights of {wildcards.dataset} {wildcards.size}, seed {wildcards.seed}"
     shell:
-        "python -m lstmbench.initialise --data {params.data} --preset {input.preset:q}"
+        "python -m lstmbench.initialise --data {params.data} --preset {params.preset:q}"
         " --seed {wildcards.seed} --output {output.weights:q} > {log:q} 2>&1"

@@ -5,9 +5,6 @@
 
 
 rule install:
-    input:
-        tools="envs/tools.yaml",
-        code=package("environment"),
     output:
         installed=ENVIRONMENTS / "{environment}/installed.txt",
     log:
@@ -19,8 +16,11 @@ rule install:
     params:
         requirements=lambda wildcards: shlex.join(SELECTION.environments[wildcards.environment]),
         folder=lambda wildcards, output: Path(output.installed).parent,
+        tools=TOOLS,
+        contents=content_hash(TOOLS),
+        code=numbers_hash("environment"),
     message:
         "Installing the environment {wildcards.environment}: {params.requirements}"
     shell:
-        "python -m lstmbench.environment --tools {input.tools:q} --requirements {params.requirements}"
+        "python -m lstmbench.environment --tools {params.tools:q} --requirements {params.requirements}"
         " --folder {params.folder:q} > {log:q} 2>&1"

@@ -11,10 +11,8 @@ SPEED_SHOWN = [*SPEED_TABLES, "phases"]
 rule measure:
     input:
         manifest=rules.prepare.output.manifest,
-        preset=rules.initialise.input.preset,
         weights=expand(rules.initialise.output.weights, seed=SELECTION.seeds[0], allow_missing=True),
         environments=installed(ENVIRONMENTS, *SELECTION.speed.implementations),
-        code=code_of_measurement,
     output:
         record=RESULTS / "measurements/{dataset}/{size}/{device}/measurement.json",
         blocks=RESULTS / "measurements/{dataset}/{size}/{device}/blocks.parquet",
@@ -28,6 +26,9 @@ rule measure:
         gpu=1 if SELECTION.device == "gpu" else 0,
     params:
         data=lambda wildcards, input: Path(input.manifest).parent,
+        preset=preset_file,
+        values=preset_values,
+        code=code_of_measurement,
         implementations=shlex.join(SELECTION.speed.implementations),
         environments=ENVIRONMENTS,
         processes=SELECTION.speed.processes,
@@ -36,7 +37,7 @@ rule measure:
     message:
         "Measuring {wildcards.dataset} {wildcards.size} on {wildcards.device}: {params.implementations}"
     shell:
-        "python -m lstmbench.measure --data {params.data} --preset {input.preset:q} --weights {input.weights:q}"
+        "python -m lstmbench.measure --data {params.data} --preset {params.preset:q} --weights {input.weights:q}"
         " --implementations {params.implementations} --environments {params.environments} --device {wildcards.device} --threads {threads}"
         " --processes {params.processes} --attempts {params.attempts} --blocks {params.blocks} --output {output.record:q} 2>&1 | tee {log:q}"
 
@@ -49,17 +50,6 @@ rule analyse:
             size=SELECTION.speed.sizes,
             device=SELECTION.devices,
         ),
-        code=package(
-            "analyse",
-            "measurement",
-            "claims",
-            "claims_of_measurement",
-            "statistics",
-            "shown",
-            "tables",
-            "present",
-            "present_speed",
-        ),
     output:
         tables=expand(TABLES / "{name}.{kind}", name=SPEED_TABLES, kind=TABLE_KINDS),
         latex=expand(TABLES / "{name}.tex", name=SPEED_SHOWN),
@@ -71,6 +61,7 @@ rule analyse:
     resources:
         machine=1,
     params:
+        code=code_hash("analyse"),
         folder=lambda wildcards, output: Path(output.tables[0]).parent,
     message:
         "Making the tables of speed"
@@ -81,7 +72,6 @@ rule analyse:
 rule plot_speed:
     input:
         tables=rules.analyse.output.tables,
-        code=package("plot_speed", "style", "tables", "present", "present_speed"),
     output:
         ceiling=shown_figures("ceiling", SELECTION.datasets, caption="speed"),
         anatomy=shown_figures("anatomy", SELECTION.datasets, caption="speed"),
@@ -93,6 +83,7 @@ rule plot_speed:
     resources:
         machine=1,
     params:
+        code=code_hash("plot_speed"),
         tables=lambda wildcards, input: Path(input.tables[0]).parent,
         figures=lambda wildcards, output: Path(output.paper[0]).parent,
     message:

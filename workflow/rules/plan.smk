@@ -10,10 +10,8 @@ CALIBRATION = Path("results/calibration")
 rule calibrate:
     input:
         manifest=rules.prepare.output.manifest,
-        preset=rules.initialise.input.preset,
         weights=expand(rules.initialise.output.weights, seed=SELECTION.seeds[0], allow_missing=True),
         environment=lambda wildcards: installed(ENVIRONMENTS, wildcards.implementation),
-        code=code_of_calibration,
     output:
         sample=CALIBRATION / "{dataset}/{size}/{implementation}/{device}/threads-{threads}.json",
     log:
@@ -26,11 +24,14 @@ rule calibrate:
         gpu=1 if SELECTION.device == "gpu" else 0,
     params:
         data=lambda wildcards, input: Path(input.manifest).parent,
+        preset=preset_file,
+        values=preset_values,
+        code=code_of_calibration,
         python=lambda wildcards: interpreter(wildcards.implementation, ENVIRONMENTS),
     message:
         "Calibrating {wildcards.dataset} {wildcards.size} with {wildcards.implementation}"
     shell:
-        "{params.python:q} -m lstmbench.sample --data {params.data} --preset {input.preset:q} --weights {input.weights:q}"
+        "{params.python:q} -m lstmbench.sample --data {params.data} --preset {params.preset:q} --weights {input.weights:q}"
         " --implementation {wildcards.implementation} --device {wildcards.device} --threads {wildcards.threads}"
         " --details evaluation checkpoint --output {output.sample:q} > {log:q} 2>&1"
 
@@ -42,7 +43,6 @@ rule plan:
             dataset=SELECTION.datasets,
             size=SELECTION.sizes,
         ),
-        code=package("plan", "limits", "shown", "tables", "present"),
     output:
         plan=expand(RESULTS / "plan/{name}.{kind}", name=["plan", "error"], kind=[*TABLE_KINDS, "md", "tex"]),
     log:
@@ -52,7 +52,8 @@ rule plan:
     resources:
         machine=1,
     params:
-        selection=json.dumps(dataclasses.asdict(SELECTION)),
+        code=code_hash("plan"),
+        selection=SELECTED,
         data=DATA,
         calibrations=CALIBRATION,
         folder=lambda wildcards, output: Path(output.plan[0]).parent,

@@ -13,10 +13,8 @@ RUN = str(Path(RECORD).parent.relative_to("runs"))
 rule train:
     input:
         manifest=rules.prepare.output.manifest,
-        preset=rules.initialise.input.preset,
         weights=rules.initialise.output.weights,
         environment=lambda wildcards: installed(ENVIRONMENTS, wildcards.implementation),
-        code=code_of_run,
     output:
         record=RESULTS / RECORD,
     log:
@@ -37,6 +35,9 @@ rule train:
         retries_left=0,
     params:
         data=lambda wildcards, input: Path(input.manifest).parent,
+        preset=preset_file,
+        values=preset_values,
+        code=code_of_run,
         # Not an output: Snakemake deletes outputs before a job starts, and a checkpoint must outlive its job.
         checkpoints=str(RESULTS / "checkpoints" / RUN),
         python=lambda wildcards: interpreter(wildcards.implementation, ENVIRONMENTS),
@@ -45,7 +46,7 @@ rule train:
         "Training {wildcards.dataset} {wildcards.size} with {wildcards.implementation}, seed {wildcards.seed}, on {wildcards.device}"
     shell:
         # A scheduler signals every process: the shell has to outlive Python, which saves a checkpoint.
-        "trap : TERM; {params.python:q} -m lstmbench.train --data {params.data} --preset {input.preset:q}"
+        "trap : TERM; {params.python:q} -m lstmbench.train --data {params.data} --preset {params.preset:q}"
         " --weights {input.weights:q} --implementation {wildcards.implementation} --device {wildcards.device}"
         " --threads $((({threads} + {resources.workers} - 1) / {resources.workers})) --seed {wildcards.seed} {params.caps}"
         " --checkpoints {params.checkpoints:q}"
@@ -53,6 +54,6 @@ rule train:
         " --keep-model {resources.keep_models}"
         " --output {output.record:q} > {log:q} 2>&1"
         " || python -m lstmbench.failure --exit-code $? --retries-left {resources.retries_left} --log {log:q}"
-        " --data {params.data} --preset {input.preset:q}"
+        " --data {params.data} --preset {params.preset:q}"
         " --implementation {wildcards.implementation} --device {wildcards.device} --seed {wildcards.seed}"
         " --output {output.record:q} 2>> {log:q}"

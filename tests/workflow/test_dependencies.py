@@ -1,0 +1,178 @@
+"""A rule depends on content: an edit of code plans the rules that compute with it, another folder plans none."""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import yaml
+
+from lstmbench import code
+from tests.workflow.conftest import CONFIG, House, planned
+
+
+@contextmanager
+def edited(house: House, *edits: tuple[str, str, str]) -> Iterator[None]:
+    """Replace texts in files of the house, for a time."""
+    before = {house.root / path: (house.root / path).read_text(encoding="utf-8") for path, _, _ in edits}
+    try:
+        for path, old, new in edits:
+            text = (house.root / path).read_text(encoding="utf-8")
+            assert old in text
+            (house.root / path).write_text(text.replace(old, new), encoding="utf-8")
+        yield
+    finally:
+        for path, text in before.items():
+            path.write_text(text, encoding="utf-8")
+
+
+def test_another_schedule_of_the_learning_rate_trains_again(house):
+    change = ("workflow/lstmbench/presets.py", "max(epoch - self.full_rate_epochs, 0)", "max(epoch - 1, 0)")
+    with edited(house, change):
+        assert house.planned()["train"] == 2
+
+
+def test_another_margin_of_equivalence_makes_the_tables_again_and_trains_nothing(house):
+    with edited(house, ("workflow/lstmbench/equivalence.py", "MARGINS = {", 'MARGINS = {"none": 0.0, ')):
+        jobs = house.planned()
+    assert jobs["tabulate"]
+    assert not jobs["train"]
+
+
+def test_prose_plans_nothing(house):
+    with edited(
+        house,
+        ("workflow/lstmbench/presets.py", '"""The learning rate of', '"""How fast to learn in'),
+        ("workflow/lstmbench/loop.py", "from __future__", "# Another comment.\nfrom __future__"),
+        ("workflow/lstmbench/implementations/copycat.py", "another name", "a name of its own"),
+        ("workflow/presets/markov/tiny.yaml", "source:", "# Another comment.\nsource:"),
+    ):
+        assert not house.planned()
+
+
+NUMBERS = {
+    "prepare": {"prepare", "datasets.markov"},
+    "initialise": {"initialise", "tasks.language_model"},
+    "train": {"train", "tasks.language_model", "implementations.reference", "implementations.copycat"},
+    "measure": {"measure", "tasks.language_model", "implementations.reference", "implementations.copycat", "probes"},
+}
+"""Of each rule that computes numbers its verb, and what it loads by name in the house."""
+
+TABLES = ("collect", "tabulate", "precision", "against_reference", "scaling", "plot", "analyse", "plot_speed", "report")
+"""The rules that show numbers; each runs the verb of its name."""
+
+
+def imported_by(rule: str, without: frozenset[str] = frozenset()) -> set[str]:
+    """The modules that a rule of the house imports, directly or not."""
+    certify = {"certify", "implementations.copycat", "implementations.reference"}
+    roots = NUMBERS.get(rule) or (certify if rule == "certify" else {rule})
+    return set(code.closure(tuple(sorted(roots)), without))
+
+
+def depends_on(rule: str) -> set[str]:
+    """The modules of which a change makes a rule of the house run again."""
+    return imported_by(rule, frozenset(code.NO_NUMBERS) if rule in NUMBERS else frozenset())
+
+
+@pytest.fixture
+def code_of_house(house, monkeypatch):
+    """The dependencies of the house's package, which has an implementation more."""
+    monkeypatch.setattr(code, "PACKAGE", house.root / "workflow/lstmbench")
+    caches = [value for value in vars(code).values() if hasattr(value, "cache_clear")]
+    for one in caches:
+        one.cache_clear()
+    yield
+    for one in caches:
+        one.cache_clear()
+
+
+@pytest.mark.usefixtures("code_of_house")
+def test_every_module_that_a_rule_imports_when_it_runs_is_found_in_the_source(house):
+    rules = {}
+    for path in house.recorder.glob("*.txt"):
+        for process in path.read_text(encoding="utf-8").split("\n\n"):
+            verb, *modules = process.split() or ["train"]
+            rules.setdefault("measure" if verb == "sample" else verb, set()).update(modules)
+    assert {*NUMBERS, *TABLES, "certify"} <= rules.keys()
+    for rule, modules in rules.items():
+        assert {name for name in modules if code._is_module(name)} <= imported_by(rule), rule
+
+
+@pytest.mark.usefixtures("code_of_house")
+def test_a_constant_in_any_module_plans_the_rules_that_depend_on_it(house):
+    modules = [path.relative_to(code.PACKAGE) for path in sorted(code.PACKAGE.rglob("*.py"))]
+    for module in random.sample(modules, 5):
+        name = ".".join(module.with_suffix("").parts).removesuffix(".__init__")
+        expected = {rule for rule in (*NUMBERS, *TABLES, "certify") if name in depends_on(rule)}
+        text = (code.PACKAGE / module).read_text(encoding="utf-8")
+        with edited(house, (f"workflow/lstmbench/{module}", text, f"{text}\n\nADDED = 1\n")):
+            done = house.snakemake("--dry-run")
+        # The rules after them are planned as well.
+        assert expected <= planned(done).keys(), name
+        changed = re.findall(r"params have changed since last execution:\n +(.*)", done.stdout)
+        assert set(", ".join(changed).split(", ")) - {""} <= expected, name
+        assert bool(changed) == bool(expected), name
+
+
+@pytest.fixture
+def moved(house: House, tmp_path: Path) -> Iterator[House]:
+    """The house and its results at another place."""
+    root = tmp_path / "project2"
+    house.root.rename(root)
+    yield House(root)
+    root.rename(house.root)
+
+
+def test_nothing_is_planned_after_the_project_has_moved(moved):
+    assert not moved.planned()
+
+
+@pytest.fixture
+def mine(tmp_path: Path) -> Path:
+    """A configuration in a folder of its own, which has a space in its name."""
+    folder = tmp_path / "else where"
+    folder.mkdir()
+    config = {key: yaml.safe_load(value) for key, value in CONFIG.items()}
+    config["implementations"] = config["speed"]["implementations"] = ["reference"]
+    (folder / "mine.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+    return folder / "mine.yaml"
+
+
+def test_results_go_where_the_working_directory_is(house, mine):
+    tables = [f"results/tiny/tables/{name}.csv" for name in ("reference_quality", "quality")]
+    words = [*tables, "-s", str(house.root / "Snakefile"), "-d", str(mine.parent), "--configfile", str(mine)]
+    done = house.command(*words)
+    assert done.returncode == 0, done.stdout
+    assert all((mine.parent / table).exists() for table in tables)
+    words[words.index("-s") + 1] = str(mine.parent / "moved/Snakefile")
+    house.root.rename(mine.parent / "moved")
+    try:
+        again = House(mine.parent / "moved").command(*words, "--dry-run")
+    finally:
+        (mine.parent / "moved").rename(house.root)
+    assert not planned(again)
+
+
+def test_rules_run_in_the_python_that_runs_snakemake(house, mine):
+    other = mine.parent / "bin/python"
+    other.parent.mkdir()
+    other.write_text("#!/bin/sh\necho 'another Python' >&2\nexit 1\n", encoding="utf-8")
+    other.chmod(0o755)
+    done = subprocess.run(
+        [
+            *(Path(sys.executable).with_name("snakemake"), "--cores", "1", "-s", house.root / "Snakefile"),
+            *("-d", mine.parent, "results/data/markov/manifest.json", "--configfile", mine),
+        ],
+        env={**os.environ, "PATH": f"{other.parent}:/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
