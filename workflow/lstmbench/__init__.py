@@ -44,7 +44,7 @@ The map of the package; imports run downwards only, never up or sideways between
                      machine     the hardware and software a number was measured on
                      selection   a configuration, checked before any job runs
                      resources   what the runs ask of a scheduler, from the plan;  retry: which are tried again
-                     code        the files that decide what a run computes
+                     code        a hash of the modules that a result depends on
                      schemas     JSON held against a schema;  strict_json: each key once, every number finite
                      files       atomic writes and content hashes
                      names       one refusal of an unknown name;  errors: one exit code per kind;  cli: both told
