@@ -73,7 +73,7 @@ def test_a_model_is_kept_and_neither_its_loss_nor_the_wish_to_keep_none_repeats_
 def test_editing_one_implementation_re_runs_only_its_runs(house):
     path = house.root / "workflow/lstmbench/implementations/copycat.py"
     before = path.read_text()
-    path.write_text(before + "\n# edited\n")
+    path.write_text(before + "\nEDITED = 1\n")
     try:
         jobs = house.planned()
     finally:

@@ -33,6 +33,7 @@ NO_NUMBERS = {
     "lock": "decides who may train, not what",
     "names": "the words of a refusal",
     "progress": "the progress bar",
+    "rehearsal": "refuses a run before its first update",
     "schemas": "as claims",
     "text": "escapes what is shown",
 }
