@@ -109,10 +109,10 @@ def copy_house(root: Path) -> None:
     """Put the workflow with the size ``tiny`` and the implementation ``copycat`` into a folder."""
     for part in PARTS:
         source = ROOT / part
-        if source.is_dir() and not source.is_symlink():
-            shutil.copytree(source, root / part, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
+        if source.is_dir():
+            shutil.copytree(source, root / part, ignore=shutil.ignore_patterns("__pycache__"))
         else:
-            shutil.copy2(source, root / part, follow_symlinks=False)
+            shutil.copy2(source, root / part)
     (root / "workflow/presets/markov/tiny.yaml").write_text(TINY, encoding="utf-8")
     copycat = '"""The reference under another name."""\n\nfrom lstmbench.implementations.reference import *\n'
     (root / "workflow/lstmbench/implementations/copycat.py").write_text(copycat, encoding="utf-8")

@@ -53,6 +53,10 @@ def test_a_complete_run_leaves_no_checkpoint(house):
     assert not list((house.root / "results/tiny").glob("checkpoints/**/*.safetensors"))
 
 
+def test_the_default_profile_is_found(house):
+    assert "Using workflow specific profile profiles/default" in house.snakemake("--dry-run").stdout
+
+
 def test_nothing_is_left_to_do_after_a_run(house):
     assert not house.planned()
 
