@@ -10,6 +10,7 @@ import pandas as pd
 import psutil
 import pytest
 
+from lstmbench import nvidia
 from lstmbench.cli import run
 from lstmbench.errors import MachineError
 from lstmbench.gpu_check import card, contract
@@ -24,14 +25,16 @@ HEADER = "| NVIDIA-SMI 535.104  Driver Version: 535.104  CUDA Version: 12.2 |"
 def driver(tmp_path, monkeypatch):
     """Put an ``nvidia-smi`` on PATH that answers as it is told: a driver that describes one idle card."""
     monkeypatch.setattr(card, "SETTLING_SECONDS", 0.1)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
 
     def put(apps="", utilization="0", gpu="NVIDIA H100, 535.104, 9.0, 81559, 700.00, 1980", code=0):
         script = tmp_path / "bin/nvidia-smi"
         script.parent.mkdir(exist_ok=True)
         script.write_text(
             "#!/bin/sh\n"
-            f"case $1 in *compute-apps*) echo '{apps}';; *utilization*) echo '{utilization}';;"
-            f" --query-gpu*) echo '{gpu}';; *) echo '{HEADER}';; esac\nexit {code}\n"
+            f"case $* in *id=1*compute-apps*) ;; *compute-apps*) echo '{apps}';; *=index*) printf '0\\n1\\n';;"
+            f" *utilization*) echo '{utilization}';; --query-gpu*) echo '{gpu}';; *) echo '{HEADER}';; esac\n"
+            f"exit {code}\n"
         )
         script.chmod(0o755)
         monkeypatch.setenv("PATH", str(script.parent), prepend=os.pathsep)
@@ -69,6 +72,22 @@ def test_a_card_that_others_use_is_answered_with_who_uses_it(capsys, tmp_path, d
     assert "4711, python3, 20000 MiB" in line
 
 
+def test_others_may_use_a_card_that_is_hidden_from_us(driver, monkeypatch):
+    driver(apps="4711, python3, 20000 MiB")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    with pytest.raises(MachineError, match="4711"):
+        card.require_idle()
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    card.require_idle()
+
+
+def test_a_card_that_is_hidden_is_not_checked(capsys, tmp_path, driver, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    code, line = run_main(capsys, tmp_path)
+    assert code == 4
+    assert "does CUDA_VISIBLE_DEVICES (1) leave it?" in line
+
+
 def test_a_card_that_is_busy_for_somebody_unseen_is_in_use(driver):
     card.require_idle()
     driver(utilization="97")
@@ -78,7 +97,7 @@ def test_a_card_that_is_busy_for_somebody_unseen_is_in_use(driver):
 
 def test_a_driver_that_hangs_ends_with_one_line(driver, monkeypatch, tmp_path):
     (tmp_path / "bin/nvidia-smi").write_text("#!/bin/sh\nexec sleep 60\n")
-    monkeypatch.setattr(card, "TIMEOUT_SECONDS", 0.2)
+    monkeypatch.setattr(nvidia, "TIMEOUT_SECONDS", 0.2)
     with pytest.raises(MachineError, match=r"did not answer within 0\.2 s"):
         card.describe_card()
 

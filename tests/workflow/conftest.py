@@ -82,11 +82,11 @@ class House:
         config = [f"{key}={value}" for key, value in {**CONFIG, **changes}.items()]
         return self.command(*arguments, "--config", *config)
 
-    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run snakemake with these arguments as a user of the environment would."""
+    def command(self, *arguments: str, modules: Path | None = None) -> subprocess.CompletedProcess[str]:
+        """Run snakemake with these arguments as a user of the environment would; ``modules``: a folder of plugins."""
         path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
         environment = {**os.environ, "PATH": path}
-        environment["PYTHONPATH"] = str(self.recorder)
+        environment["PYTHONPATH"] = os.pathsep.join(map(str, filter(None, [self.recorder, modules])))
         command = ["snakemake", "--cores", "2", *arguments]
         return subprocess.run(
             command, cwd=self.root, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True

@@ -41,7 +41,7 @@ The map of the package; imports run downwards only, never up or sideways between
                      headline    the findings in words;  curves: those of learning;  left_out: what is not there
                      style       one look for all figures
     underneath       cell        one model, ready to train: what train and sample open
-                     machine     the hardware and software a number was measured on
+                     machine     the hardware and software a number was measured on;  nvidia: the driver, asked
                      selection   a configuration, checked before any job runs
                      resources   what the runs ask of a scheduler, from the plan;  retry: which are tried again
                      code        a hash of the modules that a result depends on

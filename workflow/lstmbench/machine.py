@@ -6,7 +6,6 @@ import os
 import platform
 import re
 import resource
-import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from typing import Any, NamedTuple
 
 import psutil
 
+from lstmbench import nvidia
 from lstmbench.errors import MachineError, UsageError
 from lstmbench.names import require_known
 from lstmbench.text import one_line
@@ -78,7 +78,7 @@ def describe() -> dict[str, Any]:
         "capability": next((name for name in CAPABILITIES if name in _cpu("flags").split()), None),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "memory_bytes": psutil.virtual_memory().total,
-        "gpu": next(iter(gpu_names()), None),
+        "gpu": _gpu(),
         "os": f"{platform.system()} {platform.release()} {platform.machine()}",
         "python": platform.python_version(),
         "switches": {
@@ -96,8 +96,12 @@ def kind_of(described: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def gpu_names() -> list[str]:
-    """The NVIDIA GPUs of this machine, asked of the driver, so that no framework need be imported."""
-    return _ask_driver("name")
+    """The NVIDIA GPUs that this process may use, asked of the driver, so that no framework need be imported.
+
+    Raises:
+        MachineError: the driver does not answer, or fails.
+    """
+    return [name for (name,) in nvidia.visible_gpus("name")]
 
 
 class Device(NamedTuple):
@@ -127,6 +131,7 @@ def resolve_device(wanted: str) -> str:
 
     Raises:
         UsageError: an unknown device or precision, no thread or no worker.
+        MachineError: ``auto``, and the driver hangs.
     """
     device = split_device(wanted)
     require_known("device", device.kind, DEVICES)
@@ -136,8 +141,17 @@ def resolve_device(wanted: str) -> str:
     if device.threads == 0:
         raise UsageError(f"device {wanted}: expected 1 thread or more, found 0")
     if device.kind == "auto":
-        device = device._replace(kind="gpu" if gpu_names() else "cpu")
+        device = device._replace(kind="gpu" if _has_gpu() else "cpu")
     return device.name
+
+
+def _has_gpu() -> bool:
+    """Whether ``auto`` is the GPU: no framework can use one whose driver fails."""
+    try:
+        return bool(gpu_names())
+    except nvidia.FailedError as error:
+        print(f"device auto takes the CPU: {error}", file=sys.stderr)
+        return False
 
 
 def split_device(name: str) -> Device:
@@ -210,17 +224,20 @@ def commit() -> tuple[str | None, bool]:
         return None, False
 
 
-def _ask_driver(field: str) -> list[str]:
-    """One answer per GPU; none without a driver."""
-    if shutil.which("nvidia-smi") is None:
-        return []
-    query = ["nvidia-smi", f"--query-gpu={field}", "--format=csv,noheader"]
-    answer = subprocess.run(query, capture_output=True, text=True, check=False)
-    return [line.strip() for line in answer.stdout.splitlines() if line.strip()] if answer.returncode == 0 else []
+def _gpu() -> str | None:
+    """The name of the GPU that a process of ours computes on; None without one, and unless the driver tells."""
+    try:
+        return next(iter(gpu_names()), None)
+    except MachineError:
+        return None
 
 
 def _compute_capabilities() -> list[float]:
-    return [float(text) for text in _ask_driver("compute_cap")]
+    """Of each visible GPU; a driver too old to tell leaves it to the framework."""
+    try:
+        return [float(text) for (text,) in nvidia.visible_gpus("compute_cap")]
+    except nvidia.FailedError:
+        return []
 
 
 def _git(*arguments: str) -> str:

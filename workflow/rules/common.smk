@@ -20,7 +20,7 @@ from lstmbench import datasets
 from lstmbench.cli import PREFIX
 from lstmbench.code import code_hash, content_hash, numbers_hash, roots_of_sample, training_hash
 from lstmbench.environment import installed, interpreter
-from lstmbench.errors import BenchError
+from lstmbench.errors import BenchError, UsageError
 from lstmbench.files import hash_json
 from lstmbench.implementations import split
 from lstmbench.machine import split_device
@@ -31,13 +31,18 @@ from lstmbench.retry import failures_aside, put_failures_aside
 from lstmbench.selection import RECORD, checked, require_path
 from lstmbench.text import printable
 
+
+def stop(error):
+    """End with one line for the user; a WorkflowError would wrap it in places in this file."""
+    print(f"{PREFIX}{error.label}: {printable(str(error))}", file=sys.stderr)
+    sys.exit(error.exit_code)
+
+
 try:
     require_path(Path(workflow.basedir))
     SELECTION = checked(config)
 except BenchError as error:
-    # One line for the user; a WorkflowError would wrap it in places in this file.
-    print(f"{PREFIX}{error.label}: {printable(str(error))}", file=sys.stderr)
-    sys.exit(error.exit_code)
+    stop(error)
 
 # What comes with the workflow.  Among the inputs these would repeat everything once the folder has moved; among the
 # parameters Snakemake compares texts and numbers, but no Path.  So each stands there beside a hash of its content.
@@ -66,6 +71,18 @@ PLANNED = read_plan(RESULTS / "plan/plan.csv", SELECTION)
 
 if workflow.is_main_process:
     put_failures_aside(RESULTS / "runs")
+
+
+# Not earlier: Snakemake chooses its executor after it has read these files.
+onstart:
+    if config["device"] == "auto" and workflow.non_local_exec:
+        stop(
+            UsageError(
+                f"device auto: expected cpu or gpu, since jobs run on other machines than this one, which has "
+                f"{'a' if SELECTION.device == 'gpu' else 'no'} GPU; write --config device=gpu, or device=cpu"
+            )
+        )
+
 
 # A job that must be alone on the machine asks for all 100; every other one takes its share of one.
 workflow.global_resources.setdefault("machine", 100)

@@ -1,17 +1,17 @@
 """The GPU as its driver describes it, and the reasons not to check it.
 
-All facts come from ``nvidia-smi``, so that no framework needs to be imported.
+All facts come from its driver (``nvidia``), so that no framework needs to be imported.
 """
 
 from __future__ import annotations
 
+import os
 import re
-import shutil
-import subprocess
 import time
 from collections.abc import Mapping
 from typing import Any
 
+from lstmbench import nvidia
 from lstmbench.clock import Stopwatch
 from lstmbench.errors import MachineError
 from lstmbench.text import one_line
@@ -34,28 +34,27 @@ MAX_UTILIZATION_PERCENT = 10
 SETTLING_SECONDS = 4.0
 """A job of ours that has just ended is still listed for a moment, and counted in the last second's utilization."""
 
-TIMEOUT_SECONDS = 30.0
-"""A driver that has lost its card lets ``nvidia-smi`` hang."""
-
 _CUDA = re.compile(r"CUDA(?: \w+)? Version *: *(\d+)\.(\d+)")
 
 
 def describe_card() -> dict[str, Any]:
-    """Return ``FIELDS`` of the first GPU and ``cuda``, the newest CUDA its driver supports; None: not told.
+    """Return ``FIELDS`` of the first visible GPU and ``cuda``, the newest CUDA its driver supports; None: not told.
 
     Raises:
         MachineError: there is no GPU, or its driver does not answer.
     """
-    if shutil.which("nvidia-smi") is None:
+    if not nvidia.installed():
         raise MachineError(
             "no GPU to check: expected an NVIDIA driver (nvidia-smi), found none; run this on a machine with a GPU"
         )
-    answer = _ask(f"--query-gpu={','.join(FIELDS.values())}", "--format=csv,noheader,nounits")
-    rows = [line for line in answer.splitlines() if line.strip()]
-    if not rows:
-        raise MachineError("no GPU to check: expected one that nvidia-smi lists, found none; is it passed through?")
-    values = dict(zip(FIELDS, (text.strip() for text in rows[0].split(",")), strict=True))
-    told = _CUDA.search(_ask())
+    gpus = nvidia.visible_gpus(*FIELDS.values())
+    if not gpus:
+        raise MachineError(
+            "no GPU to check: expected one that nvidia-smi lists, found none; is it passed through, and does "
+            f"CUDA_VISIBLE_DEVICES ({os.environ.get('CUDA_VISIBLE_DEVICES', 'not set')}) leave it?"
+        )
+    values = dict(zip(FIELDS, gpus[0], strict=True))
+    told = _CUDA.search(nvidia.ask())
     card = {name: one_line(value) if name in TEXTS else _number(value) for name, value in values.items()}
     return {**card, "cuda": f"{told[1]}.{told[2]}" if told else None}
 
@@ -103,29 +102,16 @@ def require_idle() -> None:
 
 
 def _users() -> list[str]:
-    """Pid, name and memory of every process that computes on a GPU."""
-    lines = _ask("--query-compute-apps=pid,process_name,used_memory", "--format=csv,noheader").splitlines()
+    """Pid, name and memory of every process that computes on a GPU; of several, on the one that is visible."""
+    hidden = "CUDA_VISIBLE_DEVICES" in os.environ
+    own = [f"--id={index}" for (index,) in nvidia.visible_gpus("index")[:1]] if hidden else []
+    lines = nvidia.ask(*own, "--query-compute-apps=pid,process_name,used_memory", "--format=csv,noheader").splitlines()
     return [one_line(line) for line in lines if line.strip() and not line.startswith("No running")]
 
 
 def _utilization() -> float:
-    """Percent of the first GPU; 0 if the driver does not tell."""
-    answer = _ask("--query-gpu=utilization.gpu", "--format=csv,noheader,nounits")
-    return _number(answer.partition("\n")[0].strip()) or 0.0
-
-
-def _ask(*arguments: str) -> str:
-    try:
-        answer = subprocess.run(
-            ["nvidia-smi", *arguments], capture_output=True, text=True, check=False, timeout=TIMEOUT_SECONDS
-        )
-    except subprocess.TimeoutExpired as error:
-        raise MachineError(
-            f"nvidia-smi did not answer within {TIMEOUT_SECONDS:g} s: the driver or the card hangs; restart the machine"
-        ) from error
-    if answer.returncode:
-        raise MachineError(f"nvidia-smi failed ({answer.returncode}): {one_line(answer.stdout + answer.stderr)}")
-    return answer.stdout
+    """Percent of the first visible GPU; 0 if the driver does not tell."""
+    return next((_number(percent) or 0.0 for (percent,) in nvidia.visible_gpus("utilization.gpu")), 0.0)
 
 
 def _number(text: str) -> float | None:
