@@ -13,13 +13,23 @@
 # make lock   the hashes of what is installed (envs/locked.txt)    make audit   its known vulnerabilities
 # make lint   what CI checks beside the tests
 #
-# GPU=1       installs TensorFlow's CUDA build          CORES=n      cores for Snakemake (default: all)
+# GPU=1       installs TensorFlow's CUDA build, CPU=1 the other; without either the environment keeps the one it has
+# CORES=n     cores for Snakemake (default: all)
 # ARGS="..."  more arguments for Snakemake, as in: make quick ARGS="--config local_data=[/data]"
 
 PYTHON ?= python3
 VENV ?= .venv
 CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
-REQUIREMENTS := envs/requirements$(if $(GPU),-gpu).txt
+
+# An environment holds one build of TensorFlow: cpu or gpu.  The file .installed says which, and is written last.  What pip
+# notes beside it must say the same: both builds share their files, so one over the other is neither.
+PACKAGES := $(notdir $(wildcard $(VENV)/lib/python3*/site-packages/tensorflow*.dist-info))
+FOUND := $(if $(filter tensorflow-%,$(PACKAGES)),gpu) $(if $(filter tensorflow_cpu-%,$(PACKAGES)),cpu)
+# Earlier versions left the file empty.
+HELD := $(or $(filter cpu gpu,$(shell cat $(VENV)/.installed 2>/dev/null)),$(if $(wildcard $(VENV)/.installed),$(FOUND)))
+BUILD := $(if $(filter-out 0,$(GPU)),gpu,$(if $(CPU)$(filter-out undefined,$(origin GPU)),cpu,$(firstword $(HELD) $(FOUND) cpu)))
+WRONG := $(filter-out $(BUILD),$(or $(HELD),nothing) $(FOUND))
+REQUIREMENTS := envs/requirements$(if $(filter gpu,$(BUILD)),-gpu).txt
 
 # PATH and PYTHONPATH end a folder's name at a colon.
 ifneq (,$(findstring :,$(abspath $(VENV))))
@@ -30,7 +40,7 @@ endif
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
 .PHONY: demo quick run bench plan verify bundle compare test test-slow test-cluster gpu-check gpu-wheels fuzz lint lock audit \
-	install install-dev in-place
+	install install-dev in-place again
 
 demo: install
 	snakemake --cores $(CORES) --configfile workflow/configs/demo.yaml $(ARGS)
@@ -110,13 +120,13 @@ install-dev: $(VENV)/.installed-dev in-place
 in-place: $(VENV)/.installed
 	@python envs/in_place.py
 
-$(VENV)/.installed: $(REQUIREMENTS) envs/constraints.txt envs/locked.txt
+$(VENV)/.installed: $(REQUIREMENTS) envs/constraints.txt envs/locked.txt $(if $(WRONG),again)
 	$(PYTHON) -c 'import sys; sys.exit("lstm-bench needs Python 3.11 to 3.13: make PYTHON=python3.11 ..." if not (3, 11) <= sys.version_info < (3, 14) else 0)'
-	$(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv $(if $(WRONG),--clear) $(VENV)
 	python -m pip install --quiet --upgrade pip
-	$(if $(GPU),,python -m pip install --progress-bar on --require-hashes --no-deps -r envs/locked.txt)
+	$(if $(filter cpu,$(BUILD)),python -m pip install --progress-bar on --require-hashes --no-deps -r envs/locked.txt)
 	python -m pip install --progress-bar on -r $(REQUIREMENTS)
-	touch $@
+	echo $(BUILD) > $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed envs/requirements-dev.txt
 	python -m pip install -r envs/requirements-dev.txt

@@ -42,7 +42,9 @@ def test_auto_is_refused_before_any_job_is_sent_to_another_machine(tmp_path, mon
     def submit(device):
         config = {**CONFIG, "results": "results/elsewhere", "device": device}
         words = [f"{key}={value}" for key, value in config.items()]
-        return house.command("--executor", "elsewhere", "--jobs", "1", CERTIFICATE, "--config", *words, modules=tmp_path)
+        return house.command(
+            "--executor", "elsewhere", "--jobs", "1", CERTIFICATE, "--config", *words, modules=tmp_path
+        )
 
     refused = submit("auto")
     assert refused.returncode == 2, refused.stdout

@@ -1,0 +1,115 @@
+"""``make install`` with a Python that only notes what it is asked to do: which build, and when?"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# Makes an environment as venv and pip do, as far as make looks at it.
+PYTHON = """\
+#!/bin/sh
+here=$(dirname "$0")/..
+case "$*" in
+*"-m venv"*)
+  for folder; do :; done
+  case "$*" in *--clear*) rm -rf "$folder";; esac
+  mkdir -p "$folder/bin" && cp "$0" "$folder/bin/python" && echo venv >> calls;;
+*requirements-gpu.txt) mkdir -p "$here/lib/python3.11/site-packages/tensorflow-2.21.0.dist-info"; echo gpu >> calls;;
+*requirements.txt) mkdir -p "$here/lib/python3.11/site-packages/tensorflow_cpu-2.21.0.dist-info"; echo cpu >> calls;;
+*requirements-dev.txt) echo dev >> calls;;
+esac
+"""
+
+pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+
+
+class Checkout:
+    """A folder with the Makefile, in which ``make`` is called."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        shutil.copy(ROOT / "Makefile", root)
+        shutil.copytree(ROOT / "envs", root / "envs")
+        self.python = root / "python-for-tests"
+        self.python.write_text(PYTHON, encoding="utf-8")
+        self.python.chmod(0o755)
+
+    def make(self, *arguments: str) -> list[str]:
+        """Call make, and return what it asked of Python, in order."""
+        (self.root / "calls").write_text("")
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "GPU", "CPU"))}
+        done = subprocess.run(
+            ["make", f"PYTHON={self.python}", *arguments],
+            cwd=self.root,
+            env=environment,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        return (self.root / "calls").read_text().split()
+
+    @property
+    def packages(self) -> list[str]:
+        """The builds of TensorFlow in the environment."""
+        folder = self.root / ".venv/lib/python3.11/site-packages"
+        return sorted(path.name.partition("-")[0] for path in folder.glob("tensorflow*"))
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    return Checkout(tmp_path)
+
+
+def test_the_cpu_build_is_installed_once_unless_another_is_asked_for(checkout):
+    assert checkout.make("install") == ["venv", "cpu"]
+    assert checkout.make("install") == []
+    assert checkout.make("CPU=1", "install") == []
+    assert checkout.packages == ["tensorflow_cpu"]
+
+
+@pytest.mark.parametrize("arguments", [["CPU=1"], ["GPU="], ["GPU=0"]])
+def test_each_build_takes_the_place_of_the_other_when_it_is_asked_for(checkout, arguments):
+    checkout.make("install-dev")
+    assert checkout.make("GPU=1", "install-dev") == ["venv", "gpu", "dev"]
+    assert checkout.packages == ["tensorflow"]
+    assert checkout.make("GPU=1", "install") == []
+    assert checkout.make(*arguments, "install-dev") == ["venv", "cpu", "dev"]
+    assert checkout.packages == ["tensorflow_cpu"]
+
+
+def test_a_plain_make_keeps_the_gpu_build_also_when_the_requirements_change(checkout):
+    checkout.make("GPU=1", "install")
+    assert checkout.make("install") == []
+    later = (checkout.root / ".venv/.installed").stat().st_mtime + 10
+    os.utime(checkout.root / "envs/constraints.txt", (later, later))
+    assert checkout.make("install")[-1] == "gpu"
+    assert checkout.packages == ["tensorflow"]
+
+
+def test_a_build_that_is_not_the_one_that_was_noted_is_mended(checkout):
+    checkout.make("GPU=1", "install")
+    # As pip does when somebody installs it by hand: both lie in one folder then.
+    (checkout.root / ".venv/lib/python3.11/site-packages/tensorflow_cpu-2.21.0.dist-info").mkdir()
+    assert checkout.make("install") == ["venv", "gpu"]
+    assert checkout.packages == ["tensorflow"]
+
+
+@pytest.mark.parametrize(("build", "other"), [("GPU=1", "CPU=1"), ("CPU=1", "GPU=1")])
+def test_an_environment_of_an_earlier_version_is_known_by_its_packages(checkout, build, other):
+    checkout.make(build, "install")
+    (checkout.root / ".venv/.installed").write_text("")
+    assert checkout.make("install") == checkout.make(build, "install") == []
+    assert checkout.make(other, "install") == ["venv", other[:3].lower()]
+
+
+def test_an_installation_that_was_cut_off_is_not_taken_for_whole(checkout):
+    checkout.make("install")
+    (checkout.root / ".venv/.installed").unlink()
+    assert checkout.make("install")[-1] == "cpu"
+    assert checkout.make("install") == []
