@@ -9,6 +9,7 @@ import socket
 import tarfile
 import threading
 import time
+import tracemalloc
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -418,16 +419,111 @@ def test_an_archive_that_unpacks_to_too_much_is_refused(fetch: Fetch, monkeypatc
         fetch((body(archive(("zeros", bytes(2_000_000)), (MEMBER, CONTENT))),))
 
 
-@pytest.mark.parametrize("place", [f"ptb/{FILE}", FILE])
+@pytest.mark.parametrize(
+    "place",
+    [
+        f"ptb/{FILE}",
+        FILE,
+        f"ptb/raw/{FILE}",
+        f"PTB/raw/{FILE}",
+        f"simple-examples/data/{FILE}",
+        f"ptb/simple-examples/data/{FILE}",
+        f"data/{FILE}",
+    ],
+)
 def test_a_local_copy_spares_the_network(
     fetch: Fetch, server: Server, tmp_path: Path, output: Path, place: str
 ) -> None:
     copy = tmp_path / "copies" / place
     copy.parent.mkdir(parents=True)
     copy.write_bytes(CONTENT)
-    fetch([RIGHT], local=[tmp_path / "absent", tmp_path / "copies"])
+    fetch((RIGHT,), local=[tmp_path / "absent", tmp_path / "copies"])
     assert output.read_bytes() == CONTENT
     assert server.asked == []
+
+
+@pytest.mark.parametrize("place", ["ptb/simple-examples.tgz", "simple-examples.tgz"])
+def test_a_local_archive_spares_the_network(
+    server: Server, tmp_path: Path, output: Path, list_sources: Callable[[list[Source]], None], place: str
+) -> None:
+    path = tmp_path / "copies" / place
+    path.parent.mkdir(parents=True)
+    path.write_bytes(archive((MEMBER, CONTENT)))
+    url = server.url("/mirror%2Fsimple-examples.tgz")
+    list_sources([Source("ptb", FILE, len(CONTENT), SHA256, url, MEMBER, "none")])
+    download(dataset="ptb", file=FILE, output=output, local=[tmp_path / "copies"])
+    assert output.read_bytes() == CONTENT
+    assert server.asked == []
+
+
+@pytest.fixture
+def labels(list_sources: Callable[[list[Source]], None], server: Server) -> Source:
+    """A gzip file, listed with its content; no server has it."""
+    packed = gzip.compress(CONTENT, 9, mtime=1)
+    content = {"unpacked_bytes": len(CONTENT), "unpacked_sha256": SHA256}
+    sha256 = hashlib.sha256(packed).hexdigest()
+    url = server.url("/0")
+    server.answers["/0"] = [body(b"", status=404)]
+    source = Source("mnist", "train-labels-idx1-ubyte.gz", len(packed), sha256, url, "", "none", **content)
+    list_sources([source])
+    return source
+
+
+@pytest.mark.parametrize("folder", ["mnist", ".", "mnist/raw", "MNIST/raw"])
+@pytest.mark.parametrize("suffix", ["", ".gz"], ids=["unpacked", "packed by somebody else"])
+def test_what_a_gzip_file_holds_is_the_file_whoever_packed_it(
+    labels: Source, server: Server, tmp_path: Path, folder: str, suffix: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = tmp_path / "copies" / folder / f"train-labels-idx1-ubyte{suffix}"
+    copy.parent.mkdir(parents=True)
+    copy.write_bytes(gzip.compress(CONTENT, 1, mtime=2) if suffix else CONTENT)
+    raw = tmp_path / "packed" / labels.file
+    for _ in range(2):
+        download(dataset="mnist", file=labels.file, output=raw, local=[tmp_path / "copies"])
+    assert gzip.decompress(raw.read_bytes()) == CONTENT
+    assert server.asked == []
+    assert "already there" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("content", [WRONG, CONTENT[:-1], CONTENT + b"x"], ids=["flipped", "short", "long"])
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_wrong_content_of_a_gzip_file_is_refused_by_its_place(
+    labels: Source, tmp_path: Path, content: bytes, suffix: str
+) -> None:
+    copy = tmp_path / f"train-labels-idx1-ubyte{suffix}"
+    copy.write_bytes(gzip.compress(content) if suffix else content)
+    with pytest.raises(DataError, match=f"{copy}: expected "):
+        download(dataset="mnist", file=labels.file, output=tmp_path / "packed" / labels.file, local=[tmp_path])
+    assert not any((tmp_path / "packed").iterdir())
+
+
+def test_a_gzip_file_is_read_no_further_than_the_listed_content(labels: Source, tmp_path: Path) -> None:
+    bomb = tmp_path / labels.file
+    bomb.write_bytes(gzip.compress(bytes(300 << 20)))
+    tracemalloc.start()
+    with pytest.raises(DataError):
+        download(dataset="mnist", file=labels.file, output=tmp_path / "packed" / labels.file, local=[tmp_path])
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 16 << 20
+
+
+def test_the_last_message_lists_every_place_that_was_looked_at(fetch: Fetch, server: Server, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(NetworkError) as caught:
+        fetch((body(b"", status=404),), [body(b"", status=404)], local=[tmp_path / "empty"])
+    message = str(caught.value)
+    assert f"{tmp_path / 'empty'}: has none of ptb/{FILE}, {FILE}, " in message
+    assert f"simple-examples/data/{FILE}" in message
+    for path in ("/0", "/1"):
+        assert server.url(path) in message
+
+
+def test_a_folder_without_the_file_is_said_also_if_the_network_has_it(
+    fetch: Fetch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fetch([RIGHT], local=[tmp_path])
+    assert f"{tmp_path}: has none of ptb/{FILE}" in capsys.readouterr().err
 
 
 def test_a_wrong_local_copy_is_passed_over(fetch: Fetch, server: Server, tmp_path: Path, output: Path) -> None:
@@ -531,6 +627,17 @@ def test_a_wrong_proxy_of_the_user_is_named_without_its_password(
 def test_an_unknown_file_is_refused_with_the_known_ones(output: Path) -> None:
     with pytest.raises(UsageError, match=r"no file 'ptb.txt' to download; it has: ptb.train.txt, ptb.valid.txt, "):
         download(dataset="ptb", file="ptb.txt", output=output)
+
+
+def test_a_misspelt_folder_is_refused_with_the_nearest(
+    output: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "copies").mkdir()
+    arguments = ["--dataset", "ptb", "--file", FILE, "--output", str(output), "--local", str(tmp_path / "copys")]
+    assert run(lambda: main(arguments)) == UsageError.exit_code
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"--local '{tmp_path}/copys': expected a folder, found nothing" in line
+    assert f"did you mean '{tmp_path}/copies'?" in line
 
 
 def test_the_command_line_downloads_and_exits_with_the_error_s_code(

@@ -57,6 +57,12 @@ def test_a_machine_without_a_gpu_is_answered_in_one_line(capsys, tmp_path, monke
     assert line.startswith("error: E4-MACHINE: no GPU to check: expected an NVIDIA driver")
 
 
+def test_a_misspelt_folder_of_data_is_answered_in_one_line(capsys, tmp_path):
+    code, line = run_main(capsys, tmp_path, "--local-data", str(tmp_path / "absent"))
+    assert code == 2
+    assert f"--local-data '{tmp_path}/absent': expected a folder, found nothing" in line
+
+
 def test_a_driver_without_a_card_is_answered_in_one_line(capsys, tmp_path, driver):
     driver(gpu="")
     code, line = run_main(capsys, tmp_path)

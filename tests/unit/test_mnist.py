@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from lstmbench import datasets
 from lstmbench.datasets import mnist
 from lstmbench.errors import DataError
 
@@ -160,6 +161,14 @@ def test_a_training_file_with_nothing_left_to_train_on_is_refused(tmp_path: Path
     write_pair(tmp_path, [0] * 5000, images=5000)
     with pytest.raises(DataError, match=r"train-images.*expected more than 5000 images .* found 5000"):
         mnist.prepare(tmp_path)
+
+
+def test_the_listed_content_is_that_of_the_listed_files(real_data: Path, tmp_path: Path) -> None:
+    for source in datasets.sources("mnist"):
+        content = gzip.decompress((real_data / "mnist" / source.file).read_bytes())
+        (tmp_path / source.file).write_bytes(gzip.compress(content, 1, mtime=0))
+        assert len(content) == source.unpacked_bytes
+        assert datasets.is_listed(tmp_path / source.file, source), source.file
 
 
 def test_real_mnist_has_its_known_sizes_and_first_labels(real_data: Path) -> None:

@@ -103,6 +103,27 @@ def test_a_text_that_is_to_be_tested_on_the_way_is_refused_before_any_job(tmp_pa
         checked({**SHIPPED, **chosen})
 
 
+def test_a_folder_of_local_data_is_there_or_refused_with_the_nearest(tmp_path, monkeypatch):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    for name in ("data", "~/data", str(tmp_path / "data")):
+        (folder,) = checked({**SHIPPED, "device": "cpu", "local_data": [name]}).local_data
+        assert Path(folder).samefile(tmp_path / "data")
+    told = {
+        "dta": f"local_data 'dta': expected a folder, found nothing at '{tmp_path}/dta' (did you mean 'data'?)",
+        "~/dta/ptb": f"found nothing at '{tmp_path}/dta/ptb' (did you mean '{tmp_path}/data/ptb'?)",
+        "file": f"expected a folder, found a file at '{tmp_path}/file'",
+        "~nobody-at-all": "expected a folder, found nothing at",
+        "x" * 300: "expected a folder, found nothing at",
+    }
+    for name, part in told.items():
+        with pytest.raises(UsageError) as caught:
+            checked({**SHIPPED, "device": "cpu", "local_data": [name]})
+        assert part in str(caught.value)
+
+
 def test_several_workers_are_for_the_implementations_that_can_have_them():
     chosen = {"implementations": ["pytorch", "pytorch_ddp"], "workers": ["1", 2], "precisions": ["float32", "tf32"]}
     selection = checked({**SHIPPED, **chosen, "device": "gpu"})

@@ -19,8 +19,10 @@ import threading
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
+from pathlib import Path, PurePosixPath
 from typing import BinaryIO
+from urllib.parse import unquote, urlsplit
 
 import requests
 import tenacity
@@ -33,6 +35,7 @@ from lstmbench.cli import run
 from lstmbench.datasets import Source
 from lstmbench.errors import DataError, NetworkError, UsageError
 from lstmbench.files import atomic, hash_file
+from lstmbench.names import require_folder
 
 CHUNK_BYTES = 1 << 16
 MAX_REDIRECTS = 5
@@ -90,7 +93,7 @@ def download(
     """Bring ``file`` of ``dataset`` to ``output``, unless it is there already.
 
     Args:
-        local: folders searched first, for ``{folder}/{dataset}/{file}`` and ``{folder}/{file}``.
+        local: folders searched first, for the file, its archive or its content, where people keep them.
         deadline_s: for all sources together, in seconds.  It is looked at between two reads, so it may be
             overrun by one ``timeout_s``.
         timeout_s: longest silence of a server, in seconds.
@@ -103,9 +106,12 @@ def download(
         NetworkError: no source gave anything.
     """
     sources = _sources(dataset, file)
-    if output.is_file() and hash_file(output) == sources[0].sha256:
+    if output.is_file() and datasets.is_listed(output, sources[0]):
         _say(f"{output}: already there, sha256 right")
         return
+    absent = _absent(sources, local)
+    for line in absent:
+        _say(f"{dataset}/{file}: {line}")
     failures: list[str] = []
     found_wrong = False
     expired = threading.Event()
@@ -135,7 +141,7 @@ def download(
                     return
         finally:
             timer.cancel()
-    raise _failure(sources[0], failures, found_wrong)
+    raise _failure(sources[0], [*absent, *failures], found_wrong)
 
 
 def _sources(dataset: str, file: str) -> list[Source]:
@@ -151,28 +157,83 @@ def _places(
     sources: list[Source], local: Sequence[Path], client: _Client
 ) -> list[tuple[str, Callable[[BinaryIO], None]]]:
     """Where to look, in this order, and how to write what is there to a stream."""
-    first = sources[0]
-    candidates = [path for folder in local for path in (folder / first.dataset / first.file, folder / first.file)]
-    places = [(str(path), lambda stream, path=path: _copy(path, stream)) for path in candidates if path.is_file()]
+    places = [
+        (str(folder / path), partial(copy, folder / path))
+        for folder in local
+        for path, copy in _local_paths(sources).items()
+        if (folder / path).is_file()
+    ]
     for source in sources:
         fetch = _fetch_member if source.member else _fetch_file
-        places.append((source.url, lambda stream, source=source, fetch=fetch: fetch(client, source, stream)))
+        places.append((source.url, partial(fetch, client, source)))
     return places
 
 
+def _local_paths(sources: list[Source]) -> dict[str, Callable[[Path, BinaryIO], None]]:
+    """Where in a folder of the user's the file may lie, and how to write it from there to a stream.
+
+    By itself, under the data set's name, as this project and torchvision keep raw files, and as an archive unpacks; a
+    gzip file also unpacked, and a member also within its archive.
+    """
+    first = sources[0]
+    own = PurePosixPath(first.dataset)
+    folders = [own, PurePosixPath(), own / "raw", PurePosixPath(first.dataset.upper(), "raw")]
+    for member in {source.member: None for source in sources if source.member}:
+        inner = PurePosixPath(member).parent
+        folders += [inner, own / inner, PurePosixPath(inner.name)]
+    paths: dict[str, Callable[[Path, BinaryIO], None]] = {}
+    for folder in folders:
+        paths[str(folder / first.file)] = _copy
+        if first.unpacked_sha256:
+            paths[str(folder / first.file.removesuffix(".gz"))] = partial(_copy_packed, first)
+    for source in sources:
+        if source.member:
+            archive = PurePosixPath(unquote(urlsplit(source.url).path)).name
+            paths |= {str(folder / archive): partial(_copy_member, source) for folder in folders[:2]}
+    return paths
+
+
+def _absent(sources: list[Source], local: Sequence[Path]) -> list[str]:
+    """A line for each folder of the user's in which the file is not, with the places looked at."""
+    paths = _local_paths(sources)
+    return [
+        f"{folder}: has none of {', '.join(paths)}"
+        for folder in local
+        if not any((folder / path).is_file() for path in paths)
+    ]
+
+
 def _copy(path: Path, stream: BinaryIO) -> None:
+    with _opened(path) as original:
+        shutil.copyfileobj(original, stream)
+
+
+def _copy_packed(source: Source, path: Path, stream: BinaryIO) -> None:
+    """Pack a file as it is listed; the bytes may differ from the listed ones, and the content must not."""
+    found = path.stat().st_size
+    if found != source.unpacked_bytes:
+        raise _WrongContentError(f"expected {source.unpacked_bytes} bytes of unpacked content, found {found}")
+    with _opened(path) as original, gzip.GzipFile("", "wb", compresslevel=1, fileobj=stream, mtime=0) as packed:
+        shutil.copyfileobj(original, packed)
+
+
+def _copy_member(source: Source, path: Path, stream: BinaryIO) -> None:
+    with _opened(path) as archive:
+        _write_member(archive, source, stream)
+
+
+def _opened(path: Path) -> BinaryIO:
     try:
-        with path.open("rb") as original:
-            shutil.copyfileobj(original, stream)
-    except PermissionError as error:
+        return path.open("rb")
+    except OSError as error:
         raise _UnavailableError(error) from error
 
 
 def _verify(path: Path, source: Source) -> None:
-    found = hash_file(path)
-    if found != source.sha256:
+    if not datasets.is_listed(path, source):
         raise _WrongContentError(
-            f"expected {source.bytes} bytes with sha256 {source.sha256}, found {path.stat().st_size} with {found}"
+            f"expected {source.bytes} bytes with sha256 {source.sha256}, "
+            f"found {path.stat().st_size} with {hash_file(path)}"
         )
 
 
@@ -185,11 +246,15 @@ def _fetch_member(client: _Client, source: Source, stream: BinaryIO) -> None:
     with tempfile.TemporaryFile() as archive:
         _request(client, source.url, archive, limit=MAX_ARCHIVE_BYTES)
         archive.seek(0)
-        try:
-            with tarfile.open(fileobj=archive, mode="r:gz") as members:
-                shutil.copyfileobj(_find_member(members, source), stream)
-        except (tarfile.TarError, EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise _WrongContentError(f"not a whole gzipped tar archive: {error}") from error
+        _write_member(archive, source, stream)
+
+
+def _write_member(archive: BinaryIO, source: Source, stream: BinaryIO) -> None:
+    try:
+        with tarfile.open(fileobj=archive, mode="r:gz") as members:
+            shutil.copyfileobj(_find_member(members, source), stream)
+    except (tarfile.TarError, EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise _WrongContentError(f"not a whole gzipped tar archive: {error}") from error
 
 
 def _find_member(members: tarfile.TarFile, source: Source) -> BinaryIO:
@@ -357,10 +422,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--file", required=True, help="one of its files")
     parser.add_argument("--output", type=Path, required=True, help="file to write")
     parser.add_argument(
-        "--local", type=Path, nargs="*", action="extend", default=[], metavar="DIR", help="folders to search first"
+        "--local", nargs="*", action="extend", default=[], metavar="DIR", help="folders to search first"
     )
     args = parser.parse_args(argv)
-    download(dataset=args.dataset, file=args.file, output=args.output, local=args.local)
+    local = [require_folder("--local", name) for name in args.local]
+    download(dataset=args.dataset, file=args.file, output=args.output, local=local)
 
 
 if __name__ == "__main__":

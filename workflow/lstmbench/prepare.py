@@ -14,7 +14,7 @@ import numpy as np
 
 from lstmbench import datasets
 from lstmbench.cli import run
-from lstmbench.datasets import SCHEMA_VERSION, SPLITS, Prepared
+from lstmbench.datasets import SCHEMA_VERSION, SPLITS, Prepared, Source
 from lstmbench.errors import DataError
 from lstmbench.files import atomic, hash_file, hash_json, write_json
 
@@ -27,9 +27,9 @@ def prepare(*, dataset: str, raw: Path, output: Path) -> None:
         DataError: a raw file is missing or not as listed in ``datasets.tsv``, or its content is wrong.
     """
     module = datasets.load_module(dataset)
-    checked = {source.file: source.sha256 for source in datasets.sources(dataset)}
-    for file, expected in checked.items():
-        _check_raw(raw / file, expected)
+    sources = {source.file: source for source in datasets.sources(dataset)}
+    for file, source in sources.items():
+        _check_raw(raw / file, source)
     prepared = module.prepare(raw)
     check(dataset, module.TASK, prepared)
     (output / "manifest.json").unlink(missing_ok=True)
@@ -46,7 +46,7 @@ def prepare(*, dataset: str, raw: Path, output: Path) -> None:
         "task": module.TASK,
         "facts": prepared.facts,
         "arrays": entries,
-        "sources": checked,
+        "sources": {file: source.sha256 for file, source in sources.items()},
     }
     write_json(output / "manifest.json", {**manifest, "sha256": hash_json(manifest)})
 
@@ -88,12 +88,13 @@ def check(dataset: str, task: str, prepared: Prepared) -> None:
             )
 
 
-def _check_raw(path: Path, expected: str) -> None:
+def _check_raw(path: Path, source: Source) -> None:
     if not path.is_file():
         raise DataError(f"{path}: missing; download it first")
-    found = hash_file(path)
-    if found != expected:
-        raise DataError(f"{path}: expected sha256 {expected}, found {found}; delete it and download it again")
+    if not datasets.is_listed(path, source):
+        raise DataError(
+            f"{path}: expected sha256 {source.sha256}, found {hash_file(path)}; delete it and download it again"
+        )
 
 
 def main(argv: Sequence[str] | None = None) -> None:

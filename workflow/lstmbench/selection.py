@@ -20,7 +20,7 @@ from jsonschema.exceptions import best_match
 from lstmbench import datasets, implementations, tasks
 from lstmbench.errors import UsageError
 from lstmbench.machine import resolve_device, split_device
-from lstmbench.names import require_known
+from lstmbench.names import require_folder, require_known
 from lstmbench.presets import PRESETS, load_preset
 from lstmbench.workers import require_shared
 
@@ -133,7 +133,7 @@ def checked(config: Mapping[str, Any]) -> Selection:
     """The selection a configuration makes, its device resolved.
 
     Raises:
-        UsageError: an unknown key or name, or a value of the wrong type; one line with what is known.
+        UsageError: an unknown key, name or folder, or a value of the wrong type; one line with what is known.
     """
     schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
     for key in config:
@@ -163,7 +163,9 @@ def checked(config: Mapping[str, Any]) -> Selection:
     if isinstance(config["max_updates"], Mapping):
         for size in config["max_updates"]:
             require_known("size in max_updates", size, config["sizes"])
-    selection = Selection(**{**config, "device": resolve_device(config["device"]), "speed": Speed(**speed)})
+    local_data = [str(require_folder("local_data", name)) for name in config["local_data"]]
+    resolved = {"device": resolve_device(config["device"]), "local_data": local_data, "speed": Speed(**speed)}
+    selection = Selection(**{**config, **resolved})
     _require_workers(selection)
     return selection
 

@@ -38,6 +38,10 @@ def stop(error):
     sys.exit(error.exit_code)
 
 
+# The machine that a job is sent to downloads nothing, and need not have the folders.
+if not workflow.is_main_process:
+    config["local_data"] = []
+
 try:
     require_path(Path(workflow.basedir))
     SELECTION = checked(config)

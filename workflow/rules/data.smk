@@ -15,14 +15,15 @@ rule download:
         "../../envs/tools.yaml"
     resources:
         machine=1,
+        # Among the resources because a change of a parameter would throw away a file that is right, and get it again.
+        local=shlex.join(SELECTION.local_data),
     params:
-        local=lambda wildcards: shlex.join(SELECTION.local_data),
         checksum=lambda wildcards: dict(sources_of(wildcards)).get(wildcards.file),
     message:
         "Getting {wildcards.file} of {wildcards.dataset}"
     shell:
         "python -m lstmbench.download --dataset {wildcards.dataset} --file {wildcards.file:q}"
-        " --local {params.local} --output {output.raw:q} 2>&1 | tee {log:q}"
+        " --local {resources.local} --output {output.raw:q} 2>&1 | tee {log:q}"
 
 
 rule prepare:

@@ -19,8 +19,11 @@ from __future__ import annotations
 
 import csv
 import errno
+import gzip
+import hashlib
 import importlib
 import pkgutil
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -52,6 +55,8 @@ class Source:
     url: str
     member: str  # of the archive behind the url; empty: the url is the file itself
     licence: str
+    unpacked_bytes: int = 0  # of a gzip file's content, which two programs pack differently; 0: not packed
+    unpacked_sha256: str = ""
 
 
 @dataclass(frozen=True)
@@ -98,10 +103,34 @@ def sources(name: str) -> list[Source]:
     load_module(name)
     with SOURCES.open(encoding="utf-8", newline="") as stream:
         rows = [row for row in csv.DictReader(stream, delimiter="\t") if row["dataset"] == name]
-    found = [Source(**{**row, "bytes": int(row["bytes"])}) for row in rows]
-    if len({(s.file, s.bytes, s.sha256) for s in found}) > len({s.file for s in found}):
+    found = [Source(**{**row, **{key: int(row[key] or 0) for key in ("bytes", "unpacked_bytes")}}) for row in rows]
+    if len({(s.file, s.bytes, s.sha256, s.unpacked_bytes, s.unpacked_sha256) for s in found}) > len(
+        {s.file for s in found}
+    ):
         raise DataError(f"{SOURCES}: data set {name}: rows for the same file differ in bytes or sha256")
     return found
+
+
+def is_listed(path: Path, source: Source) -> bool:
+    """Return whether a file is the listed one, byte for byte or, if that is a gzip file, by its content."""
+    if hash_file(path) == source.sha256:
+        return True
+    return bool(source.unpacked_sha256) and _hash_content(path, source.unpacked_bytes) == source.unpacked_sha256
+
+
+def _hash_content(path: Path, size: int) -> str | None:
+    """The sha256 of what a gzip file holds; None if it is none, or holds more than ``size`` bytes."""
+    digest = hashlib.sha256()
+    try:
+        with gzip.open(path) as content:
+            while chunk := content.read(1 << 20):
+                size -= len(chunk)
+                if size < 0:
+                    return None
+                digest.update(chunk)
+    except (EOFError, gzip.BadGzipFile, zlib.error):
+        return None
+    return digest.hexdigest()
 
 
 def load_dataset(folder: Path) -> Dataset:

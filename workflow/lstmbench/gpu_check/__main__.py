@@ -16,7 +16,7 @@ from lstmbench.gpu_check.budget import Budget
 from lstmbench.gpu_check.check import BUNDLE, Check, Options
 from lstmbench.interruption import SIGNALS
 from lstmbench.machine import PRECISIONS
-from lstmbench.names import require_known
+from lstmbench.names import require_folder, require_known
 from lstmbench.sample import BLOCKS
 from lstmbench.selection import sizes
 
@@ -51,7 +51,7 @@ def options_of(arguments: list[str] | None) -> tuple[Options, float]:
     parser.add_argument("--blocks", type=int, default=BLOCKS, help="timed blocks per process [%(default)s]")
     parser.add_argument("--max-updates", type=int, help="cap whole runs, to try the check")
     parser.add_argument("--max-eval-predictions", type=int, help="cap their evaluations too")
-    parser.add_argument("--local-data", nargs="+", type=Path, default=[], metavar="DIR", help="folders of data files")
+    parser.add_argument("--local-data", nargs="+", default=[], metavar="DIR", help="folders of data files")
     values = vars(parser.parse_args(arguments))
     seconds = values.pop("budget")
     for name in values["datasets"]:
@@ -61,6 +61,7 @@ def options_of(arguments: list[str] | None) -> tuple[Options, float]:
     for key in ("implementations", "measured", "trained"):
         for name in values[key] or ():
             require_known("implementation", name, implementations.names())
+    values["local_data"] = [require_folder("--local-data", name) for name in values["local_data"]]
     if min(values["threads"], values["blocks"]) < 1:
         raise UsageError("--threads and --blocks: expected at least 1")
     return Options(**values), seconds

@@ -28,6 +28,7 @@ from lstmbench.presets import PRESETS, load_preset
 from lstmbench.record import read_record
 from lstmbench.schemas import read_json
 from lstmbench.selection import RECORD
+from lstmbench.text import one_line
 
 FORMAT = 1
 """Of gpu-check.json."""
@@ -278,7 +279,7 @@ class Check:
                 prepare(dataset=name, raw=raw, output=folder)
             self.data[name] = load_dataset(folder)
         except BenchError as error:
-            reason = f"{error.label}: {error}".partition("\n")[0]
+            reason = one_line(f"{error.label}: {error}")
             self.runner.note(Job(1, f"data {name}", []), FAILED, reason=reason, exit_code=error.exit_code)
 
     def _files(self, dataset: str, size: str, seed: int) -> list[str | Path]:
