@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from lstmbench import (
     against_reference,
@@ -28,6 +31,8 @@ WORKFLOW = Path(__file__).resolve().parents[2] / "workflow"
 PUBLISHED = WORKFLOW / "published.tsv"
 TARGETS = WORKFLOW / "targets.tsv"
 
+SELECTION = yaml.safe_load((WORKFLOW.parent / "config.yaml").read_text(encoding="utf-8")) | {"device": "cpu"}
+
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"/>'
 
 
@@ -40,6 +45,7 @@ def make_page(
     figures: str = "empty",
     measured: Iterable[Measurement] = (),
     references: Iterable[Path] = (),
+    selection: Mapping[str, Any] = SELECTION,
 ) -> Path:
     """The path of the report of these records, its tables beside it; ``figures``: empty, drawn or none."""
     tables, pictures, output = folder / "tables", folder / "figures", folder / "report.html"
@@ -67,6 +73,6 @@ def make_page(
     write_table(certified, certify.certify("reference", "cpu", threads=1))
     report.main([
         "--tables", str(tables), "--figures", str(pictures), "--parity", str(certified), "--config-name", config,
-        "--output", str(output)
+        "--selection", json.dumps(selection), "--output", str(output)
     ])  # fmt: skip
     return output

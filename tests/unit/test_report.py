@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import html
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -16,8 +17,10 @@ from lstmbench.errors import DataError
 from lstmbench.files import hash_file
 from lstmbench.measurement import write_measurement
 from lstmbench.page import SCRIPTS, TEMPLATES
+from lstmbench.reproduce import measure_command, train_command, whole_command
+from lstmbench.selection import checked
 from tests.unit.measurements import make_measurement
-from tests.unit.pages import PUBLISHED, TARGETS, make_page
+from tests.unit.pages import PUBLISHED, SELECTION, TARGETS, make_page
 from tests.unit.records import make_record, save
 from tests.unit.test_tabulate import CAPS, pair
 
@@ -163,9 +166,12 @@ def test_a_complete_crossing_is_said_to_be_complete(page):
 
 
 def test_how_to_reproduce_names_the_commit_and_the_configuration(page):
-    text = page(make_record(commit_dirty=True, resumed=2), config="config.yaml, workflow/configs/quick.yaml")
+    selection = SELECTION | {"seeds": [4], "max_updates": {"small": 7}, "results": "results/mine"}
+    text = page(make_record(commit_dirty=True, resumed=2), selection=selection)
     assert f"git checkout {'0123456789abcdef' * 2}01234567   # and changes that were not committed" in text
-    assert "snakemake --cores all --configfile config.yaml workflow/configs/quick.yaml" in text
+    (command,) = re.findall(r"^make install\n\. \.venv/bin/activate\n(.*)</pre>$", text, re.M)
+    assert html.unescape(command) == whole_command(checked(selection))
+    assert "make GPU=1 install" in page(make_record(), selection=selection | {"device": "gpu"})
     assert "1 run was interrupted" in text
 
 
@@ -304,11 +310,17 @@ def test_the_headline_on_speed_is_inconclusive_if_the_interval_holds_one(page):
     assert "95 % interval 0.9" in last
 
 
-def test_each_row_has_the_command_that_makes_it_again(page, tmp_path):
-    text = page(*pair(1), *pair(2), measured=[make_measurement({"pytorch": [10.0], "tensorflow": [5.0]})])
-    end = "--force --cores all --configfile config.yaml</td>"
-    assert f"snakemake {tmp_path}/runs/ptb/small/pytorch/cpu/seed-{{1,2}}/run.json {end}" in text
-    assert f"snakemake {tmp_path}/measurements/ptb/small/cpu/measurement.json {end}" in text
+def test_each_row_has_the_command_that_makes_it_again(page):
+    changes = {"seeds": [2, 1, 3], "max_updates": {"small": 7, "large": 9}, "threads": 1, "results": "results/mine"}
+    measured = [make_measurement({"pytorch": [10.0], "tensorflow": [5.0]})]
+    text = page(*pair(1), *pair(2), measured=measured, selection=SELECTION | changes)
+    found = [html.unescape(command) for command in re.findall(r'<td class="code">(snakemake .*?)</td>', text)]
+    chosen = checked(SELECTION | changes)
+    assert found == [
+        *(train_command(chosen, "ptb", "small", name, "cpu", [1, 2]) for name in ("pytorch", "tensorflow")),
+        measure_command(chosen, "ptb", "small", "cpu"),
+    ]
+    assert "max_updates=7" in found[0]
 
 
 def test_results_stand_beside_those_of_a_reference_machine_with_the_same_cell(page, tmp_path):

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import html
 import json
 import re
+import shlex
 import shutil
 import time
 
@@ -72,6 +74,19 @@ def test_a_model_is_kept_and_neither_its_loss_nor_the_wish_to_keep_none_repeats_
         assert not house.planned(keep_models="false")["train"]
     finally:
         elsewhere.rename(model)
+
+
+def test_the_commands_of_the_report_plan_what_was_made_and_would_make_it_in_the_same_way(house):
+    text = html.unescape((house.root / "results/tiny/report.html").read_text(encoding="utf-8"))
+    found = re.findall(r'(?:^|<td class="code">)(snakemake .*?)</(?:pre|td)>', text, re.M)
+    whole, *rows = (shlex.split(command)[1:] for command in found)
+    assert not planned(house.command("--dry-run", *whole))
+    assert len(rows) == 3
+    for row in rows:
+        # Nothing is to be done: inputs, parameters and code are those of what is there.
+        assert not planned(house.command("--dry-run", *[word for word in row if word != "--force"]))
+    assert planned(house.command("--dry-run", *rows[0])) == {"train": 1}
+    assert planned(house.command("--dry-run", *rows[-1])) == {"measure": 1}
 
 
 def test_editing_one_implementation_re_runs_only_its_runs(house):

@@ -37,6 +37,7 @@ The map of the package; imports run downwards only, never up or sideways between
                      shown       the tables for people: Markdown and LaTeX
                      equivalence   equal, different or inconclusive: verdicts on differences in quality;  margins: said
                      present     numbers as text;  present_speed, present_parity, present_compare
+                     reproduce   the commands that make a row again
                      page        HTML from a template, with its scripts, and a policy that allows no others
                      headline    the findings in words;  curves: those of learning;  left_out: what is not there
                      style       one look for all figures

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import json
 import re
-import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -26,7 +26,9 @@ from lstmbench.curves import curves
 from lstmbench.files import write_text
 from lstmbench.headline import finding, headlines
 from lstmbench.page import Section, Table, as_table, picture, render
+from lstmbench.reproduce import measure_command, train_command, whole_command
 from lstmbench.scaling import SCALED, by_dataset
+from lstmbench.selection import Selection, checked
 from lstmbench.tables import read_table
 
 FIGURES = {
@@ -47,8 +49,13 @@ SPEED_TABLES = ("speed", "ratios", "anatomy", "products")
 _UNIT = re.compile(r"(?<=\d) (?=%|points)|(?<=n) (?==)|(?<==) (?=\d)")
 
 
-def report(tables: Path, figures: Path, parity: Sequence[Path], config_name: str) -> str:
-    """The page as HTML; ``parity``: certify's tables; ``config_name``: the configuration files, with commas.
+def report(tables: Path, figures: Path, parity: Sequence[Path], config_name: str, selection: Selection) -> str:
+    """The page as HTML.
+
+    Args:
+        parity: certify's tables.
+        config_name: the configuration files, with commas.
+        selection: what they select, for the commands that make it again.
 
     Raises:
         DataError: a table or a figure that is missing or unreadable.
@@ -76,7 +83,9 @@ def report(tables: Path, figures: Path, parity: Sequence[Path], config_name: str
         holes=list(left_out.holes(pd.concat([runs, data["failures"]]))),
         resumed=int((runs["resumed"] > 0).sum()),
         commits=sorted(set(zip(runs["commit"], runs["commit_dirty"].astype(bool), strict=True))),
-        again=_again(data["quality"], data["speed"], tables.parent, config_name),
+        again=_again(data["quality"], data["speed"], selection),
+        command=whole_command(selection),
+        build="GPU=1 " if selection.device == "gpu" else "",
     )
 
 
@@ -123,20 +132,16 @@ def _steadiness(speed: pd.DataFrame) -> Section:
     return Section("steadiness", title, said, {"What speaks against a speed": as_table(remarked)})
 
 
-def _again(quality: pd.DataFrame, speed: pd.DataFrame, results: Path, config_name: str) -> Table:
+def _again(quality: pd.DataFrame, speed: pd.DataFrame, selection: Selection) -> Table:
     """The command that makes the records of a row again."""
-    files = shlex.join(config_name.split(", "))
     rows = []
     for row in present.by_size(quality).to_dict("records"):
-        seeds = row["seeds"].split()
-        seed = seeds[0] if len(seeds) == 1 else f"{{{','.join(seeds)}}}"
         cell = [row[part] for part in ("dataset", "size", "implementation", "device")]
-        target = results.joinpath("runs", *cell, f"seed-{seed}", "run.json")
-        rows.append(["quality", *cell, f"snakemake {target} --force --cores all --configfile {files}"])
+        rows.append(["quality", *cell, train_command(selection, *cell, seeds=map(int, row["seeds"].split()))])
     for row in present.by_size(speed).drop_duplicates(["dataset", "size", "device"]).to_dict("records"):
-        target = results.joinpath("measurements", row["dataset"], row["size"], row["device"], "measurement.json")
-        cell = [row["dataset"], row["size"], "all of them, in turn", row["device"]]
-        rows.append(["speed", *cell, f"snakemake {target} --force --cores all --configfile {files}"])
+        cell = [row["dataset"], row["size"], row["device"]]
+        command = measure_command(selection, *cell)
+        rows.append(["speed", *cell[:2], "all of them, in turn", cell[2], command])
     header = ["what", "dataset", "size", "implementation", "device", "command"]
     return as_table(pd.DataFrame(rows, columns=header))
 
@@ -280,9 +285,12 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--figures", type=Path, required=True, help="folder of plot's figures")
     parser.add_argument("--parity", type=Path, nargs="+", required=True, help="certify's tables")
     parser.add_argument("--config-name", required=True, help="configuration files of the runs, with commas")
+    parser.add_argument("--selection", required=True, help="the checked configuration as JSON")
     parser.add_argument("--output", type=Path, required=True, help="the HTML page")
     arguments = parser.parse_args(argv)
-    write_text(arguments.output, report(arguments.tables, arguments.figures, arguments.parity, arguments.config_name))
+    selection = checked(json.loads(arguments.selection))
+    page = report(arguments.tables, arguments.figures, arguments.parity, arguments.config_name, selection)
+    write_text(arguments.output, page)
 
 
 if __name__ == "__main__":

@@ -29,6 +29,9 @@ SCHEMA = Path(__file__).resolve().parents[1] / "schemas" / "config.schema.yaml"
 RECORD = "runs/{dataset}/{size}/{implementation}/{device}/seed-{seed}/run.json"
 """Where a run's record lies below the folder of the results."""
 
+MEASUREMENT = "measurements/{dataset}/{size}/{device}/measurement.json"
+"""Where the record of a measurement lies below it."""
+
 COUNTS = ("seeds", "workers", "threads", "max_updates", "max_eval_predictions", "speed")
 SWITCHES = ("keep_models",)
 

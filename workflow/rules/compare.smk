@@ -230,8 +230,9 @@ rule report:
         configuration=", ".join(
             sorted(map(os.path.relpath, workflow.configfiles), key=lambda path: path != OWN_CONFIGURATION)
         ),
+        selection=SELECTED,
     message:
         "Writing {output.page}"
     shell:
         "python -m lstmbench.report --tables {params.tables:q} --figures {params.figures:q}"
-        " --parity {input.parity} --config-name {params.configuration:q} --output {output.page:q} > {log:q} 2>&1"
+        " --parity {input.parity} --config-name {params.configuration:q} --selection {params.selection:q} --output {output.page:q} > {log:q} 2>&1"
