@@ -32,6 +32,7 @@ NO_NUMBERS = {
     "events": "shows a run in TensorBoard while it trains",
     "lock": "decides who may train, not what",
     "names": "the words of a refusal",
+    "nvidia": "says which GPUs there are; a run's device is in its path",
     "progress": "the progress bar",
     "rehearsal": "refuses a run before its first update",
     "schemas": "as claims",
