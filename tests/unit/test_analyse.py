@@ -72,6 +72,26 @@ def test_a_disturbed_cell_says_so_beside_its_speed():
     assert cell(tables(measurement)["speed"], "pytorch")["disturbed"] == "steal 4.5 % > 1.0 %"
 
 
+@pytest.mark.parametrize(
+    ("held", "reason"),
+    [
+        ({"load__throttled_share": 0.95}, "its quota of CPU time was used up in 95.0 % of the periods"),
+        ({"load__reachable_cores": 1}, "its 2 threads can run on 1 of the cores only"),
+    ],
+)
+def test_a_speed_that_was_held_back_all_the_time_may_not_be_quoted_however_even_it_is(held, reason):
+    found = tables(make_measurement(SPEEDS, disturbances=[reason], **held))
+    row = cell(found["speed"], "pytorch")
+    assert row["verdict"] == f"not the speed of this machine: {reason}"
+    assert (row["headline"], row["disturbed"]) == (0, "")
+    assert not found["ratios"]["headline"].any()
+
+
+def test_limits_that_do_not_bite_are_no_limits():
+    free = {"load__throttled_share": 0.0, "load__reachable_cores": 2, "load__granted_share": 0.99}
+    assert cell(tables(make_measurement(SPEEDS, **free))["speed"], "pytorch")["verdict"] == ""
+
+
 def test_a_cell_that_drifts_has_no_headline_and_nor_has_a_ratio_with_it():
     measurement = make_measurement({**SPEEDS, "drifting": [7.0] * 5}, blocks=20)
     rows = measurement.blocks["implementation"] == "drifting"

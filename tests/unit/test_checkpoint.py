@@ -169,6 +169,15 @@ def test_a_hash_is_told_by_its_first_digits_and_what_only_one_of_them_has_as_abs
     assert checkpoint.differences({"gpu": None}, {}) == ["gpu None, now absent"]
 
 
+def test_a_difference_that_refuses_nothing_is_noted_where_the_checkpoint_is_used(folder):
+    CheckpointFolder(folder.folder, PRINT, {"cores": 2, "os": "Linux 6.1"}).save(at(5))
+    said = []
+    later = CheckpointFolder(folder.folder, PRINT, {"cores": 4, "os": "Linux 6.1"})
+    assert later.newest(said.append).progress["updates"] == 5
+    assert len(said) == 1
+    assert said[0].endswith("is used; noted: cores 2, now 4")
+
+
 def test_a_difference_within_a_field_is_told_by_its_name(folder):
     other = CheckpointFolder(folder.folder, {**PRINT, "machine": {"cpu": "this", "cores": 2}})
     other.save(at(5))

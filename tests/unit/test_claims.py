@@ -168,6 +168,8 @@ MEASUREMENTS = {
     "steps edited": ("$.samples[0].steady_steps", steps_edited),
     "a spread that its blocks do not have": ("$.samples[0].spread", first_sample(spread=0.09)),
     "a disturbed process called quiet": ("$.samples[0].disturbances", first_sample(load__steal_share=0.2)),
+    "a quota used up and called quiet": ("$.samples[0].disturbances", first_sample(load__throttled_share=0.5)),
+    "threads bound to one core and called quiet": ("$.samples[0].disturbances", first_sample(load__reachable_cores=1)),
     "a quiet process called disturbed": ("$.samples[0].disturbances", first_sample(disturbances=["noise"])),
     "counters of a shorter time": ("$.samples[0].load.wall_seconds", first_sample(load__wall_seconds=0.1)),
     "another seed's weights": ("$.samples[1].initial_weights_sha256", first_sample(initial_weights_sha256="0" * 64)),

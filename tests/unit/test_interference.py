@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -90,6 +91,10 @@ def test_a_computation_on_a_quiet_machine_was_not():
         (Load(5.0, 8.8, 0.0, 0.0, 0.0), 0.05, "CPU time 88.9 % of the usual"),
         (QUIET, 0.11, "spread of the blocks 11.0 %"),
         (Load(5.0, 9.9, 0.0, None, None), 0.05, None),
+        (replace(QUIET, throttled_share=0.03), 0.05, "its quota of CPU time was used up in 3.0 %"),
+        (replace(QUIET, reachable_cores=1), 0.05, "its 2 threads can run on 1 of the cores"),
+        (replace(QUIET, granted_share=0.5), 0.05, "threads that only compute got 50.0 % of a CPU each"),
+        (replace(QUIET, throttled_share=0.0, reachable_cores=2, granted_share=0.95), 0.05, None),
     ],
 )
 def test_each_counter_has_its_threshold(load, spread, reason):
@@ -101,6 +106,12 @@ def test_each_counter_has_its_threshold(load, spread, reason):
 def test_a_program_that_keeps_half_its_threads_busy_is_held_against_itself():
     half = Load(5.0, 5.0, 0.0, 0.0, 0.0)
     assert disturbances(half, threads=2, calibration=half.cpu_per_thread(2), spread=0.0) == []
+
+
+def test_periods_in_which_a_quota_was_used_up_are_a_share_of_all():
+    spans = [Span(0.25, 0.1, 0.1, None, None, periods=2, throttled=count) for count in (2, 1, 0, 2)]
+    assert load(spans).throttled_share == pytest.approx(5 / 8)
+    assert load([Span(0.25, 0.1, 0.1, None, None)]).throttled_share == 0
 
 
 def test_the_ticks_of_many_short_spans_cancel_before_they_are_judged():

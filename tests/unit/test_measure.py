@@ -185,3 +185,15 @@ def test_rounds_are_not_added_to_a_measurement_in_other_circumstances(tmp_path, 
     assert read_earlier(path, {"commit": "a", "threads": 2}).record["threads"] == 2
     with pytest.raises(DataError, match=r"others: threads 2, now 1; move it away"):
         read_earlier(path, {"commit": "a", "threads": 1})
+
+
+def test_rounds_are_added_after_a_change_that_changes_no_speed(tmp_path, monkeypatch):
+    machine = {"cpu": "Example CPU", "cores": 2, "os": "Linux 6.1 x86_64", "python": "3.11.7", "switches": {}}
+    circumstances = {"group": {"device": "cpu"}, "machine": machine}
+    path = tmp_path / "measurement.json"
+    path.touch()
+    monkeypatch.setattr(measure, "read_measurement", lambda path: Measurement(circumstances, None))
+    rebooted = machine | {"cores": 4, "os": "Linux 6.2 x86_64", "switches": {"TF_CPP_MIN_LOG_LEVEL": "3"}}
+    assert read_earlier(path, circumstances | {"machine": rebooted})
+    with pytest.raises(DataError, match=r"machine\.switches\.OMP_PROC_BIND \w+, now true"):
+        read_earlier(path, circumstances | {"machine": machine | {"switches": {"OMP_PROC_BIND": "true"}}})

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import pytest
 
-from lstmbench import probes, sample
+from lstmbench import cores, probes, sample
 from lstmbench.errors import MachineError
 from lstmbench.implementations import reference
 from lstmbench.probes import Operation
@@ -83,7 +83,16 @@ def test_blocks_take_their_least_time_and_add_up(measured, module):
     assert found["steady_steps"] == sum(block["steps"] for block in found["blocks"])
     assert found["phases"]["steady_seconds"] == pytest.approx(sum(block["seconds"] for block in found["blocks"]))
     assert found["load"]["wall_seconds"] >= found["phases"]["steady_seconds"]
+    assert 0 <= found["load"]["throttled_share"] <= 1
+    assert 0 < found["load"]["granted_share"] < 1.1
+    assert found["load"]["reachable_cores"] is None or found["load"]["reachable_cores"] >= 1
     assert "details" not in found
+
+
+def test_more_threads_than_cores_are_not_measured(measured, monkeypatch):
+    monkeypatch.setattr(cores, "usable_cores", lambda: 0)
+    with pytest.raises(MachineError, match="threads 1: expected at most 0,"):
+        measured()
 
 
 def test_a_way_that_is_clearly_slower_is_not_timed_again(measured, probe, monkeypatch):

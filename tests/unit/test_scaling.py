@@ -82,7 +82,7 @@ def test_other_threads_machines_and_caps_are_not_compared(found):
     rows, text = found(
         ran("cpu", 1000.0),
         ran("cpu-x2", 1500.0, settings__threads=2),
-        ran("cpu-x4", 1500.0, machine__cores=64),
+        ran("cpu-x4", 1500.0, machine__cpu="Another CPU"),
         ran("cpu-x5", 1500.0, caps=["trained for 12 of 99 updates"]),
     )
     assert rows == []
@@ -120,7 +120,7 @@ def test_measured_speeds_with_several_threads_are_set_beside_the_fewest(found_th
 
 def test_threads_on_another_machine_or_with_a_speed_that_may_not_be_quoted_are_not_compared(found_threads):
     elsewhere = measured(2, 20.0)
-    elsewhere.record["machine"]["cores"] = 64
+    elsewhere.record["machine"]["cpu"] = "Another CPU"
     failed = measured(4, 30.0, failures={"pytorch": "the loss of update 31 is not a number"})
     rows, text = found_threads(measured(1, 10.0), elsewhere, failed)
     assert rows == []

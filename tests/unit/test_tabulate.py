@@ -85,8 +85,9 @@ def test_a_capped_run_is_marked_wherever_it_is_shown(tables, tmp_path):
         {"settings__preset__learning_rate": 0.5},
         {"settings__threads": 2},
         {"machine__cpu": "Another CPU"},
-        {"machine__gpu": "A GPU"},
+        {"machine__capability": "avx512f"},
         {"machine__python": "3.12.1"},
+        {"machine__switches": {"OMP_PROC_BIND": "true"}},
         {"versions": {"numpy": "2.4.6", "torch": "2.14.0"}},
         {"data__sha256": "0" * 64},
         {"caps": CAPS},
@@ -95,6 +96,41 @@ def test_a_capped_run_is_marked_wherever_it_is_shown(tables, tmp_path):
 def test_runs_that_differ_in_more_than_the_seed_are_never_averaged(tables, change):
     built = tables(make_record(seed=1), make_record(seed=2), make_record(seed=3, **change))
     assert sorted(built["quality"]["n"]) == [1, 2]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"machine__cores": 64},
+        {"machine__memory_bytes": 50_000_000_000},
+        {"machine__gpu": "A GPU"},
+        {"machine__os": "Linux 6.12 x86_64"},
+        {"machine__python": "3.11.9"},
+        {"machine__switches": {"TF_CPP_MIN_LOG_LEVEL": "3", "OMP_DISPLAY_ENV": "TRUE", "TORCH_LOGS": "all"}},
+        {"machine__spin_limits": {"GOMP_SPINCOUNT": "1000"}},
+    ],
+)
+def test_a_difference_of_machines_that_changes_nothing_is_noted_and_keeps_no_seeds_apart(tables, change):
+    built = tables(make_record(seed=1), make_record(seed=2), make_record(seed=3, **change))
+    assert built["quality"]["n"].tolist() == [3]
+    noted = built["environment"]
+    assert (noted["machine"].tolist(), noted["runs"].tolist()) in (([1, 1], [2, 1]), ([1, 1], [1, 2]))
+
+
+def test_two_arm_machines_are_two_whether_their_processors_have_a_name_or_not(tables):
+    arm = [{"machine__cpu": "Neoverse-N1"}, {"machine__cpu": "Neoverse-V1"}, {"machine__cpu": "aarch64"}]
+    arm.append({"machine__cpu": "aarch64", "machine__cores": 64})
+    built = tables(*(make_record(seed=seed, **change) for seed, change in enumerate(arm, start=1)))
+    assert built["quality"]["n"].tolist() == [1] * 4
+    assert {"unknown (aarch64)", "Neoverse-N1", "Neoverse-V1"} == set(built["environment"]["cpu"])
+
+
+def test_a_training_that_was_held_back_says_so_beside_its_machine(tables, tmp_path):
+    held = {"speed__throttled_share": 0.95, "machine__cpu_quota": 0.5, "settings__threads": 2}
+    tables(make_record(seed=1, speed__reachable_cores=1, **held))
+    text = (tmp_path / "tables/environment.md").read_text(encoding="utf-8")
+    assert "quota of CPU time was used up in 95.0 % of the periods; its 2 threads can run on 1 of the cores" in text
+    assert "quota, CPUs" in text
 
 
 def test_what_distinguishes_two_rows_of_one_cell_is_shown(tables, tmp_path):

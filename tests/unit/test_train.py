@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from lstmbench import cell, machine, tasks
+from lstmbench import cell, machine, spin, tasks
 from lstmbench.datasets import load_dataset
 from lstmbench.errors import DataError, Interrupted, ResourceError, UsageError
 from lstmbench.files import hash_arrays, read_arrays
@@ -193,6 +193,23 @@ def test_what_is_rehearsed_is_the_run_but_for_what_is_learned_and_how_fast(train
         ]
     assert len(reached.first_losses) == len(record["first_losses"])
     assert (full == reached.updates) == (caps.max_updates is None)
+
+
+def test_what_we_set_for_the_threads_stands_in_a_field_of_its_own_and_among_no_switches(train, monkeypatch):
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    monkeypatch.setenv("GOMP_SPINCOUNT", "7")
+    monkeypatch.delenv("KMP_BLOCKTIME", raising=False)
+    found = train(Images)["machine"]
+    assert "GOMP_SPINCOUNT" not in found["spin_limits"]
+    assert found["switches"]["GOMP_SPINCOUNT"] == "7"
+    assert set(found["spin_limits"]).isdisjoint(found["switches"])
+    assert found["spin_limits"]["KMP_BLOCKTIME"] == spin.LIMITS["KMP_BLOCKTIME"]
+
+
+def test_a_run_tells_what_held_it_back(train):
+    speed = train(Images)["speed"]
+    assert 0 <= speed["throttled_share"] <= 1
+    assert "reachable_cores" in speed
 
 
 def test_weights_of_another_model_are_refused(train):

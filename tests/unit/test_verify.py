@@ -68,6 +68,16 @@ def test_what_differs_in_the_fingerprint_is_said(recorded, tmp_path):
     assert "identical" in last
 
 
+def test_what_differs_and_changes_nothing_is_noted(recorded, tmp_path):
+    here = json.loads(recorded.read_text(encoding="utf-8"))["machine"]["switches"]
+    edit(recorded, machine__cores=999, machine__switches={**here, "TORCH_LOGS": "all"})
+    *notes, last = verify.verify(recorded, tmp_path)
+    assert "noted: machine.cores 999, now" in "\n".join(notes)
+    assert any(line.startswith("noted: machine.switches.TORCH_LOGS all, now ") for line in notes)
+    assert not [line for line in notes if line.startswith("fingerprint")]
+    assert "identical" in last
+
+
 @pytest.mark.parametrize("place", ["data__sha256", "initial_weights_sha256"])
 def test_other_data_or_weights_are_refused_with_both_hashes(recorded, tmp_path, place):
     edit(recorded, **{place: "0" * 64})

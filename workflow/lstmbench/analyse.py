@@ -20,19 +20,20 @@ import pandas as pd
 from lstmbench import present_speed, statistics
 from lstmbench.claims_of_measurement import SAMPLE
 from lstmbench.cli import run
-from lstmbench.interference import NO_HEADLINE_SPREAD
+from lstmbench.interference import NO_HEADLINE_SPREAD, limits
+from lstmbench.machine import split_device
 from lstmbench.measurement import Measurement, read_measurement
 from lstmbench.probes import framework
 from lstmbench.shown import write_shown
-from lstmbench.tables import machine_columns, read_table, versions_column, write_table
+from lstmbench.tables import MACHINE, machine_columns, machine_kind, read_table, versions_column, write_table
 
 GROUP = ["dataset", "size", "device", "threads"]
 SPEED = [
     *GROUP, "implementation", "unit", "processes", "blocks", "rate", "rate_low", "rate_high", "step_ms", "step_p95_ms",
     "gflops", "share", "share_low", "share_high", "ceiling_ms", "steady", "disturbed", "verdict", "headline", "path",
     "import_seconds", "build_seconds", "first_step_seconds", "peak_rss_mb", "peak_device_mb", "least_mb", "valid_rate",
-    "test_rate", "loop_share", "memory_gbs", "cpu", "cores", "memory_gb", "gpu", "os", "python", "switches", "versions",
-    "commit", "commit_dirty",
+    "test_rate", "loop_share", "memory_gbs", *(name for name in MACHINE if name != "spin_limits"), "machine_kind",
+    "versions", "commit", "commit_dirty",
 ]  # fmt: skip
 RATIOS = [*GROUP, "numerator", "denominator", "pairs", "ratio", "low", "high", "headline"]
 ANATOMY = [*GROUP, "implementation", "part", "direction", "milliseconds", "product_milliseconds"]
@@ -102,8 +103,11 @@ class _Group:
         ]
         tested = "steady" if min(map(len, times)) >= statistics.FEWEST_BLOCKS else "too few blocks to test"
         spread = statistics.iqr_over_median(together)
+        held_back = [reason for sample in samples for reason in _held_back(sample, self.record["threads"])]
         verdict = ""
-        if 2 * len(unsteady) > len(times):
+        if held_back:
+            verdict = f"not the speed of this machine: {held_back[0]}"
+        elif 2 * len(unsteady) > len(times):
             verdict = "not steady"
         elif spread > NO_HEADLINE_SPREAD:
             verdict = f"blocks spread by {100 * spread:.0f} %"
@@ -114,7 +118,7 @@ class _Group:
         details = self.detailed.get(implementation, {}).get("details", {})
         evaluation, loop, bandwidth = (details.get(name) for name in ("evaluation", "loop", "bandwidth"))
         device_bytes = [sample["memory"]["peak_device_bytes"] for sample in samples]
-        disturbed = sorted({reason for sample in samples for reason in sample["disturbances"]})
+        disturbed = sorted({reason for sample in samples for reason in sample["disturbances"]} - set(held_back))
         return {
             **self.name,
             "implementation": implementation,
@@ -148,6 +152,7 @@ class _Group:
             "loop_share": loop and 1 - loop["learner_seconds"] / loop["seconds"],
             "memory_gbs": bandwidth and bandwidth["bytes"] / bandwidth["seconds"] / 1e9,
             **machine_columns(self.record),
+            "machine_kind": machine_kind(self.record, split_device(self.record["group"]["device"]).kind),
             "versions": versions_column(first["versions"]),
             "commit": self.record["commit"],
             "commit_dirty": int(self.record["commit_dirty"]),
@@ -250,6 +255,11 @@ def process_rates(measurement: Measurement) -> dict[str, list[float]]:
     """Predictions per second of each process, by implementation; of a process that was repeated the last."""
     group = _Group(measurement)
     return {implementation: group._rates(implementation) for implementation in group.cells}
+
+
+def _held_back(sample: dict[str, Any], threads: int) -> list[str]:
+    load = sample["load"]
+    return limits(load.get("throttled_share"), load.get("reachable_cores"), threads)
 
 
 def product_seconds(sample: dict[str, Any]) -> float:

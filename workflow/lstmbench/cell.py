@@ -12,6 +12,7 @@ import numpy as np
 
 from lstmbench import implementations, limits, tasks
 from lstmbench.clock import Stopwatch
+from lstmbench.cores import require_cores
 from lstmbench.datasets import Dataset, load_dataset
 from lstmbench.errors import ResourceError, UsageError, out_of_memory
 from lstmbench.files import read_arrays
@@ -82,7 +83,8 @@ def build_cell(
     Raises:
         UsageError: a preset that asks what the task does not have, unknown implementation, one or a batch that the
             workers cannot share, or other threads than the device's name tells.
-        MachineError: the framework or the device is not there, or lacks the precision.
+        MachineError: the framework or the device is not there, or lacks the precision, or there are fewer cores than
+            threads.
         ResourceError: the model needs more memory than there is.
     """
     task = tasks.load(dataset.task)
@@ -91,6 +93,7 @@ def build_cell(
     tasks.require_suited(dataset.task, preset)
     require_shared(implementation, preset.batch_size, where.workers)
     require_threads(device, threads)
+    require_cores(threads)
     require_precision(where.kind, where.precision)
     with memory_explained(spec, preset):
         if where.kind == "cpu" and least_bytes(spec, preset) > memory_limit_bytes():

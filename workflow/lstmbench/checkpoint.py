@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -39,14 +39,16 @@ class Checkpoint:
 
     arrays: dict[str, np.ndarray]
     progress: dict[str, Any]
+    noted: dict[str, Any] = field(default_factory=dict)  # what may differ, as it was where the checkpoint was written
 
 
 class CheckpointFolder:
     """The checkpoints of one run, which ``fingerprint`` tells from all others: JSON, compared field by field."""
 
-    def __init__(self, folder: Path, fingerprint: Mapping[str, Any]) -> None:
+    def __init__(self, folder: Path, fingerprint: Mapping[str, Any], noted: Mapping[str, Any] | None = None) -> None:
         self.folder = folder
         self.fingerprint = dict(fingerprint)
+        self.noted = dict(noted or {})
         self._prefix = f"{hash_json(self.fingerprint)[:12]}-"
 
     def save(self, checkpoint: Checkpoint) -> list[Path]:
@@ -54,7 +56,7 @@ class CheckpointFolder:
 
         Returns the files of other runs that it deleted.
         """
-        body = {"fingerprint": self.fingerprint, "progress": checkpoint.progress}
+        body = {"fingerprint": self.fingerprint, "progress": checkpoint.progress, "noted": self.noted}
         body["sha256"] = hash_json([hash_arrays(checkpoint.arrays), body])
         path = self.folder / f"{self._prefix}{checkpoint.progress['updates']:09d}{_SUFFIX}"
         write_arrays(path, checkpoint.arrays, {"lstmbench": json.dumps(body, allow_nan=False)})
@@ -73,6 +75,8 @@ class CheckpointFolder:
         for path in [*self._own(), *self._others()]:
             found = self._read(path)
             if isinstance(found, Checkpoint):
+                if changed := differences(found.noted, self.noted):
+                    say(f"checkpoint {path} is used; noted: {'; '.join(changed)}")
                 return found
             say(f"checkpoint {path} is not used: {found}")
         return None
@@ -107,7 +111,7 @@ class CheckpointFolder:
             return "its content does not match its hash"
         if body["fingerprint"] != self.fingerprint:
             return f"it belongs to another run: {'; '.join(differences(body['fingerprint'], self.fingerprint))}"
-        return Checkpoint(arrays, body["progress"])
+        return Checkpoint(arrays, body["progress"], body.get("noted", {}))
 
 
 def differences(theirs: Any, ours: Any, name: str = "") -> list[str]:

@@ -33,3 +33,8 @@ def utc_now() -> str:
 def later(started: str, seconds: float) -> str:
     """``utc_now()`` so many seconds after ``started``, whatever was done to the wall clock meanwhile."""
     return (datetime.fromisoformat(started) + timedelta(seconds=seconds)).isoformat(timespec="seconds")
+
+
+def cpu_seconds() -> float:
+    """CPU time of this process, all its threads, in seconds."""
+    return time.process_time()

@@ -14,9 +14,11 @@ import pandas as pd
 
 from lstmbench.cli import run
 from lstmbench.errors import DataError
+from lstmbench.interference import limits
+from lstmbench.machine import split_device
 from lstmbench.record import failed, read_record
 from lstmbench.selection import checked
-from lstmbench.tables import RUN, machine_columns, versions_column, write_table
+from lstmbench.tables import RUN, machine_columns, machine_kind, versions_column, write_table
 
 MILESTONE = ["updates", "protocol", "loss", "accuracy", "predictions"]
 HISTORY = [
@@ -83,6 +85,7 @@ def _run_row(record: dict[str, Any]) -> dict[str, Any]:
     last, final, speed = record["history"][-1], record["final"], record["speed"]
     memory, settings = record["memory"], record["settings"]
     device_bytes = memory["peak_device_bytes"]
+    held_back = limits(speed.get("throttled_share"), speed.get("reachable_cores"), settings["threads"])
     return record["run"] | {
         "task": record["data"]["task"],
         "caps": "; ".join(record["caps"]),
@@ -114,6 +117,8 @@ def _run_row(record: dict[str, Any]) -> dict[str, Any]:
         "threads": settings["threads"],
         "dtype": settings["dtype"],
         **machine_columns(record),
+        "machine_kind": machine_kind(record, split_device(record["run"]["device"]).kind),
+        "limited": "; ".join(held_back),
         "node": record["machine"].get("node"),
         "versions": versions_column(record["versions"]),
         "commit": record["commit"],

@@ -13,11 +13,14 @@ from pathlib import Path
 import psutil
 
 from lstmbench.clock import Stopwatch
+from lstmbench.cores import throttling
 
 LARGEST_FOREIGN_SHARE = 0.02
 LARGEST_STEAL_SHARE = 0.01
 LEAST_OF_CALIBRATION = 0.9
 LARGEST_SPREAD = 0.10
+LARGEST_THROTTLED_SHARE = 0.02
+LEAST_GRANTED_SHARE = 0.9
 """Beyond any of these a process was disturbed."""
 
 NO_HEADLINE_SPREAD = 0.25
@@ -35,6 +38,10 @@ class Load:
     foreign_share: float  # CPU time of everybody else
     steal_share: float | None  # CPU time the host gave to others; None: the system does not say
     pressure_share: float | None  # of the time some task waited for a CPU; None: the system does not say
+    # Absent from the first records, as None:
+    throttled_share: float | None = None  # of the periods in which a quota of CPU time was used up
+    reachable_cores: int | None = None  # that the threads that computed may run on, all together
+    granted_share: float | None = None  # of a CPU, that each thread gets that only computes
 
     def cpu_per_thread(self, threads: int) -> float:
         """CPU time / wall time / threads: 1 if every thread was busy all the time."""
@@ -50,6 +57,8 @@ class Span:
     busy: float  # all processes, on all CPUs
     steal: float | None
     pressure: float | None
+    periods: int = 0  # in which a control group had a quota to keep, a count
+    throttled: int = 0  # and those in which it was used up
 
 
 class Counters:
@@ -62,6 +71,7 @@ class Counters:
         self.busy = whole.user + whole.nice + whole.system + getattr(whole, "irq", 0) + getattr(whole, "softirq", 0)
         self.steal = getattr(whole, "steal", None)
         self.pressure = _pressure_seconds()
+        self.periods, self.throttled = throttling()
         self._watch = Stopwatch()
 
     def span(self) -> Span:
@@ -73,11 +83,13 @@ class Counters:
             busy=now.busy - self.busy,
             steal=None if self.steal is None else now.steal - self.steal,
             pressure=None if self.pressure is None else now.pressure - self.pressure,
+            periods=now.periods - self.periods,
+            throttled=now.throttled - self.throttled,
         )
 
 
-def load(spans: Sequence[Span]) -> Load:
-    """What happened in all of these spans together.
+def load(spans: Sequence[Span], reachable_cores: int | None = None) -> Load:
+    """What happened in all of these spans together, and where the threads could run meanwhile (``cores.Reach``).
 
     Summed before anything is judged: the system counts CPU time in ticks, so that a single span may be off by one.
     """
@@ -94,7 +106,19 @@ def load(spans: Sequence[Span]) -> Load:
         foreign_share=max(0.0, total("busy") - own) / on_all,
         steal_share=None if steal is None else steal / on_all,
         pressure_share=None if pressure is None else pressure / wall,
+        throttled_share=min(1.0, total("throttled") / max(1, total("periods"))),
+        reachable_cores=reachable_cores,
     )
+
+
+def limits(throttled_share: float | None, reachable_cores: int | None, threads: int) -> list[str]:
+    """Say in words what held a process back all the time; empty: nothing.  Its speed is not that of ``threads``."""
+    reasons = []
+    if throttled_share is not None and throttled_share > LARGEST_THROTTLED_SHARE:
+        reasons.append(f"its quota of CPU time was used up in {_percent(throttled_share)} of the periods")
+    if reachable_cores is not None and reachable_cores < threads:
+        reasons.append(f"its {threads} threads can run on {reachable_cores} of the cores only")
+    return reasons
 
 
 def disturbances(load: Load, threads: int, calibration: float, spread: float) -> list[str]:
@@ -103,7 +127,9 @@ def disturbances(load: Load, threads: int, calibration: float, spread: float) ->
     calibration: the best CPU time / wall time / threads of the same cell's processes, because few programs keep all
     threads busy.  spread: interquartile range / median of the blocks' times per step.
     """
-    reasons = []
+    reasons = limits(load.throttled_share, load.reachable_cores, threads)
+    if load.granted_share is not None and load.granted_share < LEAST_GRANTED_SHARE:
+        reasons.append(f"threads that only compute got {_percent(load.granted_share)} of a CPU each")
     if load.foreign_share > LARGEST_FOREIGN_SHARE:
         reasons.append(f"foreign CPU {_percent(load.foreign_share)} > {_percent(LARGEST_FOREIGN_SHARE)}")
     if load.steal_share is not None and load.steal_share > LARGEST_STEAL_SHARE:

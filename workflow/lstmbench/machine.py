@@ -8,15 +8,18 @@ import re
 import resource
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import psutil
 
 from lstmbench import nvidia
+from lstmbench.cores import cpu_quota, usable_cores
 from lstmbench.errors import MachineError, UsageError
+from lstmbench.identity import ARCHITECTURES, UNKNOWN
 from lstmbench.names import require_known
+from lstmbench.processor import processor
+from lstmbench.switches import switches
 from lstmbench.text import one_line
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -37,19 +40,6 @@ DEVICE_HELP = (
     "behind it, as in gpu-tf32-x2 and cpu-t4"
 )
 
-CAPABILITIES = ("avx512f", "avx2", "avx", "sse4_2")
-"""What libraries choose their kernels by, and with them the last bits of a result; the most capable first."""
-
-SWITCHES = (
-    "OMP_", "KMP_", "MKL_", "OPENBLAS_", "DNNL_", "ONEDNN_", "ATEN_", "PYTORCH_", "TORCH_", "TF_", "XLA_", "CUBLAS_",
-    "CUDNN_", "CUDA_LAUNCH_BLOCKING", "NVIDIA_TF32_",
-)  # fmt: skip
-"""Environment variables by which the frameworks and their libraries compute otherwise; but not the numbers of threads,
-which Snakemake exports and a record's settings hold."""
-
-OTHERS = ("TF_CONFIG", "TF_CLI_", "TF_VAR_", "TF_LOG", "TF_DATA_DIR", "TF_INPUT", "TF_WORKSPACE")
-"""The addresses of workers, and Terraform's, which shares TensorFlow's prefix."""
-
 _DEVICE = re.compile(
     r"(?P<kind>[^-]*)(-(?P<precision>.*?))??(-t(?P<threads>\d+))?(-x(?P<workers>\d+))?", re.ASCII | re.DOTALL
 )
@@ -64,35 +54,27 @@ LEAST_COMPUTE_CAPABILITY = 8.0
 NODE = "SLURMD_NODENAME"
 """What Slurm calls the node that a process runs on."""
 
-NO_MATTER = ("memory_bytes", "node")
-"""What differs between machines of one kind, and changes no bit of a result."""
-
 
 def describe() -> dict[str, Any]:
     """Processor, memory (bytes), GPU, operating system, Python, the switches set, and a cluster's node.
 
-    No host or user name otherwise: records are sent to others, and a person's machine is theirs.
+    No host or user name otherwise: records are sent to others, and a person's machine is theirs.  ``identity`` says
+    which of these fields count when two machines are compared.
     """
+    name, capability = processor()
     return {
-        "cpu": _cpu("model name") or platform.machine(),
-        "capability": next((name for name in CAPABILITIES if name in _cpu("flags").split()), None),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cpu": one_line(name or f"{UNKNOWN} ({ARCHITECTURES.get(platform.machine(), platform.machine())})"),
+        "capability": capability,
+        "cores": usable_cores(),
+        "cpu_quota": cpu_quota(),
         "memory_bytes": psutil.virtual_memory().total,
         "gpu": _gpu(),
         "os": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "libc": " ".join(platform.libc_ver()).strip() or None,
         "python": platform.python_version(),
-        "switches": {
-            name: one_line(value)[:200]
-            for name, value in sorted(os.environ.items())
-            if name.startswith(SWITCHES) and not name.startswith(OTHERS) and not name.endswith("_NUM_THREADS")
-        },
+        "switches": switches(),
         "node": one_line(os.environ.get(NODE, ""))[:200] or None,
     }
-
-
-def kind_of(described: Mapping[str, Any]) -> dict[str, Any]:
-    """Of a description all that a result can depend on: a run goes on after it has moved to another node like this."""
-    return {name: value for name, value in described.items() if name not in NO_MATTER}
 
 
 def gpu_names() -> list[str]:
@@ -253,12 +235,3 @@ def _git(*arguments: str) -> str:
         errors="surrogateescape",
         check=True,
     ).stdout
-
-
-def _cpu(field: str) -> str:
-    """A field of the first processor; empty where the system does not tell."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return ""
-    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith(field)), "")

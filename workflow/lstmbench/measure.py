@@ -25,6 +25,7 @@ from lstmbench.cli import PREFIX, run
 from lstmbench.clock import Stopwatch, later, utc_now
 from lstmbench.environment import interpreter
 from lstmbench.errors import DataError, UsageError
+from lstmbench.identity import kind_of
 from lstmbench.interference import Load, disturbances
 from lstmbench.measurement import (
     BLOCK_COLUMNS,
@@ -142,12 +143,20 @@ def read_earlier(path: Path, circumstances: Mapping[str, Any]) -> Measurement | 
     if not path.exists():
         return None
     earlier = read_measurement(path)
-    if other := differences({key: earlier.record[key] for key in circumstances}, circumstances):
+    if other := differences(_counting({key: earlier.record[key] for key in circumstances}), _counting(circumstances)):
         raise DataError(
             f"{path}: expected a measurement in the present circumstances, found others: {'; '.join(other)}; "
             "move it away to measure from the first round on"
         )
     return earlier
+
+
+def _counting(circumstances: Mapping[str, Any]) -> dict[str, Any]:
+    """``circumstances`` with all that counts of the machine, and no more."""
+    if "machine" not in circumstances:
+        return dict(circumstances)
+    device = machine.split_device(circumstances["group"]["device"])
+    return {**circumstances, "machine": kind_of(circumstances["machine"], device.kind)}
 
 
 def _failure(errors: Path, code: int) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from lstmbench.machine import split_device
 from lstmbench.present_speed import rounded
 from lstmbench.shown import write_shown
 from lstmbench.tables import read_table, write_table
-from lstmbench.tabulate import MACHINE, difference, mean, metric_of
+from lstmbench.tabulate import difference, mean, metric_of
 
 TITLE = "What a precision costs and gains"
 NOTES = [
@@ -24,7 +24,7 @@ NOTES = [
 ]
 EMPTY = "Everything was computed in float32."
 
-CELL = ["dataset", "size", "implementation", "device", "threads", *MACHINE, "versions"]
+CELL = ["dataset", "size", "implementation", "device", "threads", "cpu", "gpu", "machine_kind", "versions"]
 PAIR = [*CELL, "seed", "initial_weights_sha256", "data_sha256", "caps"]
 COLUMNS = [
     "dataset", "size", "implementation", "device", "precision", "metric", "caps", "n", "test_mean", "float32_test_mean",

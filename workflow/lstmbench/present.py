@@ -35,7 +35,10 @@ NOTES = {
         f"{margins.EQUAL} by two one-sided t-tests; different: by a t-test, corrected for all comparisons "
         f"(Holm); inconclusive: neither. {margins.FEWER}, and of capped runs, no claim is made.",
     ],
-    "environment": ["Runs on different machines, libraries or threads are never averaged together."],
+    "environment": [
+        "Runs on different machines, libraries or threads are never averaged together. Rows with the same number of a "
+        "machine differ in nothing that can change a result or a speed."
+    ],
     "milestone_means": [
         "Accuracy after the given number of updates, mean over the seeds with the lowest and the highest. "
         "On 128 images one image more or less is 0.8 points.",
@@ -179,11 +182,18 @@ def _environment(table: pd.DataFrame) -> pd.DataFrame:
     rows["libraries"] = table["versions"]
     rows["cpu"] = table["cpu"]
     rows["cores"] = _each(table, "cores", lambda value: f"{value:.0f}")
+    if table["cpu_quota"].notna().any():
+        rows["quota, CPUs"] = _each(table, "cpu_quota", lambda value: f"{value:g}")
     rows["memory, GB"] = _each(table, "memory_gb", lambda value: f"{value:.0f}")
     rows["gpu"] = table["gpu"].replace("", ABSENT)
-    rows["system"] = table["os"] + ", Python " + table["python"]
+    libc = table["libc"].where(table["libc"] == "", ", " + table["libc"])
+    rows["system"] = table["os"] + libc + ", Python " + table["python"]
     if (table["switches"] != "").any():
         rows["switches"] = table["switches"].replace("", ABSENT)
+    if (table["spin_limits"] != "").any():
+        rows["set by us"] = table["spin_limits"].replace("", ABSENT)
+    if (table["limited"] != "").any():
+        rows["held back"] = table["limited"].replace("", ABSENT)
     if (table["nodes"] != "").any():
         rows["nodes"] = table["nodes"].replace("", ABSENT)
     rows["commit"] = table["commits"]

@@ -11,6 +11,7 @@ import pandas as pd
 
 from lstmbench.present import ABSENT, by_size, number
 from lstmbench.probes import PARTS, framework
+from lstmbench.tables import MACHINE
 
 GROUP = ["size", "device", "threads"]
 """What a measurement holds alike within a data set."""
@@ -268,12 +269,13 @@ def _products(table: pd.DataFrame) -> pd.DataFrame:
 
 def _circumstances(table: pd.DataFrame) -> list[str]:
     """A line per machine, set of libraries and commit on which cells of ``speed`` were measured."""
-    names = ["cpu", "cores", "memory_gb", "gpu", "os", "python", "switches", "versions", "commit", "commit_dirty"]
+    names = [*(name for name in MACHINE if name != "spin_limits"), "versions", "commit", "commit_dirty"]
     lines = []
     for values, rows in table[table["cpu"] != ""].groupby([*names, "threads"], sort=True, dropna=False):
-        cpu, cores, memory, gpu, system, python, switches, versions, commit, dirty, threads = values
+        cpu, cores, quota, memory, gpu, system, libc, python, switches, versions, commit, dirty, threads = values
         used = f"{threads:.0f} thread{'s' if threads > 1 else ''} of {cores:.0f} cores"
-        machine = ", ".join(filter(None, [cpu, used, f"{memory:.0f} GB", gpu, system]))
+        limit = "" if pd.isna(quota) else f"a quota of {quota:g} CPUs"
+        machine = ", ".join(filter(None, [cpu, used, limit, f"{memory:.0f} GB", gpu, system, libc]))
         changes = " with changes" if dirty else ""
         switched = f", {switches}" if switches else ""
         lines.append(

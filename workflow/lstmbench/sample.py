@@ -26,6 +26,7 @@ from lstmbench.cell import Cell, open_cell
 from lstmbench.checkpoint import Checkpoint, CheckpointFolder
 from lstmbench.cli import run
 from lstmbench.clock import Stopwatch
+from lstmbench.cores import Reach, granted_share
 from lstmbench.errors import MachineError, UsageError
 from lstmbench.files import hash_arrays, write_json
 from lstmbench.interference import Counters, Load, Span, load
@@ -99,6 +100,7 @@ def measure_sample(
     where = machine.split_device(device)
     if where.workers > 1:
         raise UsageError(f"device {device}: one process is measured, and so one worker; choose {where.kind}")
+    granted = granted_share(threads)
     cell = open_cell(
         data=data,
         preset_file=preset_file,
@@ -120,6 +122,7 @@ def measure_sample(
     }
     products = _Products(cell, implementation, where.kind, where.precision)
     steady, meanwhile = _steady(steps, statistics.median(warm_up), products, more)
+    meanwhile = dataclasses.replace(meanwhile, granted_share=granted)
     sample: dict[str, Any] = {
         "implementation": implementation,
         "versions": {"numpy": np.__version__, **cell.framework.versions()},
@@ -200,7 +203,7 @@ def _steady(steps: _Steps, step_seconds: float, products: _Products, more: More)
         length = max(length + 1, math.ceil(length * BLOCK_SECONDS / block_seconds))
     result: list[dict[str, Any]] = []
     spans: list[Span] = []
-    seconds = 0.0
+    seconds, reach = 0.0, Reach()
     while more(seconds):
         if not result:
             _recover(steps, length, block_seconds)
@@ -211,7 +214,7 @@ def _steady(steps: _Steps, step_seconds: float, products: _Products, more: More)
         spans.append(before.span())
         result.append({"steps": length, "seconds": seconds})
         products.turn()
-    return result, load(spans)
+    return result, load(spans, reach.cores())
 
 
 def _recover(steps: _Steps, length: int, block_seconds: float) -> None:

@@ -20,9 +20,8 @@ from lstmbench.machine import split_device
 from lstmbench.present_speed import rounded, share
 from lstmbench.shown import write_shown
 from lstmbench.tables import read_table, write_table
-from lstmbench.tabulate import MACHINE
 
-CELL = ["dataset", "size", "implementation", "device", *MACHINE, "versions"]
+CELL = ["dataset", "size", "implementation", "device", "cpu", "machine_kind", "versions"]
 FOUND = ["n", "unit", "rate", "speed_up", "efficiency"]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,8 @@ import pandas as pd
 from pyarrow import ArrowInvalid
 
 from lstmbench.errors import DataError
-from lstmbench.files import atomic, write_text
+from lstmbench.files import atomic, hash_json, write_text
+from lstmbench.identity import UNKNOWN, is_unknown, kind_of
 from lstmbench.text import csv_cell, from_csv_cell
 
 RUN = ["dataset", "size", "implementation", "device", "seed"]
@@ -22,7 +24,8 @@ TEXTS = {
     "published_source", "published_url", "published_note", "published_valid_source", "published_values", "lstm_init",
     "output_init", "optimizer", "dtype", "steady", "disturbed", "verdict", "path", "numerator", "denominator", "part",
     "direction", "framework", "product", "transposed", "precision", "applies_to", "published_metric", "why",
-    "target_source", "target_note", "failure", "bundle", "what", "node", "nodes",
+    "target_source", "target_note", "failure", "bundle", "what", "node", "nodes", "libc", "spin_limits", "machine_kind",
+    "limited",
 }  # fmt: skip
 """Columns of text.  pandas would take a hash of digits for a number and a device called "NA" for a hole."""
 
@@ -32,20 +35,38 @@ APPLIES_TO = ("complete", "capped")
 """The runs that a target is for."""
 
 
+MACHINE = ["cpu", "cores", "cpu_quota", "memory_gb", "gpu", "os", "libc", "python", "switches", "spin_limits"]
+"""The columns that say where a record was made.  Two machines that differ in some of them are one (``identity``)."""
+
+
 def machine_columns(record: dict[str, Any]) -> dict[str, Any]:
-    """The columns that say where a record was made."""
+    """Return the values of ``MACHINE``."""
     machine = record["machine"]
-    capability = machine.get("capability")
+    cpu, capability = machine["cpu"], machine.get("capability")
+    if is_unknown(cpu) and not cpu.startswith(UNKNOWN):  # the first records gave the architecture for a name
+        cpu = f"{UNKNOWN} ({cpu})"
     return {
-        "cpu": f"{machine['cpu']}, {capability}" if capability else machine["cpu"],
+        "cpu": f"{cpu}, {capability}" if capability else cpu,
         "cores": machine["cores"],
+        "cpu_quota": machine.get("cpu_quota"),
         # Whole GB: the kernel's own share differs by a few MB from boot to boot of one machine.
         "memory_gb": round(machine["memory_bytes"] / 1e9),
         "gpu": machine["gpu"],
         "os": machine["os"],
+        "libc": machine.get("libc"),
         "python": machine["python"],
-        "switches": ", ".join(f"{name}={value}" for name, value in sorted(machine.get("switches", {}).items())),
+        "switches": _variables(machine.get("switches", {})),
+        "spin_limits": _variables(machine.get("spin_limits", {})),
     }
+
+
+def machine_kind(record: dict[str, Any], device: str) -> str:
+    """Return a name of all that counts of a machine, the same for machines that are alike; device: cpu or gpu."""
+    return hash_json(kind_of(record["machine"], device))[:16]
+
+
+def _variables(values: Mapping[str, str]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in sorted(values.items()))
 
 
 def versions_column(versions: dict[str, str]) -> str:

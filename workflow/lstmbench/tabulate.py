@@ -17,16 +17,15 @@ import pandas as pd
 from lstmbench import equivalence, present
 from lstmbench.cli import run
 from lstmbench.shown import write_shown
-from lstmbench.tables import RUN, TEXTS, read_published, read_table, read_targets, write_table
+from lstmbench.tables import MACHINE, RUN, TEXTS, read_published, read_table, read_targets, write_table
 
-MACHINE = ["cpu", "cores", "memory_gb", "gpu", "os", "python", "switches"]
 ALIKE = [*RUN[:-1], "settings_sha256", "data_sha256", "machine", "versions", "threads", "caps"]
 """Two runs are averaged if and only if they agree in all of these."""
 
 
 def number_machines(runs: pd.DataFrame) -> pd.DataFrame:
-    """``runs`` with a column ``machine``: 1, 2, ... for each different machine."""
-    return runs.assign(machine=runs.groupby(MACHINE, sort=True, dropna=False).ngroup() + 1)
+    """``runs`` with a column ``machine``: 1, 2, ... for each machine that differs in something that counts."""
+    return runs.assign(machine=runs.groupby(["cpu", "machine_kind"], sort=True, dropna=False).ngroup() + 1)
 
 
 def quality(runs: pd.DataFrame, failures: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
@@ -101,7 +100,7 @@ def differences(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def environment(runs: pd.DataFrame) -> pd.DataFrame:
-    """One row per machine and set of libraries; nodes of a cluster that are alike are one machine."""
+    """One row per machine, set of libraries, and what is only noted; alike nodes of a cluster are one machine."""
     rows = []
     names = ["machine", *MACHINE, "implementation", "device", "threads", "versions"]
     for values, group in runs.groupby(names, sort=True, dropna=False):
@@ -111,7 +110,10 @@ def environment(runs: pd.DataFrame) -> pd.DataFrame:
         }
         row = dict(zip(names, values, strict=True))
         nodes = ", ".join(sorted(set(group["node"]) - {""}))
-        rows.append(row | {"nodes": nodes, "commits": ", ".join(sorted(commits)), "runs": len(group)})
+        limited = "; ".join(sorted(set(group["limited"]) - {""}))
+        rows.append(
+            row | {"nodes": nodes, "limited": limited, "commits": ", ".join(sorted(commits)), "runs": len(group)}
+        )
     return pd.DataFrame(rows)
 
 

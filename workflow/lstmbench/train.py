@@ -14,15 +14,18 @@ from typing import Any
 
 import numpy as np
 
-from lstmbench import machine, workers
+from lstmbench import machine, spin, workers
 from lstmbench.cell import memory_explained, open_cell
 from lstmbench.checkpoint import CheckpointFolder
 from lstmbench.cli import run
 from lstmbench.clock import Stopwatch, later, utc_now
 from lstmbench.code import training_hash
+from lstmbench.cores import Reach
 from lstmbench.errors import DataError, UsageError
 from lstmbench.events import EventFile
 from lstmbench.files import hash_arrays, hash_json, write_arrays
+from lstmbench.identity import kind_of, noted
+from lstmbench.interference import Counters, load
 from lstmbench.interruption import Interruption
 from lstmbench.lock import locked
 from lstmbench.loop import Caps, Progressed, train
@@ -65,15 +68,16 @@ def train_run(
     started, watch = utc_now(), Stopwatch()
     commit, dirty = machine.commit()
     described = machine.describe()  # before a framework adds switches of its own
-    cell = open_cell(
-        data=data,
-        preset_file=preset_file,
-        weights_file=weights_file,
-        implementation=implementation,
-        device=device,
-        threads=threads,
-        seed=seed,
-    )
+    with spin.limited(where.kind) as described["spin_limits"]:
+        cell = open_cell(
+            data=data,
+            preset_file=preset_file,
+            weights_file=weights_file,
+            implementation=implementation,
+            device=device,
+            threads=threads,
+            seed=seed,
+        )
     dataset, preset, task = cell.dataset, cell.preset, cell.task
 
     identity = {
@@ -101,13 +105,16 @@ def train_run(
     fingerprint = {
         **common,
         "settings": {**settings, "preset": recipe},
-        "machine": machine.kind_of(described),
+        "machine": kind_of(described, where.kind),
         "data": dataset.sha256,
         "code": training_hash(dataset.task, implementation),
     }
     label = "/".join(str(part) for part in identity.values())
+    counters, reach = Counters(), Reach()
 
     def record_of(reached: Progressed, final: dict[str, Any], full_updates: int, weights_sha256: str) -> dict[str, Any]:
+        span = counters.span()
+        meanwhile = load([span], reach.cores())
         return {
             "schema_version": SCHEMA_VERSION,
             **common,
@@ -133,6 +140,8 @@ def train_run(
                 "build_seconds": cell.build_seconds,
                 "first_step_seconds": reached.first_step_seconds,
                 "train_seconds": reached.train_seconds,
+                "throttled_share": meanwhile.throttled_share,
+                "reachable_cores": meanwhile.reachable_cores,
             },
             "memory": {
                 "peak_rss_bytes": machine.peak_rss_bytes(),
@@ -144,7 +153,7 @@ def train_run(
         check_record(output, record_of(*rehearse(task, dataset, preset, caps, seed), hash_json("other weights")))
     except DataError as error:
         raise UsageError(f"{label}: its record would be refused, so it is not trained: {error}") from error
-    folder = CheckpointFolder(checkpoints, fingerprint)
+    folder = CheckpointFolder(checkpoints, fingerprint, noted(described, where.kind))
     alone = contextlib.nullcontext()  # of what the first worker does for all
     with locked(checkpoints) if team.leads else alone, memory_explained(cell.spec, preset):
         with (

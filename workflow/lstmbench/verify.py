@@ -20,6 +20,7 @@ from lstmbench.cli import run
 from lstmbench.datasets import load_dataset
 from lstmbench.errors import DataError
 from lstmbench.files import hash_arrays
+from lstmbench.identity import kind_of, noted
 from lstmbench.presets import Preset
 from lstmbench.record import failed, read_record
 from lstmbench.weights import initial_weights
@@ -63,13 +64,15 @@ def verify(path: Path, data: Path) -> list[str]:
     state = cell.learner.initial_state(preset.batch_size)
     losses, _ = cell.learner.train_block(cell.learner.place(examples), batches, state, preset.learning_rate_at(1))
     title = "/".join(str(part) for part in name.values())
+    kind = machine.split_device(name["device"]).kind
+    versions = {"numpy": np.__version__, **cell.framework.versions()}
+    both = record["machine"].keys() & described.keys()
+    there, here = ({field: one[field] for field in one if field in both} for one in (record["machine"], described))
+    sides = {"machine": kind_of(there, kind), "versions": record["versions"]}
     lines = [
-        f"fingerprint: {line}"
-        for line in differences(
-            {"machine": machine.kind_of(record["machine"]), "versions": record["versions"]},
-            {"machine": machine.kind_of(described), "versions": {"numpy": np.__version__, **cell.framework.versions()}},
-        )
+        f"fingerprint: {line}" for line in differences(sides, {"machine": kind_of(here, kind), "versions": versions})
     ]
+    lines += [f"noted: {line}" for line in differences(noted(there, kind), noted(here, kind), "machine")]
     return [*lines, f"{title}: {_verdict(path, losses.astype(np.float64), expected)}"]
 
 

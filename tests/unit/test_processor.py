@@ -1,0 +1,71 @@
+"""What processors are called, on the outputs of real machines (``processors.yaml`` names the source of each)."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from lstmbench import processor
+
+REAL = yaml.safe_load(Path(__file__).with_name("processors.yaml").read_text(encoding="utf-8"))
+
+
+def named(entry):
+    if "sysctl" in entry:
+        return processor.from_sysctl(entry["sysctl"])
+    return processor.from_linux(entry.get("cpuinfo", ""), entry.get("lscpu", ""))
+
+
+@pytest.mark.parametrize("entry", REAL, ids=lambda entry: entry["machine"])
+def test_a_real_processor_has_its_name_and_its_features(entry):
+    assert named(entry) == (entry["name"], entry["capability"])
+
+
+def test_every_output_names_its_source():
+    assert all(entry["source"].startswith("https://") for entry in REAL)
+
+
+def test_no_two_kinds_of_processor_are_taken_for_one():
+    known = [named(entry) for entry in REAL]
+    same = [pair for pair in itertools.combinations(known, 2) if pair[0] == pair[1] and pair[0].name]
+    assert not same
+
+
+def test_features_that_only_some_of_the_cores_have_are_none_of_the_processor():
+    both = "processor: 0\nFeatures : asimd sve\nCPU implementer: 0x41\nCPU part: 0x1\n"
+    both += "\nprocessor: 1\nFeatures : asimd\nCPU implementer: 0x41\nCPU part: 0x2\n"
+    assert processor.from_linux(both, "").capability == "asimd"
+
+
+@pytest.mark.parametrize(
+    "broken", ["", "lscpu: invalid option -- 'J'", "[]", '{"lscpu": 7}', '{"lscpu": [{"field": 3}]}']
+)
+def test_an_lscpu_that_says_nothing_of_use_leaves_the_processor_unknown(broken):
+    assert processor.from_linux("", broken) == (None, None)
+
+
+def test_lscpu_is_asked_in_english_whatever_the_user_speaks(monkeypatch, tmp_path):
+    tool = tmp_path / "lscpu"
+    answer = {"lscpu": [{"field": "Model name:", "data": "Neoverse-V1"}]}
+    tool.write_text(f'#!/bin/sh\n[ "$LC_ALL" = C ] && [ "$1" = -J ] && echo \'{json.dumps(answer)}\'\n')
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
+    monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
+    monkeypatch.setattr(processor, "CPUINFO", tmp_path / "absent")
+    monkeypatch.setattr(processor.platform, "system", lambda: "Linux")
+    assert processor.processor().name == "Neoverse-V1"
+
+
+def test_a_tool_that_hangs_does_not_hang_us(monkeypatch, tmp_path):
+    tool = tmp_path / "lscpu"
+    tool.write_text("#!/bin/sh\nexec sleep 60\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
+    monkeypatch.setattr(processor, "CPUINFO", tmp_path / "absent")
+    monkeypatch.setattr(processor, "PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(processor.platform, "system", lambda: "Linux")
+    assert processor.processor() == (None, None)

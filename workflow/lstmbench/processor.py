@@ -1,0 +1,137 @@
+"""Name the processor, and the instructions by which libraries choose their kernels.
+
+What the system does not tell is None; it is never filled with a guess.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+import subprocess
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+X86 = ("avx512f", "avx2", "avx", "sse4_2")
+"""The most capable first; a processor with one of these has those after it, so that the first is recorded alone."""
+
+ARM = {
+    "sme2": "FEAT_SME2",
+    "sme": "FEAT_SME",
+    "sve2": "FEAT_SVE2",
+    "sve": "FEAT_SVE",
+    "bf16": "FEAT_BF16",
+    "i8mm": "FEAT_I8MM",
+    "asimddp": "FEAT_DotProd",
+    "asimdhp": "FEAT_FP16",
+    "asimd": "AdvSIMD",
+}
+"""By Linux's names those of macOS.  None of them follows from another, so that all are recorded."""
+
+MACOS_11 = {"neon_fp16": "FEAT_FP16", "neon": "AdvSIMD", "arm64": "AdvSIMD"}
+"""What macOS 11 calls some of them; every 64-bit ARM processor has Advanced SIMD."""
+
+CPUINFO = Path("/proc/cpuinfo")
+
+PATIENCE_SECONDS = 10.0
+"""A tool that has not answered after this time has no answer."""
+
+_NO_NAME = re.compile(r"-?|ARMv\d.*", re.DOTALL)
+"""A hyphen is lscpu's for none; "ARMv7 Processor rev 3 (v7l)" names an architecture of dozens of processors."""
+
+
+class Processor(NamedTuple):
+    """Name: as the vendor's or, of an ARM processor that nobody names, its parts' numbers; capability: see ARM, X86."""
+
+    name: str | None
+    capability: str | None
+
+
+def processor() -> Processor:
+    """Ask the system for the processor's name and capability."""
+    if platform.system() == "Darwin":
+        return from_sysctl(_answer(["sysctl", "machdep.cpu", "hw.optional"]))
+    try:
+        cpuinfo = CPUINFO.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        cpuinfo = ""
+    named = _names(_pairs(cpuinfo), "model name")  # as on x86
+    return from_linux(cpuinfo, "" if named else _answer(["lscpu", "-J"]))
+
+
+def from_linux(cpuinfo: str, lscpu: str) -> Processor:
+    """Read /proc/cpuinfo and the output of ``lscpu -J``; either may be empty."""
+    told, read = _pairs(cpuinfo), list(_fields(lscpu))
+    name = _names(told, "model name") or _names(read, "Model name") or _parts(told)
+    every = [value.split() for key, value in [*told, *read] if key in ("flags", "Features", "Flags")]
+    return Processor(name, _capability(set.intersection(*map(set, every)) if every else set()))
+
+
+def from_sysctl(text: str) -> Processor:
+    """Read the output of ``sysctl machdep.cpu hw.optional``, of an ARM or an Intel processor."""
+    told = dict(_pairs(text))
+    have = {name.rpartition(".")[2] for name, value in told.items() if value not in ("", "0")}
+    have |= {MACOS_11[name] for name in have & set(MACOS_11)}
+    if any(name.startswith("FEAT_") for name in have):
+        have.add("AdvSIMD")
+    intel = " ".join(value for name, value in told.items() if name.endswith("features")).lower()
+    flags = {flag.replace("avx1.0", "avx").replace(".", "_") for flag in intel.split()}
+    flags |= {name for name, theirs in ARM.items() if theirs in have}
+    return Processor(_names(list(told.items()), "machdep.cpu.brand_string"), _capability(flags))
+
+
+def _capability(flags: set[str]) -> str | None:
+    best = [name for name in X86 if name in flags][:1]
+    return "-".join(best or [name for name in ARM if name in flags]) or None
+
+
+def _names(pairs: Sequence[tuple[str, str]], key: str) -> str | None:
+    """All names under ``key``, several if there are cores of several kinds."""
+    found = dict.fromkeys(value for name, value in pairs if name == key and not _NO_NAME.fullmatch(value))
+    return " + ".join(found) or None
+
+
+def _parts(cpuinfo: Sequence[tuple[str, str]]) -> str | None:
+    """The numbers of implementer and part of each kind of core; a virtual machine that hides them says 0x000."""
+    maker, found = "", {}
+    for name, value in cpuinfo:
+        if name == "CPU implementer":
+            maker = value
+        elif name == "CPU part" and value.strip("0x"):
+            found[f"{maker}/{value}"] = None
+    return f"part {' + '.join(found)}" if found else None
+
+
+def _pairs(text: str) -> list[tuple[str, str]]:
+    """Lines of ``name: value``."""
+    split = (line.partition(":") for line in text.splitlines())
+    return [(name.strip(), value.strip()) for name, colon, value in split if colon]
+
+
+def _fields(text: str) -> Iterator[tuple[str, str]]:
+    """Names and values of ``lscpu -J``, nested (util-linux 2.37 and later) or not."""
+    try:
+        parsed = json.loads(text)
+    except ValueError:
+        return
+    yield from _walk(parsed.get("lscpu") if isinstance(parsed, dict) else None)
+
+
+def _walk(rows: Any) -> Iterator[tuple[str, str]]:
+    for row in rows if isinstance(rows, list) else ():
+        if isinstance(row, dict) and isinstance(row.get("field"), str):
+            if isinstance(row.get("data"), str):
+                yield row["field"].removesuffix(":"), row["data"].strip()
+            yield from _walk(row.get("children"))
+
+
+def _answer(command: list[str]) -> str:
+    """What a tool of the system writes; nothing if it is not there, fails or hangs."""
+    english = {**os.environ, "LC_ALL": "C"}
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=PATIENCE_SECONDS, env=english, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.decode("utf-8", errors="replace")
