@@ -32,16 +32,16 @@ print(json.dumps([usable_cores(), cpu_quota(), found.throttled_share, granted]))
 BOUND = """
 import hashlib, json, os, threading
 from lstmbench.clock import Stopwatch
-from lstmbench.cores import Reach
+from lstmbench.cores import Limits
 def compute():
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     while watch.seconds() < 0.3:
         hashlib.sha256(data)
-data, reach, watch = bytes(2**20), Reach(), Stopwatch()
+data, limits, watch = bytes(2**20), Limits(), Stopwatch()
 others = [threading.Thread(target=compute) for _ in range(2)]
 for other in others: other.start()
 for other in others[:1]: other.join(0.28)
-print(json.dumps([len(os.sched_getaffinity(0)), reach.cores()]))
+print(json.dumps([len(os.sched_getaffinity(0)), limits.reachable_cores()]))
 """
 
 

@@ -43,6 +43,8 @@ The map of the package; imports run downwards only, never up or sideways between
                      style       one look for all figures
     underneath       cell        one model, ready to train: what train and sample open
                      machine     the hardware and software a number was measured on;  nvidia: the driver, asked
+                     identity    which differences of machines count;  processor, switches: what describes one
+                     cores       how many may be used, and what held threads back;  spin: how long waiting ones spin
                      selection   a configuration, checked before any job runs
                      resources   what the runs ask of a scheduler, from the plan;  retry: which are tried again
                      code        a hash of the modules that a result depends on

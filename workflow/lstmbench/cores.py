@@ -87,13 +87,19 @@ def granted_share(threads: int) -> float:
     return best
 
 
-class Reach:
-    """Find out where the threads of this process may run that compute from now on."""
+class Limits:
+    """Find out what holds back the threads of this process that compute from now on."""
 
     def __init__(self) -> None:
+        self._periods, self._throttled = throttling()
         self._before = _thread_seconds()
 
-    def cores(self) -> int | None:
+    def throttled_share(self) -> float:
+        """Return the share of the periods in which the quota of CPU time was used up; 0 without a quota."""
+        periods, throttled = throttling()
+        return min(1.0, (throttled - self._throttled) / max(1, periods - self._periods))
+
+    def reachable_cores(self) -> int | None:
         """Count the cores that the threads that computed may use, all together; None: the system does not say."""
         if not hasattr(os, "sched_getaffinity"):
             return None

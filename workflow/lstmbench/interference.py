@@ -89,7 +89,7 @@ class Counters:
 
 
 def load(spans: Sequence[Span], reachable_cores: int | None = None) -> Load:
-    """What happened in all of these spans together, and where the threads could run meanwhile (``cores.Reach``).
+    """What happened in all of these spans together, and where the threads could run meanwhile (``cores.Limits``).
 
     Summed before anything is judged: the system counts CPU time in ticks, so that a single span may be off by one.
     """

@@ -26,7 +26,7 @@ from lstmbench.cell import Cell, open_cell
 from lstmbench.checkpoint import Checkpoint, CheckpointFolder
 from lstmbench.cli import run
 from lstmbench.clock import Stopwatch
-from lstmbench.cores import Reach, granted_share
+from lstmbench.cores import Limits, granted_share
 from lstmbench.errors import MachineError, UsageError
 from lstmbench.files import hash_arrays, write_json
 from lstmbench.interference import Counters, Load, Span, load
@@ -203,7 +203,7 @@ def _steady(steps: _Steps, step_seconds: float, products: _Products, more: More)
         length = max(length + 1, math.ceil(length * BLOCK_SECONDS / block_seconds))
     result: list[dict[str, Any]] = []
     spans: list[Span] = []
-    seconds, reach = 0.0, Reach()
+    seconds, limits_met = 0.0, Limits()
     while more(seconds):
         if not result:
             _recover(steps, length, block_seconds)
@@ -214,7 +214,7 @@ def _steady(steps: _Steps, step_seconds: float, products: _Products, more: More)
         spans.append(before.span())
         result.append({"steps": length, "seconds": seconds})
         products.turn()
-    return result, load(spans, reach.cores())
+    return result, load(spans, limits_met.reachable_cores())
 
 
 def _recover(steps: _Steps, length: int, block_seconds: float) -> None:

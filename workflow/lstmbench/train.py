@@ -20,12 +20,11 @@ from lstmbench.checkpoint import CheckpointFolder
 from lstmbench.cli import run
 from lstmbench.clock import Stopwatch, later, utc_now
 from lstmbench.code import training_hash
-from lstmbench.cores import Reach
+from lstmbench.cores import Limits
 from lstmbench.errors import DataError, UsageError
 from lstmbench.events import EventFile
 from lstmbench.files import hash_arrays, hash_json, write_arrays
 from lstmbench.identity import kind_of, noted
-from lstmbench.interference import Counters, load
 from lstmbench.interruption import Interruption
 from lstmbench.lock import locked
 from lstmbench.loop import Caps, Progressed, train
@@ -110,11 +109,9 @@ def train_run(
         "code": training_hash(dataset.task, implementation),
     }
     label = "/".join(str(part) for part in identity.values())
-    counters, reach = Counters(), Reach()
+    limits = Limits()
 
     def record_of(reached: Progressed, final: dict[str, Any], full_updates: int, weights_sha256: str) -> dict[str, Any]:
-        span = counters.span()
-        meanwhile = load([span], reach.cores())
         return {
             "schema_version": SCHEMA_VERSION,
             **common,
@@ -140,8 +137,8 @@ def train_run(
                 "build_seconds": cell.build_seconds,
                 "first_step_seconds": reached.first_step_seconds,
                 "train_seconds": reached.train_seconds,
-                "throttled_share": meanwhile.throttled_share,
-                "reachable_cores": meanwhile.reachable_cores,
+                "throttled_share": limits.throttled_share(),
+                "reachable_cores": limits.reachable_cores(),
             },
             "memory": {
                 "peak_rss_bytes": machine.peak_rss_bytes(),
