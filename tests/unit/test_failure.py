@@ -10,7 +10,7 @@ from lstmbench.errors import DataError, DivergedError, ResourceError
 from lstmbench.failure import CRASHED, KILLED, OUTCOMES, main
 from lstmbench.presets import PRESETS
 from lstmbench.record import read_record
-from lstmbench.retry import ASIDE, put_failures_aside
+from lstmbench.retry import FAILED, last_failure
 from lstmbench.tables import read_table
 from tests.unit.records import make_record, save
 from tests.unit.test_tabulate import PUBLISHED, TARGETS
@@ -92,14 +92,21 @@ def test_a_hostile_log_makes_a_harmless_record(tmp_path):
     assert len(record["failure"]["message"]) == 2000
 
 
-def test_failed_records_are_put_aside_and_no_others(tmp_path):
-    (good,) = save(tmp_path, make_record())
+def test_a_failure_is_kept_beside_the_record_and_told_from_the_one_before(tmp_path, monkeypatch):
     path = fail(tmp_path)
-    content = path.read_bytes()
-    put_failures_aside(tmp_path / "runs")
-    assert good.exists()
-    assert not path.exists()
-    assert path.with_name(ASIDE).read_bytes() == content
+    beside = path.with_name(FAILED)
+    assert beside.read_bytes() == path.read_bytes()
+    first = last_failure(beside)
+    path.unlink()  # as Snakemake does before it tries again
+    assert last_failure(beside) == first
+    monkeypatch.setattr(failure, "utc_now", lambda: "2026-01-02T03:04:05+00:00")
+    fail(tmp_path)
+    assert first != last_failure(beside) != ""
+
+
+def test_a_run_that_never_failed_has_no_last_failure(tmp_path):
+    (good,) = save(tmp_path, make_record())
+    assert last_failure(good.with_name(FAILED)) == ""
 
 
 @pytest.fixture

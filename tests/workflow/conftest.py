@@ -10,6 +10,7 @@ import sys
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -79,18 +80,29 @@ class House:
 
     def snakemake(self, *arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
         """Run snakemake on CONFIG with ``changes``; output and errors come together in ``stdout``."""
-        config = [f"{key}={value}" for key, value in {**CONFIG, **changes}.items()]
-        return self.command(*arguments, "--config", *config)
+        return subprocess.run(self.words(*arguments, **changes), **self.circumstances())
 
     def command(self, *arguments: str, modules: Path | None = None) -> subprocess.CompletedProcess[str]:
-        """Run snakemake with these arguments as a user of the environment would; ``modules``: a folder of plugins."""
+        """Run snakemake with these arguments; ``modules``: a folder of plugins."""
+        return subprocess.run(["snakemake", "--cores", "2", *arguments], **self.circumstances(modules))
+
+    def words(self, *arguments: str, **changes: str) -> list[str]:
+        """The command line of snakemake on CONFIG with ``changes``."""
+        config = [f"{key}={value}" for key, value in {**CONFIG, **changes}.items()]
+        return ["snakemake", "--cores", "2", *arguments, "--config", *config]
+
+    def circumstances(self, modules: Path | None = None) -> dict[str, Any]:
+        """Where and how a process runs, as a user of the environment would start it."""
         path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
         environment = {**os.environ, "PATH": path}
         environment["PYTHONPATH"] = os.pathsep.join(map(str, filter(None, [self.recorder, modules])))
-        command = ["snakemake", "--cores", "2", *arguments]
-        return subprocess.run(
-            command, cwd=self.root, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
+        return {
+            "cwd": self.root,
+            "env": environment,
+            "stdout": subprocess.PIPE,
+            "stderr": subprocess.STDOUT,
+            "text": True,
+        }
 
     def planned(self, **changes: str) -> Counter[str]:
         """How many jobs of each rule a dry run plans."""

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import subprocess
+import time
+from pathlib import Path
 
 import pytest
 
 from lstmbench import machine
 from lstmbench.errors import MachineError
 from lstmbench.tables import read_table
-from tests.workflow.conftest import TINY
+from tests.workflow.conftest import TINY, planned
 
 CHANGES = {"sizes": "[tiny,wild]", "implementations": "[reference,absent]", "results": "results/failures"}
 
@@ -49,6 +53,96 @@ def test_what_failed_and_only_that_is_tried_again(house, failed):
     assert house.planned(**CHANGES)["train"] == 3
     path = failed / "runs/markov/tiny/absent/cpu/seed-1/failed.json"
     assert json.loads(path.read_text(encoding="utf-8"))["failure"]["exit_code"] == 4
+
+
+MOODY = {"implementations": "[reference,moody]", "results": "results/moody"}
+MOODY_SOURCE = """\
+import time
+from pathlib import Path
+
+if Path("broken").exists():
+    raise ImportError("moody is broken")
+while Path("wait").exists():
+    time.sleep(0.1)
+from lstmbench.implementations.reference import *  # noqa: E402
+"""
+
+
+@pytest.fixture
+def moody(house):
+    """An implementation that cannot be imported while a file ``broken`` lies there, and waits for one ``wait`` to go."""
+    path = house.root / "workflow/lstmbench/implementations/moody.py"
+    if not path.exists():  # the same modification time for all tests
+        path.write_text(MOODY_SOURCE, encoding="utf-8")
+    yield house
+    for name in ("broken", "wait"):
+        (house.root / name).unlink(missing_ok=True)
+
+
+def state(folder: Path) -> dict[str, tuple[int, str]]:
+    """Modification time and hash of every file below a folder."""
+    return {
+        str(path): (path.stat().st_mtime_ns, hashlib.sha256(path.read_bytes()).hexdigest())
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+READING = [
+    ["--dry-run"],
+    ["--lint"],
+    ["--summary"],
+    ["--unlock"],
+    ["--list-rules"],
+    ["--dag"],
+    ["--list-params-changes"],
+    ["--report", "elsewhere.html"],
+]
+
+
+@pytest.mark.parametrize("arguments", READING, ids=lambda words: words[0])
+def test_reading_the_workflow_changes_nothing(house, failed, arguments):
+    assert len(list(failed.glob("runs/*/*/*/*/*/run.json"))) == 4  # three of them failures
+    before = state(failed.parent)
+    assert "error: " not in house.snakemake(*arguments, **CHANGES).stdout
+    assert state(failed.parent) == before
+
+
+def test_a_failed_run_is_planned_until_it_succeeds_and_then_no_more(moody):
+    (moody.root / "broken").touch()
+    for _ in range(2):
+        assert moody.snakemake("collect", **MOODY).returncode == 0
+        assert planned(moody.snakemake("--dry-run", "collect", **MOODY))["train"] == 1
+    (moody.root / "broken").unlink()
+    assert moody.snakemake("collect", **MOODY).returncode == 0
+    assert "failure" not in json.loads(
+        (moody.root / "results/moody/runs/markov/tiny/moody/cpu/seed-1/run.json").read_text(encoding="utf-8")
+    )
+    assert not planned(moody.snakemake("--dry-run", "collect", **MOODY))
+
+
+def test_a_second_instance_touches_nothing_of_a_running_benchmark(moody, failed):
+    changes = {**MOODY, "implementations": "[absent,moody]", "results": "results/two"}
+    (moody.root / "wait").touch()
+    first = subprocess.Popen(moody.words("collect", **changes), **moody.circumstances())
+    results = moody.root / "results/two"
+    failure = results / "runs/markov/tiny/absent/cpu/seed-1/run.json"
+    waiting = results / "logs/train/markov/tiny/moody/cpu/seed-1.log"
+    try:
+        while not (failure.exists() and waiting.exists()):
+            assert first.poll() is None, first.stdout.read()
+            time.sleep(0.1)
+        time.sleep(1)  # Snakemake has seen that it ended
+        before = state(results)
+        assert planned(moody.snakemake("--dry-run", "collect", **changes))["train"]
+        second = moody.snakemake("collect", **changes)
+        assert state(results) == before
+    finally:
+        (moody.root / "wait").unlink()
+        said, _ = first.communicate()
+    assert second.returncode != 0
+    assert "lock" in second.stdout.lower()
+    assert first.returncode == 0, said
 
 
 @pytest.mark.parametrize("implementation", ["reference", "pytorch"])

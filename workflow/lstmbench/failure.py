@@ -20,6 +20,7 @@ from lstmbench.datasets import Dataset, load_dataset
 from lstmbench.errors import DivergedError, MachineError, ResourceError, tells_of_no_memory
 from lstmbench.presets import load_preset
 from lstmbench.record import SCHEMA_VERSION, write_record
+from lstmbench.retry import FAILED
 from lstmbench.text import one_line
 
 ABORTED, KILLED, CRASHED = 128 + 6, 128 + 9, 128 + 11
@@ -47,7 +48,7 @@ def write_failure(
     seed: int,
     output: Path,
 ) -> bool:
-    """Write to ``output`` why the run failed, as its log says; False, and nothing, if it is no failure of its own.
+    """Write to ``output``, and beside it, why the run failed, as its log says; False if it is no failure of its own.
 
     One for lack of memory, which a retry may have more of, is the run's own only if ``retries_left`` is 0.
 
@@ -78,6 +79,8 @@ def write_failure(
         "failed": utc_now(),
         "failure": {"exit_code": exit_code, "message": message[:LONGEST_MESSAGE]},
     }
+    # In this order: a run whose record was not written is missing, and so tried again, in any case.
+    write_record(output.with_name(FAILED), record)
     write_record(output, record)
     return True
 

@@ -27,7 +27,7 @@ from lstmbench.machine import split_device
 from lstmbench.presets import load_preset
 from lstmbench.probes import framework
 from lstmbench.resources import UNPLANNED, read_plan
-from lstmbench.retry import failures_aside, put_failures_aside
+from lstmbench.retry import FAILED, last_failure
 from lstmbench.selection import RECORD, checked, require_path
 from lstmbench.text import printable
 
@@ -72,10 +72,6 @@ TABLE_KINDS = ["csv", "parquet"]
 
 # What is known of the runs; without a plan nothing.
 PLANNED = read_plan(RESULTS / "plan/plan.csv", SELECTION)
-
-if workflow.is_main_process:
-    put_failures_aside(RESULTS / "runs")
-
 
 # Not earlier: Snakemake chooses its executor after it has read these files.
 onstart:

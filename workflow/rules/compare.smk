@@ -41,7 +41,6 @@ rule collect:
         code=code_hash("collect"),
         folder=lambda wildcards, output: Path(output.records[0]).parent,
         selection=SELECTED,
-        failed=lambda wildcards: failures_aside(RESULTS / "runs"),
     message:
         "Collecting the records of the runs"
     shell:

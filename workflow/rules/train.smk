@@ -2,9 +2,9 @@
 #
 # inputs    the prepared data, a preset, initial weights, and the code the run depends on
 # outputs   record = {results}/runs/{dataset}/{size}/{implementation}/{device}/seed-{seed}/run.json, which says how the
-#           run ended, or why it failed (failure.py); the next snakemake puts the latter aside (common.smk) and tries again
-#           beside it: tensorboard/, and with keep_models model.safetensors, which is no output: deleting it repeats nothing
-#           until the run is complete: {results}/checkpoints/...
+#           run ended, or why it failed (failure.py), which is tried again (retry.py)
+#           beside it: tensorboard/, failed.json, and with keep_models model.safetensors, which is no output: deleting it
+#           repeats nothing; until the run is complete: {results}/checkpoints/...
 
 
 RUN = str(Path(RECORD).parent.relative_to("runs"))
@@ -42,6 +42,7 @@ rule train:
         checkpoints=str(RESULTS / "checkpoints" / RUN),
         python=lambda wildcards: interpreter(wildcards.implementation, ENVIRONMENTS),
         caps=lambda wildcards: SELECTION.caps_as_arguments(wildcards.size),
+        failed=lambda wildcards: last_failure(RESULTS / "runs" / RUN.format(**wildcards) / FAILED),
     message:
         "Training {wildcards.dataset} {wildcards.size} with {wildcards.implementation}, seed {wildcards.seed}, on {wildcards.device}"
     shell:
