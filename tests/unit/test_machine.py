@@ -147,8 +147,16 @@ def test_any_text_is_a_device_s_name_or_refused(name):
 def test_threads_that_a_device_s_name_tells_are_those_of_the_process():
     machine.require_threads("cpu-t4", 4)
     machine.require_threads("cpu", 3)
-    with pytest.raises(UsageError, match="cpu-t4-x2: expected 4 threads, found 2; give snakemake as many --cores"):
+    with pytest.raises(UsageError, match="cpu-t4-x2: expected --threads 4, found 2"):
         machine.require_threads("cpu-t4-x2", 2)
+
+
+def test_a_job_with_fewer_cores_than_threads_is_told_how_many_to_write():
+    machine.require_cores("run.json", 2, 2, 4)
+    with pytest.raises(
+        UsageError, match=r"^run\.json: expected 4 cores \(2 workers of 2 threads\), found 3; write --cores 4"
+    ):
+        machine.require_cores("run.json", 2, 2, 3)
 
 
 @pytest.mark.parametrize(("capability", "enough"), [("7.5", False), ("8.0", True), ("9.0", True)])

@@ -104,9 +104,9 @@ class House:
             "text": True,
         }
 
-    def planned(self, **changes: str) -> Counter[str]:
+    def planned(self, *arguments: str, **changes: str) -> Counter[str]:
         """How many jobs of each rule a dry run plans."""
-        return planned(self.snakemake("--dry-run", **changes))
+        return planned(self.snakemake("--dry-run", *arguments, **changes))
 
 
 def planned(dry_run: subprocess.CompletedProcess[str]) -> Counter[str]:

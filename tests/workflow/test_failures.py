@@ -70,7 +70,7 @@ from lstmbench.implementations.reference import *  # noqa: E402
 
 @pytest.fixture
 def moody(house):
-    """An implementation that cannot be imported while a file ``broken`` lies there, and waits for one ``wait`` to go."""
+    """An implementation that cannot be imported while there is a file ``broken``, and waits while there is ``wait``."""
     path = house.root / "workflow/lstmbench/implementations/moody.py"
     if not path.exists():  # the same modification time for all tests
         path.write_text(MOODY_SOURCE, encoding="utf-8")

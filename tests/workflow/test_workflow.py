@@ -6,6 +6,7 @@ import re
 import shlex
 import shutil
 import time
+from pathlib import Path
 
 import pytest
 
@@ -197,12 +198,44 @@ def test_several_numbers_of_threads_are_run_side_by_side_and_make_a_figure(house
     assert not house.planned(**changes)
 
 
-def test_a_run_that_snakemake_gives_fewer_threads_than_its_name_tells_says_so(house):
-    target = "results/threads/runs/markov/tiny/copycat/cpu-t2/seed-1/run.json"
-    done = house.snakemake("--cores", "1", target, threads="[2]", results="results/threads")
-    assert done.returncode == 1
-    assert "E2-USAGE: device cpu-t2: expected 2 threads, found 1; give snakemake as many --cores" in done.stdout
-    assert not (house.root / target).exists()
+DISTRIBUTED = {"workers": "[2]", "implementations": "[pytorch_ddp]"}
+
+
+@pytest.mark.parametrize(
+    ("limit", "target", "changes", "needs"),
+    [
+        ("--cores 1", "runs/markov/tiny/copycat/cpu/seed-1/run.json", {"threads": "2"}, "2 threads"),
+        ("--max-threads 1", "runs/markov/tiny/copycat/cpu/seed-1/run.json", {"threads": "2"}, "2 threads"),
+        ("--set-threads train=1", "runs/markov/tiny/copycat/cpu/seed-1/run.json", {"threads": "2"}, "2 threads"),
+        ("--cores 1", "runs/markov/tiny/copycat/cpu-t2/seed-1/run.json", {"threads": "[1,2]"}, "2 threads"),
+        ("--cores 1", "runs/markov/tiny/pytorch_ddp/cpu-x2/seed-1/run.json", DISTRIBUTED, "2 workers of 1 thread"),
+        ("--cores 1", "measurements/markov/tiny/cpu/measurement.json", {"threads": "2"}, "2 threads"),
+        ("--cores 1", "plan/plan.csv", {"threads": "2"}, "2 threads"),
+    ],
+)
+def test_fewer_cores_than_a_job_has_threads_are_refused_before_any_job(house, limit, target, changes, needs):
+    done = house.snakemake(f"results/cores/{target}", *limit.split(), **changes, results="results/cores")
+    assert done.returncode == 2, done.stdout
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("error: ")]
+    assert f": expected 2 cores ({needs}), found 1; write --cores 2, or " in line
+    assert not (house.root / "results/cores").exists()
+    assert "Traceback" not in done.stdout
+
+
+def test_a_dry_run_and_jobs_of_one_thread_need_no_more_cores(house):
+    assert house.planned("--cores", "1", threads="2", results="results/cores")["train"] == 2
+    done = house.snakemake("--cores", "1", "results/data/markov/manifest.json", threads="2", results="results/cores")
+    assert done.returncode == 0, done.stdout
+
+
+def test_another_number_of_threads_repeats_what_was_trained_and_measured_with_the_first(house):
+    jobs = house.planned(threads="2")
+    assert (jobs["train"], jobs["measure"]) == (2, 1)
+
+
+def test_numbers_of_a_measurement_that_change_places_are_measured_anew(house):
+    speed = "{sizes: [tiny], implementations: [reference, copycat], processes: 2, attempts: 1, blocks: 1}"
+    assert house.planned(speed=speed)["measure"] == 1
 
 
 def test_a_plan_calibrates_every_cell_once_and_trains_nothing(house):

@@ -144,16 +144,31 @@ def split_device(name: str) -> Device:
 
 
 def require_threads(device: str, threads: int) -> None:
-    """Refuse other threads than the device's name tells; Snakemake gives a job no more than ``--cores``.
+    """Refuse other threads than the device's name tells.
 
     Raises:
         UsageError: expected and found.
     """
     expected = split_device(device).threads
     if expected not in (None, threads):
+        raise UsageError(f"device {device}: expected --threads {expected}, found {threads}")
+
+
+def require_cores(output: str, threads: int, workers: int, found: int) -> None:
+    """Refuse a job, told by its output, whose workers have more threads together than Snakemake gives it cores.
+
+    Snakemake itself would give it fewer threads without a word.
+
+    Raises:
+        UsageError: expected, found, and what to write.
+    """
+    expected = threads * workers
+    if found < expected:
+        each = f"{threads} thread{'s' if threads > 1 else ''}"
+        needs = each if workers == 1 else f"{workers} workers of {each}"
         raise UsageError(
-            f"device {device}: expected {expected} threads, found {threads}; give snakemake as many --cores, or choose "
-            "fewer threads"
+            f"{output}: expected {expected} cores ({needs}), found {found}; write --cores {expected}, or fewer threads or "
+            "workers in the configuration, as in --config threads=1"
         )
 
 

@@ -23,7 +23,7 @@ from lstmbench.environment import installed, interpreter
 from lstmbench.errors import BenchError, UsageError
 from lstmbench.files import hash_json
 from lstmbench.implementations import split
-from lstmbench.machine import split_device
+from lstmbench.machine import require_cores, split_device
 from lstmbench.presets import load_preset
 from lstmbench.probes import framework
 from lstmbench.resources import UNPLANNED, read_plan
@@ -73,7 +73,7 @@ TABLE_KINDS = ["csv", "parquet"]
 # What is known of the runs; without a plan nothing.
 PLANNED = read_plan(RESULTS / "plan/plan.csv", SELECTION)
 
-# Not earlier: Snakemake chooses its executor after it has read these files.
+# Not earlier: only now are the executor and the jobs known, and that jobs are executed; none of them has started yet.
 onstart:
     if config["device"] == "auto" and workflow.non_local_exec:
         stop(
@@ -82,6 +82,12 @@ onstart:
                 f"{'a' if SELECTION.device == 'gpu' else 'no'} GPU; write --config device=gpu, or device=cpu"
             )
         )
+    for job in workflow.dag.needrun_jobs():
+        if job.params.get("threads"):
+            try:
+                require_cores(job.output[0], threads_of(job.wildcards), workers_of(job.wildcards), job.threads)
+            except BenchError as error:
+                stop(error)
 
 
 # A job that must be alone on the machine asks for all 100; every other one takes its share of one.
@@ -175,6 +181,16 @@ def threads_of(wildcards):
 def workers_of(wildcards):
     """How many workers share a run."""
     return split_device(wildcards.device).workers
+
+
+def threads_as_argument(wildcards):
+    """With its name: Snakemake compares the values of parameters as a set, and a 2 may stand for something else."""
+    return f"--threads {threads_of(wildcards)}"
+
+
+def cores_of(wildcards):
+    """How many threads all workers of a run have together."""
+    return threads_of(wildcards) * workers_of(wildcards)
 
 
 def share_of_machine(wildcards):

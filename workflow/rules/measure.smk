@@ -20,7 +20,7 @@ rule measure:
         RESULTS / "logs/measure/{dataset}/{size}/{device}.log",
     conda:
         "../../envs/measurement.yaml"
-    threads: threads_of
+    threads: cores_of
     resources:
         machine=100,
         gpu=1 if SELECTION.device == "gpu" else 0,
@@ -31,15 +31,14 @@ rule measure:
         code=code_of_measurement,
         implementations=shlex.join(SELECTION.speed.implementations),
         environments=ENVIRONMENTS,
-        processes=SELECTION.speed.processes,
-        attempts=SELECTION.speed.attempts,
-        blocks=SELECTION.speed.blocks,
+        threads=threads_as_argument,
+        counts=f"--processes {SELECTION.speed.processes} --attempts {SELECTION.speed.attempts} --blocks {SELECTION.speed.blocks}",
     message:
         "Measuring {wildcards.dataset} {wildcards.size} on {wildcards.device}: {params.implementations}"
     shell:
         "python -m lstmbench.measure --data {params.data} --preset {params.preset:q} --weights {input.weights:q}"
-        " --implementations {params.implementations} --environments {params.environments} --device {wildcards.device} --threads {threads}"
-        " --processes {params.processes} --attempts {params.attempts} --blocks {params.blocks} --output {output.record:q} 2>&1 | tee {log:q}"
+        " --implementations {params.implementations} --environments {params.environments} --device {wildcards.device} {params.threads}"
+        " {params.counts} --output {output.record:q} 2>&1 | tee {log:q}"
 
 
 rule analyse:

@@ -18,7 +18,7 @@ rule calibrate:
         "results/logs/calibrate/{dataset}/{size}/{implementation}/{device}/threads-{threads}.log",
     conda:
         environment
-    threads: threads_of
+    threads: cores_of
     resources:
         machine=100,
         gpu=1 if SELECTION.device == "gpu" else 0,
@@ -27,12 +27,13 @@ rule calibrate:
         preset=preset_file,
         values=preset_values,
         code=code_of_calibration,
+        threads=threads_as_argument,
         python=lambda wildcards: interpreter(wildcards.implementation, ENVIRONMENTS),
     message:
         "Calibrating {wildcards.dataset} {wildcards.size} with {wildcards.implementation}"
     shell:
         "{params.python:q} -m lstmbench.sample --data {params.data} --preset {params.preset:q} --weights {input.weights:q}"
-        " --implementation {wildcards.implementation} --device {wildcards.device} --threads {wildcards.threads}"
+        " --implementation {wildcards.implementation} --device {wildcards.device} {params.threads}"
         " --details evaluation checkpoint --output {output.sample:q} > {log:q} 2>&1"
 
 

@@ -21,11 +21,10 @@ rule train:
         RESULTS / "logs/train" / f"{RUN}.log",
     conda:
         environment
-    threads: lambda wildcards: threads_of(wildcards) * workers_of(wildcards)
+    threads: cores_of
     resources:
         machine=share_of_machine,
         gpu=lambda wildcards: workers_of(wildcards) if SELECTION.device == "gpu" else 0,
-        workers=workers_of,
         # Among the resources because a change of a parameter would repeat finished runs.
         checkpoint_seconds=SELECTION.checkpoint_seconds,
         keep_models=int(SELECTION.keep_models),
@@ -41,6 +40,7 @@ rule train:
         # Not an output: Snakemake deletes outputs before a job starts, and a checkpoint must outlive its job.
         checkpoints=str(RESULTS / "checkpoints" / RUN),
         python=lambda wildcards: interpreter(wildcards.implementation, ENVIRONMENTS),
+        threads=threads_as_argument,
         caps=lambda wildcards: SELECTION.caps_as_arguments(wildcards.size),
         failed=lambda wildcards: last_failure(RESULTS / "runs" / RUN.format(**wildcards) / FAILED),
     message:
@@ -49,7 +49,7 @@ rule train:
         # A scheduler signals every process: the shell has to outlive Python, which saves a checkpoint.
         "trap : TERM; {params.python:q} -m lstmbench.train --data {params.data} --preset {params.preset:q}"
         " --weights {input.weights:q} --implementation {wildcards.implementation} --device {wildcards.device}"
-        " --threads $((({threads} + {resources.workers} - 1) / {resources.workers})) --seed {wildcards.seed} {params.caps}"
+        " {params.threads} --seed {wildcards.seed} {params.caps}"
         " --checkpoints {params.checkpoints:q}"
         " --checkpoint-seconds {resources.checkpoint_seconds}"
         " --keep-model {resources.keep_models}"
