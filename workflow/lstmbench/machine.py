@@ -167,8 +167,8 @@ def require_cores(output: str, threads: int, workers: int, found: int) -> None:
         each = f"{threads} thread{'s' if threads > 1 else ''}"
         needs = each if workers == 1 else f"{workers} workers of {each}"
         raise UsageError(
-            f"{output}: expected {expected} cores ({needs}), found {found}; write --cores {expected}, or fewer threads or "
-            "workers in the configuration, as in --config threads=1"
+            f"{output}: expected {expected} cores ({needs}), found {found}; write --cores {expected}, or ask for fewer "
+            "threads or workers, as in --config threads=1"
         )
 
 
