@@ -63,3 +63,16 @@ def test_an_implementation_that_cannot_run_has_its_reason_in_place_of_numbers(ce
     assert rows["gpu"]["verdict"].startswith("failed: ")
     assert rows["gpu"]["loss"] == "\N{EN DASH}"
     assert rows["cpu"]["verdict"] == "within tolerance"
+
+
+def test_an_environment_that_is_none_has_its_reason_in_place_of_numbers_and_no_other_failure_has(tmp_path):
+    log, output = tmp_path / "log", tmp_path / "parity.csv"
+    log.write_text("Traceback\nerror: E4-MACHINE: environment old: no such wheel\n", encoding="utf-8")
+    name = ["--implementation", "pytorch-old", "--device", "cpu", "--threads", "1", "--output", str(output)]
+    with pytest.raises(SystemExit) as ended:
+        certify.main([*name, "--exit-code", "2", "--log", str(log)])
+    assert ended.value.code == 2
+    assert not output.exists()
+    certify.main([*name, "--exit-code", "4", "--log", str(log)])
+    (row,) = shown(read_table(output)).to_dict("records")
+    assert row["verdict"] == "failed: E4-MACHINE: environment old: no such wheel"

@@ -76,6 +76,10 @@ def test_every_key_of_the_shipped_configuration_is_explained():
             {"workers": [1, 3], "implementations": ["pytorch_ddp"]},
             "ptb small: 3 workers: expected a number that divides the batch_size 20",
         ),
+        ({"environments": {"old": []}}, "environments.old: [] should be non-empty"),
+        ({"environments": {"old": {"pyhton": "x"}}}, "environments.old: "),
+        ({"environments": {"old": {"python": ""}}}, "environments.old.python: "),
+        ({"environments": {"old": "torch"}}, "environments.old: 'torch' is not of type 'array', 'object'"),
         ({"results": "/somewhere"}, "results: '/somewhere' does not match"),
         ({"results": "a/../b"}, "results: 'a/../b' does not match"),
         ({"thread": 1}, "unknown configuration key 'thread' (did you mean threads?)"),
@@ -214,5 +218,7 @@ def test_an_implementation_may_name_an_environment_that_the_configuration_lists(
         "pytorch",
         "pytorch-old",
     ]
+    there = {"old": {"python": ".venv-old/bin/python"}}
+    assert checked({**SHIPPED, **change, "environments": there}).environments == there
     with pytest.raises(UsageError, match="unknown environment of pytorch-old: 'old'; known: none"):
         checked({**SHIPPED, **change})

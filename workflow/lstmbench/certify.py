@@ -15,7 +15,7 @@ from pathlib import Path
 import pandas as pd
 
 from lstmbench import implementations, parity
-from lstmbench.cli import run
+from lstmbench.cli import last_error, run
 from lstmbench.errors import MachineError
 from lstmbench.learner import Learner, ModelSpec
 from lstmbench.machine import DEVICE_HELP, require_precision, split_device
@@ -47,10 +47,15 @@ def certify(implementation: str, device: str, threads: int) -> pd.DataFrame:
             for task, spec in TASKS.items()
             for what, deviation, allowed in _deviations(build, spec, precision)
         ]
-        versions = versions_column(module.versions())
+        return pd.DataFrame(rows, columns=COLUMNS).assign(versions=versions_column(module.versions()))
     except MachineError as error:
-        rows, versions = [{**name, "task": "", "what": "", "failure": str(error)}], ""
-    return pd.DataFrame(rows, columns=COLUMNS).assign(versions=versions)
+        return not_certified(implementation, device, str(error))
+
+
+def not_certified(implementation: str, device: str, why: str) -> pd.DataFrame:
+    """One row with the reason."""
+    row = {"implementation": implementation, "device": device, "task": "", "what": "", "versions": "", "failure": why}
+    return pd.DataFrame([row], columns=COLUMNS)
 
 
 def _deviations(build: parity.Build, spec: ModelSpec, precision: str) -> Iterator[tuple[str, float, float]]:
@@ -80,8 +85,21 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--device", required=True, help=DEVICE_HELP)
     parser.add_argument("--threads", type=int, required=True, help="CPU threads of the framework")
     parser.add_argument("--output", type=Path, required=True, help="the table, as CSV")
+    parser.add_argument(
+        "--exit-code", type=int, help="do nothing but write why it could not be run: what it ended with"
+    )
+    parser.add_argument("--log", type=Path, help="and what it wrote to stderr")
     arguments = parser.parse_args(argv)
-    write_table(arguments.output, certify(arguments.implementation, arguments.device, arguments.threads))
+    name = (arguments.implementation, arguments.device)
+    if arguments.exit_code is None:
+        table = certify(*name, arguments.threads)
+    elif arguments.exit_code == MachineError.exit_code:
+        table = not_certified(
+            *name, last_error(arguments.log.read_text(encoding="utf-8", errors="replace").splitlines())
+        )
+    else:
+        sys.exit(arguments.exit_code)
+    write_table(arguments.output, table)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from lstmbench import tasks
 from lstmbench.cell import memory_needed
-from lstmbench.cli import PREFIX, run
+from lstmbench.cli import PREFIX, last_error, run
 from lstmbench.clock import utc_now
 from lstmbench.datasets import Dataset, load_dataset
 from lstmbench.errors import DivergedError, MachineError, ResourceError, tells_of_no_memory
@@ -86,7 +86,6 @@ def write_failure(
 
 
 def _message(exit_code: int, lines: list[str]) -> str:
-    said = [line.removeprefix(PREFIX) for line in lines if line.startswith(PREFIX)]
     last = lines[-1].removeprefix(PREFIX) if lines else "none"
     if exit_code == KILLED:
         return f"E{KILLED}-KILLED: ended by SIGKILL, as the system does when memory runs out; its last words: {last}"
@@ -94,7 +93,7 @@ def _message(exit_code: int, lines: list[str]) -> str:
         return f"E{CRASHED}-CRASHED: ended by SIGSEGV, as a framework can when memory runs out; its last words: {last}"
     if exit_code == ABORTED:
         return f"E{ABORTED}-ABORTED: out of memory; its last words: {last}"
-    return (said or [last])[-1]
+    return last_error(lines)
 
 
 def _memory(dataset: Dataset, preset_file: Path) -> str:

@@ -58,7 +58,7 @@ class Selection:
     datasets: list[str]
     sizes: list[str]
     implementations: list[str]
-    environments: Mapping[str, list[str]]
+    environments: Mapping[str, list[str] | Mapping[str, str]]
     seeds: list[int]
     device: str
     precisions: list[str]

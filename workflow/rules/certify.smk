@@ -24,3 +24,5 @@ rule certify:
     shell:
         "{params.python:q} -m lstmbench.certify --implementation {wildcards.implementation}"
         " --device {wildcards.device} --threads {threads} --output {output.table:q} > {log:q} 2>&1"
+        " || python -m lstmbench.certify --exit-code $? --log {log:q} --implementation {wildcards.implementation}"
+        " --device {wildcards.device} --threads {threads} --output {output.table:q} 2>> {log:q}"

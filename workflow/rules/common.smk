@@ -19,7 +19,7 @@ if not workflow.deployment_settings.deployment_method:
 from lstmbench import datasets
 from lstmbench.cli import PREFIX
 from lstmbench.code import code_hash, content_hash, numbers_hash, roots_of_sample, training_hash
-from lstmbench.environment import installed, interpreter
+from lstmbench.environment import failure_file, installed, interpreter
 from lstmbench.errors import BenchError, UsageError
 from lstmbench.files import hash_json
 from lstmbench.implementations import split

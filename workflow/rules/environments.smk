@@ -4,7 +4,9 @@
 # outputs   installed = results/environments/{environment}/installed.txt, written last; the environment is beside it
 
 
-rule install:
+# A checkpoint: only where it installed something else than before is anything trained or measured anew.  One that failed
+# is tried again by each command, and must not repeat a measurement of an hour each time.
+checkpoint install:
     output:
         installed=ENVIRONMENTS / "{environment}/installed.txt",
     log:
@@ -14,13 +16,14 @@ rule install:
     resources:
         machine=1,
     params:
-        requirements=lambda wildcards: shlex.join(SELECTION.environments[wildcards.environment]),
+        description=lambda wildcards: json.dumps(SELECTION.environments[wildcards.environment]),
+        failed=lambda wildcards: last_failure(failure_file(ENVIRONMENTS / wildcards.environment)),
         folder=lambda wildcards, output: Path(output.installed).parent,
         tools=TOOLS,
         contents=content_hash(TOOLS),
         code=numbers_hash("environment"),
     message:
-        "Installing the environment {wildcards.environment}: {params.requirements}"
+        "Installing the environment {wildcards.environment}: {params.description}"
     shell:
-        "python -m lstmbench.environment --tools {params.tools:q} --requirements {params.requirements}"
+        "python -m lstmbench.environment --tools {params.tools:q} --description {params.description:q}"
         " --folder {params.folder:q} > {log:q} 2>&1"
