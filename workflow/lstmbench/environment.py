@@ -10,6 +10,7 @@ So the runs and speeds of its implementations become rows with the reason.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import shlex
@@ -160,7 +161,8 @@ def _write_python(folder: Path, script: str) -> None:
     if folder.exists():
         shutil.rmtree(folder)
     write_text(_python(folder), f"#!/bin/sh\n{script}\n")
-    _python(folder).chmod(0o755)
+    with contextlib.suppress(PermissionError):  # a file system without modes, on which every file can be executed
+        _python(folder).chmod(0o755)
 
 
 def _install(python: Path, *arguments: str) -> None:
