@@ -172,7 +172,7 @@ def test_a_damaged_record_stops_the_tables_and_is_named(house):
 
 def test_every_rule_takes_its_share_of_the_machine(house):
     rules = "\n".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk"))
-    executing = rules.count("\nrule ")
+    executing = len(re.findall(r"^(?:rule|checkpoint) ", rules, flags=re.MULTILINE))
     assert executing
     assert rules.count("machine=") == executing
 
