@@ -25,6 +25,7 @@ import yaml
 
 from lstmbench.cli import PREFIX, run
 from lstmbench.clock import utc_now
+from lstmbench.code import PACKAGE
 from lstmbench.errors import Interrupted, MachineError, UsageError
 from lstmbench.files import hash_json, write_json, write_text
 from lstmbench.implementations import split
@@ -182,7 +183,7 @@ def _install(python: Path, *arguments: str) -> None:
 
 
 def _try(python: Path) -> None:
-    path = os.pathsep.join(filter(None, [str(Path(__file__).resolve().parents[1]), os.environ.get("PYTHONPATH")]))
+    path = os.pathsep.join(filter(None, [str(PACKAGE.parent), os.environ.get("PYTHONPATH")]))
     found = _run(python, TRIAL, {**os.environ, "PYTHONPATH": path})
     if found.returncode:
         last = (found.stderr.strip().splitlines() or [f"it ended with {found.returncode}"])[-1]

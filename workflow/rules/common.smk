@@ -73,6 +73,7 @@ TABLE_KINDS = ["csv", "parquet"]
 # What is known of the runs; without a plan nothing.
 PLANNED = read_plan(RESULTS / "plan/plan.csv", SELECTION)
 
+
 # Not earlier: only now are the executor and the jobs known, and that jobs are executed; none of them has started yet.
 onstart:
     if config["device"] == "auto" and workflow.non_local_exec:
