@@ -49,17 +49,27 @@ class Told:
         self.seconds.append(self.work(1))
 
 
+LOOP = Operation("lstm", "recurrent", "forward", 1e-6)
+OTHER = Operation("slow_fallback", "recurrent", "forward", 1e-6)
+
+
 @pytest.fixture
 def probe(monkeypatch):
-    """A probe whose trace shows the given operations, and whose other work tells its seconds itself."""
+    """A probe that shows the given operations, traced and executed, and whose other work tells its seconds itself."""
 
     class Probe:
         shared: ClassVar[dict[tuple[int, int], bool]] = {}
-        operations = (Operation("lstm", "recurrent", "forward", 1e-4),)
+        operations = (LOOP,)
+
+        executes = (LOOP,)
 
         def trace(self, work):
             work()
             return self.operations
+
+        def executed(self, work):
+            work()
+            return {probes.label(one.part, one.direction, one.name) for one in self.executes}
 
         def gemms(self, left, right, transposed, shared, device, dtype):
             self.shared[left] = shared
@@ -71,7 +81,7 @@ def probe(monkeypatch):
     probe = Probe()
     monkeypatch.setattr(probes, "load", lambda implementation: probe)
     monkeypatch.setattr(sample, "_Alone", Told)
-    monkeypatch.setattr(reference, "PATHS", {"cpu": ("the loop", "lstm")}, raising=False)
+    monkeypatch.setattr(reference, "PATHS", {"cpu": ("the loop", "recurrent/forward lstm")}, raising=False)
     return probe
 
 
@@ -132,9 +142,32 @@ def test_a_product_has_the_time_of_the_fastest_way_and_only_those_of_a_recurrenc
 
 
 def test_a_step_that_did_not_take_its_stated_path_fails_with_what_it_ran_instead(measured, probe):
-    probe.operations = (Operation("slow_fallback", "recurrent", "forward", 1e-4),)
-    with pytest.raises(MachineError, match=r"the loop.*lstm.*slow_fallback"):
+    probe.operations = probe.executes = (OTHER,)
+    with pytest.raises(MachineError, match=r"did not run as the loop.*lstm.*slow_fallback"):
         measured(details=sample.DETAILS)
+
+
+def test_a_trace_that_lacks_an_operation_disproves_no_path(measured, probe):
+    probe.operations = (OTHER,)
+    assert measured(details=["trace"])["details"]["trace"]["path"] == "the loop"
+
+
+def test_an_operation_that_only_the_trace_shows_proves_the_path_too(measured, probe):
+    probe.executes = (OTHER,)
+    assert measured(details=["trace"])["details"]["trace"]["path"] == "the loop"
+
+
+def test_a_path_that_could_not_be_seen_is_no_failure_and_is_not_called_proved(measured, probe):
+    probe.operations, probe.executes = (OTHER,), ()
+    found = measured(details=["trace"])
+    assert found["details"]["trace"]["path"] is None
+    assert found["steady_steps"] > 0
+
+
+def test_a_trace_says_what_share_of_its_step_its_operations_take(measured, probe):
+    probe.operations = (LOOP, OTHER)
+    trace = measured(details=["trace"])["details"]["trace"]
+    assert trace["coverage"] == pytest.approx(2e-6 / trace["step_seconds"])
 
 
 def test_a_framework_without_a_probe_has_no_products_and_no_path(measured, monkeypatch):
@@ -144,7 +177,7 @@ def test_a_framework_without_a_probe_has_no_products_and_no_path(measured, monke
     monkeypatch.setattr(probes, "load", missing)
     found = measured(details=sample.DETAILS)
     assert found["products"] == []
-    assert found["details"]["trace"] == {"path": None, "operations": [], "step_seconds": None}
+    assert found["details"]["trace"] == {"path": None, "operations": [], "step_seconds": None, "coverage": None}
 
 
 def test_a_product_is_timed_once_per_turn_and_its_mean_counts(measured, probe, monkeypatch):

@@ -22,9 +22,9 @@ Every module in ``implementations/`` offers, by these names, the functions ``con
     versions() -> dict[str, str]            the libraries a result depends on
     Learner(spec, device, seed, dtype)      device "cpu" or "gpu"; seed of the dropout masks;
                                             dtype "float32", or one of the others below
-    PATHS: dict[str, tuple[str, str]]       device -> how it should run, in words, and an operation that proves it
-                                            (a regular expression for some place in "part name" of one that the
-                                            framework's profiler shows)
+    PATHS: dict[str, tuple[str, ...]]       device -> how it should run, in words, and the operations that prove it:
+                                            each a regular expression for some place in the label of one
+                                            (``probes.label``) that the framework executes in a training step
 
 dtype "float64" is for the tests of equality.  "tf32" and "bfloat16" change how matrix products are computed on a GPU:
 weights, loss, gradients and updates stay float32 (``machine.PRECISIONS``).

@@ -18,7 +18,10 @@ State = tuple[Tensor, Tensor]
 """Hidden and cell state, both [layers, batch, hidden]."""
 
 
-PATHS = {"cpu": ("oneDNN LSTM", "mkldnn_rnn_layer"), "gpu": ("cuDNN LSTM", "_cudnn_rnn")}
+PATHS = {
+    "cpu": ("oneDNN LSTM", r"recurrent/forward .*mkldnn_rnn_layer$", r"recurrent/backward .*mkldnn_rnn_layer_backward"),
+    "gpu": ("cuDNN LSTM", "_cudnn_rnn"),
+}
 
 
 def configure(threads: int) -> None:

@@ -25,7 +25,17 @@ State = tuple[tuple[tf.Tensor, tf.Tensor], ...]
 
 
 # Where a processor has AVX-512, TensorFlow multiplies by oneDNN unless told otherwise, and calls it _MklMatMul.
-PATHS = {"cpu": ("loop over time", r"recurrent (_Mkl)?MatMul"), "gpu": ("cuDNN LSTM", "CudnnRNN")}
+# The gates tell whether XLA, switched on from outside, took what is within the loop.
+PATHS = {
+    "cpu": (
+        "loop over time",
+        r"recurrent/forward LoopCond",
+        r"recurrent/forward \w*MatMul",
+        r"recurrent/forward \w*Sigmoid",
+        r"recurrent/backward LoopCond",
+    ),
+    "gpu": ("cuDNN LSTM", "CudnnRNN"),
+}
 
 
 def configure(threads: int) -> None:

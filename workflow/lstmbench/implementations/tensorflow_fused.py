@@ -28,7 +28,9 @@ __all__ = ["PATHS", "Learner", "configure", "has_gpu", "versions"]
 
 Gradient = tf.Tensor | tf.IndexedSlices
 
-PATHS = dict.fromkeys(("cpu", "gpu"), ("explicit passes, partly compiled by XLA", "fusion"))
+# A graph names what XLA compiles; a trace names what XLA made of it.
+_COMPILED = [f"{place} (XLA|.*fusion)" for place in ("recurrent/forward", "recurrent/backward", "output/forward")]
+PATHS = dict.fromkeys(("cpu", "gpu"), ("explicit passes, partly compiled by XLA", *_COMPILED))
 
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8
 

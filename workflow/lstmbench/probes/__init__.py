@@ -11,7 +11,10 @@ from them, so that a change of the instrument repeats no training.  Every module
     addition(elements, device) -> Callable[[int], None]
         a function that adds a float32[elements] to another in the device's memory so many times: two reads and a write
     trace(work) -> list[Operation]
-        the operations of one call of ``work``, from the framework's own profiler
+        the operations of one call of ``work`` and their seconds, from the framework's own profiler, which may leave out
+        any of them
+    executed(work) -> set[str]
+        the labels of all operations that one call of ``work`` executes; empty if the framework does not show them
 """
 
 from __future__ import annotations
@@ -34,6 +37,11 @@ class Operation:
     part: str  # of PARTS
     direction: str  # "forward", "backward", or "" for clip, update and other
     seconds: float  # its own, without those of operations within it: all operations together take the step's time
+
+
+def label(part: str, direction: str, name: str) -> str:
+    """Return an operation as one text: ``recurrent/forward MatMul``."""
+    return f"{part}/{direction} {name}"
 
 
 def framework(implementation: str) -> str:

@@ -14,7 +14,7 @@ from torch.autograd.profiler_util import FunctionEvent
 from torch.profiler import ProfilerActivity, profile
 
 from lstmbench.implementations.pytorch import Model
-from lstmbench.probes import PARTS, Operation
+from lstmbench.probes import PARTS, Operation, label
 
 OWNERS = [
     (re.compile(r"EmbeddingBackward|embedding_dense_backward"), ("embedding", "backward")),
@@ -80,21 +80,31 @@ def addition(elements: int, device: str) -> Callable[[int], None]:
 
 def trace(work: Callable[[], None]) -> list[Operation]:
     """See ``probes``; on a GPU the seconds are those of its kernels, else those of the thread that called."""
-    activities = [ProfilerActivity.CPU]
-    on_gpu = torch.cuda.is_available() and torch.cuda.memory_allocated() > 0
-    if on_gpu:
-        activities.append(ProfilerActivity.CUDA)
-    with profile(activities=activities) as profiler:
-        work()
+    on_gpu = _on_gpu()
     seconds: dict[tuple[str, str, str], float] = {}
-    for event in profiler.events():
-        if event.device_type != torch.autograd.DeviceType.CPU:
-            continue  # a kernel's time is told by the operation that launched it
+    for event in _profiled(work):
         own = event.self_device_time_total if on_gpu else event.self_cpu_time_total
         if own > 0:
             key = (event.name, *_owner(event))
             seconds[key] = seconds.get(key, 0.0) + own / 1e6  # from microseconds
     return [Operation(*key, seconds=value) for key, value in seconds.items()]
+
+
+def executed(work: Callable[[], None]) -> set[str]:
+    """See ``probes``: PyTorch calls its profiler at every operation, however short."""
+    return {label(*_owner(event), event.name) for event in _profiled(work)}
+
+
+def _profiled(work: Callable[[], None]) -> list[FunctionEvent]:
+    """Return the operations of one call of ``work``; a kernel's time is told by the operation that launched it."""
+    activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if _on_gpu() else [])]
+    with profile(activities=activities) as profiler:
+        work()
+    return [event for event in profiler.events() if event.device_type == torch.autograd.DeviceType.CPU]
+
+
+def _on_gpu() -> bool:
+    return torch.cuda.is_available() and torch.cuda.memory_allocated() > 0
 
 
 def _owner(event: FunctionEvent) -> tuple[str, str]:

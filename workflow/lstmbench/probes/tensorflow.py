@@ -1,5 +1,9 @@
 """TensorFlow's matrix products alone, and the operations of a step by TensorFlow's own profiler.
 
+A trace lacks the operations that TensorFlow takes for cheap.  Each process estimates their cost while it runs, and one
+slow call counts for long.  Of a small model, the traces of some processes show the products of the recurrence and those
+of others do not.  So a graph tells what a step executes (``executed``), and a trace how much of the step it covers.
+
 The name of a graph's node tells what an operation belongs to: the name scopes of an adapter (``recurrent/backward``),
 Keras's layers and the tape's ``gradient_tape``.  What XLA has compiled is one node; the operations within it bear XLA's
 names, and waiting for the threads that share their work is ``BlockUntilReady``.  Two executor threads may work at once:
@@ -16,9 +20,10 @@ from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
+from tensorflow.python.eager import context
 from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
-from lstmbench.probes import Operation
+from lstmbench.probes import Operation, label
 
 OWNERS = [
     (re.compile(r"(embedding|recurrent|output)/(forward|backward)"), None),
@@ -34,6 +39,9 @@ OWNERS = [
 """Part of a name -> (part, direction), the first that fits; None: as the name says."""
 
 _TINY = 1e-30
+
+MUST_COMPILE = "_XlaMustCompile"
+"""The mark of a function that was made with ``jit_compile=True``."""
 
 DEVICE_PLANE, HOST_PLANE = "/device:GPU:0", "/host:CPU"
 
@@ -119,6 +127,27 @@ def trace(work: Callable[[], None]) -> list[Operation]:
         planes = {plane.name: plane for plane in xplane_pb2.XSpace.FromString(file.read_bytes()).planes}
     seconds = _shared_seconds(_stretches(planes.get(DEVICE_PLANE) or planes[HOST_PLANE]))
     return [Operation(*key, seconds=value) for key, value in seconds.items()]
+
+
+def executed(work: Callable[[], None]) -> set[str]:
+    """See ``probes``: the nodes of the graphs that TensorFlow's executors are given, after all of its optimisations.
+
+    A call that XLA must compile, or has taken a part of the graph into, is called XLA; TensorFlow compiles it or fails.
+    """
+    runtime = context.context()
+    runtime.clear_kernel_cache()  # a graph is shown when it is made ready to run
+    runtime.enable_graph_collection()
+    try:
+        work()
+        graphs = runtime.export_run_metadata().partition_graphs
+    finally:
+        runtime.disable_graph_collection()
+    return {label(*_owner(node.name), _kind(node)) for graph in graphs for node in graph.node}
+
+
+def _kind(node: Any) -> str:
+    compiled = MUST_COMPILE in node.attr and node.attr[MUST_COMPILE].b
+    return "XLA" if compiled or node.op.lstrip("_").startswith("Xla") else node.op
 
 
 def _stretches(plane: Any) -> Iterator[tuple[int, int, Key]]:

@@ -1,0 +1,109 @@
+"""Learners that compute the same by another path: what a measurement of each implementation must notice.
+
+As a program, measure one process of an implementation as it is or by another path, as ``lstmbench.sample`` would:
+
+    python -m tests.contract.another_path IMPLEMENTATION own|other FOLDER
+
+FOLDER holds the cell: data/, preset.yaml and weights.safetensors.  The exit code is that of ``lstmbench.sample``.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+from types import ModuleType
+from unittest import mock
+
+from lstmbench import implementations
+from lstmbench.cli import run
+from lstmbench.sample import measure_sample
+from lstmbench.turns import alone
+
+Mutation = Callable[[ModuleType], AbstractContextManager[None]]
+"""What makes the learners of an implementation's module, built and trained within it, take another path."""
+
+
+@contextmanager
+def without_onednn(framework: ModuleType) -> Iterator[None]:
+    """PyTorch's own cells, a step at a time: what it falls back to without oneDNN."""
+    import torch
+
+    with torch.backends.mkldnn.flags(enabled=False):
+        yield
+
+
+@contextmanager
+def unrolled(framework: ModuleType) -> Iterator[None]:
+    """No loop over time: Keras writes each step into the graph."""
+
+    class Model(framework.Model):
+        def __init__(self, *arguments: object) -> None:
+            super().__init__(*arguments)
+            for cell in self.cells:
+                cell.unroll = True
+
+    with mock.patch.object(framework.Learner, "MODEL", Model):
+        yield
+
+
+@contextmanager
+def compiled_whole(framework: ModuleType) -> Iterator[None]:
+    """XLA compiles the block, as ``jit_compile`` asks."""
+    import tensorflow as tf
+
+    compiled = staticmethod(lambda block: tf.function(block, jit_compile=True))
+    with mock.patch.object(framework.Learner, "_function", compiled):
+        yield
+
+
+def not_compiled(*names: str) -> Mutation:
+    """These functions of ``tensorflow_fused`` run as TensorFlow's own operations instead of by XLA."""
+
+    @contextmanager
+    def mutation(framework: ModuleType) -> Iterator[None]:
+        import tensorflow as tf
+
+        plain = {name: tf.function(getattr(framework, name).python_function) for name in names}
+        with mock.patch.multiple(framework, **plain):
+            yield
+
+    return mutation
+
+
+MUTATIONS: dict[str, list[Mutation]] = {
+    "pytorch": [without_onednn],
+    "pytorch_plain": [without_onednn],
+    "pytorch_fused": [without_onednn],
+    "tensorflow": [unrolled, compiled_whole],
+    "tensorflow_fused": [
+        not_compiled("_forward_loop", "_backward_loop", "_cross_entropy"),
+        not_compiled("_backward_loop"),
+    ],
+}
+"""By implementation; the first is what a fallback would be like."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Measure one process."""
+    implementation, which, name = arguments or sys.argv[1:]
+    folder = Path(name)
+    mutation = MUTATIONS[implementation][0](implementations.load(implementation)) if which == "other" else nullcontext()
+    with mutation:
+        found = measure_sample(
+            data=folder / "data",
+            preset_file=folder / "preset.yaml",
+            weights_file=folder / "weights.safetensors",
+            implementation=implementation,
+            device="cpu",
+            threads=1,
+            seed=1,
+            more=alone(1),
+            details=["trace"],
+        )
+    print(found["details"]["trace"]["path"])
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))

@@ -1,0 +1,74 @@
+"""An implementation is measured only as what it says it is: the path that a step takes is proved, not assumed."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lstmbench import parity, path, probes
+from lstmbench.errors import MachineError
+from lstmbench.initialise import initialise
+from lstmbench.prepare import prepare
+from lstmbench.presets import PRESETS
+from tests.contract.another_path import MUTATIONS
+from tests.contract.conftest import configured
+
+PROCESSES = 20
+
+SPEC = dataclasses.replace(parity.LANGUAGE_MODEL, keep_prob=0.5, max_grad_norm=0.2)
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def proved(name: str) -> str | None:
+    """The path that a step of a small model is proved to take."""
+    framework = configured(name)
+    run = parity.start(lambda spec, dtype, seed: framework.Learner(spec, "cpu", seed, dtype), SPEC, "float32")
+    run.train(parity.batches(1))
+    executed = probes.load(name).executed(lambda: run.train(parity.batches(1)))
+    return path.proved(name, "cpu", framework.PATHS["cpu"], executed, traced=set())
+
+
+@pytest.fixture(params=MUTATIONS)
+def name(request: pytest.FixtureRequest) -> str:
+    """Each implementation with a path of its own, if its framework is installed."""
+    try:
+        configured(request.param)
+    except MachineError as error:
+        pytest.skip(str(error))
+    return request.param
+
+
+def test_the_path_of_an_implementation_is_proved(name):
+    assert proved(name) == configured(name).PATHS["cpu"][0]
+
+
+def test_another_path_is_refused_with_what_ran_instead(name):
+    for mutation in MUTATIONS[name]:
+        with mutation(configured(name)), pytest.raises(MachineError, match=f"{name} on cpu did not run as"):
+            proved(name)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("which", ["own", "other"])
+def test_in_every_process_the_own_path_is_proved_and_another_is_refused(name, which, tmp_path):
+    prepare(dataset="markov", raw=tmp_path / "raw", output=tmp_path / "data")
+    shutil.copy(PRESETS / "markov/small.yaml", tmp_path / "preset.yaml")
+    initialise(
+        data=tmp_path / "data", preset_file=tmp_path / "preset.yaml", seed=1, output=tmp_path / "weights.safetensors"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "workflow")}
+    command = [sys.executable, "-m", "tests.contract.another_path", name, which, str(tmp_path)]
+    ended = [
+        subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True) for _ in range(PROCESSES)
+    ]
+    expected = 0 if which == "own" else MachineError.exit_code
+    assert [done.returncode for done in ended] == [expected] * PROCESSES, {done.stderr[-500:] for done in ended}
+    if which == "own":
+        assert {done.stdout.strip() for done in ended} == {configured(name).PATHS["cpu"][0]}
