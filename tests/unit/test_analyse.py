@@ -7,6 +7,7 @@ import math
 import pytest
 
 from lstmbench.analyse import analyse
+from lstmbench.path import NOT_SEEN
 from tests.unit.measurements import make_measurement
 
 SPEEDS = {"pytorch": [10.0, 10.2, 9.8, 10.1, 9.9], "tensorflow": [5.0, 5.1, 4.9, 5.05, 4.95]}
@@ -133,6 +134,20 @@ def test_the_parts_of_a_step_add_up_to_the_traced_step():
     assert anatomy.loc[("output", "backward"), "product_milliseconds"] == pytest.approx(20)
     assert anatomy.loc[("recurrent", "forward"), "product_milliseconds"] == pytest.approx(30)
     assert anatomy.loc[("between operations", ""), "milliseconds"] == pytest.approx(20)
+
+
+def test_an_anatomy_says_what_share_of_the_step_its_operations_take():
+    anatomy = tables(make_measurement({"pytorch": [10.0]}))["anatomy"]
+    assert anatomy["coverage"].tolist() == pytest.approx([0.8] * len(anatomy))
+
+
+@pytest.mark.parametrize(("path", "step_seconds", "told"), [(None, 0.1, NOT_SEEN), (None, None, ""), ("x", 0.1, "x")])
+def test_a_path_that_was_looked_for_and_not_seen_is_told_from_one_that_nobody_looked_for(path, step_seconds, told):
+    trace = {"details__trace__path": path, "details__trace__step_seconds": step_seconds}
+    nothing = {"details__trace__operations": []} if step_seconds is None else {}
+    row = cell(tables(make_measurement({"pytorch": [10.0]}, **trace, **nothing))["speed"], "pytorch")
+    assert row["path"] == told
+    assert row["headline"] == 1
 
 
 def test_the_products_are_those_of_a_framework_over_all_its_implementations():

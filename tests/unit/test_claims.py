@@ -179,6 +179,10 @@ MEASUREMENTS = {
     "more memory than there is": ("$.samples[0].memory.peak_rss_bytes", first_sample(memory__peak_rss_bytes=10**12)),
     "a GPU's memory on a CPU": ("$.samples[0].memory.peak_device_bytes", first_sample(memory__peak_device_bytes=1)),
     "multiplications alone": ("$.samples[0].products[0].flops", first_sample(products__0__flops=64_000_000)),
+    "a trace that covers more than its operations take": (
+        "$.samples[0].details.trace.coverage",
+        first_sample(details__trace__coverage=0.9),
+    ),
     "a loop faster than its learner": (
         "$.samples[0].details.loop.learner_seconds",
         first_sample(details__loop__learner_seconds=2.5),

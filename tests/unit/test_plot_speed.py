@@ -110,6 +110,13 @@ def test_the_parts_of_a_step_stand_one_after_another_and_their_products_are_dark
     assert products[0].get_facecolor()[:3] == to_rgb(plot_speed.COLOURS["recurrent"])
 
 
+def test_a_step_of_which_little_was_traced_says_so_beside_its_bar():
+    (axes,) = drawn("anatomy", make_measurement({"pytorch": [10.0]}, details__trace__step_seconds=0.4)).axes
+    assert texts(axes) == ["400, 20 % traced"]
+    (axes,) = drawn("anatomy", make_measurement({"pytorch": [10.0]})).axes
+    assert texts(axes) == ["100"]
+
+
 def test_a_part_that_came_out_shorter_than_its_products_keeps_its_length():
     slow = [{"name": "x", "part": "recurrent", "direction": "forward", "left": [1, 1], "right": [1, 1],
              "transposed": "", "count": 1, "flops": 2, "seconds": 9.0}]  # fmt: skip
@@ -130,8 +137,13 @@ def test_every_part_of_a_step_has_a_colour_of_its_own():
 
 @pytest.mark.parametrize("kind", ["ceiling", "anatomy"])
 @pytest.mark.parametrize("sizes", [["small"], ["small", "medium", "large"]])
-def test_no_legend_or_label_is_cut_off_however_few_the_panels(kind, sizes):
-    figure = drawn(kind, *(make_measurement({**SPEEDS, "tensorflow_fused": [7.0]}, size=size) for size in sizes))
+@pytest.mark.parametrize("step_seconds", [0.1, 9.999])
+def test_no_legend_or_label_is_cut_off_however_few_the_panels(kind, sizes, step_seconds):
+    made = [make_measurement({**SPEEDS, "tensorflow_fused": [7.0]}, size=size) for size in sizes]
+    for measurement in made:
+        for sample in measurement.record["samples"]:
+            sample.get("details", {"trace": {}})["trace"]["step_seconds"] = step_seconds
+    figure = drawn(kind, *made)
     (found,) = figure.legends
     assert found.get_window_extent().x1 <= figure.bbox.x1
     for axes in figure.axes:

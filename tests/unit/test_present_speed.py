@@ -74,6 +74,14 @@ def test_a_cell_that_failed_is_a_row_with_its_reason(tables):
     assert text.endswith("Not to be quoted: tensorflow (failed: no GPU).")
 
 
+def test_a_long_reason_is_one_sentence_in_the_table_and_in_words(tables):
+    reason = "E4-MACHINE: it did not run as loop over time; expected MatMul; found 12 others"
+    built = tables(make_measurement({"pytorch": [10.0]}, failures={"tensorflow": reason}))
+    rows = shown(built, "speed").set_index("implementation")
+    assert rows.loc["tensorflow", "verdict"] == "failed: E4-MACHINE: it did not run as loop over time"
+    assert in_words(built).endswith("tensorflow (failed: E4-MACHINE: it did not run as loop over time).")
+
+
 def test_a_group_of_which_all_failed_is_shown_and_quotes_nothing(tables, tmp_path):
     built = tables(make_measurement({}, failures={"tensorflow": "no GPU"}), make_measurement(SPEEDS, size="large"))
     assert shown(built, "speed").columns[3] == "words/s"
@@ -156,6 +164,26 @@ def test_the_anatomy_has_a_column_per_implementation_and_the_parts_in_order(tabl
         ["between operations", "20.0"],
         ["the whole step", "100"],
     ]
+
+
+def test_an_anatomy_that_covers_little_of_the_step_says_how_much_in_the_table_and_below_it(tables, tmp_path):
+    little = make_measurement({"pytorch": [10.0], "tensorflow": [5.0]})
+    for sample in little.record["samples"]:
+        sample["details"]["trace"]["step_seconds"] = 0.081 if sample["implementation"] == "pytorch" else 0.4
+    built = tables(little)
+    assert shown(built, "anatomy").to_numpy()[-1].tolist()[-2:] == ["81.0", "400, 20 % traced"]
+    text = (tmp_path / "anatomy.md").read_text(encoding="utf-8")
+    assert "tensorflow, small on cpu: the operations that the profiler shows take 20 % of the step" in text
+    assert "pytorch, small" not in text
+
+
+def test_a_path_that_was_not_seen_is_told_beside_the_speed_which_stands(tables):
+    measurement = make_measurement({"pytorch": [1.0] * 3})
+    measurement.record["samples"][0]["details"]["trace"]["path"] = None
+    built = tables(measurement)
+    assert shown(built, "phases")["path"].tolist() == ["not seen"]
+    assert shown(built, "speed")["verdict"].tolist() == ["good; path not seen"]
+    assert "pytorch is the fastest with" in in_words(built)
 
 
 def test_threads_stand_in_a_column_only_where_they_differ(tables):

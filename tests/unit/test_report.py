@@ -159,6 +159,26 @@ def test_what_was_not_run_is_named(page):
     assert "Nothing is missing" not in text
 
 
+def left_out(text):
+    return text[text.index('<section id="left-out">') :].partition("</section>")[0]
+
+
+def test_a_speed_that_could_not_be_measured_is_listed_as_failed_and_something_is_missing(page):
+    reason = "E4-MACHINE: it did not run as loop over time; expected MatMul; found 12 others"
+    measured = [make_measurement({"pytorch": [10.0]}, failures={"tensorflow": reason})]
+    listed = left_out(page(*pair(), measured=measured))
+    assert "<strong>speed of ptb, small, tensorflow on cpu</strong>: E4-MACHINE: it did not run as loop over" in listed
+    assert "<details><summary>Details</summary>expected MatMul; found 12 others</details>" in listed
+    assert "Nothing is missing" not in listed
+
+
+def test_a_reason_of_one_sentence_has_no_details(page):
+    measured = [make_measurement({"pytorch": [10.0]}, failures={"tensorflow": "no GPU"})]
+    listed = left_out(page(*pair(), measured=measured))
+    assert "<strong>speed of ptb, small, tensorflow on cpu</strong>: no GPU" in listed
+    assert "<details>" not in listed
+
+
 def test_a_complete_crossing_is_said_to_be_complete(page):
     text = page(*pair())
     assert "Nothing is missing" in text

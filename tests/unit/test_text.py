@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 
 import pandas as pd
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lstmbench import cli
 from lstmbench.errors import DataError
 from lstmbench.tables import read_table, write_table
-from lstmbench.text import FORMULA_STARTS, brief, one_line, printable
+from lstmbench.text import FORMULA_STARTS, brief, one_line, printable, sentence_and_details
 
 HOSTILE = ["=HYPERLINK(1)", "+1", "-1", "@SUM(A1)", "\t=1", "'=1", "a|b", "<img src=x>", "![x](http://x)", "`rm`"]
 
@@ -51,6 +52,18 @@ def test_an_error_message_cannot_command_the_terminal(capsys):
 
     assert cli.run(fail) == 3
     assert capsys.readouterr().err == "error: E3-DATA: \\x1b]0;owned\\x07 file\n"
+
+
+@pytest.mark.parametrize(
+    ("message", "sentence", "details"),
+    [
+        ("no GPU", "no GPU", ""),
+        ("it did not run; expected a; found b", "it did not run", "expected a; found b"),
+        (300 * "x" + "; y", 237 * "x" + "...", 300 * "x" + "; y"),
+    ],
+)
+def test_a_message_is_a_sentence_and_its_details(message, sentence, details):
+    assert sentence_and_details(message) == (sentence, details)
 
 
 def test_no_cell_of_csv_is_a_formula_and_all_read_back(tmp_path):

@@ -23,6 +23,7 @@ from lstmbench.cli import run
 from lstmbench.interference import NO_HEADLINE_SPREAD, limits
 from lstmbench.machine import split_device
 from lstmbench.measurement import Measurement, read_measurement
+from lstmbench.path import NOT_SEEN
 from lstmbench.probes import framework
 from lstmbench.shown import write_shown
 from lstmbench.tables import MACHINE, machine_columns, machine_kind, read_table, versions_column, write_table
@@ -36,7 +37,7 @@ SPEED = [
     "versions", "commit", "commit_dirty",
 ]  # fmt: skip
 RATIOS = [*GROUP, "numerator", "denominator", "pairs", "ratio", "low", "high", "headline"]
-ANATOMY = [*GROUP, "implementation", "part", "direction", "milliseconds", "product_milliseconds"]
+ANATOMY = [*GROUP, "implementation", "part", "direction", "milliseconds", "product_milliseconds", "coverage"]
 PRODUCTS = [
     *GROUP, "framework", "product", "part", "direction", "left_rows", "inner", "right_columns", "transposed", "count",
     "milliseconds", "gflops", "processes",
@@ -88,7 +89,7 @@ class _Group:
             if row is None:
                 row = {**self.name, "implementation": name, "processes": 0}
                 rows.append(row)
-            row |= {"headline": 0, "verdict": f"failed: {failure['failure']}"}
+            row |= {"headline": 0, "verdict": f"{present_speed.FAILED}{failure['failure']}"}
         return rows
 
     def _speed(self, implementation: str, samples: list[dict[str, Any]]) -> dict[str, Any]:
@@ -139,7 +140,7 @@ class _Group:
             "disturbed": "; ".join(disturbed),
             "verdict": verdict,
             "headline": int(not verdict),
-            "path": details.get("trace", {}).get("path") or "",
+            "path": _path(details.get("trace", {})),
             **{
                 name: np.median([sample["phases"][name] for sample in samples])
                 for name in ("import_seconds", "build_seconds", "first_step_seconds")
@@ -206,7 +207,8 @@ class _Group:
                 key = (product["part"], product["direction"])
                 least[key] = least.get(key, 0.0) + product["count"] * product["seconds"]
             seconds = dict(operations.groupby(["part", "direction"])["seconds"].sum())
-            seconds["between operations", ""] = max(0.0, trace["step_seconds"] - operations["seconds"].sum())
+            traced = operations["seconds"].sum()
+            seconds["between operations", ""] = max(0.0, trace["step_seconds"] - traced)
             rows += [
                 {
                     **self.name,
@@ -215,6 +217,7 @@ class _Group:
                     "direction": direction,
                     "milliseconds": 1e3 * time,
                     "product_milliseconds": 1e3 * least.get((part, direction), 0.0),
+                    "coverage": traced / trace["step_seconds"],
                 }
                 for (part, direction), time in seconds.items()
             ]
@@ -249,6 +252,12 @@ class _Group:
                 }
             )
         return rows
+
+
+def _path(trace: dict[str, Any]) -> str:
+    """Return the path that was proved, that none was seen, or "" if nobody looked for one."""
+    looked = trace.get("step_seconds") is not None
+    return trace.get("path") or (NOT_SEEN if looked else "")
 
 
 def process_rates(measurement: Measurement) -> dict[str, list[float]]:

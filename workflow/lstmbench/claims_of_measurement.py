@@ -88,6 +88,11 @@ def _products(here: str, sample: dict[str, Any]) -> Iterator[Claim]:
         (rows, depth), (_, columns) = product["left"], product["right"]
         flops = 2 * rows * depth * columns * product["count"]
         yield equal(f"{here}.products[{number}].flops", product["flops"], flops, "by its shapes")
-    if loop := sample.get("details", {}).get("loop"):
+    details = sample.get("details", {})
+    trace = details.get("trace", {})
+    if (coverage := trace.get("coverage")) is not None:
+        share = sum(operation["seconds"] for operation in trace["operations"]) / trace["step_seconds"]
+        yield equal(f"{here}.details.trace.coverage", coverage, share, "of its operations and its step")
+    if loop := details.get("loop"):
         place, most = f"{here}.details.loop.learner_seconds", loop["seconds"]
         yield between(place, loop["learner_seconds"], 0, most, "no longer than the loop")

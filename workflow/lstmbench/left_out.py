@@ -1,4 +1,4 @@
-"""What is not on the page: runs that were cut short, that failed, or that were not asked for."""
+"""What is not on the page: runs that were cut short, runs and measurements that failed, and what nobody asked for."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import pandas as pd
 
 from lstmbench import present
 from lstmbench.machine import split_device
+from lstmbench.present_speed import FAILED
 from lstmbench.tables import RUN
+from lstmbench.text import sentence_and_details
 
 
 def capped(quality: pd.DataFrame) -> Iterator[tuple[str, str]]:
@@ -20,11 +22,18 @@ def capped(quality: pd.DataFrame) -> Iterator[tuple[str, str]]:
         yield f"{dataset}, {size}", f"{caps} ({who})"
 
 
-def failed(failures: pd.DataFrame) -> Iterator[tuple[str, str]]:
-    """Runs of one reason, and the reason."""
+def failed(failures: pd.DataFrame) -> Iterator[tuple[str, str, str]]:
+    """Runs of one reason, the reason in a sentence, and its details."""
     for (dataset, size, implementation, device, why), group in failures.groupby([*RUN[:-1], "failure"], sort=True):
         seeds = present.joined(map(str, sorted(group["seed"])))
-        yield f"{dataset}, {size}, {implementation} on {device}, seed {seeds}", why
+        yield f"{dataset}, {size}, {implementation} on {device}, seed {seeds}", *sentence_and_details(why)
+
+
+def not_measured(speed: pd.DataFrame) -> Iterator[tuple[str, str, str]]:
+    """Measurements that failed, each with its reason in a sentence, and its details."""
+    for row in present.by_size(speed[speed["verdict"].str.startswith(FAILED)]).to_dict("records"):
+        where = f"speed of {row['dataset']}, {row['size']}, {row['implementation']} on {row['device']}"
+        yield where, *sentence_and_details(row["verdict"].removeprefix(FAILED))
 
 
 def holes(runs: pd.DataFrame) -> Iterator[str]:

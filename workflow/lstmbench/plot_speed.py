@@ -35,6 +35,8 @@ NAMES_WIDTH, LEGEND_ENTRY = 1.2, 1.75
 THICKNESS = 0.62  # of a bar; 1: the bars touch
 ROOM = 1.42  # of an axis, so that a label fits beside the longest bar
 
+ROOM_FOR_SHARE = 1.75  # if the label also says what share of a step was traced
+
 INTERVAL = {"color": INK, "linewidth": 1.2, "marker": "|", "markersize": 6}
 CEILING_WIDTH = 2.2
 NOT_QUOTED = (0, (2, 1.5))
@@ -106,12 +108,13 @@ def draw_anatomy(dataset: str, speed: pd.DataFrame, anatomy: pd.DataFrame) -> Fi
                 left += row.milliseconds
             timed = medians[cell_name]
             axes.vlines(timed, place - 0.4, place + 0.4, color=INK, linewidth=1.2)
-            end, text = max(left, timed), present_speed.rounded(left)
+            end, text = max(left, timed), present_speed.whole_step(parts)
             _label(axes, end, place, text)
             reach = max(reach, end)
         for name in places.keys() - set(cell["implementation"]):
             _label(axes, 0, places[name], "not traced")
-        _scale(axes, 1.2 * reach, "ms per step, traced")
+        room = ROOM_FOR_SHARE if present_speed.little_covered(cell).any() else 1.2
+        _scale(axes, room * reach, "ms per step, traced")
 
     there = [name for name in COLOURS if name in set(anatomy["part"])]
     handles: list[Artist] = [

@@ -9,6 +9,7 @@ import pandas as pd
 from lstmbench import margins
 from lstmbench.machine import PRECISIONS, split_device
 from lstmbench.margins import unit_of_difference
+from lstmbench.text import sentence_and_details
 
 ABSENT = "\N{EN DASH}"
 NOT_REACHED = "not reached"
@@ -138,7 +139,8 @@ def _quality(table: pd.DataFrame) -> pd.DataFrame:
         return rows
     rows = rows if "remark" in rows else rows.assign(remark=ABSENT)
     shown = failures[["size", "implementation", "device"]].assign(n="0")
-    shown["remark"] = "failed (seed " + failures["seeds"] + "): " + failures["failure"]
+    shown["remark"] = "failed (seed " + failures["seeds"] + "): "
+    shown["remark"] += failures["failure"].map(lambda why: sentence_and_details(why)[0])
     return pd.concat([rows, shown]).fillna(ABSENT)
 
 

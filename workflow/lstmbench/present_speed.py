@@ -9,9 +9,11 @@ from typing import Any
 
 import pandas as pd
 
+from lstmbench.path import NOT_SEEN
 from lstmbench.present import ABSENT, by_size, number
-from lstmbench.probes import PARTS, framework
+from lstmbench.probes import LEAST_COVERAGE, PARTS, framework
 from lstmbench.tables import MACHINE
+from lstmbench.text import sentence_and_details
 
 GROUP = ["size", "device", "threads"]
 """What a measurement holds alike within a data set."""
@@ -46,7 +48,8 @@ NOTES = {
         "Peak memory is the highest of the processes, framework included; the least is what no training step can do "
         "without: weights, gradients, the optimizer's moments and the activations that the backward pass reads. "
         "GB/s: the bandwidth of the device's memory, of adding one large array to another. "
-        "The path was found by tracing a step.",
+        "The path was found among the operations that a step executes. Not seen: the framework showed neither this "
+        "path nor another one.",
     ],
     "anatomy": [
         "Milliseconds of one step under the framework's own profiler, which slows it; in brackets what the part's "
@@ -58,6 +61,9 @@ NOTES = {
         "A product is computed so many times per training step, in so many milliseconds together.",
     ],
 }
+
+FAILED = "failed: "
+"""What the verdict on a speed that was not measured begins with; the reason follows."""
 
 EMPTY = {
     "speed": "No speed was measured.",
@@ -82,10 +88,12 @@ def by_dataset(name: str, table: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 
 def notes(name: str, table: pd.DataFrame) -> list[str]:
-    """What to say below the table called ``name``; with ``speed``, also where it was measured."""
+    """What to say below the table called ``name``: with ``speed`` also where it was measured, with ``anatomy`` what is
+    not in it."""
     if table.empty:
         return [EMPTY[name]]
-    return [*NOTES[name], *(_circumstances(table) if name == "speed" else [])]
+    more = {"speed": _circumstances, "anatomy": _what_is_covered}
+    return [*NOTES[name], *(more[name](table) if name in more else [])]
 
 
 def in_words(speed: pd.DataFrame, ratios: pd.DataFrame) -> list[str]:
@@ -171,7 +179,9 @@ def verdict(row: Any) -> str:
     """The verdict on a row of ``speed``, with all that speaks against it."""
     unsteady = "" if row.steady == "steady" else row.steady
     disturbed = f"disturbed: {row.disturbed}" if row.disturbed else ""
-    return "; ".join(filter(None, [row.verdict or "good", unsteady, disturbed]))
+    path = f"path {NOT_SEEN}" if row.path == NOT_SEEN else ""
+    said = sentence_and_details(row.verdict)[0] if row.verdict.startswith(FAILED) else row.verdict
+    return "; ".join(filter(None, [said or "good", unsteady, disturbed, path]))
 
 
 def verdict_on_ratio(row: Any) -> str:
@@ -233,12 +243,32 @@ def _anatomy(table: pd.DataFrame) -> pd.DataFrame:
             rows[*group, f"{part}, {direction}".removesuffix(", ")] = {
                 row.implementation: _with_products(row) for row in parts.get_group((part, direction)).itertuples()
             }
-        sums = of_group.groupby("implementation")["milliseconds"].sum()
-        rows[*group, "the whole step"] = dict(sums.map(rounded))
+        rows[*group, "the whole step"] = {name: whole_step(rows) for name, rows in of_group.groupby("implementation")}
     names = sorted(table["implementation"].unique())
     cells = pd.DataFrame([[*name, *(row.get(one, ABSENT) for one in names)] for name, row in rows.items()])
     cells.columns = [*GROUP, "part", *names]
     return pd.concat([_group(cells), cells.drop(columns=GROUP)], axis="columns")
+
+
+def whole_step(rows: pd.DataFrame) -> str:
+    """Return the milliseconds of one traced step, and the share that was traced if it is small."""
+    traced = f", {share(rows['coverage'].iloc[0])} traced" if little_covered(rows).any() else ""
+    return rounded(rows["milliseconds"].sum()) + traced
+
+
+def little_covered(anatomy: pd.DataFrame) -> pd.Series:
+    """Return which rows are of a trace that covers less of its step than ``LEAST_COVERAGE``, in whole %."""
+    return anatomy["coverage"].round(2) < LEAST_COVERAGE
+
+
+def _what_is_covered(table: pd.DataFrame) -> list[str]:
+    """Return a line per cell whose trace covers little of its step."""
+    little = by_size(table[little_covered(table)]).drop_duplicates(["dataset", *GROUP, "implementation"])
+    return [
+        f"{row.implementation}, {row.size_} on {row.device}: the operations that the profiler shows take "
+        f"{share(row.coverage)} of the step. The rest is what it does not show, and the time between operations."
+        for row in little.rename(columns={"size": "size_"}).itertuples()
+    ]
 
 
 def _in_order(part: tuple[str, str]) -> tuple[int, bool]:

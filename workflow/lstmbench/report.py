@@ -80,6 +80,7 @@ def report(tables: Path, figures: Path, parity: Sequence[Path], config_name: str
         sections=list(_sections(data)),
         capped=list(left_out.capped(data["quality"])),
         failures=list(left_out.failed(data["failures"])),
+        not_measured=list(left_out.not_measured(data["speed"])),
         holes=list(left_out.holes(pd.concat([runs, data["failures"]]))),
         resumed=int((runs["resumed"] > 0).sum()),
         commits=sorted(set(zip(runs["commit"], runs["commit_dirty"].astype(bool), strict=True))),

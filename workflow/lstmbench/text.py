@@ -7,6 +7,8 @@ import re
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 """What makes a spreadsheet take a cell for a formula (OWASP, CSV Injection)."""
 
+LONGEST_SENTENCE = 240
+
 _MARKED = re.compile(rf"'*[{re.escape(''.join(FORMULA_STARTS))}]")
 
 
@@ -26,6 +28,17 @@ def brief(error: Exception, having: str = "") -> str:
     lines = [line for line in printable(str(error)).splitlines() if line.strip()]
     told = next((line for line in lines if having in line), lines[0]) if lines else type(error).__name__
     return told if len(told) <= 160 else f"{told[:157]}..."
+
+
+def sentence_and_details(message: str) -> tuple[str, str]:
+    """Return what a message says in one sentence of at most ``LONGEST_SENTENCE`` characters, and the rest, or "".
+
+    The sentence ends where the message lists what was expected and found: at its first semicolon.
+    """
+    sentence, _, details = message.partition("; ")
+    if len(sentence) <= LONGEST_SENTENCE:
+        return sentence, details
+    return f"{sentence[: LONGEST_SENTENCE - 3]}...", message
 
 
 def csv_cell(value: object) -> object:
