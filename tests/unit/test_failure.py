@@ -147,4 +147,4 @@ def test_a_data_set_of_which_every_run_failed_says_why(shown, tmp_path):
 def test_the_report_counts_failures_and_lists_their_reasons(shown, tmp_path):
     shown(*save(tmp_path, make_record()), fail(tmp_path))
     failures = read_table(tmp_path / "tables/failures.csv")
-    assert list(left_out.failed(failures)) == [("ptb, small, tensorflow on cpu, seed 1", WHY)]
+    assert list(left_out.failed(failures)) == [("ptb, small, tensorflow on cpu, seed 1", WHY, "")]

@@ -24,6 +24,7 @@ def measured(tmp_path, monkeypatch):
     for name in ("WARM_UP_SECONDS", "EVALUATION_SECONDS", "LOOP_SECONDS", "PRODUCT_SECONDS"):
         monkeypatch.setattr(sample, name, 0.01)
     monkeypatch.setattr(sample, "BLOCK_SECONDS", 0.02)
+    monkeypatch.setattr(sample, "SHORTEST_BLOCK_SECONDS", 0.01)
 
     def run(module=Text, *, details=(), more=None):
         return measure_sample(
@@ -250,6 +251,60 @@ def test_a_whole_block_goes_untimed_before_the_first_and_little_or_nothing_befor
     assert counts == [length, length, *lead_in, length, *lead_in, length]
 
 
+class Machine:
+    """Steps of so many seconds each, slower by a factor while the given calls of ``timed`` last (by number, from 0)."""
+
+    def __init__(self, step_seconds, slow=(), factor=200.0):
+        self.step_seconds, self.slow, self.factor = step_seconds, slow, factor
+        self.counts = []
+
+    def timed(self, count):
+        self.counts.append(count)
+        return count * self.step_seconds * (self.factor if len(self.counts) - 1 in self.slow else 1.0)
+
+    def run(self, count):
+        pass
+
+
+def blocks_of(machine, warm_up_calls=5, asked=3):
+    """The timed blocks on such a machine, after a warm-up of so many steps."""
+    warm_up = [machine.timed(1) for _ in range(warm_up_calls)]
+    products = SimpleNamespace(turn=lambda: None)
+    blocks, _ = sample._steady(machine, warm_up, products, alone(asked))
+    return blocks
+
+
+@pytest.mark.parametrize("slow", [(), (2,), (3,), (0, 1, 2, 3), (5,), (6,), (7,), (8, 9)])
+def test_steps_that_are_slow_for_a_while_before_the_blocks_do_not_make_these_short(slow):
+    blocks = blocks_of(Machine(0.002, slow))
+    assert all(0.9 <= block["steps"] * 0.002 / sample.BLOCK_SECONDS <= 1.1 for block in blocks), blocks
+
+
+@pytest.mark.parametrize("slow_calls", [6, 7])
+def test_even_a_machine_that_becomes_fast_only_with_the_first_block_has_no_short_one(slow_calls):
+    machine = Machine(0.002, range(slow_calls))
+    first, second, third = blocks_of(machine)
+    assert first["seconds"] >= sample.BLOCK_SECONDS / 2
+    assert second["steps"] == third["steps"] == pytest.approx(sample.BLOCK_SECONDS / 0.002, rel=0.5)
+    assert machine.counts[-2:] == [second["steps"], third["steps"]]
+
+
+@pytest.mark.parametrize(("step_seconds", "length"), [(3.0, 1), (0.3, 1), (0.2, 2), (0.004, 63)])
+def test_a_block_has_as_many_steps_as_take_its_least_time(step_seconds, length):
+    assert {block["steps"] for block in blocks_of(Machine(step_seconds))} == {length}
+
+
+def test_a_step_far_longer_than_a_block_costs_few_steps_that_are_not_counted():
+    machine = Machine(3.0)
+    assert len(blocks_of(machine, warm_up_calls=1)) == 3
+    assert len(machine.counts) <= 1 + 1 + 1 + 3  # warm-up, length, wait for the first turn, blocks
+
+
+def test_one_slow_step_does_not_make_a_short_step_a_block_of_its_own():
+    machine = Machine(0.1, slow=(0,), factor=50.0)
+    assert {block["steps"] for block in blocks_of(machine, warm_up_calls=1)} == {3}
+
+
 class Timed:
     """Steps whose blocks take the given seconds, by a clock of their own."""
 
@@ -277,6 +332,23 @@ def test_the_first_block_waits_until_steps_are_as_fast_as_before_the_wait_but_no
     monkeypatch.setattr(sample, "Stopwatch", lambda: SimpleNamespace(seconds=lambda: steps.now))
     sample._recover(steps, 8, before)
     assert len(blocks) - len(steps.seconds) == untimed
+
+
+def test_a_way_to_multiply_that_is_slow_once_at_first_is_timed_all_the_same(monkeypatch):
+    now, calls = [0.0], []
+
+    def work(times):
+        calls.append(times)
+        now[0] += times * sample.PRODUCT_SECONDS * (50.0 if len(calls) == 2 else 1.0)
+
+    monkeypatch.setattr(sample, "Stopwatch", lambda: SimpleNamespace(seconds=lambda start=now[0]: now[0] - start))
+    assert sample._Alone(work).first == pytest.approx(sample.PRODUCT_SECONDS)
+
+
+@pytest.mark.parametrize("slow", [(), (1,), (3,)])
+def test_a_rate_of_evaluation_is_not_that_of_a_moment_in_which_the_machine_was_slow(slow):
+    machine = Machine(0.001, slow)
+    assert sample._median_rate(machine.timed) == pytest.approx(1000.0)
 
 
 def test_training_goes_on_past_the_end_of_the_epoch(measured):

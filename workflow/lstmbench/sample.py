@@ -32,13 +32,10 @@ from lstmbench.interference import Counters, Load, Span, load
 from lstmbench.learner import Learner
 from lstmbench.progress import Progress
 from lstmbench.tasks import predictions
-from lstmbench.turns import More
-
-BLOCK_SECONDS = 0.25
-"""The least a block takes: 10,000 times what reading the clock does, 25 ticks of the system's CPU accounts."""
+from lstmbench.turns import BLOCK_SECONDS, SHORTEST_BLOCK_SECONDS, More
 
 LONG_STEP_SECONDS = 1.0
-"""A step that takes so long is a block of its own."""
+"""Before a block of one step that takes so long nothing is run untimed."""
 
 BLOCKS = 10
 
@@ -65,6 +62,7 @@ DETAILS = ("evaluation", "checkpoint", "loop", "trace", "bandwidth")
 bandwidth of the device's memory."""
 
 EVALUATION_SECONDS = 0.5
+EVALUATION_BLOCKS = 5
 LOOP_SECONDS = 1.0
 
 BANDWIDTH_ELEMENTS = 2**26
@@ -120,8 +118,9 @@ def measure_sample(
         "least_bytes": limits.least_memory(cell.spec, cell.preset.batch_size, cell.preset.num_steps),
     }
     products = _Products(cell, implementation, where.kind, where.precision)
-    steady, meanwhile = _steady(steps, statistics.median(warm_up), products, more)
+    steady, meanwhile = _steady(steps, warm_up, products, more)
     meanwhile = dataclasses.replace(meanwhile, granted_share=granted)
+    step_seconds = statistics.median(block["seconds"] / block["steps"] for block in steady)
     sample: dict[str, Any] = {
         "implementation": implementation,
         "versions": {"numpy": np.__version__, **cell.framework.versions()},
@@ -146,7 +145,7 @@ def measure_sample(
     measures: dict[str, Callable[[], dict[str, Any]]] = {
         "evaluation": lambda: _evaluation(cell),
         "checkpoint": lambda: _checkpoint(cell.learner),
-        "loop": lambda: _loop_share(cell, seed, statistics.median(warm_up)),
+        "loop": lambda: _loop_share(cell, seed, step_seconds),
         "trace": lambda: _trace(cell, steps, implementation, device),
         "bandwidth": lambda: _bandwidth(implementation, where.kind),
     }
@@ -191,15 +190,35 @@ def _warm_up(steps: _Steps) -> list[float]:
     return seconds
 
 
-def _steady(steps: _Steps, step_seconds: float, products: _Products, more: More) -> tuple[list[dict[str, Any]], Load]:
-    """The timed blocks, a turn each, and what the machine did meanwhile."""
-    # The first block is not counted: nothing below is traced or allocated for the first time, and the products have
-    # taken memory that a step had freed.  A step within a block takes less than one alone, which pays for the call;
-    # steps far longer than a block are blocks of one.
-    block_seconds, is_long = step_seconds, step_seconds >= LONG_STEP_SECONDS
-    length = max(1, math.ceil(BLOCK_SECONDS / step_seconds))
-    while not is_long and (block_seconds := steps.timed(length)) < BLOCK_SECONDS:
-        length = max(length + 1, math.ceil(length * BLOCK_SECONDS / block_seconds))
+def _repetitions(timed: Callable[[int], float], least: float, once: float) -> tuple[int, float]:
+    """Return how many repetitions take ``least`` seconds, and the seconds that they took.
+
+    ``timed``: seconds of so many repetitions.  ``once``: seconds of one, timed before.  Whatever is slow once must not
+    make the number small, so two timed calls have to take ``least``.
+    """
+    count = max(1, math.ceil(least / once))
+    before = once if count == 1 else 0.0
+    while True:
+        seconds = timed(count)
+        if seconds >= least:
+            seconds = min(seconds, before if before >= least else timed(count))
+        if seconds >= least:
+            return count, seconds
+        # One alone also pays for the call, so the first number is often a little too small.
+        count, before = max(count + 1, math.ceil(count * least / seconds)), 0.0
+
+
+def _steady(
+    steps: _Steps, warm_up: Sequence[float], products: _Products, more: More
+) -> tuple[list[dict[str, Any]], Load]:
+    """Return the timed blocks, a turn each, and what the machine did meanwhile.
+
+    ``warm_up``: seconds of single steps.
+    """
+    # These blocks are not counted: nothing below is traced or allocated for the first time, and the products have
+    # taken memory that a step had freed.
+    length, block_seconds = _repetitions(steps.timed, BLOCK_SECONDS, min(warm_up))
+    is_long = block_seconds / length >= LONG_STEP_SECONDS
     result: list[dict[str, Any]] = []
     spans: list[Span] = []
     seconds, limits_met = 0.0, Limits()
@@ -209,9 +228,15 @@ def _steady(steps: _Steps, step_seconds: float, products: _Products, more: More)
         elif not is_long:
             steps.run(math.ceil(LEAD_IN * length))
         before = Counters()
-        seconds = steps.timed(length)
+        count, seconds = 0, 0.0
+        # More than once only if the machine was slow whenever a length was timed, and is fast now.
+        while seconds < SHORTEST_BLOCK_SECONDS:
+            seconds += steps.timed(length)
+            count += length
         spans.append(before.span())
-        result.append({"steps": length, "seconds": seconds})
+        result.append({"steps": count, "seconds": seconds})
+        if count > length:
+            length = math.ceil(count * BLOCK_SECONDS / seconds)
         products.turn()
     return result, load(spans, limits_met.reachable_cores())
 
@@ -273,8 +298,10 @@ class _Alone:
         self.seconds: list[float] = []  # of one call, a value per turn
         self._work, self._calls = work, 1
         work(1)  # may trace and compile
-        self.turn()
-        self.first = self.seconds.pop()
+        for _ in range(2):
+            self.turn()
+        self.first = min(self.seconds)  # not of a moment in which the machine was slow
+        self.seconds.clear()
 
     def turn(self) -> None:
         """Time as many calls as take PRODUCT_SECONDS."""
@@ -289,22 +316,33 @@ class _Alone:
 
 
 def _evaluation(cell: Cell) -> dict[str, Any]:
-    """Predictions per second by the validation's and the test's protocol, after a first batch of each."""
-    result = {}
-    for split in ("valid", "test"):
-        part = cell.task.evaluation_parts(cell.dataset.arrays, split, cell.preset, None)[0]
-        handle, state = cell.learner.place(part.examples), cell.learner.initial_state(part.batches.shape[1])
+    """Return predictions per second by the validation's and the test's protocol, after a first batch of each."""
+    return {split: _evaluated(cell, split) for split in ("valid", "test")}
+
+
+def _evaluated(cell: Cell, split: str) -> dict[str, float]:
+    part = cell.task.evaluation_parts(cell.dataset.arrays, split, cell.preset, None)[0]
+    handle, state = cell.learner.place(part.examples), cell.learner.initial_state(part.batches.shape[1])
+    done = 0
+
+    def timed(count: int) -> float:
+        """Return the seconds of the next ``count`` batches."""
+        nonlocal state, done
+        block = part.batches[np.arange(done, done + count) % len(part.batches)]
+        done += count
         watch = Stopwatch()
-        _, _, state = cell.learner.eval_block(handle, part.batches[:1], state)
-        first_seconds = watch.seconds()
-        watch, done, length = Stopwatch(), 1, 1
-        while watch.seconds() < EVALUATION_SECONDS:
-            block = part.batches[np.arange(done, done + length) % len(part.batches)]
-            _, _, state = cell.learner.eval_block(handle, block, state)
-            done, length = done + length, 2 * length
-        count = (done - 1) * part.batches.shape[1] * predictions(part.examples)
-        result[split] = {"first_seconds": first_seconds, "predictions_per_second": count / watch.seconds()}
-    return result
+        _, _, state = cell.learner.eval_block(handle, block, state)
+        return watch.seconds()
+
+    first_seconds = timed(1)
+    rate = _median_rate(timed) * part.batches.shape[1] * predictions(part.examples)
+    return {"first_seconds": first_seconds, "predictions_per_second": rate}
+
+
+def _median_rate(timed: Callable[[int], float]) -> float:
+    """Return repetitions per second: the median of EVALUATION_BLOCKS blocks that take EVALUATION_SECONDS together."""
+    count, _ = _repetitions(timed, EVALUATION_SECONDS / EVALUATION_BLOCKS, timed(1))
+    return count / statistics.median(timed(count) for _ in range(EVALUATION_BLOCKS))
 
 
 def _checkpoint(learner: Learner) -> dict[str, Any]:
