@@ -53,7 +53,7 @@ def rows(**columns):
     usual = {
         "dataset": "ptb", "size": "small", "implementation": "pytorch", "device": "cpu", "threads": 1,
         "max_updates": None, "max_eval_predictions": None, "seeds": 1, "seconds": 3600.0, "mem_mb": 1000.0,
-        "disk_mb": 60.0, "kept_mb": 0.1, "weights_mb": 20.0,
+        "disk_mb": 60.0, "kept_mb": 0.1, "weights_mb": 20.0, "disturbed": "",
     }  # fmt: skip
     return pd.DataFrame({**{name: [value] * length for name, value in usual.items()}, **columns})
 
@@ -65,6 +65,41 @@ def test_a_run_is_its_start_its_updates_and_what_is_between_and_after_its_epochs
     assert math.isclose(found["evaluation_seconds"], (0.25 + 3 * 2.0) + (0.75 + 8.0))
     assert math.isclose(found["checkpoint_seconds"], 3 * 0.2)
     assert math.isclose(found["seconds"], 5.0 + 10.0 + 15.0 + 0.6)
+
+
+def test_of_a_disturbed_sample_the_fastest_block_counts():
+    found = predict({**SAMPLE, "disturbances": ["foreign CPU 50.0 % > 2.0 %"]}, WORK)
+    assert math.isclose(found["training_seconds"], 100 * 0.09)
+
+
+def written(tmp_path, monkeypatch, capsys, **changes):
+    """The folder of a plan made from one calibration, and what was said."""
+    folder = tmp_path / "plan"
+    calibration = tmp_path / "calibration/markov/small/reference/cpu/threads-1.json"
+    calibration.parent.mkdir(parents=True)
+    calibration.write_text(json.dumps({**SAMPLE, **changes}), encoding="utf-8")
+    monkeypatch.setattr(plan, "load_dataset", lambda path: None)
+    monkeypatch.setattr(plan, "count_work", lambda *_, **caps: dataclasses.replace(WORK, updates=caps["max_updates"]))
+    plan.main([
+        "--selection", json.dumps(CONFIG), "--data", str(tmp_path), "--calibrations", str(tmp_path / "calibration"),
+        "--output-dir", str(folder),
+    ])  # fmt: skip
+    return folder, capsys.readouterr().out
+
+
+def test_a_plan_names_the_cells_that_were_disturbed_why_and_what_to_do(tmp_path, monkeypatch, capsys):
+    disturbed = {"disturbances": ["foreign CPU 50.0 % > 2.0 %"], "attempts": 2}
+    folder, shown = written(tmp_path, monkeypatch, capsys, **disturbed)
+    assert read_table(folder / "plan.csv")["disturbed"].tolist() == ["foreign CPU 50.0 % > 2.0 %"]
+    assert "| disturbed" in shown
+    (line,) = [line for line in shown.splitlines() if line.startswith("1 of 1 cells was disturbed")]
+    assert "foreign CPU 50.0 % > 2.0 %" in line
+    assert f"delete {tmp_path}/calibration/markov/small/reference/cpu/threads-1.json" in line
+
+
+def test_a_plan_of_quiet_cells_says_nothing_of_disturbances(tmp_path, monkeypatch, capsys):
+    _, shown = written(tmp_path, monkeypatch, capsys, disturbances=[], attempts=1)
+    assert "disturbed" not in shown
 
 
 def test_a_split_of_a_single_batch_takes_that_batch_every_time():
@@ -181,17 +216,7 @@ def test_a_plan_is_not_held_against_a_run_it_is_not_about(change):
 
 
 def test_the_verb_writes_the_plan_and_its_errors(tmp_path, capsys, monkeypatch):
-    folder = tmp_path / "plan"
-    calibration = tmp_path / "calibration/markov/small/reference/cpu/threads-1.json"
-    calibration.parent.mkdir(parents=True)
-    calibration.write_text(json.dumps(SAMPLE), encoding="utf-8")
-    monkeypatch.setattr(plan, "load_dataset", lambda path: None)
-    monkeypatch.setattr(plan, "count_work", lambda *_, **caps: dataclasses.replace(WORK, updates=caps["max_updates"]))
-    plan.main([
-        "--selection", json.dumps(CONFIG), "--data", str(tmp_path), "--calibrations", str(tmp_path / "calibration"),
-        "--output-dir", str(folder),
-    ])  # fmt: skip
-    shown = capsys.readouterr().out
+    folder, shown = written(tmp_path, monkeypatch, capsys)
     assert shown.startswith((folder / "plan.md").read_text(encoding="utf-8"))
     assert "In all: 2 runs" in shown
     assert read_table(folder / "plan.csv")["kept_mb"].tolist() == pytest.approx([20.015])

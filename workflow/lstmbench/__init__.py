@@ -3,8 +3,8 @@
 The map of the package; imports run downwards only, never up or sideways between verbs.
 
     verbs            download prepare initialise plan train failure verify collect tabulate plot precision report
-                     scaling plot_scaling sample measure analyse plot_speed environment bundle compare certify
-                     against_reference
+                     scaling plot_scaling sample calibrate measure analyse plot_speed environment bundle compare
+                     certify against_reference
                      one per Snakemake rule: a pure function and, below it, a command line
                      (``python -m lstmbench.train --help``)
     the run          loop        epochs, schedule, evaluation, checkpoints, history; names no framework
@@ -22,6 +22,7 @@ The map of the package; imports run downwards only, never up or sideways between
                      interference  who else used the machine, told by the system's counters
                      limits        the matrix products and the memory that a step cannot do without
                      probes/       one file per framework: its products alone, the operations of a step
+                     path          whether these prove that a step is what its implementation says it is
     gpu_check/       one command that asks a GPU all of this within a budget of seconds (docs/gpu.md)
     how equal        parity      small models, and what a learner and the NumPy reference make of them
                      certificate  certify's tables, checked when they are read

@@ -1,6 +1,6 @@
 """Plan: time, memory and disk of every run of a configuration on this machine, and how far earlier plans were off.
 
-Each cell was measured alone for some seconds (``sample``).  A run is that cell's start, its updates at the measured
+Each cell was measured alone for some seconds (``calibrate``).  A run is that cell's start, its updates at the measured
 step, a validation and a checkpoint per epoch, and its tests.  Nothing of it is fitted to finished runs.
 """
 
@@ -80,15 +80,17 @@ def count_work(dataset: Dataset, preset: Preset, max_updates: int | None, max_ev
 
 
 def predict(sample: Mapping[str, Any], work: Work, keep_model: bool = False) -> dict[str, float | None]:
-    """Seconds, peak memory and disk (MB) of one run; ``sample``: what ``lstmbench.sample`` wrote.
+    """Seconds, peak memory and disk (MB) of one run; ``sample``: what ``lstmbench.calibrate`` wrote.
 
+    Of a sample that was disturbed only the fastest block counts: whatever else ran made the others slower.
     ``disk_mb`` while it trains, with a checkpoint more than are kept since one is written before one is deleted, and
     one of other settings (``checkpoint.OTHERS``); ``kept_mb`` once it is complete, with its final weights if they are
     kept.
     """
     phases, evaluation = sample["phases"], sample["details"]["evaluation"]
     checkpoint = sample["details"]["checkpoint"]
-    step = statistics.median(block["seconds"] / block["steps"] for block in sample["blocks"])
+    steps = [block["seconds"] / block["steps"] for block in sample["blocks"]]
+    step = min(steps) if sample.get("disturbances") else statistics.median(steps)
     seconds = {
         "start_seconds": sum(phases[f"{name}_seconds"] for name in ("import", "build", "place", "first_step")),
         "training_seconds": (work.updates - 1) * step,
@@ -138,11 +140,16 @@ def plan(selection: Selection, data: Path, calibrations: Path) -> pd.DataFrame:
             for cell in selection.cells_of_one:
                 names = (dataset_name, size, *cell)
                 threads = selection.threads_of(cell[1])
-                sample = read_json(calibrations.joinpath(*names, f"threads-{threads}.json"))
+                sample = read_json(_calibration(calibrations, names, threads))
                 row = dict(zip(CELL, names, strict=True)) | {"threads": threads} | caps
                 row |= {"seeds": len(selection.seeds), "updates": work.updates, "epochs": work.epochs}
-                rows.append(row | predict(sample, work, selection.keep_models))
+                planned = predict(sample, work, selection.keep_models)
+                rows.append(row | planned | {"disturbed": "; ".join(sample.get("disturbances", []))})
     return pd.DataFrame(rows)
+
+
+def _calibration(folder: Path, cell: Iterable[str], threads: int) -> Path:
+    return folder.joinpath(*cell, f"threads-{threads:.0f}.json")
 
 
 def side_by_side(selection: Selection, cores: int) -> int:
@@ -225,9 +232,27 @@ def _machine(described: Mapping[str, Any]) -> str:
     return ", ".join(part for part in parts if part)
 
 
-def _write_plan(folder: Path, rows: pd.DataFrame, selection: Selection) -> None:
+def disturbed_in_words(rows: pd.DataFrame, calibrations: Path) -> list[str]:
+    """Return how many cells were disturbed, and which, by what, and what to do; nothing if none was."""
+    disturbed = rows[rows["disturbed"] != ""]
+    if disturbed.empty:
+        return []
+    was = "was" if len(disturbed) == 1 else "were"
+    files = [
+        _calibration(calibrations, [row[name] for name in CELL], row["threads"]) for _, row in disturbed.iterrows()
+    ]
+    reasons = present.joined(sorted(set(disturbed["disturbed"])))
+    return [
+        f"{len(disturbed)} of {len(rows)} cells {was} disturbed in every attempt to measure them ({reasons}). Their "
+        "times come from the fastest block, and a quiet machine may take much less. For a better plan, stop what else "
+        f"runs, delete {' '.join(map(str, files))} and plan again."
+    ]
+
+
+def _write_plan(folder: Path, rows: pd.DataFrame, selection: Selection, calibrations: Path) -> None:
     write_table(folder / "plan.csv", rows)
-    write_shown(folder / "plan", "Plan", {"": _plan_as_text(rows)}, _plan_in_words(rows, selection))
+    words = [*disturbed_in_words(rows, calibrations), *_plan_in_words(rows, selection)]
+    write_shown(folder / "plan", "Plan", {"": _plan_as_text(rows)}, words)
 
 
 def _plan_in_words(rows: pd.DataFrame, selection: Selection) -> list[str]:
@@ -259,6 +284,8 @@ def _plan_as_text(rows: pd.DataFrame) -> pd.DataFrame:
     if rows["device_mb"].notna().any():
         text["GPU memory, MB"] = rows["device_mb"].map(lambda value: present.number(value, 0))
     text["disk, MB"] = rows["disk_mb"].map(lambda value: present.number(value, 0))
+    if (rows["disturbed"] != "").any():
+        text["disturbed"] = rows["disturbed"].replace("", present.ABSENT)
     return text
 
 
@@ -291,7 +318,7 @@ def main(argv: list[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     selection = checked(json.loads(arguments.selection))
     rows = plan(selection, arguments.data, arguments.calibrations)
-    _write_plan(arguments.output_dir, rows, selection)
+    _write_plan(arguments.output_dir, rows, selection, arguments.calibrations)
     finished = filter(Path.exists, selection.records())
     records = [record for record in map(read_record, finished) if not failed(record)]
     _write_errors(arguments.output_dir, errors(rows, records))

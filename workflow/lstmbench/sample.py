@@ -1,7 +1,8 @@
 """Measure one cell in one process: its phases apart, then blocks of training steps in steady state.
 
-``measure`` starts several such processes and lets them take turns (``turns``); alone one serves for a first look and
-for the calibration of ``plan``.  Nothing is judged here: block times and counters are written as they came.
+``measure`` starts several such processes and lets them take turns (``turns``).  Alone one serves for a first look and
+for ``calibrate``, and says what the machine did from its start to its end (``whole_load``).  Nothing is judged here:
+block times and counters are written as they came.
 """
 
 from __future__ import annotations
@@ -443,6 +444,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--output", type=Path, required=True, help="the sample, a JSON file")
     options = parser.parse_args(arguments)
     more = turns.led() if options.led else turns.alone(options.blocks)
+    before = Counters()
     described = machine.describe()  # before a framework adds switches of its own
     sample = measure_sample(
         data=options.data,
@@ -455,7 +457,8 @@ def main(arguments: list[str] | None = None) -> None:
         more=more,
         details=options.details,
     )
-    write_json(options.output, {**sample, "machine": described})
+    alone = {} if options.led else {"whole_load": dataclasses.asdict(load([before.span()]))}
+    write_json(options.output, {**sample, **alone, "machine": described})
 
 
 if __name__ == "__main__":

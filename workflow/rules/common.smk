@@ -123,7 +123,7 @@ def code_of_measurement(wildcards):
 
 
 def code_of_calibration(wildcards):
-    return numbers_hash(*roots_of_sample(task_of(wildcards.dataset), wildcards.implementation))
+    return numbers_hash("calibrate", *roots_of_sample(task_of(wildcards.dataset), wildcards.implementation))
 
 
 def code_of_certificate(wildcards):

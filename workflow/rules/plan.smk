@@ -17,7 +17,7 @@ rule calibrate:
     log:
         "results/logs/calibrate/{dataset}/{size}/{implementation}/{device}/threads-{threads}.log",
     conda:
-        environment
+        "../../envs/measurement.yaml"
     threads: cores_of
     resources:
         machine=100,
@@ -28,13 +28,13 @@ rule calibrate:
         values=preset_values,
         code=code_of_calibration,
         threads=threads_as_argument,
-        python=lambda wildcards: interpreter(wildcards.implementation, ENVIRONMENTS),
+        environments=ENVIRONMENTS,
     message:
         "Calibrating {wildcards.dataset} {wildcards.size} with {wildcards.implementation}"
     shell:
-        "{params.python:q} -m lstmbench.sample --data {params.data} --preset {params.preset:q} --weights {input.weights:q}"
-        " --implementation {wildcards.implementation} --device {wildcards.device} {params.threads}"
-        " --details evaluation checkpoint --output {output.sample:q} > {log:q} 2>&1"
+        "python -m lstmbench.calibrate --data {params.data} --preset {params.preset:q} --weights {input.weights:q}"
+        " --implementation {wildcards.implementation} --environments {params.environments}"
+        " --device {wildcards.device} {params.threads} --output {output.sample:q} > {log:q} 2>&1"
 
 
 rule plan:

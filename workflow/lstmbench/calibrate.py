@@ -1,0 +1,114 @@
+"""Calibrate: measure one cell alone for some seconds, for ``plan``, and again if something else ran beside it."""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import dataclasses
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from lstmbench import machine
+from lstmbench.cli import run
+from lstmbench.environment import interpreter
+from lstmbench.files import write_json
+from lstmbench.interference import Load, disturbances
+from lstmbench.measure import ATTEMPTS
+from lstmbench.schemas import read_json
+from lstmbench.statistics import iqr_over_median
+
+DETAILS = ("evaluation", "checkpoint")
+
+
+def calibrated(
+    measure: Callable[[], dict[str, Any]], attempts: int, threads: int, say: Callable[[str], None]
+) -> dict[str, Any]:
+    """Measure until a sample was not disturbed, at most ``attempts`` times, and return what to plan from.
+
+    That is the quiet sample.  If there is none it is the fastest one, in which each part that is no block took the
+    least time that it took in any of them.  ``attempts`` and ``disturbances`` stand in it.
+    """
+    samples: list[dict[str, Any]] = []
+    while len(samples) < attempts:
+        samples.append(measure())
+        _judge(samples, threads)
+        # A better attempt can tell that an earlier one was disturbed, never that it was not.
+        if not samples[-1]["disturbances"]:
+            break
+        say(f"attempt {len(samples)} of {attempts} was disturbed: {'; '.join(samples[-1]['disturbances'])}")
+    result = samples[-1] if not samples[-1]["disturbances"] else _least_disturbed(samples)
+    return {**result, "attempts": len(samples)}
+
+
+def _judge(samples: list[dict[str, Any]], threads: int) -> None:
+    """Enter the disturbances of all attempts, each held against the best of them."""
+    best = max(Load(**sample["load"]).cpu_per_thread(threads) for sample in samples)
+    for sample in samples:
+        load, whole = Load(**sample["load"]), Load(**sample["whole_load"])
+        # Its start, evaluations and checkpoint are planned from too.  Much of them does not compute with all threads,
+        # so only what others did then tells something.
+        load = dataclasses.replace(
+            load,
+            foreign_share=max(load.foreign_share, whole.foreign_share),
+            steal_share=None if load.steal_share is None else max(load.steal_share, whole.steal_share),
+        )
+        spread = iqr_over_median([block["seconds"] / block["steps"] for block in sample["blocks"]])
+        sample["disturbances"] = disturbances(load, threads, best, spread)
+
+
+def _least_disturbed(samples: list[dict[str, Any]]) -> dict[str, Any]:
+    result = copy.deepcopy(min(samples, key=_fastest_step))
+    details = [sample["details"] for sample in samples]
+    result["phases"] = {name: min(sample["phases"][name] for sample in samples) for name in result["phases"]}
+    for split, measured in result["details"]["evaluation"].items():
+        of_all = [one["evaluation"][split] for one in details]
+        measured["first_seconds"] = min(one["first_seconds"] for one in of_all)
+        measured["predictions_per_second"] = max(one["predictions_per_second"] for one in of_all)
+    for name in ("write_seconds", "read_seconds"):
+        result["details"]["checkpoint"][name] = min(one["checkpoint"][name] for one in details)
+    return result
+
+
+def _fastest_step(sample: dict[str, Any]) -> float:
+    return min(block["seconds"] / block["steps"] for block in sample["blocks"])
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="lstmbench.calibrate", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="prepared data set, e.g. results/data/ptb")
+    parser.add_argument("--preset", type=Path, required=True, help="e.g. workflow/presets/ptb/small.yaml")
+    parser.add_argument("--weights", type=Path, required=True, help="initial weights (lstmbench.initialise)")
+    parser.add_argument("--implementation", required=True, help="a module of lstmbench/implementations")
+    parser.add_argument("--environments", type=Path, help="folder of the environments that implementations name")
+    parser.add_argument("--device", default="auto", help=machine.DEVICE_HELP)
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads of the framework")
+    parser.add_argument("--attempts", type=int, default=ATTEMPTS, help="tries of a cell that was disturbed")
+    parser.add_argument("--output", type=Path, required=True, help="the sample, a JSON file")
+    options = parser.parse_args(arguments)
+
+    def measure() -> dict[str, Any]:
+        with tempfile.TemporaryDirectory() as folder:
+            output = Path(folder, "sample.json")
+            command = [
+                interpreter(options.implementation, options.environments, own=sys.executable), "-m", "lstmbench.sample",
+                "--data", options.data, "--preset", options.preset, "--weights", options.weights, "--details", *DETAILS,
+                "--implementation", options.implementation, "--device", options.device,
+                "--threads", str(options.threads), "--output", output,
+            ]  # fmt: skip
+            if code := subprocess.run(command).returncode:
+                sys.exit(code)  # it has said why
+            return read_json(output)
+
+    def say(line: str) -> None:
+        print(f"{options.data.name}/{options.preset.stem}/{options.implementation}: {line}", file=sys.stderr)
+
+    write_json(options.output, calibrated(measure, max(1, options.attempts), options.threads, say))
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))
