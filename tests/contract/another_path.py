@@ -1,6 +1,7 @@
 """Learners that compute the same by another path: what a measurement of each implementation must notice.
 
-As a program, measure one process of an implementation as it is or by another path, as ``lstmbench.sample`` would:
+As a program, warm up and trace one process of an implementation, as it is or by another path, as ``lstmbench.sample``
+would:
 
     python -m tests.contract.another_path IMPLEMENTATION own|other FOLDER
 
@@ -16,10 +17,12 @@ from pathlib import Path
 from types import ModuleType
 from unittest import mock
 
-from lstmbench import implementations
+from lstmbench import implementations, sample
+from lstmbench.cell import open_cell
 from lstmbench.cli import run
-from lstmbench.sample import measure_sample
-from lstmbench.turns import alone
+
+WARM_UP = 200
+"""Steps, after which TensorFlow has learned which operations are cheap."""
 
 Mutation = Callable[[ModuleType], AbstractContextManager[None]]
 """What makes the learners of an implementation's module, built and trained within it, take another path."""
@@ -86,12 +89,12 @@ MUTATIONS: dict[str, list[Mutation]] = {
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Measure one process."""
+    """Trace one process."""
     implementation, which, name = arguments or sys.argv[1:]
     folder = Path(name)
     mutation = MUTATIONS[implementation][0](implementations.load(implementation)) if which == "other" else nullcontext()
     with mutation:
-        found = measure_sample(
+        cell = open_cell(
             data=folder / "data",
             preset_file=folder / "preset.yaml",
             weights_file=folder / "weights.safetensors",
@@ -99,10 +102,10 @@ def main(arguments: list[str] | None = None) -> None:
             device="cpu",
             threads=1,
             seed=1,
-            more=alone(1),
-            details=["trace"],
         )
-    print(found["details"]["trace"]["path"])
+        steps = sample._Steps(cell)
+        steps.run(WARM_UP)
+        print(sample._trace(cell, steps, implementation, "cpu")["path"])
 
 
 if __name__ == "__main__":
