@@ -25,9 +25,11 @@ BUSY = {**QUIET, "foreign_share": 0.5}
 def a_sample(slower=1.0, load=QUIET, whole_load=QUIET, spread=0.0):
     """A sample that took so many times as long as it should; ``spread``: one block in three is so much longer."""
     phases = {"import_seconds": 2.0, "build_seconds": 1.0, "place_seconds": 0.5, "first_step_seconds": 1.5}
-    evaluation = {"first_seconds": 0.25 * slower, "predictions_per_second": 1000.0 / slower}
+    rates = {"predictions_per_second": 1000.0 / slower, "fastest_per_second": 1000.0 / slower}
+    evaluation = {"first_seconds": 0.25 * slower, **rates}
     return {
         "phases": {name: seconds * slower for name, seconds in phases.items()},
+        "fastest_step_seconds": 0.1 * slower,
         "blocks": [{"steps": 4, "seconds": 0.4 * slower * (1 + spread * (place % 3 == 0))} for place in range(9)],
         "memory": {"peak_rss_bytes": 5 * 10**8, "peak_device_bytes": None, "least_bytes": {"weights": 2 * 10**7}},
         "load": load,
@@ -85,8 +87,8 @@ def test_an_attempt_that_got_less_of_its_threads_than_another_is_told_from_it():
 def test_what_is_always_disturbed_is_planned_from_the_least_that_each_part_took_and_says_so():
     first, second = a_sample(slower=3.0, load=BUSY), a_sample(load=BUSY, spread=2.0)
     first["phases"]["first_step_seconds"], second["phases"]["first_step_seconds"] = 1.5, 60.0
-    second["details"]["evaluation"]["valid"]["predictions_per_second"] = 10.0
-    first["details"]["evaluation"]["valid"]["predictions_per_second"] = 1000.0
+    second["details"]["evaluation"]["valid"]["fastest_per_second"] = 10.0
+    first["details"]["evaluation"]["valid"]["fastest_per_second"] = 1000.0
     second["details"]["checkpoint"]["write_seconds"], first["details"]["checkpoint"]["write_seconds"] = 7.0, 0.2
     result, taken = found(first, second)
     assert (taken, result["attempts"]) == (2, 2)

@@ -30,8 +30,8 @@ SAMPLE = {
     "memory": {"peak_rss_bytes": 500_000_000, "peak_device_bytes": None, "least_bytes": {"weights": 20_000_000}},
     "details": {
         "evaluation": {
-            "valid": {"first_seconds": 0.25, "predictions_per_second": 1000.0},
-            "test": {"first_seconds": 0.75, "predictions_per_second": 500.0},
+            "valid": {"first_seconds": 0.25, "predictions_per_second": 1000.0, "fastest_per_second": 2000.0},
+            "test": {"first_seconds": 0.75, "predictions_per_second": 500.0, "fastest_per_second": 1000.0},
         },
         "checkpoint": {"write_seconds": 0.2, "read_seconds": 0.1, "bytes": 20_000_000},
     },
@@ -67,9 +67,16 @@ def test_a_run_is_its_start_its_updates_and_what_is_between_and_after_its_epochs
     assert math.isclose(found["seconds"], 5.0 + 10.0 + 15.0 + 0.6)
 
 
-def test_of_a_disturbed_sample_the_fastest_block_counts():
-    found = predict({**SAMPLE, "disturbances": ["foreign CPU 50.0 % > 2.0 %"]}, WORK)
-    assert math.isclose(found["training_seconds"], 100 * 0.09)
+@pytest.mark.parametrize(("single", "step"), [(0.08, 0.08), (0.12, 0.09)])
+def test_of_a_disturbed_sample_the_fastest_step_and_evaluation_count(single, step):
+    found = predict({**SAMPLE, "fastest_step_seconds": single, "disturbances": ["foreign CPU 50.0 % > 2.0 %"]}, WORK)
+    assert math.isclose(found["training_seconds"], 100 * step)
+    assert math.isclose(found["evaluation_seconds"], (0.25 + 3 * 1.0) + (0.75 + 4.0))
+
+
+def test_of_a_quiet_sample_its_fastest_step_does_not_count():
+    found = predict({**SAMPLE, "fastest_step_seconds": 0.01, "disturbances": []}, WORK)
+    assert math.isclose(found["training_seconds"], 100 * 0.1)
 
 
 def written(tmp_path, monkeypatch, capsys, **changes):
@@ -88,7 +95,7 @@ def written(tmp_path, monkeypatch, capsys, **changes):
 
 
 def test_a_plan_names_the_cells_that_were_disturbed_why_and_what_to_do(tmp_path, monkeypatch, capsys):
-    disturbed = {"disturbances": ["foreign CPU 50.0 % > 2.0 %"], "attempts": 2}
+    disturbed = {"disturbances": ["foreign CPU 50.0 % > 2.0 %"], "attempts": 2, "fastest_step_seconds": 0.08}
     folder, shown = written(tmp_path, monkeypatch, capsys, **disturbed)
     assert read_table(folder / "plan.csv")["disturbed"].tolist() == ["foreign CPU 50.0 % > 2.0 %"]
     assert "| disturbed" in shown

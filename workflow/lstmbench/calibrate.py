@@ -29,7 +29,7 @@ def calibrated(
 ) -> dict[str, Any]:
     """Measure until a sample was not disturbed, at most ``attempts`` times, and return what to plan from.
 
-    That is the quiet sample.  If there is none it is the fastest one, in which each part that is no block took the
+    That is the quiet sample.  If there is none it is the one with the fastest step, in which each other part took the
     least time that it took in any of them.  ``attempts`` and ``disturbances`` stand in it.
     """
     samples: list[dict[str, Any]] = []
@@ -61,20 +61,16 @@ def _judge(samples: list[dict[str, Any]], threads: int) -> None:
 
 
 def _least_disturbed(samples: list[dict[str, Any]]) -> dict[str, Any]:
-    result = copy.deepcopy(min(samples, key=_fastest_step))
+    result = copy.deepcopy(min(samples, key=lambda sample: sample["fastest_step_seconds"]))
     details = [sample["details"] for sample in samples]
     result["phases"] = {name: min(sample["phases"][name] for sample in samples) for name in result["phases"]}
     for split, measured in result["details"]["evaluation"].items():
         of_all = [one["evaluation"][split] for one in details]
         measured["first_seconds"] = min(one["first_seconds"] for one in of_all)
-        measured["predictions_per_second"] = max(one["predictions_per_second"] for one in of_all)
+        measured["fastest_per_second"] = max(one["fastest_per_second"] for one in of_all)
     for name in ("write_seconds", "read_seconds"):
         result["details"]["checkpoint"][name] = min(one["checkpoint"][name] for one in details)
     return result
-
-
-def _fastest_step(sample: dict[str, Any]) -> float:
-    return min(block["seconds"] / block["steps"] for block in sample["blocks"])
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -82,7 +82,8 @@ def count_work(dataset: Dataset, preset: Preset, max_updates: int | None, max_ev
 def predict(sample: Mapping[str, Any], work: Work, keep_model: bool = False) -> dict[str, float | None]:
     """Seconds, peak memory and disk (MB) of one run; ``sample``: what ``lstmbench.calibrate`` wrote.
 
-    Of a sample that was disturbed only the fastest block counts: whatever else ran made the others slower.
+    Of a sample that was disturbed only the fastest step and the fastest evaluation count: whatever else ran made the
+    others slower, beside spinning threads a hundred times.
     ``disk_mb`` while it trains, with a checkpoint more than are kept since one is written before one is deleted, and
     one of other settings (``checkpoint.OTHERS``); ``kept_mb`` once it is complete, with its final weights if they are
     kept.
@@ -90,12 +91,14 @@ def predict(sample: Mapping[str, Any], work: Work, keep_model: bool = False) -> 
     phases, evaluation = sample["phases"], sample["details"]["evaluation"]
     checkpoint = sample["details"]["checkpoint"]
     steps = [block["seconds"] / block["steps"] for block in sample["blocks"]]
-    step = min(steps) if sample.get("disturbances") else statistics.median(steps)
+    disturbed = bool(sample.get("disturbances"))
+    step = min(*steps, sample["fastest_step_seconds"]) if disturbed else statistics.median(steps)
+    rate = "fastest_per_second" if disturbed else "predictions_per_second"
     seconds = {
         "start_seconds": sum(phases[f"{name}_seconds"] for name in ("import", "build", "place", "first_step")),
         "training_seconds": (work.updates - 1) * step,
-        "evaluation_seconds": _evaluation(evaluation["valid"], work.predictions["valid"], work.epochs)
-        + _evaluation(evaluation["test"], work.predictions["test"], work.tests),
+        "evaluation_seconds": _evaluation(evaluation["valid"], rate, work.predictions["valid"], work.epochs)
+        + _evaluation(evaluation["test"], rate, work.predictions["test"], work.tests),
         "checkpoint_seconds": work.epochs * checkpoint["write_seconds"],
     }
     weights = sample["memory"]["least_bytes"]["weights"]
@@ -113,9 +116,9 @@ def predict(sample: Mapping[str, Any], work: Work, keep_model: bool = False) -> 
     }
 
 
-def _evaluation(measured: Mapping[str, float | None], count: int, times: int) -> float:
+def _evaluation(measured: Mapping[str, float | None], which: str, count: int, times: int) -> float:
     """Seconds of ``times`` evaluations of ``count`` predictions; the first batch of all was traced and compiled."""
-    rate = measured["predictions_per_second"]
+    rate = measured[which]
     return times * measured["first_seconds"] if rate is None else measured["first_seconds"] + times * count / rate
 
 
@@ -244,8 +247,8 @@ def disturbed_in_words(rows: pd.DataFrame, calibrations: Path) -> list[str]:
     reasons = present.joined(sorted(set(disturbed["disturbed"])))
     return [
         f"{len(disturbed)} of {len(rows)} cells {was} disturbed in every attempt to measure them ({reasons}). Their "
-        "times come from the fastest block, and a quiet machine may take much less. For a better plan, stop what else "
-        f"runs, delete {' '.join(map(str, files))} and plan again."
+        "times come from the fastest step, near to that of a quiet machine: while others run, they take longer. "
+        f"For a better plan, stop what else runs, delete {' '.join(map(str, files))} and plan again."
     ]
 
 

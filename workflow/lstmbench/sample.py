@@ -137,6 +137,7 @@ def measure_sample(
             "warm_up_seconds": sum(warm_up),
             "steady_seconds": sum(block["seconds"] for block in steady),
         },
+        "fastest_step_seconds": min(warm_up),
         "blocks": steady,
         "steady_steps": sum(block["steps"] for block in steady),
         "load": dataclasses.asdict(meanwhile),
@@ -324,25 +325,29 @@ def _evaluation(cell: Cell) -> dict[str, Any]:
 def _evaluated(cell: Cell, split: str) -> dict[str, float]:
     part = cell.task.evaluation_parts(cell.dataset.arrays, split, cell.preset, None)[0]
     handle, state = cell.learner.place(part.examples), cell.learner.initial_state(part.batches.shape[1])
-    done = 0
+    done, fastest = 0, math.inf
 
     def timed(count: int) -> float:
         """Return the seconds of the next ``count`` batches."""
-        nonlocal state, done
+        nonlocal state, done, fastest
         block = part.batches[np.arange(done, done + count) % len(part.batches)]
         done += count
         watch = Stopwatch()
         _, _, state = cell.learner.eval_block(handle, block, state)
-        return watch.seconds()
+        seconds = watch.seconds()
+        fastest = min(fastest, seconds / count)
+        return seconds
 
     first_seconds = timed(1)
-    rate = _median_rate(timed) * part.batches.shape[1] * predictions(part.examples)
-    return {"first_seconds": first_seconds, "predictions_per_second": rate}
+    per_batch = part.batches.shape[1] * predictions(part.examples)
+    rate = _median_rate(timed) * per_batch
+    return {"first_seconds": first_seconds, "predictions_per_second": rate, "fastest_per_second": per_batch / fastest}
 
 
 def _median_rate(timed: Callable[[int], float]) -> float:
     """Return repetitions per second: the median of EVALUATION_BLOCKS blocks that take EVALUATION_SECONDS together."""
-    count, _ = _repetitions(timed, EVALUATION_SECONDS / EVALUATION_BLOCKS, timed(1))
+    once = min(timed(1) for _ in range(EVALUATION_BLOCKS))
+    count, _ = _repetitions(timed, EVALUATION_SECONDS / EVALUATION_BLOCKS, once)
     return count / statistics.median(timed(count) for _ in range(EVALUATION_BLOCKS))
 
 
