@@ -13,7 +13,7 @@ from lstmbench import calibrate
 from lstmbench.calibrate import calibrated
 from lstmbench.code import PACKAGE
 from lstmbench.initialise import initialise
-from lstmbench.measure import ATTEMPTS
+from lstmbench.interference import ATTEMPTS
 from lstmbench.plan import Work, predict
 from lstmbench.prepare import prepare
 from tests.unit.made import PRESET

@@ -16,8 +16,7 @@ from lstmbench import machine
 from lstmbench.cli import run
 from lstmbench.environment import interpreter
 from lstmbench.files import write_json
-from lstmbench.interference import Load, disturbances
-from lstmbench.measure import ATTEMPTS
+from lstmbench.interference import ATTEMPTS, Load, disturbances
 from lstmbench.schemas import read_json
 from lstmbench.statistics import iqr_over_median
 

@@ -26,6 +26,9 @@ LEAST_GRANTED_SHARE = 0.9
 NO_HEADLINE_SPREAD = 0.25
 """Blocks that spread further than this (interquartile range / median) support no headline number."""
 
+ATTEMPTS = 2
+"""What was disturbed is measured again until it was not, or this many times."""
+
 PRESSURE = Path("/proc/pressure/cpu")
 
 

@@ -26,7 +26,7 @@ from lstmbench.clock import Stopwatch, later, utc_now
 from lstmbench.environment import interpreter
 from lstmbench.errors import DataError, UsageError
 from lstmbench.identity import kind_of
-from lstmbench.interference import Load, disturbances
+from lstmbench.interference import ATTEMPTS, Load, disturbances
 from lstmbench.measurement import (
     BLOCK_COLUMNS,
     SCHEMA_VERSION,
@@ -41,9 +41,6 @@ from lstmbench.sample import BLOCKS, DETAILS
 from lstmbench.schemas import read_json
 from lstmbench.statistics import iqr_over_median
 from lstmbench.turns import Led, ended_at_last, take_turns
-
-ATTEMPTS = 2
-"""A disturbed round is repeated until none of its processes was, or this many were tried."""
 
 Sampler = Callable[[Sequence[str], Sequence[str]], dict[str, dict[str, Any]]]
 """sampler(implementations, details) -> for each a sample, or {"failure": message, "exit_code": code}."""
