@@ -280,6 +280,11 @@ def test_steps_that_are_slow_for_a_while_before_the_blocks_do_not_make_these_sho
     assert all(0.9 <= block["steps"] * 0.002 / sample.BLOCK_SECONDS <= 1.1 for block in blocks), blocks
 
 
+def test_a_length_that_was_timed_while_the_machine_was_slow_is_timed_again():
+    # The warm-up and the first try at a block take twice their time.
+    assert {block["steps"] for block in blocks_of(Machine(0.002, slow=range(6), factor=2.0))} == {125}
+
+
 @pytest.mark.parametrize("slow_calls", [6, 7])
 def test_even_a_machine_that_becomes_fast_only_with_the_first_block_has_no_short_one(slow_calls):
     machine = Machine(0.002, range(slow_calls))
