@@ -23,7 +23,7 @@ BUSY = {**QUIET, "foreign_share": 0.5}
 
 
 def a_sample(slower=1.0, load=QUIET, whole_load=QUIET, spread=0.0):
-    """A sample that took so many times as long as it should; ``spread``: one block in three is so much longer."""
+    """Return a sample that took ``slower`` times as long as it should; ``spread`` adds to one block in three."""
     phases = {"import_seconds": 2.0, "build_seconds": 1.0, "place_seconds": 0.5, "first_step_seconds": 1.5}
     rates = {"predictions_per_second": 1000.0 / slower, "fastest_per_second": 1000.0 / slower}
     evaluation = {"first_seconds": 0.25 * slower, **rates}

@@ -252,7 +252,7 @@ def test_a_whole_block_goes_untimed_before_the_first_and_little_or_nothing_befor
 
 
 class Machine:
-    """Steps of so many seconds each, slower by a factor while the given calls of ``timed`` last (by number, from 0)."""
+    """Steps of ``step_seconds``, ``factor`` times slower in the calls of ``timed`` numbered in ``slow`` (from 0)."""
 
     def __init__(self, step_seconds, slow=(), factor=200.0):
         self.step_seconds, self.slow, self.factor = step_seconds, slow, factor
@@ -267,7 +267,7 @@ class Machine:
 
 
 def blocks_of(machine, warm_up_calls=5, asked=3):
-    """The timed blocks on such a machine, after a warm-up of so many steps."""
+    """Return the blocks timed on ``machine`` after ``warm_up_calls`` single steps."""
     warm_up = [machine.timed(1) for _ in range(warm_up_calls)]
     products = SimpleNamespace(turn=lambda: None)
     blocks, _ = sample._steady(machine, warm_up, products, alone(asked))

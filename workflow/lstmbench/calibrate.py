@@ -29,7 +29,7 @@ def calibrated(
     """Measure until a sample was not disturbed, at most ``attempts`` times, and return what to plan from.
 
     That is the quiet sample.  If there is none it is the one with the fastest step, in which each other part took the
-    least time that it took in any of them.  ``attempts`` and ``disturbances`` stand in it.
+    least time that it took in any of them.  It has ``attempts`` and ``disturbances`` too.
     """
     samples: list[dict[str, Any]] = []
     while len(samples) < attempts:

@@ -36,7 +36,7 @@ from lstmbench.tasks import predictions
 from lstmbench.turns import BLOCK_SECONDS, SHORTEST_BLOCK_SECONDS, More
 
 LONG_STEP_SECONDS = 1.0
-"""Before a block of one step that takes so long nothing is run untimed."""
+"""A step of this length or more gets no untimed steps before its block."""
 
 BLOCKS = 10
 
@@ -195,8 +195,8 @@ def _warm_up(steps: _Steps) -> list[float]:
 def _repetitions(timed: Callable[[int], float], least: float, once: float) -> tuple[int, float]:
     """Return how many repetitions take ``least`` seconds, and the seconds that they took.
 
-    ``timed``: seconds of so many repetitions.  ``once``: seconds of one, timed before.  Whatever is slow once must not
-    make the number small, so two timed calls have to take ``least``.
+    ``timed(count)``: seconds of ``count`` repetitions.  ``once``: seconds of one, timed before.  Two timed calls
+    have to take ``least``, so that one slow call does not make the number small.
     """
     count = max(1, math.ceil(least / once))
     before = once if count == 1 else 0.0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 from lstmbench import bundle, datasets, implementations, machine
 from lstmbench.clock import utc_now
+from lstmbench.cores import usable_cores
 from lstmbench.datasets import Dataset, load_dataset
 from lstmbench.download import download
 from lstmbench.errors import BenchError, MachineError
@@ -124,7 +124,8 @@ class Check:
             )
             for name in names
         ]  # fmt: skip
-        ended = self.runner.run(jobs, self._side_by_side())
+        # Jobs that are not timed run side by side, one per core.
+        ended = self.runner.run(jobs, usable_cores())
         self.here = [name for name, entry in zip(names, ended, strict=True) if entry["outcome"] == DONE]
         if not self.here:
             reasons = [f"{name}: {entry.get('reason', '')}" for name, entry in zip(names, ended, strict=True)]
@@ -141,7 +142,7 @@ class Check:
             for name in self.here
         ]
         jobs += [contract.tests_of(name, self.options.device, folder) for name in self.here]
-        self.runner.run(jobs, self._side_by_side())
+        self.runner.run(jobs, usable_cores())
 
     def resuming(self) -> None:
         """Step 3: whether a repeated run and a resumed run end with the same bits."""
@@ -161,7 +162,7 @@ class Check:
                     read=lambda output=output: Found(read_json(output)),
                 )
             )  # fmt: skip
-        self.runner.run(jobs, self._side_by_side())
+        self.runner.run(jobs, usable_cores())
 
     def speed(self) -> None:
         """Step 4: rounds of ``measure``: the first data set in every precision, float32 first, then the others."""
@@ -306,10 +307,6 @@ class Check:
     def _require_idle(self) -> None:
         if self.options.device == "gpu":
             require_idle()
-
-    def _side_by_side(self) -> int:
-        """Jobs that are not timed run side by side, one per core."""
-        return max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
 
     def _pack(self) -> None:
         """Bring the bundle up to date, so that it is whole whenever this process is killed."""
