@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from lstmbench.certify import COLUMNS, TASKS
+from lstmbench.certificate import COLUMNS
+from lstmbench.certify import TASKS
 from lstmbench.machine import split_device
 from lstmbench.tables import write_table
 

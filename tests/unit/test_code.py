@@ -275,3 +275,10 @@ def test_each_rule_takes_the_code_of_the_verb_that_it_runs():
                 assert f'"{verb}"' in taken or {"train": "training_hash", "sample": "roots_of_sample"}[verb] in taken
                 seen += 1
     assert seen >= 17
+
+
+def test_no_table_is_made_again_because_an_implementation_is_added_or_changed():
+    verbs = re.findall(r"-m lstmbench\.(\w+)", (RULES / "compare.smk").read_text(encoding="utf-8"))
+    assert "against_reference" in verbs
+    for verb in verbs:
+        assert not [name for name in code.closure((verb,)) if name.startswith("implementations.")], verb

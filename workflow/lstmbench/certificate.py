@@ -7,16 +7,18 @@ from pathlib import Path
 
 import pandas as pd
 
-from lstmbench.certify import COLUMNS
 from lstmbench.errors import DataError
 from lstmbench.schemas import short
 from lstmbench.tables import TEXTS, read_table
+
+COLUMNS = ["implementation", "device", "task", "what", "deviation", "tolerance", "versions", "failure"]
+"""Those of a certificate."""
 
 AGAIN = "Delete it and run the workflow again."
 
 
 def read_certificate(path: Path) -> pd.DataFrame:
-    """Read and check ``{implementation}/{device}.csv``: a row per comparison, with the columns of ``certify.COLUMNS``.
+    """Read and check ``{implementation}/{device}.csv``: a row per comparison, with the columns ``COLUMNS``.
 
     A deviation may be infinite: that is what ``certify`` writes if an implementation computes a NaN.
 

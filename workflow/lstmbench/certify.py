@@ -15,13 +15,13 @@ from pathlib import Path
 import pandas as pd
 
 from lstmbench import implementations, parity
+from lstmbench.certificate import COLUMNS
 from lstmbench.cli import last_error, run
 from lstmbench.errors import MachineError
 from lstmbench.learner import Learner, ModelSpec
 from lstmbench.machine import DEVICE_HELP, require_precision, split_device
 from lstmbench.tables import versions_column, write_table
 
-COLUMNS = ["implementation", "device", "task", "what", "deviation", "tolerance", "versions", "failure"]
 TASKS = {"language_model": parity.LANGUAGE_MODEL, "classifier": parity.CLASSIFIER}
 CLIP = 0.2
 """Shorter than every gradient of the 20 steps, so that each is clipped (tests/contract/checks.py holds it to that)."""
