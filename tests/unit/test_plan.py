@@ -13,11 +13,13 @@ import yaml
 
 from lstmbench import plan
 from lstmbench.datasets import load_dataset
+from lstmbench.errors import MachineError
 from lstmbench.loop import Caps
 from lstmbench.plan import MEMORY_MARGIN, Work, advice, count_work, duration, errors, predict, whole_disk_mb
 from lstmbench.presets import load_preset
+from lstmbench.record import write_record
 from lstmbench.resources import SNAKEMAKE_MB, UNPLANNED, Ask, read_plan
-from lstmbench.selection import checked
+from lstmbench.selection import RECORD, checked
 from lstmbench.tables import read_table, write_table
 from lstmbench.train import train_run
 from tests.unit.made import Images, Text, make_cell
@@ -79,7 +81,7 @@ def test_of_a_quiet_sample_its_fastest_step_does_not_count():
     assert math.isclose(found["training_seconds"], 100 * 0.1)
 
 
-def written(tmp_path, monkeypatch, capsys, **changes):
+def written(tmp_path, monkeypatch, capsys, config=CONFIG, **changes):
     """The folder of a plan made from one calibration, and what was said."""
     folder = tmp_path / "plan"
     calibration = tmp_path / "calibration/markov/small/reference/cpu/threads-1.json"
@@ -88,7 +90,7 @@ def written(tmp_path, monkeypatch, capsys, **changes):
     monkeypatch.setattr(plan, "load_dataset", lambda path: None)
     monkeypatch.setattr(plan, "count_work", lambda *_, **caps: dataclasses.replace(WORK, updates=caps["max_updates"]))
     plan.main([
-        "--selection", json.dumps(CONFIG), "--data", str(tmp_path), "--calibrations", str(tmp_path / "calibration"),
+        "--selection", json.dumps(config), "--data", str(tmp_path), "--calibrations", str(tmp_path / "calibration"),
         "--output-dir", str(folder),
     ])  # fmt: skip
     return folder, capsys.readouterr().out
@@ -107,6 +109,22 @@ def test_a_plan_names_the_cells_that_were_disturbed_why_and_what_to_do(tmp_path,
 def test_a_plan_of_quiet_cells_says_nothing_of_disturbances(tmp_path, monkeypatch, capsys):
     _, shown = written(tmp_path, monkeypatch, capsys, disturbances=[], attempts=1)
     assert "disturbed" not in shown
+
+
+def test_a_cell_that_cannot_run_is_named_and_the_others_are_planned(tmp_path, monkeypatch, capsys):
+    broken = tmp_path / "calibration/markov/small/pytorch/cpu/threads-1.json"
+    broken.parent.mkdir(parents=True)
+    broken.write_text(json.dumps({"failure": "E4-MACHINE: no such framework"}), encoding="utf-8")
+    config = {**CONFIG, "implementations": ["reference", "pytorch"]}
+    folder, shown = written(tmp_path, monkeypatch, capsys, config=config)
+    assert "markov small pytorch cpu cannot run here and is not planned: E4-MACHINE: no such framework" in shown
+    assert "In all: 2 runs" in shown
+    assert list(read_plan(folder / "plan.csv", checked(config))) == [("markov", "small", "reference", "cpu")]
+
+
+def test_a_plan_of_nothing_that_can_run_says_why(tmp_path, monkeypatch, capsys):
+    with pytest.raises(MachineError, match="nothing to plan: markov small reference cpu cannot run here"):
+        written(tmp_path, monkeypatch, capsys, failure="E4-MACHINE: no such framework")
 
 
 def test_a_split_of_a_single_batch_takes_that_batch_every_time():
@@ -212,7 +230,7 @@ def test_a_finished_run_shows_how_far_its_plan_was_off():
     (found,) = errors(rows(seconds=[3960.0]), [record]).itertuples()
     assert math.isclose(found.error_percent, 10.0)
     assert math.isclose(found.spare_percent, 25.0)
-    assert found.machine == "Example CPU, 2 cores"
+    assert found.processor == "Example CPU, 2 cores"
 
 
 @pytest.mark.parametrize(
@@ -231,6 +249,22 @@ def test_the_verb_writes_the_plan_and_its_errors(tmp_path, capsys, monkeypatch):
     (ask,) = read_plan(folder / "plan.csv", checked(CONFIG)).values()
     assert ask.minutes == math.ceil(2 * (5 + 149 * 0.1 + 15 + 0.6) / 60 + 10)
     assert ask.mem_mb == math.ceil(MEMORY_MARGIN * 600) + SNAKEMAKE_MB
+
+
+def test_the_verb_holds_a_finished_run_against_its_plan(tmp_path, capsys, monkeypatch):
+    record = make_record("markov", implementation="reference", settings__max_updates=150)
+    path = RECORD.format(dataset="markov", size="small", implementation="reference", device="cpu", seed=1)
+    write_record(tmp_path / "mine" / path, record)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(plan, "read_record", lambda path: record)  # its other claims are not the plan's to check
+    folder, shown = written(tmp_path, monkeypatch, capsys, config={**CONFIG, "results": "mine"})
+    assert read_table(folder / "error.csv")["processor"].tolist() == ["Example CPU, 2 cores"]
+    assert "planned times are off by 99 %" in shown
+
+
+def test_a_run_shorter_than_the_second_of_its_times_is_not_held_against_a_plan():
+    record = make_record(started="2026-01-01T00:00:00+00:00", finished="2026-01-01T00:00:00+00:00")
+    assert errors(rows(seconds=[3960.0]), [record]).empty
 
 
 def test_each_attempt_asks_for_more_up_to_a_limit():

@@ -19,6 +19,7 @@ TARGETS = [
     "results/sweep/tables/quality.csv",
     "results/sweep/measurements/markov/tiny/cpu/measurement.json",
     "results/sweep/parity/reference-broken/cpu.csv",
+    "results/sweep/plan/plan.csv",
 ]
 WHY = "E4-MACHINE: environment broken: expected a Python at nowhere/python, found none"
 
@@ -42,6 +43,14 @@ def test_its_speed_and_its_parity_are_rows_with_the_reason(sweep):
     assert [(one["implementation"], one["failure"]) for one in measured["failures"]] == [("reference-broken", WHY)]
     assert {one["implementation"] for one in measured["samples"]} == {"reference-mine"}
     assert list(read_table(sweep / "parity/reference-broken/cpu.csv")["failure"]) == [WHY]
+
+
+def test_the_plan_names_it_and_plans_the_others(sweep, house):
+    assert set(read_table(sweep / "plan/plan.csv")["implementation"]) == {"reference", "reference-mine"}
+    said = (sweep / "plan/plan.md").read_text(encoding="utf-8")
+    assert f"markov tiny reference-broken cpu cannot run here and is not planned: {WHY}" in said.replace("\\", "")
+    # What failed is tried again by the next plan, and only that.
+    assert house.planned("results/sweep/plan/plan.csv", **CHANGES)["calibrate"] == 1
 
 
 @pytest.mark.slow

@@ -1,4 +1,7 @@
-"""Calibrate: measure one cell alone for some seconds, for ``plan``, and again if something else ran beside it."""
+"""Calibrate: measure one cell alone for some seconds, for ``plan``, and again if something else ran beside it.
+
+A cell that cannot run here is a sample as well, ``{"failure": why}``: the others are planned without it.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +16,24 @@ from pathlib import Path
 from typing import Any
 
 from lstmbench import machine
-from lstmbench.cli import run
+from lstmbench.cli import last_error, run
+from lstmbench.clock import utc_now
 from lstmbench.environment import interpreter
+from lstmbench.errors import MachineError, ResourceError
 from lstmbench.files import write_json
 from lstmbench.interference import ATTEMPTS, Load, disturbances
+from lstmbench.retry import failed_sample
 from lstmbench.schemas import read_json
 from lstmbench.statistics import iqr_over_median
 
 DETAILS = ("evaluation", "checkpoint")
+
+OWN = (MachineError.exit_code, ResourceError.exit_code)
+"""Exit codes of a cell that cannot run here; the other cells can."""
+
+
+class CannotRun(Exception):
+    """The process of a cell ended with one of ``OWN``; the message says why."""
 
 
 def calibrated(
@@ -95,14 +108,27 @@ def main(arguments: list[str] | None = None) -> None:
                 "--implementation", options.implementation, "--device", options.device,
                 "--threads", str(options.threads), "--output", output,
             ]  # fmt: skip
-            if code := subprocess.run(command).returncode:
-                sys.exit(code)  # it has said why
+            errors = Path(folder, "errors.txt")
+            with errors.open("wb") as stream:
+                code = subprocess.run(command, stderr=stream).returncode
+            said = errors.read_text(encoding="utf-8", errors="replace")
+            print(said, end="", file=sys.stderr)
+            if code in OWN:
+                raise CannotRun(last_error(said.splitlines()))
+            if code:
+                sys.exit(code)
             return read_json(output)
 
     def say(line: str) -> None:
         print(f"{options.data.name}/{options.preset.stem}/{options.implementation}: {line}", file=sys.stderr)
 
-    write_json(options.output, calibrated(measure, max(1, options.attempts), options.threads, say))
+    try:
+        result = calibrated(measure, max(1, options.attempts), options.threads, say)
+    except CannotRun as error:
+        result = {"failure": str(error), "failed": utc_now()}
+        # In this order: a cell whose sample was not written is calibrated again in any case.
+        write_json(failed_sample(options.output), result)
+    write_json(options.output, result)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from lstmbench import limits, machine, present, tasks
 from lstmbench.checkpoint import GENERATIONS, OTHERS
 from lstmbench.cli import run
 from lstmbench.datasets import Dataset, load_dataset
-from lstmbench.errors import UsageError
+from lstmbench.errors import MachineError, UsageError
 from lstmbench.presets import PRESETS, Preset, load_preset
 from lstmbench.record import failed, read_record
 from lstmbench.schemas import read_json
@@ -44,7 +44,7 @@ DAY = 86_400.0
 
 CELL = ["dataset", "size", "implementation", "device"]
 ERRORS = [
-    *CELL, "seed", "machine", "planned_seconds", "seconds", "error_percent", "planned_mb", "peak_rss_mb",
+    *CELL, "seed", "processor", "planned_seconds", "seconds", "error_percent", "planned_mb", "peak_rss_mb",
     "spare_percent",
 ]  # fmt: skip
 
@@ -122,16 +122,19 @@ def _evaluation(measured: Mapping[str, float | None], which: str, count: int, ti
     return times * measured["first_seconds"] if rate is None else measured["first_seconds"] + times * count / rate
 
 
-def plan(selection: Selection, data: Path, calibrations: Path) -> pd.DataFrame:
-    """One row per cell of the selection with one worker: what one run of it takes, and how many there are (``seeds``).
+def plan(selection: Selection, data: Path, calibrations: Path) -> tuple[pd.DataFrame, list[str]]:
+    """Return what one run of each cell takes, with the number of its runs (``seeds``), and what cannot be planned.
+
+    There is a row per cell of the selection with one worker that can run here, and a sentence per other one.
 
     Raises:
         DataError: damaged data, or a calibration that is missing or unreadable.
         UsageError: there is no such cell.
+        MachineError: none of them can run here.
     """
     if not selection.cells_of_one:
         raise UsageError(f"workers {selection.workers}: only runs of one worker are planned; add 1")
-    rows = []
+    rows, unplanned = [], []
     for dataset_name in selection.datasets:
         dataset = load_dataset(data / dataset_name)
         for size in selection.sizes:
@@ -144,11 +147,16 @@ def plan(selection: Selection, data: Path, calibrations: Path) -> pd.DataFrame:
                 names = (dataset_name, size, *cell)
                 threads = selection.threads_of(cell[1])
                 sample = read_json(_calibration(calibrations, names, threads))
+                if "failure" in sample:
+                    unplanned.append(f"{' '.join(names)} cannot run here and is not planned: {sample['failure']}")
+                    continue
                 row = dict(zip(CELL, names, strict=True)) | {"threads": threads} | caps
                 row |= {"seeds": len(selection.seeds), "updates": work.updates, "epochs": work.epochs}
                 planned = predict(sample, work, selection.keep_models)
                 rows.append(row | planned | {"disturbed": "; ".join(sample.get("disturbances", []))})
-    return pd.DataFrame(rows)
+    if not rows:
+        raise MachineError(f"nothing to plan: {'; '.join(unplanned)}")
+    return pd.DataFrame(rows), unplanned
 
 
 def _calibration(folder: Path, cell: Iterable[str], threads: int) -> Path:
@@ -211,9 +219,11 @@ def errors(rows: pd.DataFrame, records: Iterable[Mapping[str, Any]]) -> pd.DataF
             continue
         span = datetime.fromisoformat(record["finished"]) - datetime.fromisoformat(record["started"])
         seconds, peak_mb = span.total_seconds(), record["memory"]["peak_rss_bytes"] / MB
+        if not seconds:  # shorter than the second that the times of a record are rounded to
+            continue
         found.append(
             record["run"]
-            | {"machine": _machine(record["machine"])}
+            | {"processor": _machine(record["machine"])}
             | {"planned_seconds": row["seconds"], "seconds": seconds}
             | {"error_percent": 100 * (row["seconds"] / seconds - 1)}
             | {"planned_mb": row["mem_mb"], "peak_rss_mb": peak_mb}
@@ -252,9 +262,8 @@ def disturbed_in_words(rows: pd.DataFrame, calibrations: Path) -> list[str]:
     ]
 
 
-def _write_plan(folder: Path, rows: pd.DataFrame, selection: Selection, calibrations: Path) -> None:
+def _write_plan(folder: Path, rows: pd.DataFrame, words: list[str]) -> None:
     write_table(folder / "plan.csv", rows)
-    words = [*disturbed_in_words(rows, calibrations), *_plan_in_words(rows, selection)]
     write_shown(folder / "plan", "Plan", {"": _plan_as_text(rows)}, words)
 
 
@@ -294,7 +303,7 @@ def _plan_as_text(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _write_errors(folder: Path, found: pd.DataFrame) -> None:
     tables, notes = {}, []
-    for name, part in found.groupby("machine", sort=True):
+    for name, part in found.groupby("processor", sort=True):
         text = part[[*CELL, "seed"]].astype(str)
         text["planned"], text["found"] = part["planned_seconds"].map(duration), part["seconds"].map(duration)
         text["error"] = part["error_percent"].map(lambda value: present.signed(value, "%"))
@@ -320,8 +329,9 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--output-dir", type=Path, required=True, help="folder of plan.csv, error.csv and their .md")
     arguments = parser.parse_args(argv)
     selection = checked(json.loads(arguments.selection))
-    rows = plan(selection, arguments.data, arguments.calibrations)
-    _write_plan(arguments.output_dir, rows, selection, arguments.calibrations)
+    rows, unplanned = plan(selection, arguments.data, arguments.calibrations)
+    words = [*unplanned, *disturbed_in_words(rows, arguments.calibrations), *_plan_in_words(rows, selection)]
+    _write_plan(arguments.output_dir, rows, words)
     finished = filter(Path.exists, selection.records())
     records = [record for record in map(read_record, finished) if not failed(record)]
     _write_errors(arguments.output_dir, errors(rows, records))

@@ -14,6 +14,11 @@ FAILED = "failed.json"
 """Beside run.json: why the run failed the last time."""
 
 
+def failed_sample(calibration: Path) -> Path:
+    """Return where it is kept why a calibration failed the last time."""
+    return calibration.with_suffix(".failed.json")
+
+
 def last_failure(path: Path) -> str:
     """Return a word that tells this failure from others, or "" if there has been none."""
     try:

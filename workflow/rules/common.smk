@@ -27,7 +27,7 @@ from lstmbench.machine import require_cores, split_device
 from lstmbench.presets import load_preset
 from lstmbench.probes import framework
 from lstmbench.resources import UNPLANNED, read_plan
-from lstmbench.retry import FAILED, last_failure
+from lstmbench.retry import FAILED, failed_sample, last_failure
 from lstmbench.selection import RECORD, checked, require_path
 from lstmbench.text import printable
 

@@ -5,6 +5,7 @@
 #           plan   = {results}/plan/plan and error.{csv,parquet,md,tex}, the latter on the runs that are finished
 
 CALIBRATION = Path("results/calibration")
+SAMPLE = "{dataset}/{size}/{implementation}/{device}/threads-{threads}.json"
 
 
 rule calibrate:
@@ -13,7 +14,7 @@ rule calibrate:
         weights=expand(rules.initialise.output.weights, seed=SELECTION.seeds[0], allow_missing=True),
         environment=lambda wildcards: installed(ENVIRONMENTS, wildcards.implementation),
     output:
-        sample=CALIBRATION / "{dataset}/{size}/{implementation}/{device}/threads-{threads}.json",
+        sample=CALIBRATION / SAMPLE,
     log:
         "results/logs/calibrate/{dataset}/{size}/{implementation}/{device}/threads-{threads}.log",
     conda:
@@ -26,6 +27,7 @@ rule calibrate:
         data=lambda wildcards, input: Path(input.manifest).parent,
         preset=preset_file,
         values=preset_values,
+        failed=lambda wildcards: last_failure(failed_sample(CALIBRATION / SAMPLE.format(**wildcards))),
         code=code_of_calibration,
         threads=threads_as_argument,
         environments=ENVIRONMENTS,
