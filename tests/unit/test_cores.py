@@ -117,6 +117,15 @@ def test_more_threads_than_cores_are_refused_with_both_limits_and_what_to_do(sys
         cores.require_cores(2)
 
 
+def test_the_threads_of_all_workers_of_a_machine_are_counted_together(system):
+    system(2, "/", "/", {"cpu.max": "300000 100000\n"})
+    cores.require_cores(1, workers=3)
+    with pytest.raises(MachineError, match=r"workers 2 with threads 2 each: expected at most 3, .*choose threads: 1,"):
+        cores.require_cores(2, workers=2)
+    with pytest.raises(MachineError, match="choose fewer workers,"):
+        cores.require_cores(1, workers=4)
+
+
 def test_an_affinity_is_a_limit(monkeypatch):
     monkeypatch.setattr(cores.os, "sched_getaffinity", lambda _: {0, 3, 5}, raising=False)
     monkeypatch.setattr(cores, "cpu_quota", lambda: None)

@@ -35,13 +35,13 @@ class Cell:
         self.verb("initialise", *files, "--seed", 1, "--output", folder / "weights.safetensors").wait()
         self.uninterrupted: dict[str, dict[str, Any]] = {}
 
-    def train(self, implementation: str, folder: Path, device: str = "cpu") -> subprocess.Popen:
+    def train(self, implementation: str, folder: Path, device: str = "cpu", threads: int = 1) -> subprocess.Popen:
         """Start training in ``folder``, with a checkpoint after every block."""
         return self.verb(
             "train",
             *("--data", self.folder / "data", "--preset", self.preset),
             *("--weights", self.folder / "weights.safetensors"),
-            *("--implementation", implementation, "--device", device, "--threads", 1, "--seed", 1),
+            *("--implementation", implementation, "--device", device, "--threads", threads, "--seed", 1),
             *("--checkpoints", folder / "checkpoints", "--checkpoint-seconds", 0.001, "--output", folder / "run.json"),
         )
 

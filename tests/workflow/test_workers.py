@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from lstmbench import implementations
+from lstmbench.cores import usable_cores
 from lstmbench.errors import Interrupted, MachineError, WorkerError
 from tests.workflow.cell import essence
 
@@ -112,6 +113,12 @@ def test_workers_whose_launcher_is_killed_save_and_stop(whole, cell, tmp_path):
     assert not alive
     assert not (tmp_path / "run.json").exists()
     assert list((tmp_path / "checkpoints").glob("*.safetensors"))
+
+
+def test_workers_with_more_threads_than_the_machine_has_cores_are_refused(cell, tmp_path):
+    process = cell.train("pytorch_ddp", tmp_path, device="cpu-x2", threads=usable_cores())
+    assert process.wait() == 4
+    assert f"workers 2 with threads {usable_cores()} each: expected at most " in process.stderr.read()
 
 
 def test_an_implementation_of_one_worker_is_refused(cell, tmp_path):

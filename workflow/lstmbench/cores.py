@@ -38,19 +38,21 @@ def usable_cores() -> int:
     return max(1, min(_affinity(), math.floor(quota) if quota is not None else _affinity()))
 
 
-def require_cores(threads: int) -> None:
-    """Refuse more threads than cores: they take turns, and no speed of theirs is that of a machine.
+def require_cores(threads: int, workers: int = 1) -> None:
+    """Refuse more threads, all workers' together, than cores: no speed of theirs would be that of a machine.
 
     Raises:
         MachineError: expected and found.
     """
     cores = usable_cores()
-    if threads > cores:
+    if threads * workers > cores:
+        each = f"threads {threads}" if workers == 1 else f"workers {workers} with threads {threads} each"
+        fewer = f"threads: {max(1, cores // workers)}" if workers <= cores else "fewer workers"
         quota = cpu_quota()
         because = f"affinity to {_affinity()}" + ("" if quota is None else f", a quota of {quota:g} CPUs")
         raise MachineError(
-            f"threads {threads}: expected at most {cores}, the cores that this process may use ({because}); choose "
-            f"threads: {cores}, or let the process use more (taskset, --cpus of a container, cpus of a job)"
+            f"{each}: expected at most {cores}, the cores that this process may use ({because}); choose "
+            f"{fewer}, or let the process use more (taskset, --cpus of a container, cpus of a job)"
         )
 
 

@@ -20,7 +20,7 @@ from lstmbench.checkpoint import CheckpointFolder
 from lstmbench.cli import run
 from lstmbench.clock import Stopwatch, later, utc_now
 from lstmbench.code import training_hash
-from lstmbench.cores import Limits
+from lstmbench.cores import Limits, require_cores
 from lstmbench.errors import DataError, UsageError
 from lstmbench.events import EventFile
 from lstmbench.files import hash_arrays, hash_json, write_arrays
@@ -226,6 +226,7 @@ def main(arguments: list[str] | None = None) -> None:
     count = machine.split_device(device).workers
     if count > 1 and workers.team().size == 1:
         words = sys.argv[1:] if arguments is None else arguments
+        require_cores(options.threads, count)
         sys.exit(workers.launch([sys.executable, "-m", "lstmbench.train", *words], count))
     with workers.told_by_launcher():
         train_run(
