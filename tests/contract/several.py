@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from lstmbench import implementations, parity
-from lstmbench.workers import team
+from lstmbench.process_group import team
 
 BATCH, STEPS = 4, 20
 """A batch that two workers share, and updates: a block of 10, an evaluation, a gathering of the state, 10 again."""

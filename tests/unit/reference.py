@@ -16,8 +16,8 @@ from typing import Any
 import yaml
 
 from lstmbench.bundle import Records, read_bundle
+from lstmbench.implementations import framework
 from lstmbench.machine import split_device
-from lstmbench.probes import framework
 from lstmbench.tables import RUN
 
 ROOT = Path(__file__).resolve().parents[2]

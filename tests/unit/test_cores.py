@@ -23,7 +23,7 @@ PERIOD = 100_000
 LIMITED = """
 import json, sys
 from lstmbench.cores import cpu_quota, granted_share, usable_cores
-from lstmbench.interference import Counters, load
+from lstmbench.counters import Counters, load
 before, granted = Counters(), granted_share(1)
 found = load([before.span()])
 print(json.dumps([usable_cores(), cpu_quota(), found.throttled_share, granted]))

@@ -18,7 +18,7 @@ from lstmbench import environment, implementations
 from lstmbench.code import training_hash
 from lstmbench.environment import build, failure_file, installed, interpreter, main, tools, words
 from lstmbench.errors import Interrupted, MachineError, UsageError
-from lstmbench.probes import framework
+from lstmbench.implementations import framework
 from lstmbench.retry import last_failure
 
 TOOLS = Path(__file__).resolve().parents[2] / "envs/tools.yaml"

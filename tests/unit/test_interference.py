@@ -13,14 +13,15 @@ from dataclasses import replace
 import pytest
 
 from lstmbench.code import PACKAGE
-from lstmbench.interference import LARGEST_FOREIGN_SHARE, Counters, Load, Span, disturbances, load
+from lstmbench.counters import Counters, Span, load
+from lstmbench.interference import LARGEST_FOREIGN_SHARE, Load, disturbances
 from lstmbench.statistics import iqr_over_median
 
 COMPUTE = """
 import dataclasses, json
 import numpy as np
 from lstmbench.clock import Stopwatch
-from lstmbench.interference import Counters, load
+from lstmbench.counters import Counters, load
 matrix, blocks = np.ones((300, 300), np.float32), []
 before = Counters()
 while sum(blocks) < 1.5:

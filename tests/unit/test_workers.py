@@ -12,7 +12,9 @@ import pytest
 
 from lstmbench import workers
 from lstmbench.errors import Interrupted, UsageError, WorkerError
-from lstmbench.workers import Team, launch, require_shared, team
+from lstmbench.implementations import require_shared
+from lstmbench.process_group import Team, team
+from lstmbench.workers import launch
 
 
 @pytest.mark.parametrize(

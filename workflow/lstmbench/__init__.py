@@ -11,8 +11,8 @@ The map of the package; imports run downwards only, never up or sideways between
                      rehearsal   the same without computing, so that a record is checked before it is trained for
                      checkpoint  atomic, content-hashed files from which a run goes on
                      interruption  signals remembered until the next block;  lock: one process per run
-                     workers     several processes that share one run: which of them this one is, and their start
-                     record      run.json: written once, checked whenever it is read
+                     workers     several processes that share one run: their start;  process_group: which this one is
+                     record      run.json: written once, checked whenever it is read;  format: constants of both
                      claims      what must hold in a record;  claims_of_run, claims_of_measurement
                      events      the history for TensorBoard, while the run goes on
                      clock       the only module that reads a clock
@@ -20,6 +20,7 @@ The map of the package; imports run downwards only, never up or sideways between
                      measurement   measurement.json and blocks.parquet, checked whenever they are read
                      statistics    intervals over processes, ratios over pairs, tests of a steady state
                      interference  who else used the machine, told by the system's counters
+                     counters      these, read around timed blocks
                      limits        the matrix products and the memory that a step cannot do without
                      probes/       one file per framework: its products alone, the operations of a step
                      path          whether these prove that a step is what its implementation says it is
@@ -50,7 +51,7 @@ The map of the package; imports run downwards only, never up or sideways between
                      resources   what the runs ask of a scheduler, from the plan;  retry: which are tried again
                      code        a hash of the modules that a result depends on
                      schemas     JSON held against a schema;  strict_json: each key once, every number finite
-                     files       atomic writes and content hashes
+                     files       atomic writes and content hashes;  paths: where the project's own files are
                      names       one refusal of an unknown name;  errors: one exit code per kind;  cli: both told
                      text        what comes from outside, made harmless where it is shown;  text_files: texts to learn
 """

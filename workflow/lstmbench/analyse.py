@@ -20,11 +20,11 @@ import pandas as pd
 from lstmbench import present_speed, statistics
 from lstmbench.claims_of_measurement import SAMPLE
 from lstmbench.cli import run
+from lstmbench.format import NOT_SEEN
+from lstmbench.implementations import framework
 from lstmbench.interference import NO_HEADLINE_SPREAD, limits
 from lstmbench.machine import split_device
 from lstmbench.measurement import Measurement, read_measurement
-from lstmbench.path import NOT_SEEN
-from lstmbench.probes import framework
 from lstmbench.shown import write_shown
 from lstmbench.tables import MACHINE, machine_columns, machine_kind, read_table, versions_column, write_table
 

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from lstmbench import machine
-from lstmbench.cli import last_error, run
+from lstmbench.cli import run
 from lstmbench.clock import utc_now
 from lstmbench.environment import interpreter
-from lstmbench.errors import MachineError, ResourceError
+from lstmbench.errors import MachineError, ResourceError, last_error
 from lstmbench.files import write_json
 from lstmbench.interference import ATTEMPTS, Load, disturbances
 from lstmbench.retry import failed_sample

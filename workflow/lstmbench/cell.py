@@ -21,7 +21,6 @@ from lstmbench.machine import memory_limit_bytes, require_precision, require_thr
 from lstmbench.presets import Preset, load_preset
 from lstmbench.text import brief
 from lstmbench.weights import shapes
-from lstmbench.workers import require_shared
 
 
 @dataclass(frozen=True)
@@ -91,7 +90,7 @@ def build_cell(
     spec = task.model_spec(preset, dataset.facts)
     where = split_device(device)
     tasks.require_suited(dataset.task, preset)
-    require_shared(implementation, preset.batch_size, where.workers)
+    implementations.require_shared(implementation, preset.batch_size, where.workers)
     require_threads(device, threads)
     require_cores(threads)
     require_precision(where.kind, where.precision)

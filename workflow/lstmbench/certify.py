@@ -16,8 +16,8 @@ import pandas as pd
 
 from lstmbench import implementations, parity
 from lstmbench.certificate import COLUMNS
-from lstmbench.cli import last_error, run
-from lstmbench.errors import MachineError
+from lstmbench.cli import run
+from lstmbench.errors import MachineError, last_error
 from lstmbench.learner import Learner, ModelSpec
 from lstmbench.machine import DEVICE_HELP, require_precision, split_device
 from lstmbench.tables import versions_column, write_table

@@ -10,11 +10,11 @@ from typing import Any
 import pandas as pd
 
 from lstmbench.claims import ROUNDING, Claim, between, equal, memory
+from lstmbench.format import SHORTEST_BLOCK_SECONDS
 from lstmbench.interference import Load, disturbances
 from lstmbench.machine import split_device
 from lstmbench.presets import Preset
 from lstmbench.statistics import iqr_over_median
-from lstmbench.turns import SHORTEST_BLOCK_SECONDS
 
 SAMPLE = ["implementation", "round", "attempt"]
 """What names a sample within a measurement."""

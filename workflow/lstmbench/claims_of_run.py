@@ -11,7 +11,7 @@ from typing import Any
 from lstmbench import tasks
 from lstmbench.claims import ROUNDING, Claim, between, equal, memory
 from lstmbench.files import hash_json
-from lstmbench.loop import FIRST_LOSSES
+from lstmbench.format import FIRST_LOSSES
 from lstmbench.machine import split_device
 from lstmbench.presets import Preset
 from lstmbench.weights import parameter_count

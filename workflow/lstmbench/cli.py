@@ -4,18 +4,10 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
-from lstmbench.errors import as_bench_error
-from lstmbench.text import one_line, printable
-
-PREFIX = "error: "
-
-
-def last_error(log: Iterable[str]) -> str:
-    """Return the last message that ``run`` printed, without "error: ", of a log's lines; or else the last line."""
-    lines = [line for line in map(one_line, log) if line] or ["no message"]
-    return ([line for line in lines if line.startswith(PREFIX)] or lines)[-1].removeprefix(PREFIX)
+from lstmbench.errors import PREFIX, as_bench_error
+from lstmbench.text import printable
 
 
 def run(main: Callable[[], None]) -> int:

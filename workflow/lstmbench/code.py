@@ -16,10 +16,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from lstmbench.implementations import split
-from lstmbench.probes import framework
-
-PACKAGE = Path(__file__).resolve().parent
+from lstmbench.implementations import framework, split
+from lstmbench.paths import PACKAGE
 
 NO_NUMBERS = {
     "__init__": "the version, which is shown",
@@ -36,6 +34,7 @@ NO_NUMBERS = {
     "names": "the words of a refusal",
     "nvidia": "says which GPUs there are; a run's device is in its path",
     "processor": "names the machine, which every record does",
+    "paths": "where the files of the project are",
     "progress": "the progress bar",
     "rehearsal": "refuses a run before its first update",
     "schemas": "as claims",

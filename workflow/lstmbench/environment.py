@@ -23,10 +23,10 @@ from pathlib import Path
 
 import yaml
 
-from lstmbench.cli import PREFIX, run
+from lstmbench.cli import run
 from lstmbench.clock import utc_now
 from lstmbench.code import PACKAGE
-from lstmbench.errors import Interrupted, MachineError, UsageError
+from lstmbench.errors import PREFIX, Interrupted, MachineError, UsageError
 from lstmbench.files import hash_json, write_json, write_text
 from lstmbench.implementations import split
 from lstmbench.text import one_line

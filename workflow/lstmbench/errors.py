@@ -7,8 +7,17 @@ from __future__ import annotations
 
 import errno
 import re
+from collections.abc import Iterable
 
-from lstmbench.text import brief
+from lstmbench.text import brief, one_line
+
+PREFIX = "error: "
+
+
+def last_error(log: Iterable[str]) -> str:
+    """Return the last message that ``run`` printed, without "error: ", of a log's lines; or else the last line."""
+    lines = [line for line in map(one_line, log) if line] or ["no message"]
+    return ([line for line in lines if line.startswith(PREFIX)] or lines)[-1].removeprefix(PREFIX)
 
 
 class BenchError(Exception):

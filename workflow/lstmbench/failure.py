@@ -14,10 +14,10 @@ from pathlib import Path
 
 from lstmbench import tasks
 from lstmbench.cell import memory_needed
-from lstmbench.cli import PREFIX, last_error, run
+from lstmbench.cli import run
 from lstmbench.clock import utc_now
 from lstmbench.datasets import Dataset, load_dataset
-from lstmbench.errors import DivergedError, MachineError, ResourceError, tells_of_no_memory
+from lstmbench.errors import PREFIX, DivergedError, MachineError, ResourceError, last_error, tells_of_no_memory
 from lstmbench.presets import load_preset
 from lstmbench.record import SCHEMA_VERSION, write_record
 from lstmbench.retry import FAILED

@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 
 from lstmbench import equivalence, present, present_speed, statistics
+from lstmbench.implementations import framework
 from lstmbench.margins import in_words, unit_of_difference
-from lstmbench.probes import framework
 
 _NAMES = {"pytorch": "PyTorch", "tensorflow": "TensorFlow"}
 _BETTER = {"perplexity": "lower", "accuracy": "higher"}

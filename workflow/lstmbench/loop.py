@@ -18,6 +18,7 @@ from lstmbench.checkpoint import Checkpoint, CheckpointFolder
 from lstmbench.clock import Stopwatch
 from lstmbench.datasets import Dataset
 from lstmbench.errors import DataError, DivergedError, Interrupted, UsageError
+from lstmbench.format import FIRST_LOSSES
 from lstmbench.interruption import Interruption
 from lstmbench.learner import Handle, Learner
 from lstmbench.presets import Preset
@@ -34,9 +35,6 @@ that is asked to stop does so after its block."""
 
 WARM_UP_BLOCKS = 2
 """Blocks left out of the throughput: the first step alone, and the first block of a guessed length."""
-
-FIRST_LOSSES = 20
-"""Updates whose losses a record keeps."""
 
 LARGEST_LOSS = 700.0
 """Nats per prediction; exp of more than 709 is beyond a float, and no model that learns comes near it."""

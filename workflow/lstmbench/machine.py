@@ -18,11 +18,11 @@ from lstmbench.cores import cpu_quota, usable_cores
 from lstmbench.errors import MachineError, UsageError
 from lstmbench.identity import ARCHITECTURES, UNKNOWN
 from lstmbench.names import require_known
+from lstmbench.paths import ROOT
 from lstmbench.processor import processor
 from lstmbench.switches import switches
 from lstmbench.text import one_line
 
-ROOT = Path(__file__).resolve().parents[2]
 """The project's folder."""
 
 DEVICES = ("auto", "cpu", "gpu")

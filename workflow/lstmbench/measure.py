@@ -21,10 +21,10 @@ from tqdm import tqdm
 
 from lstmbench import implementations, machine
 from lstmbench.checkpoint import differences
-from lstmbench.cli import PREFIX, run
+from lstmbench.cli import run
 from lstmbench.clock import Stopwatch, later, utc_now
 from lstmbench.environment import interpreter
-from lstmbench.errors import DataError, UsageError
+from lstmbench.errors import PREFIX, DataError, UsageError
 from lstmbench.identity import kind_of
 from lstmbench.interference import ATTEMPTS, Load, disturbances
 from lstmbench.measurement import (

@@ -19,9 +19,10 @@ from markupsafe import Markup
 
 from lstmbench import __version__, present
 from lstmbench.errors import DataError
+from lstmbench.paths import WORKFLOW
 from lstmbench.shown import numeric
 
-TEMPLATES = Path(__file__).resolve().parents[1] / "report"
+TEMPLATES = WORKFLOW / "report"
 STYLES = ("vendor/uPlot-1.6.32.min.css", "page.css")
 SCRIPTS = ("vendor/uPlot-1.6.32.iife.min.js", "vendor/sortable-tablesort-4.1.7.min.js", "page.js")
 """In this order; vendor/README.md says where those of others come from."""

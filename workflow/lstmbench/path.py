@@ -7,9 +7,6 @@ from collections.abc import Collection, Sequence
 
 from lstmbench.errors import MachineError
 
-NOT_SEEN = "not seen"
-"""Stands for a path that the framework did not show: no evidence of another one, so the speed stands."""
-
 LARGEST_LIST = 12
 """Names of operations in a message."""
 

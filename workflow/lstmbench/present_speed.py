@@ -9,9 +9,10 @@ from typing import Any
 
 import pandas as pd
 
-from lstmbench.path import NOT_SEEN
+from lstmbench.format import NOT_SEEN
+from lstmbench.implementations import framework
 from lstmbench.present import ABSENT, by_size, number
-from lstmbench.probes import LEAST_COVERAGE, PARTS, framework
+from lstmbench.probes import LEAST_COVERAGE, PARTS
 from lstmbench.tables import MACHINE
 from lstmbench.text import sentence_and_details
 

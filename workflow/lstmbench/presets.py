@@ -16,9 +16,10 @@ import yaml
 
 from lstmbench.errors import UsageError
 from lstmbench.names import require_known
+from lstmbench.paths import WORKFLOW
 from lstmbench.schemas import fault_of_part, short
 
-PRESETS = Path(__file__).resolve().parents[1] / "presets"
+PRESETS = WORKFLOW / "presets"
 
 OPTIMIZERS = ("sgd", "adam")
 LSTM_INITS = ("uniform", "glorot_uniform")

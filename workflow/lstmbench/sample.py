@@ -27,13 +27,15 @@ from lstmbench.checkpoint import Checkpoint, CheckpointFolder
 from lstmbench.cli import run
 from lstmbench.clock import Stopwatch
 from lstmbench.cores import Limits, granted_share
+from lstmbench.counters import Counters, Span, load
 from lstmbench.errors import UsageError
 from lstmbench.files import hash_arrays, write_json
-from lstmbench.interference import Counters, Load, Span, load
+from lstmbench.format import BLOCK_SECONDS, SHORTEST_BLOCK_SECONDS
+from lstmbench.interference import Load
 from lstmbench.learner import Learner
 from lstmbench.progress import Progress
 from lstmbench.tasks import predictions
-from lstmbench.turns import BLOCK_SECONDS, SHORTEST_BLOCK_SECONDS, More
+from lstmbench.turns import More
 
 LONG_STEP_SECONDS = 1.0
 """A step of this length or more gets no untimed steps before its block."""

@@ -12,9 +12,10 @@ import jsonschema_rs
 from jsonschema.exceptions import best_match
 
 from lstmbench.errors import DataError
+from lstmbench.paths import WORKFLOW
 from lstmbench.strict_json import parse_json
 
-SCHEMAS = Path(__file__).resolve().parents[1] / "schemas"
+SCHEMAS = WORKFLOW / "schemas"
 
 
 def read_json(path: Path) -> Any:

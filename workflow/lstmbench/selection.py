@@ -21,10 +21,10 @@ from lstmbench import datasets, implementations, tasks
 from lstmbench.errors import UsageError
 from lstmbench.machine import resolve_device, split_device
 from lstmbench.names import require_folder, require_known
+from lstmbench.paths import WORKFLOW
 from lstmbench.presets import PRESETS, load_preset
-from lstmbench.workers import require_shared
 
-SCHEMA = Path(__file__).resolve().parents[1] / "schemas" / "config.schema.yaml"
+SCHEMA = WORKFLOW / "schemas" / "config.schema.yaml"
 
 RECORD = "runs/{dataset}/{size}/{implementation}/{device}/seed-{seed}/run.json"
 """Where a run's record lies below the folder of the results."""
@@ -198,7 +198,7 @@ def _require_workers(selection: Selection) -> None:
             for size in selection.sizes:
                 preset = load_preset(PRESETS / dataset / f"{size}.yaml")
                 try:
-                    require_shared(implementation, preset.batch_size, split_device(device).workers)
+                    implementations.require_shared(implementation, preset.batch_size, split_device(device).workers)
                 except UsageError as error:
                     raise UsageError(f"{dataset} {size}: {error}") from error
 

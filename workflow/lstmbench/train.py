@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from lstmbench import machine, spin, workers
+from lstmbench import machine, process_group, spin, workers
 from lstmbench.cell import memory_explained, open_cell
 from lstmbench.checkpoint import CheckpointFolder
 from lstmbench.cli import run
@@ -61,7 +61,7 @@ def train_run(
     Raises:
         UsageError, DataError, MachineError, DivergedError, LockedError, WorkerError, Interrupted: see ``errors``.
     """
-    team, where = workers.team(), machine.split_device(device)
+    team, where = process_group.team(), machine.split_device(device)
     if team.size != where.workers:
         raise UsageError(f"device {device}: expected {where.workers} workers, found {team.size} in the environment")
     started, watch = utc_now(), Stopwatch()
@@ -224,7 +224,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     device = machine.resolve_device(options.device)
     count = machine.split_device(device).workers
-    if count > 1 and workers.team().size == 1:
+    if count > 1 and process_group.team().size == 1:
         words = sys.argv[1:] if arguments is None else arguments
         require_cores(options.threads, count)
         sys.exit(workers.launch([sys.executable, "-m", "lstmbench.train", *words], count))

@@ -23,12 +23,6 @@ LONGEST_SECONDS = 4.0
 FEWEST = 3
 """Processes take so many turns as are asked for, or until each had LONGEST_SECONDS, but FEWEST at least."""
 
-BLOCK_SECONDS = 0.25
-"""The least a turn's block takes: 10,000 times what reading the clock does, 25 ticks of the system's CPU accounts."""
-
-SHORTEST_BLOCK_SECONDS = BLOCK_SECONDS / 2
-"""No block is shorter, whatever the machine does meanwhile."""
-
 More = Callable[[float], bool]
 """Called when a process is ready, with 0, and then with the seconds of its last turn: is there another one?"""
 

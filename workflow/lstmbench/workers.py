@@ -1,8 +1,7 @@
-"""Several workers that share one training, a process each: which of them this one is, and how they are started.
+"""Start several workers that share one training, a process each, and end all of them when one is lost.
 
-What starts them tells each by its environment: ``torchrun`` and ``launch`` by RANK, WORLD_SIZE and LOCAL_RANK, Slurm's
-``srun`` by variables of its own.  How they reach one another is the framework's: PyTorch reads MASTER_ADDR and
-MASTER_PORT, TensorFlow reads TF_CONFIG.
+``process_group`` reads which of them a process is.  How they reach one another is the framework's: PyTorch reads
+MASTER_ADDR and MASTER_PORT, TensorFlow reads TF_CONFIG.
 """
 
 from __future__ import annotations
@@ -16,87 +15,23 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 
-from lstmbench import implementations
 from lstmbench.clock import Stopwatch
-from lstmbench.errors import Interrupted, UsageError, WorkerError
+from lstmbench.errors import Interrupted, WorkerError
 from lstmbench.interruption import SIGNALS
+from lstmbench.process_group import AGAIN, SILENCE_SECONDS
 
-SILENCE_SECONDS = 300
-"""A worker that has not answered for so long is lost; evaluation and checkpoints must take the workers less than that
-out of step."""
+LAUNCHER = "LSTMBENCH_LAUNCHER"
+"""Environment variable: the process that started this worker, and tells the user of one that is lost."""
 
 GRACE_SECONDS = 10.0
 """When one worker has failed, the others have so long to end by themselves."""
 
 POLL_SECONDS = 0.1
-
-ENVIRONMENTS = (("RANK", "WORLD_SIZE", "LOCAL_RANK"), ("SLURM_PROCID", "SLURM_STEP_NUM_TASKS", "SLURM_LOCALID"))
-"""Rank, number of workers, and rank among those of this machine, by the names of ``torchrun`` and of ``srun``."""
-
-LAUNCHER = "LSTMBENCH_LAUNCHER"
-"""Environment variable: the process that started this worker, and tells the user of one that is lost."""
-
-AGAIN = "run the same command again: it goes on from the last checkpoint"
-
-
-@dataclass(frozen=True)
-class Team:
-    """The workers, and which of them this process is."""
-
-    rank: int = 0
-    size: int = 1
-    local_rank: int = 0  # among the workers of this machine
-
-    @property
-    def leads(self) -> bool:
-        """The worker of rank 0 writes and speaks for all."""
-        return self.rank == 0
-
-    def share(self, count: int) -> slice:
-        """This worker's of ``count`` rows, which the number of workers divides: each has as many, in order of rank."""
-        each = count // self.size
-        return slice(self.rank * each, (self.rank + 1) * each)
-
-
-def team(environment: Mapping[str, str] = os.environ) -> Team:
-    """The team as the environment tells it; without a word of it, this process alone.
-
-    Raises:
-        UsageError: values that are no numbers, or do not belong together.
-    """
-    for names in ENVIRONMENTS:
-        rank, size, local_rank = (environment.get(name) for name in names)
-        if rank is not None and size is not None:
-            with contextlib.suppress(ValueError):
-                found = Team(int(rank), int(size), int(local_rank or 0))
-                if 0 <= found.rank < found.size and 0 <= found.local_rank < found.size:
-                    return found
-            told = ", ".join(f"{name}={environment.get(name)}" for name in names)
-            raise UsageError(f"environment {told}: expected numbers, 0 <= {names[0]} < {names[1]}")
-    return Team()
-
-
-def require_shared(implementation: str, batch_size: int, count: int) -> None:
-    """Refuse a training that ``count`` workers cannot share.
-
-    Raises:
-        UsageError: the implementation is of one worker only, or the batch has no equal share for each.
-    """
-    if count > 1 and not implementations.distributed(implementation):
-        several = filter(implementations.distributed, implementations.names())
-        raise UsageError(f"{count} workers: {implementation} runs with 1; with several: {', '.join(several)}")
-    if batch_size % count:
-        divisors = [str(number) for number in range(1, batch_size + 1) if batch_size % number == 0]
-        raise UsageError(
-            f"{count} workers: expected a number that divides the batch_size {batch_size}, so that each gets an equal "
-            f"share: {', '.join(divisors)}"
-        )
 
 
 def launcher() -> psutil.Process | None:

@@ -17,15 +17,13 @@ if not workflow.deployment_settings.deployment_method:
     os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]))
 
 from lstmbench import datasets
-from lstmbench.cli import PREFIX
 from lstmbench.code import code_hash, content_hash, numbers_hash, roots_of_sample, training_hash
 from lstmbench.environment import failure_file, installed, interpreter
-from lstmbench.errors import BenchError, UsageError
+from lstmbench.errors import PREFIX, BenchError, UsageError
 from lstmbench.files import hash_json
-from lstmbench.implementations import split
+from lstmbench.implementations import framework, split
 from lstmbench.machine import require_cores, split_device
 from lstmbench.presets import load_preset
-from lstmbench.probes import framework
 from lstmbench.resources import UNPLANNED, read_plan
 from lstmbench.retry import FAILED, failed_sample, last_failure
 from lstmbench.selection import RECORD, checked, require_path

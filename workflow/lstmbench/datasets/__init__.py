@@ -34,9 +34,10 @@ import numpy as np
 from lstmbench.errors import DataError
 from lstmbench.files import UNSUPPORTED, hash_file, hash_json
 from lstmbench.names import require_known
+from lstmbench.paths import WORKFLOW
 from lstmbench.strict_json import parse_json
 
-SOURCES = Path(__file__).resolve().parents[2] / "datasets.tsv"
+SOURCES = WORKFLOW / "datasets.tsv"
 
 SCHEMA_VERSION = 1
 """Of ``manifest.json``."""

@@ -13,9 +13,10 @@ from lstmbench import parity
 from lstmbench.errors import DataError
 from lstmbench.gpu_check.jobs import Found, Job
 from lstmbench.machine import split_device
+from lstmbench.paths import ROOT
 from lstmbench.tables import read_table
 
-TESTS = Path(__file__).resolve().parents[3] / "tests/contract"
+TESTS = ROOT / "tests/contract"
 
 SHOWN_FAILURES = 10
 
@@ -29,7 +30,7 @@ def tests_of(implementation: str, kind: str, folder: Path) -> Job:
         name=f"contract tests of {implementation}",
         arguments=[
             "-m", "pytest", str(TESTS), "--quiet", "-m", "", "-k", f"{name}] or {name}-", "-p", "no:cacheprovider",
-            f"--junitxml={report}", "--rootdir", str(TESTS.parents[1]),
+            f"--junitxml={report}", "--rootdir", str(ROOT),
         ],
         read=lambda: read_tests(report),
         readable_codes=(0, 1),

@@ -14,9 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lstmbench.cli import PREFIX
 from lstmbench.clock import Stopwatch
-from lstmbench.errors import BenchError, Interrupted, MachineError
+from lstmbench.errors import PREFIX, BenchError, Interrupted, MachineError
 from lstmbench.files import write_json
 from lstmbench.gpu_check.budget import Budget
 from lstmbench.text import printable

@@ -13,7 +13,7 @@ import pkgutil
 from pathlib import Path
 from types import ModuleType
 
-from lstmbench.errors import MachineError
+from lstmbench.errors import MachineError, UsageError
 from lstmbench.names import require_known
 
 
@@ -26,6 +26,11 @@ def split(name: str) -> tuple[str, str]:
     """The module of an implementation, and its environment: "" for the one that everything else runs in."""
     module, _, environment = name.partition("-")
     return module, environment
+
+
+def framework(name: str) -> str:
+    """Return the framework that an implementation is written in: its module's name begins with it."""
+    return split(name)[0].partition("_")[0]
 
 
 def distributed(name: str) -> bool:
@@ -44,6 +49,23 @@ def distributed(name: str) -> bool:
         and any(isinstance(target, ast.Name) and target.id == "DISTRIBUTED" for target in node.targets)
         for node in ast.parse(source).body
     )
+
+
+def require_shared(implementation: str, batch_size: int, count: int) -> None:
+    """Refuse a training that ``count`` workers cannot share.
+
+    Raises:
+        UsageError: the implementation is of one worker only, or the batch has no equal share for each.
+    """
+    if count > 1 and not distributed(implementation):
+        several = filter(distributed, names())
+        raise UsageError(f"{count} workers: {implementation} runs with 1; with several: {', '.join(several)}")
+    if batch_size % count:
+        divisors = [str(number) for number in range(1, batch_size + 1) if batch_size % number == 0]
+        raise UsageError(
+            f"{count} workers: expected a number that divides the batch_size {batch_size}, so that each gets an equal "
+            f"share: {', '.join(divisors)}"
+        )
 
 
 def load(name: str) -> ModuleType:

@@ -23,8 +23,8 @@ from lstmbench.errors import MachineError, UsageError, WorkerError
 from lstmbench.implementations import pytorch
 from lstmbench.implementations.pytorch import PATHS, State, configure, has_gpu, versions
 from lstmbench.learner import ModelSpec
+from lstmbench.process_group import AGAIN, SILENCE_SECONDS, Team, team
 from lstmbench.text import brief
-from lstmbench.workers import AGAIN, SILENCE_SECONDS, Team, team
 
 __all__ = ["DISTRIBUTED", "PATHS", "Learner", "configure", "has_gpu", "versions"]
 

@@ -20,8 +20,8 @@ from lstmbench.errors import MachineError, UsageError, WorkerError
 from lstmbench.implementations import tensorflow
 from lstmbench.implementations.tensorflow import PATHS, State, configure, has_gpu, keras, tf, versions
 from lstmbench.learner import ModelSpec
+from lstmbench.process_group import AGAIN, Team, team
 from lstmbench.text import brief
-from lstmbench.workers import AGAIN, Team, team
 
 __all__ = ["DISTRIBUTED", "PATHS", "Learner", "configure", "has_gpu", "versions"]
 

@@ -23,7 +23,7 @@ import importlib
 from dataclasses import dataclass
 from types import ModuleType
 
-from lstmbench.implementations import split
+from lstmbench.implementations import framework
 
 PARTS = ("embedding", "recurrent", "output", "clip", "update", "other")
 """The parts of a training step; output: linear layer, softmax and loss; other: dropout, fetching the batch."""
@@ -45,11 +45,6 @@ class Operation:
 def label(part: str, direction: str, name: str) -> str:
     """Return an operation as one text: ``recurrent/forward MatMul``."""
     return f"{part}/{direction} {name}"
-
-
-def framework(implementation: str) -> str:
-    """The framework an implementation is written in."""
-    return split(implementation)[0].partition("_")[0]
 
 
 def load(implementation: str) -> ModuleType:
