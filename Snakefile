@@ -46,6 +46,7 @@ localrules:
     plot,
     analyse,
     plot_speed,
+    plot_overview,
     bench,
     plan,
     report,

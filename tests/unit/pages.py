@@ -16,6 +16,7 @@ from lstmbench import (
     certify,
     collect,
     plot,
+    plot_overview,
     plot_scaling,
     plot_speed,
     precision,
@@ -59,7 +60,7 @@ def make_page(
         scaling.main(["--of", name, "--tables", str(tables)])
     datasets = {record["run"]["dataset"] for record in records}
     if figures == "drawn":
-        for drawing in (plot, plot_speed):
+        for drawing in (plot, plot_speed, plot_overview):
             drawing.main(["--tables", str(tables), "--output-dir", str(pictures)])
         for name, dataset in itertools.product(scaling.SCALED, datasets):
             of = ["--of", name, "--dataset", dataset]
@@ -69,6 +70,7 @@ def make_page(
         kinds = ("learning", "quality", "ceiling", "anatomy", *scaling.SCALED)
         for kind, dataset in itertools.product(kinds, datasets):
             (pictures / f"{kind}_{dataset}.svg").write_bytes(SVG)
+        (pictures / "overview.svg").write_bytes(SVG)
     certified = folder / "parity.csv"
     write_table(certified, certify.certify("reference", "cpu", threads=1))
     report.main([

@@ -105,6 +105,24 @@ def make_record(
     return record
 
 
+def make_failure(
+    dataset: str = "ptb",
+    size: str = "small",
+    implementation: str = "pytorch",
+    device: str = "cpu",
+    seed: int = 1,
+    message: str = "E5-DIVERGED: the loss of update 31 is not a number; expected less than 700 nats",
+) -> dict[str, Any]:
+    """The record of a run that could not end."""
+    return {
+        "schema_version": 2,
+        "run": {"dataset": dataset, "size": size, "implementation": implementation, "device": device, "seed": seed},
+        "task": "classifier" if dataset in CLASSIFIERS else "language_model",
+        "failed": "2026-01-02T04:04:05+00:00",
+        "failure": {"exit_code": 5, "message": message},
+    }
+
+
 def change(record: dict[str, Any], keys: list[str], value: Any) -> None:
     """Replace the value under ``keys`` in place."""
     for key in keys[:-1]:

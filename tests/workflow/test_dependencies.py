@@ -65,7 +65,18 @@ NUMBERS = {
 }
 """Of each rule that computes numbers its verb, and what it loads by name in the house."""
 
-TABLES = ("collect", "tabulate", "precision", "against_reference", "scaling", "plot", "analyse", "plot_speed", "report")
+TABLES = (
+    "collect",
+    "tabulate",
+    "precision",
+    "against_reference",
+    "scaling",
+    "plot",
+    "analyse",
+    "plot_speed",
+    "plot_overview",
+    "report",
+)
 """The rules that show numbers; each runs the verb of its name."""
 
 

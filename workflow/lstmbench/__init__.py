@@ -3,8 +3,8 @@
 The map of the package; imports run downwards only, never up or sideways between verbs.
 
     verbs            download prepare initialise plan train failure verify collect tabulate plot precision report
-                     scaling plot_scaling sample calibrate measure analyse plot_speed environment bundle compare
-                     certify against_reference
+                     scaling plot_scaling plot_overview sample calibrate measure analyse plot_speed environment
+                     bundle compare certify against_reference
                      one per Snakemake rule: a pure function and, below it, a command line
                      (``python -m lstmbench.train --help``)
     the run          loop        epochs, schedule, evaluation, checkpoints, history; names no framework
@@ -41,7 +41,9 @@ The map of the package; imports run downwards only, never up or sideways between
                      present     numbers as text;  present_speed, present_parity, present_compare
                      reproduce   the commands that make a row again
                      page        HTML from a template, with its scripts, and a policy that allows no others
-                     headline    the findings in words;  curves: those of learning;  left_out: what is not there
+                     headline    the findings in words;  spoken_of: of which size;  about: what a data set is
+                     happened    which cases ran, and what to do next;  guide: the words of the page
+                     curves      those of learning;  left_out: what is not there
                      style       one look for all figures
     underneath       cell        one model, ready to train: what train and sample open
                      machine     the hardware and software a number was measured on;  nvidia: the driver, asked

@@ -44,7 +44,11 @@ NO_NUMBERS = {
 }
 """Modules that show or refuse and compute no number, with the reason: what they import does not count either."""
 
-READ = {"page": ("report/**/*.j2", "report/**/*.css", "report/**/*.js"), "schemas": ("schemas/*.json",)}
+READ = {
+    "happened": ("configs/*.yaml",),
+    "page": ("report/**/*.j2", "report/**/*.css", "report/**/*.js"),
+    "schemas": ("schemas/*.json",),
+}
 """Files that a module reads whatever its arguments are, below the folder of the package."""
 
 

@@ -1,14 +1,13 @@
-"""The headline and the finding: what the runs and the measurements say, in sentences with numbers and intervals.
+"""Say in one line each what was found of quality, speed and time to quality: numbers first, then how far they carry.
 
-Means over seeds and ratios over processes are compared, never a best run; what the numbers do not settle is called
-inconclusive, and what too few of them stand behind is no claim.
+Means over seeds and ratios over processes are compared, never a best run.  Every line begins with a data set and its
+size.  What too few seeds or processes show is still said in numbers; the line ends by saying what they do not show.
 """
 
 from __future__ import annotations
 
-import itertools
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,190 +15,239 @@ import pandas as pd
 from lstmbench import equivalence, present, present_speed, statistics
 from lstmbench.implementations import framework
 from lstmbench.margins import in_words, unit_of_difference
+from lstmbench.present import BETTER, called, called_dataset
+from lstmbench.spoken_of import spoken_of
+from lstmbench.text import one_line, sentence_and_details
 
-_NAMES = {"pytorch": "PyTorch", "tensorflow": "TensorFlow"}
-_BETTER = {"perplexity": "lower", "accuracy": "higher"}
-_VERDICTS = {
-    equivalence.EQUAL: "equal within {margin}",
-    equivalence.DIFFERENT: "a difference",
-    equivalence.INCONCLUSIVE: "inconclusive",
-    equivalence.NO_CLAIM: f"no claim with fewer than {equivalence.FEWEST_SEEDS} seeds",
-}
+LONGEST_REASON = 90
+"""Characters of a reason within a line; the whole reason is further below on the page."""
 
 
 @dataclass(frozen=True)
 class Headline:
-    """What is ``said``, the ``numbers`` that carry it, and whether the question is ``settled``."""
+    """A line on ``where`` about ``what``: what was ``found``, and how far it ``reaches``.
 
-    said: str
-    numbers: str
+    settled: whether the question is answered: equal or different, faster or slower.
+    """
+
+    where: str
+    what: str
+    found: str
+    reaches: str
     settled: bool
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.found}; {self.reaches}."
 
 
 def headlines(dataset: str, tables: dict[str, pd.DataFrame]) -> list[Headline]:
-    """Of one data set's ``tables`` (runs, quality, differences, speed, ratios): per device, on quality and on speed."""
-    quality = tables["quality"][tables["quality"]["failure"] == ""]
-    return [
-        *_quality(dataset, quality, tables["differences"], tables["runs"]),
-        *_speed(dataset, tables["speed"], tables["ratios"]),
-    ]
+    """Return the lines on one data set, for the size that is ``spoken_of`` and each of its devices.
+
+    tables: runs, quality, differences, speed, ratios and time_to_quality of the data set.
+    """
+    size = spoken_of(tables["quality"], tables["differences"], tables["speed"])
+    own = {
+        name: tables[name][tables[name]["size"] == size]
+        for name in ("runs", "quality", "differences", "speed", "ratios", "time_to_quality")
+    }
+    devices = present.devices(own["quality"]["device"])
+    lines = []
+    for device in devices:
+        here = {name: table[table["device"] == device] for name, table in own.items()}
+        where = f"{called_dataset(dataset)} {size}" + (f" ({device})" if len(devices) > 1 else "")
+        lines += [_quality(where, here), _speed(where, here, tables["speed"]), _time(where, here)]
+    return lines
 
 
-def _quality(dataset: str, quality: pd.DataFrame, differences: pd.DataFrame, runs: pd.DataFrame) -> list[Headline]:
-    metric = quality["metric"].iloc[0]
-    complete = quality[quality["caps"] == ""]
+def _quality(where: str, here: dict[str, pd.DataFrame]) -> Headline:
+    well = here["quality"][here["quality"]["failure"] == ""]
+    complete = well[well["caps"] == ""]
+    metric = here["quality"]["metric"].iloc[0]
+    failed = sorted(set(here["quality"].loc[here["quality"]["failure"] != "", "implementation"]))
+    note = f"; {present.joined(map(called, failed))} failed" if failed else ""
+    if well.empty:
+        found = f"0 of {_count(len(failed), 'implementation')} trained to the end"
+        return Headline(where, "quality", found, note.removeprefix("; "), False)
     if complete.empty:
-        return [Headline(f"No claim on the quality of {dataset}", "every run was cut short", False)]
-    size = complete.loc[complete["parameters"].idxmax(), "size"]
-    pairs = differences[(differences["size"] == size) & (differences["caps"] == "")]
-    own = runs[(runs["size"] == size) & (runs["caps"] == "")]
-    where = f"{dataset} {size}"
-    if pairs.empty:
-        found = ", ".join(_value(name, rows, metric) for name, rows in own.groupby("implementation", sort=True))
-        return [Headline(f"No two implementations to compare on {where}", f"test {metric} {found}", False)]
-    said = []
-    for device, here in pairs.groupby("device", sort=True):
-        on = f"{where} ({device})" if pairs["device"].nunique() > 1 else where
-        # Between frameworks, if there are several; two implementations of one framework otherwise.
-        across = here[here["first"].map(framework) != here["second"].map(framework)]
-        compared = here if across.empty else across
-        mine = own[own["device"] == device]
-        said.append(_pair(on, compared, mine, metric) if len(compared) == 1 else _pairs(on, compared, mine, metric))
-    return said
-
-
-def _pair(where: str, compared: pd.DataFrame, runs: pd.DataFrame, metric: str) -> Headline:
+        count = int(well["n"].sum())
+        found = f"{'the only run was' if count == 1 else f'all {count} runs were'} cut short ({well['caps'].iloc[0]})"
+        return Headline(where, "quality", found, f"their quality says nothing{note}", False)
+    pairs = here["differences"][here["differences"]["caps"] == ""]
+    # Between frameworks, if there are several; two implementations of one framework otherwise.
+    across = pairs[pairs["first"].map(framework) != pairs["second"].map(framework)]
+    compared = pairs if across.empty else across
+    runs = here["runs"][here["runs"]["caps"] == ""]
+    if len(compared) == 1:
+        paired = compared["seeds"].iloc[0].split()
+        runs = runs[runs["seed"].astype(str).isin(paired)]
+        complete = complete[complete["implementation"].isin([*compared["first"], *compared["second"]])]
+    values = f"{_values(complete, runs, metric)} test {metric} ({BETTER[metric]} is better)"
+    if compared.empty:
+        seeds = _seeds(complete["n"], each=len(complete) > 1)
+        return Headline(where, "quality", values, f"{seeds}, and nothing to compare with{note}", False)
+    apart = f"{compared['mean'].abs().max():.2f} {unit_of_difference(metric)}"
+    reaches, settled = _carries(compared, metric)
+    reaches += note
+    if len(compared) > 1:
+        return Headline(where, "quality", f"{values}, at most {apart} apart", reaches, settled)
     (row,) = compared.to_dict("records")
-    names = [row["first"], row["second"]]
-    first, second = (called(name) for name in names)
-    both = f"{first} and {second}"
-    seeds = {int(seed) for seed in row["seeds"].split()}
-    paired = runs[runs["seed"].isin(seeds)]
-    values = " and ".join(_amount(paired[paired["implementation"] == name], metric) for name in names)
-    unit = unit_of_difference(metric)
-    difference = f"difference {present.signed(row['mean'], unit)}"
-    if not np.isnan(row["low"]):
-        low, high = (present.signed(row[end], unit) for end in ("low", "high"))
-        difference += f", 95 % interval {low} to {high}"
-    numbers = f"{values}, n = {row['n']:.0f}; {difference}"
     match row["verdict"]:
         case equivalence.EQUAL:
-            said = f"{both} reach the same test {metric} on {where}, equal within {in_words(metric)}"
+            found = f"{values}, {apart} apart: equal within {in_words(metric)}"
         case equivalence.DIFFERENT:
-            lower, higher = (first, second) if row["mean"] > 0 else (second, first)
-            better, worse = (lower, higher) if metric == "perplexity" else (higher, lower)
-            said = f"{better} reaches a {_BETTER[metric]} test {metric} than {worse} on {where}"
-        case equivalence.INCONCLUSIVE:
-            said = f"Inconclusive whether {both} reach the same test {metric} on {where}"
+            ahead = row["second"] if (row["mean"] < 0) == (metric == "perplexity") else row["first"]
+            found = f"{values}: {called(ahead)} is better by {apart}"
         case _:
-            said = f"No claim whether {both} reach the same test {metric} on {where}"
-            numbers += f"; a claim needs {equivalence.FEWEST_SEEDS} seeds"
-    return Headline(said, numbers, row["verdict"] in (equivalence.EQUAL, equivalence.DIFFERENT))
+            found = f"{values}, {apart} apart"
+    return Headline(where, "quality", found, reaches, settled)
 
 
-def _pairs(where: str, compared: pd.DataFrame, runs: pd.DataFrame, metric: str) -> Headline:
-    """Of several pairs the verdicts are counted, and the widest difference is told."""
+def _carries(compared: pd.DataFrame, metric: str) -> tuple[str, bool]:
+    """How far differences in quality carry, and whether they settle the question."""
+    seeds = _seeds(compared["n"], each=True)
     counts = compared["verdict"].value_counts()
-    names = sorted({*compared["first"], *compared["second"]})
-    values = ", ".join(_value(name, runs[runs["implementation"] == name], metric) for name in names)
-    fewest = f"n = {compared['n'].min():.0f}"
-    if len(counts) == 1 and counts.index[0] == equivalence.EQUAL:
-        said = f"All {len(names)} implementations reach the same test {metric} on {where}"
-        return Headline(f"{said}, each pair equal within {in_words(metric)}", f"{values}, {fewest}", True)
-    if len(counts) == 1 and counts.index[0] == equivalence.NO_CLAIM:
-        said = f"No claim whether {len(names)} implementations reach the same test {metric} on {where}"
-        return Headline(said, f"{values}, {fewest}; a claim needs {equivalence.FEWEST_SEEDS} seeds", False)
-    told = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
-    said = f"Test {metric} of {len(compared)} pairs of implementations on {where}: {told}"
-    return Headline(said, f"{values}, {fewest}", equivalence.INCONCLUSIVE not in counts)
-
-
-def _speed(dataset: str, speed: pd.DataFrame, ratios: pd.DataFrame) -> list[Headline]:
-    """Of the largest size that was measured: the fastest implementation of each framework, pair by pair."""
-    if speed.empty:
-        return [Headline(f"The speed of {dataset} was not measured", "", False)]
-    size = present.by_size(speed)["size"].iloc[-1]
-    cells = speed[speed["size"] == size]
-    said = []
-    for device, here in cells.groupby("device", sort=True):
-        on = f"{dataset} {size}" + (f" ({device})" if cells["device"].nunique() > 1 else "")
-        good = here[here["headline"] == 1].sort_values("rate", ascending=False)
-        fastest = good[~good["implementation"].map(framework).duplicated()]
-        rows = ratios[(ratios["size"] == size) & (ratios["device"] == device)]
-        pairs = rows.set_index(["numerator", "denominator"], drop=False)
-        wanted = [pair for pair in itertools.combinations(fastest["implementation"], 2) if pair in pairs.index]
-        if not wanted:
-            said.append(Headline(f"No claim on the speed of {on}", "no two frameworks have a speed to quote", False))
-        disturbed = set(good.loc[good["disturbed"] != "", "implementation"])
-        said += [_ratio(on, pairs.loc[[pair]].iloc[0], disturbed.intersection(pair)) for pair in wanted]
-    return said
-
-
-def _ratio(where: str, row: pd.Series, disturbed: set[str]) -> Headline:
-    first, second = called(row["numerator"]), called(row["denominator"])
-    over = present_speed.interval(row["low"], row["high"], row["pairs"], "pair", 2)
-    numbers = f"95 % interval {over}, {row['pairs']:.0f} pairs of processes"
-    numbers += "; some of these were disturbed" if disturbed else ""
-    times = f"{row['ratio']:.2f} times as fast"
-    match present_speed.verdict_on_ratio(row):
-        case "faster":
-            return Headline(f"{first} trains {where} {times} as {second}", numbers, True)
-        case "inconclusive":
-            said = f"Inconclusive whether {first} or {second} trains {where} faster"
-            return Headline(said, f"{first} {times} as {second}, {numbers}", False)
-        case _:
-            said = f"No claim whether {first} or {second} trains {where} faster"
-            return Headline(said, f"{first} {times} as {second}, {over}", False)
-
-
-def finding(quality: pd.DataFrame, differences: pd.DataFrame) -> list[str]:
-    """Sentences on one data set's quality: the largest size whose runs are complete, or that there is none."""
-    complete = quality[quality["caps"] == ""]
-    if complete.empty:
-        return ["Every run was capped: this shows that each part works, not how well or how fast it learns."]
-    largest = complete[complete["parameters"] == complete["parameters"].max()]
-    size = present.by_size(largest)["size"].iloc[0]
-    metric = quality["metric"].iloc[0]
-    rows, pairs = (part[(part["size"] == size) & (part["caps"] == "")] for part in (complete, differences))
-    values = [_with(present.metric(row.test_mean, metric), row) for row in rows.itertuples()]
-    sentences = [f"Size {size}: test {metric} {present.joined(values)}."]
+    settled = not {equivalence.INCONCLUSIVE, equivalence.NO_CLAIM} & set(counts.index)
+    too_few = f"{seeds}, too few to call them equal or different (that takes {equivalence.FEWEST_SEEDS})"
+    if list(counts.index) == [equivalence.NO_CLAIM] and len(compared) > 1:
+        return too_few, settled
+    if len(compared) > 1:
+        each = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
+        return f"{seeds}; of {len(compared)} pairs: {each}", settled
+    (row,) = compared.to_dict("records")
     unit = unit_of_difference(metric)
-    for row in pairs.itertuples():
-        side = "below" if row.mean < 0 else "above"
-        low, high = (present.signed(value, unit) for value in (row.low, row.high))
-        interval = f", 95 % interval {low} to {high}" if row.n > 1 else ""
-        sentences.append(
-            f"From the same initial weights, {row.second} ended {abs(row.mean):.2f} {unit} {side} {row.first} "
-            f"({row.device}, n = {row.n:.0f}{interval}): {_VERDICTS[row.verdict].format(margin=in_words(metric))}."
+    low, high = present.signed(row["low"], unit).partition(" ")[0], present.signed(row["high"], unit)
+    mean = f"{called(row['second'])} is {present.signed(row['mean'], unit)} from {called(row['first'])}"
+    interval = "" if np.isnan(row["low"]) else f": {mean}, 95 % interval {low} to {high}"
+    match row["verdict"]:
+        case equivalence.NO_CLAIM:
+            return too_few + interval, settled
+        case equivalence.INCONCLUSIVE:
+            return f"{seeds}{interval}, too wide to call them equal or different (inconclusive)", settled
+        case _:
+            return seeds + interval, settled
+
+
+def _speed(where: str, here: dict[str, pd.DataFrame], anywhere: pd.DataFrame) -> Headline:
+    """Say the speeds that hold, and how much faster one framework's fastest is than the next one's."""
+    speed = here["speed"]
+    if speed.empty:
+        asked = _count(here["quality"]["implementation"].nunique(), "implementation")
+        others = present.by_size(anywhere[anywhere["processes"] > 0].assign(dataset=""))["size"].unique()
+        hint = f"only {present.joined(others)} was" if len(others) else "make bench does it"
+        return Headline(where, "speed", f"the speed of 0 of {asked} was measured", hint, False)
+    good = speed[speed["headline"] == 1].sort_values("rate", ascending=False)
+    left = [f"{called(row.implementation)} ({_why(row)})" for row in speed[speed["headline"] == 0].itertuples()]
+    if good.empty:
+        return Headline(
+            where,
+            "speed",
+            f"0 of {_count(len(speed), 'speed')} can be relied on",
+            f"not compared: {', '.join(left)}",
+            False,
         )
-    best = rows.dropna(subset=["published"])
-    if not best.empty:
-        first = best.iloc[0]
-        sentences.append(
-            f"Best published value known for this size: {present.metric(first['published'], metric)} "
-            f"({first['published_source']})."
+    unit = present_speed.unit(good)
+    rates = [f"{called(row.implementation)} {present_speed.rounded(row.rate)}" for row in good.itertuples()]
+    found = f"{', '.join(rates)} {unit} (higher is faster)"
+    notes = ["something else used the machine meanwhile"] if (good["disturbed"] != "").any() else []
+    notes += [f"not compared: {', '.join(left)}"] if left else []
+    row = _first_pair(good["implementation"], here["ratios"])
+    if row is None:
+        why = "not measured in the same rounds, so not compared" if len(good) > 1 else "no second speed to compare with"
+        return Headline(where, "speed", found, "; ".join([why, *notes]), False)
+    times = f"{row['ratio']:.2f} times as fast as {called(row['denominator'])}"
+    found += f": {called(row['numerator'])} is {times}"
+    over = present_speed.interval(row["low"], row["high"], row["pairs"], "pair", 2)
+    pairs = _count(int(row["pairs"]), "pair") + " of processes"
+    verdict = present_speed.verdict_on_ratio(row)
+    match verdict:
+        case "faster" | "slower":
+            reaches = f"95 % interval {over}, {pairs}"
+        case "inconclusive":
+            reaches = f"95 % interval {over}, {pairs}; it includes 1, so which is faster is open (inconclusive)"
+        case _:
+            reaches = f"{pairs}, too few for an interval, so this is a hint and not a result"
+    return Headline(where, "speed", found, "; ".join([reaches, *notes]), verdict in ("faster", "slower"))
+
+
+def _first_pair(by_speed: Iterable[str], ratios: pd.DataFrame) -> pd.Series | None:
+    """Return the ratio of the fastest to the next one of another framework, or else to the next one."""
+    fastest, *others = by_speed
+    pairs = ratios.set_index(["numerator", "denominator"], drop=False)
+    for name in sorted(others, key=lambda name: framework(name) == framework(fastest)):
+        if (fastest, name) in pairs.index:
+            return pairs.loc[[(fastest, name)]].iloc[0]
+    return None
+
+
+def _time(where: str, here: dict[str, pd.DataFrame]) -> Headline:
+    """Say how long training takes to the target; these seconds have no verdict, because runs may share a machine."""
+    rows, what = here["time_to_quality"], "time to quality"
+    if here["runs"].empty:
+        return Headline(where, what, "0 runs trained to the end", "no target was reached", False)
+    if (rows["caps"] == "").any():
+        rows = rows[rows["caps"] == ""]
+    if rows.empty:
+        return Headline(where, what, "0 targets are set for this size", "workflow/targets.tsv has the others", False)
+    rows = rows[rows["target"] == rows["target"].iloc[0]].sort_values("seconds_median", kind="stable")
+    metric = rows["metric"].iloc[0]
+    target = f"a validation {metric} of {present.metric(rows['target'].iloc[0], metric)}"
+    reached, runs = int(rows["reached"].sum()), int(rows["n"].sum())
+    if not reached:
+        found = f"0 of {_count(runs, 'run')} reached {target}"
+        return Headline(where, what, found, _cut_short(rows) or "the whole schedule was trained", False)
+    each = [_reached(row) for row in rows.itertuples()]
+    found = f"{', '.join(each)} of training to {target} (less is better)"
+    seeds = _seeds(rows["n"], each=len(rows) > 1)
+    median = ", the median counts" if rows["n"].max() > 1 else ""
+    caveat = "runs may have shared the machine, so this is a hint and no benchmark"
+    short = f"; {_cut_short(rows)}" if _cut_short(rows) else ""
+    return Headline(where, what, found, f"{seeds}{median}; {caveat}{short}", False)
+
+
+def _reached(row: object) -> str:
+    name, seconds = called(row.implementation), row.seconds_median
+    if np.isnan(seconds):
+        return f"{name} not ({row.reached:.0f} of {_count(int(row.n), 'run')})"
+    return f"{name} {present.number(seconds, 0 if seconds >= 100 else 1)} s"
+
+
+def _cut_short(rows: pd.DataFrame) -> str:
+    caps = rows["caps"].iloc[0]
+    return f"runs were cut short ({caps}), so the target is a loose one" if caps else ""
+
+
+def _count(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def _seeds(counts: pd.Series, each: bool) -> str:
+    """Return the number of seeds behind values: "one seed each", "3 to 5 seeds each"."""
+    low, high = int(counts.min()), int(counts.max())
+    words = "one seed" if high == 1 else f"{high} seeds" if low == high else f"{low} to {high} seeds"
+    return f"{words} each" if each else words
+
+
+def _why(row: object) -> str:
+    """The reason against a speed, in at most ``LONGEST_REASON`` characters."""
+    reason = one_line(sentence_and_details(row.verdict)[0])
+    return reason if len(reason) <= LONGEST_REASON else f"{reason[: LONGEST_REASON - 3]}..."
+
+
+def _values(quality: pd.DataFrame, runs: pd.DataFrame, metric: str) -> str:
+    """Return each mean over the seeds, the best first; runs that are not alike are never averaged together."""
+    rows = []
+    for name, group in quality.groupby("implementation", sort=True):
+        mine = runs[runs["implementation"] == name]
+        alike = len(group) == 1
+        shown = (
+            _amount(mine, metric) if alike else present.joined(present.metric(v, metric) for v in group["test_mean"])
         )
-    floor = rows["floor"].dropna()
-    if not floor.empty:
-        sentences.append(f"The source of the text itself would reach {present.metric(floor.iloc[0], metric)}.")
-    return sentences
-
-
-def _with(value: str, row: Any) -> str:
-    return f"{value} with {row.implementation} ({row.device}, n = {row.n:.0f})"
-
-
-def called(implementation: str) -> str:
-    """The name of a framework as it writes itself; any other implementation by its own."""
-    return _NAMES.get(implementation, implementation)
-
-
-def _value(name: str, runs: pd.DataFrame, metric: str) -> str:
-    return f"{called(name)} {_amount(runs, metric)}"
+        rows.append((group["test_mean"].mean(), f"{called(name)} {shown}"))
+    return ", ".join(text for _, text in sorted(rows, reverse=BETTER[metric] == "higher"))
 
 
 def _amount(runs: pd.DataFrame, metric: str) -> str:
-    """The mean over the seeds, with half of its 95 % interval (t) where there are two or more."""
+    """Return the mean over the seeds, with half of its 95 % interval (t) if there are two or more."""
     values = runs[f"test_{metric}"].tolist()
     mean = statistics.geometric_mean(values) if metric == "perplexity" else statistics.arithmetic_mean(values)
     text, half = present.metric(mean.estimate, metric), (mean.high - mean.low) / 2

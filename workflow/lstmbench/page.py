@@ -27,7 +27,7 @@ STYLES = ("vendor/uPlot-1.6.32.min.css", "page.css")
 SCRIPTS = ("vendor/uPlot-1.6.32.iife.min.js", "vendor/sortable-tablesort-4.1.7.min.js", "page.js")
 """In this order; vendor/README.md says where those of others come from."""
 
-SIZES = {"small": "0", "medium": "1", "large": "2"}
+SIZES = {size: str(rank) for rank, size in enumerate(present.STANDARD_SIZES)}
 """What a column of sizes is sorted by."""
 
 _LEADING = re.compile(r"^[+\N{MINUS SIGN}]?\d[\d,]*(\.\d+)?(e[+-]\d+)?")

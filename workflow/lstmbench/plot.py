@@ -196,11 +196,12 @@ def _panels(
             axes.set_title(remark, loc="right", fontsize=8.5, fontweight="bold" if capped else "normal")
             (single if capped else complete).append(axes)
     for group in [complete, *([axes] for axes in single)]:
-        _share_range(group, metric)
+        share_range(group, metric)
     return figure
 
 
-def _share_range(group: list[Axes], metric: str) -> None:
+def share_range(group: list[Axes], metric: str) -> None:
+    """Give the axes of a group one range and readable ticks."""
     if not group:
         return
     low, high = min(axes.get_ylim()[0] for axes in group), max(axes.get_ylim()[1] for axes in group)

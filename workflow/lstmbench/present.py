@@ -12,7 +12,14 @@ from lstmbench.margins import unit_of_difference
 from lstmbench.text import sentence_and_details
 
 ABSENT = "\N{EN DASH}"
+STANDARD_SIZES = ("small", "medium", "large")
 NOT_REACHED = "not reached"
+
+BETTER = {"perplexity": "lower", "accuracy": "higher"}
+"""Which way a metric is better."""
+
+_IMPLEMENTATIONS = {"pytorch": "PyTorch", "tensorflow": "TensorFlow"}
+_DATASETS = {"ptb": "PTB", "mnist": "MNIST"}
 
 TITLES = {
     "quality": "Quality",
@@ -24,24 +31,22 @@ TITLES = {
 
 NOTES = {
     "quality": [
-        "Mean over the seeds (of the logarithm, for a perplexity), with the lowest and the highest value. "
-        "Test: whole split unless capped, final weights. Validation and training: last epoch. "
-        "The published value is the best one known for the size; its protocol may differ, as its note says. "
-        "A capped run is compared with nothing published. "
-        "The floor of a generated text is the perplexity that its own source has on the same words.",
+        "Mean over the seeds (of the logarithm, for a perplexity), with the lowest and the highest value; n is the "
+        "number of seeds. Test: whole split unless the run was capped (cut short), final weights. Validation and "
+        "training: last epoch.",
     ],
     "differences": [
-        "The second implementation relative to the first, over pairs of runs from the same initial weights: "
+        "The second implementation relative to the first, over n pairs of runs from the same initial weights: "
         "mean over the seeds with its 95 % interval (t), the lowest and the highest. "
         f"{margins.EQUAL} by two one-sided t-tests; different: by a t-test, corrected for all comparisons "
-        f"(Holm); inconclusive: neither. {margins.FEWER}, and of capped runs, no claim is made.",
+        f"(Holm); inconclusive: neither. {margins.FEWER}, and of capped runs, none of these is said: no claim.",
     ],
     "environment": [
         "Runs on different machines, libraries or threads are never averaged together. Rows with the same number of a "
         "machine differ in nothing that can change a result or a speed."
     ],
     "milestone_means": [
-        "Accuracy after the given number of updates, mean over the seeds with the lowest and the highest. "
+        "Accuracy after the given number of updates, mean over the n seeds with the lowest and the highest. "
         "On 128 images one image more or less is 0.8 points.",
     ],
     "time_to_quality": [
@@ -52,6 +57,12 @@ NOTES = {
         "These times come from training runs, which may have shared the machine with others: they are no benchmark.",
     ],
 }
+
+PUBLISHED_NOTE = (
+    "The published value is the best one known for the size; its protocol may differ, as its note says. "
+    "A capped run is compared with nothing published."
+)
+FLOOR_NOTE = "The floor of a generated text is the perplexity that its own source has on the same words."
 
 EMPTY = {
     "differences": "No two implementations have a run from the same initial weights.",
@@ -65,6 +76,17 @@ _WHEN_MIXED = {
     "data_sha256": ("data", lambda value: value[:8]),
     "machine": ("machine", lambda value: f"{value:.0f}"),
 }
+
+
+def notes(name: str, table: pd.DataFrame) -> list[str]:
+    """Return what to say below the table called ``name``; of published values and floors only if it has any."""
+    if table.empty:
+        return [EMPTY[name]]
+    more = []
+    if name == "quality":
+        more += [PUBLISHED_NOTE] if table["published"].notna().any() else []
+        more += [FLOOR_NOTE] if table["floor"].notna().any() else []
+    return [*NOTES[name], *more]
 
 
 def by_dataset(name: str, table: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -81,6 +103,16 @@ def by_dataset(name: str, table: pd.DataFrame) -> dict[str, pd.DataFrame]:
     return {dataset: columns(part) for dataset, part in by_size(table).groupby("dataset", sort=True)}
 
 
+def called(implementation: str) -> str:
+    """Return the name of a framework as it writes itself; any other implementation by its own."""
+    return _IMPLEMENTATIONS.get(implementation, implementation)
+
+
+def called_dataset(name: str) -> str:
+    """Return the name of a data set as people write it."""
+    return _DATASETS.get(name, name)
+
+
 def joined(words: Iterable[str]) -> str:
     """Words as in "one, two and three"."""
     *others, last = words
@@ -88,8 +120,8 @@ def joined(words: Iterable[str]) -> str:
 
 
 def by_size(table: pd.DataFrame) -> pd.DataFrame:
-    """Rows in the order small, medium, large, then other sizes by name."""
-    known = {"small": 0, "medium": 1, "large": 2}
+    """Rows in the order of ``STANDARD_SIZES``, then other sizes by name."""
+    known = {size: rank for rank, size in enumerate(STANDARD_SIZES)}
     rank = table["size"].map(lambda size: known.get(size, len(known)))
     ranks = {"_size": rank}
     if "device" in table:

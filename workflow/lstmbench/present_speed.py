@@ -29,14 +29,16 @@ TITLES = {
 
 NOTES = {
     "speed": [
-        "Measured apart from training, in processes that take turns, a block each, nothing beside them. The speed is "
-        "the geometric mean over the processes, its interval a t-interval over them; one process gives none. "
+        "Measured apart from training, while the workflow runs nothing else. The processes take turns: each trains for "
+        "one block, a short timed stretch of training steps. The speed is the geometric mean over the n processes, its "
+        "interval a t-interval over them; one process gives none. "
         "ms/step: that of the median block. First step: with all tracing and compiling.",
         "Share of the ceiling: of the time of a step, the part that its matrix products alone would take, at the pace "
         "which the same framework reached with the same shapes, threads and precision in the same process between the "
         "blocks, in the fastest of its ways. 100 % would be a step that does nothing but multiply matrices.",
-        "Only a speed whose verdict is good may be quoted. Disturbed: something else used the machine, or the blocks "
-        "spread as if it had, and each repeat was disturbed too.",
+        "Only a speed whose verdict is good may be quoted, which means compared with others or repeated elsewhere. "
+        "Disturbed: something outside the workflow used the machine, or the blocks spread as if it had, and each "
+        "repeat was disturbed too.",
     ],
     "ratios": [
         "The speed of the first over that of the second, over the rounds in which both ran: geometric mean, with its "

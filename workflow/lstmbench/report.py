@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import re
 import sys
@@ -14,17 +15,21 @@ import pandas as pd
 
 from lstmbench import (
     against_reference,
+    guide,
     left_out,
     precision,
     present,
     present_compare,
     present_parity,
     present_speed,
+    spoken_of,
 )
+from lstmbench.about import about, compared_with
 from lstmbench.cli import run
 from lstmbench.curves import curves
 from lstmbench.files import write_text
-from lstmbench.headline import finding, headlines
+from lstmbench.happened import happened
+from lstmbench.headline import headlines
 from lstmbench.page import Section, Table, as_table, picture, render
 from lstmbench.reproduce import measure_command, train_command, whole_command
 from lstmbench.scaling import SCALED, by_dataset
@@ -46,6 +51,14 @@ SPEED_FIGURES = {
 
 SPEED_TABLES = ("speed", "ratios", "anatomy", "products")
 
+OVERVIEW = (
+    "Validation {metrics} against seconds of training, at the sizes of the lines beside it; dashed: the target. Runs "
+    "may have shared the machine: these seconds are a hint and no benchmark."
+)
+
+FIRST_FAILURES = 3
+"""Failures on the first screen; all of them are further below."""
+
 _UNIT = re.compile(r"(?<=\d) (?=%|points)|(?<=n) (?==)|(?<==) (?=\d)")
 
 
@@ -66,21 +79,26 @@ def report(tables: Path, figures: Path, parity: Sequence[Path], config_name: str
     data["phases"] = data["speed"]
     data["parity"] = pd.concat([read_table(path) for path in parity])
     runs = data["runs"]
-    datasets = [_dataset(name, data, figures) for name in sorted(runs["dataset"].unique())]
-    said = [one for dataset in datasets for one in dataset["headlines"]]
+    parts = [_dataset(name, data, figures) for name in sorted(runs["dataset"].unique())]
+    failures, not_measured = list(left_out.failed(data["failures"])), list(left_out.not_measured(data["speed"]))
     return render(
         "report.html.j2",
         config_name=config_name,
         facts=_facts(runs, data["failures"]),
         when=_when(runs),
-        # What is settled first.
-        headlines=sorted(said, key=lambda one: not one.settled),
-        datasets=datasets,
+        happened=happened(runs, data["failures"], data["speed"], selection, config_name),
+        rule=spoken_of.RULE,
+        guide=guide.words(data),
+        overview=_overview(data, figures),
+        datasets=parts,
         scaled=list(SCALED),
         sections=list(_sections(data)),
         capped=list(left_out.capped(data["quality"])),
-        failures=list(left_out.failed(data["failures"])),
-        not_measured=list(left_out.not_measured(data["speed"])),
+        published=bool((data["quality"]["published_source"] != "").any()),
+        failures=failures,
+        not_measured=not_measured,
+        first_failures=(failures + not_measured)[:FIRST_FAILURES],
+        more_failures=max(0, len(failures) + len(not_measured) - FIRST_FAILURES),
         holes=list(left_out.holes(pd.concat([runs, data["failures"]]))),
         resumed=int((runs["resumed"] > 0).sum()),
         commits=sorted(set(zip(runs["commit"], runs["commit_dirty"].astype(bool), strict=True))),
@@ -88,6 +106,12 @@ def report(tables: Path, figures: Path, parity: Sequence[Path], config_name: str
         command=whole_command(selection),
         build="GPU=1 " if selection.device == "gpu" else "",
     )
+
+
+def _overview(data: dict[str, pd.DataFrame], figures: Path) -> dict[str, str]:
+    """The one picture of the first screen."""
+    metrics = " and ".join(sorted(set(data["quality"]["metric"]), reverse=True))
+    return {"source": picture(figures / "overview.svg"), "text": OVERVIEW.format(metrics=metrics)}
 
 
 def _sections(data: dict[str, pd.DataFrame]) -> Iterator[Section]:
@@ -154,12 +178,17 @@ def _dataset(dataset: str, data: dict[str, pd.DataFrame], figures: Path) -> dict
     implementations = present.joined(sorted(own["runs"]["implementation"].unique()))
     timed = present.joined(sorted(own["speed"]["implementation"].unique()) or ["none"])
     words = {"dataset": dataset, "metric": metric, "implementations": implementations, "timed": timed}
-    sentences = finding(learned, own["differences"])
     measured = not own["speed"].empty
+    size = spoken_of.spoken_of(own["quality"], own["differences"], own["speed"])
+    lines: dict[str, list[Any]] = {}
+    for line in headlines(dataset, own):
+        held = {name: _UNIT.sub("\N{NO-BREAK SPACE}", getattr(line, name)) for name in ("found", "reaches")}
+        lines.setdefault(line.where, []).append(dataclasses.replace(line, **held))
     return {
         "name": dataset,
-        "headlines": headlines(dataset, own),
-        "finding": _UNIT.sub("\N{NO-BREAK SPACE}", " ".join(sentences)),
+        "about": about(dataset, own["quality"]),
+        "headlines": lines,
+        "references": [_UNIT.sub("\N{NO-BREAK SPACE}", text) for text in compared_with(own["quality"], size)],
         "speed": [
             _UNIT.sub("\N{NO-BREAK SPACE}", line) for line in present_speed.in_words(own["speed"], own["ratios"])
         ],
@@ -191,7 +220,7 @@ def _dataset(dataset: str, data: dict[str, pd.DataFrame], figures: Path) -> dict
 
 def _table(name: str, table: pd.DataFrame) -> Table:
     (frame,) = present.by_dataset(name, table).values()
-    notes = present.NOTES[name]
+    notes = present.notes(name, table)
     if "remark" in frame:
         # Beside the other columns it would stand out of sight on most screens.
         marked = frame[frame["remark"] != present.ABSENT]

@@ -229,8 +229,7 @@ def main(argv: list[str] | None = None) -> None:
     }
     for name, table in results.items():
         write_table(folder / f"{name}.csv", table)
-        notes = [present.EMPTY[name]] if table.empty else present.NOTES[name]
-        write_shown(folder / name, present.TITLES[name], present.by_dataset(name, table), notes)
+        write_shown(folder / name, present.TITLES[name], present.by_dataset(name, table), present.notes(name, table))
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@
 #           scaling = {results}/tables/{workers,threads}.{csv,parquet,md,tex}
 #           figures = {results}/figures/{learning,quality}_{dataset}.{svg,png,pdf}, and {workers,threads}_{dataset} where there
 #           are several numbers of them
+#           overview = {results}/figures/overview.{svg,png,pdf}
 #           report  = {results}/report.html
 
 COLLECTED = ["runs", "history", "milestones", "settings", "failures"]
@@ -194,6 +195,29 @@ rule plot:
         "python -m lstmbench.plot --tables {params.tables:q} --output-dir {params.figures:q} > {log:q} 2>&1"
 
 
+rule plot_overview:
+    input:
+        records=rules.collect.output.records,
+        tables=rules.tabulate.output.tables,
+        speed=rules.analyse.output.tables,
+    output:
+        figure=expand(FIGURES / "overview.{suffix}", suffix=["svg", "png", "pdf"]),
+    log:
+        RESULTS / "logs/plot_overview.log",
+    conda:
+        "../../envs/tools.yaml"
+    resources:
+        machine=1,
+    params:
+        code=code_hash("plot_overview"),
+        tables=lambda wildcards, input: Path(input.tables[0]).parent,
+        figures=lambda wildcards, output: Path(output.figure[0]).parent,
+    message:
+        "Drawing quality and time together"
+    shell:
+        "python -m lstmbench.plot_overview --tables {params.tables:q} --output-dir {params.figures:q} > {log:q} 2>&1"
+
+
 rule report:
     input:
         records=rules.collect.output.records,
@@ -204,6 +228,7 @@ rule report:
         figures=[
             *rules.plot.output,
             *rules.plot_speed.output,
+            *rules.plot_overview.output,
             *expand(rules.plot_scaling.output, scaled=SCALED, dataset=SELECTION.datasets),
         ],
         parity=expand(

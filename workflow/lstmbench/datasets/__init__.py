@@ -12,6 +12,8 @@ and the arrays of its task:
     classifier      {split}_images           uint8[examples, 28, 28]
                     {split}_labels           uint8[examples], each below the fact ``classes``
 
+The first paragraph of its docstring says on the report what the data is, in a sentence or two.
+
 Raw files, if it has any, are rows of ``workflow/datasets.tsv``.
 """
 

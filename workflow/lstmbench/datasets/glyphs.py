@@ -1,4 +1,4 @@
-"""glyphs: digits drawn by a pen that is never quite steady; images like MNIST's that need no network.
+"""glyphs: images of digits drawn by an unsteady pen, in the format of MNIST and read row by row.
 
 Every digit is one of a few hand-made drawings (two sevens, with and without a bar; two fours; ...) of
 lines and arcs.  Each image bends one a little of its own: its points wander, then the whole is

@@ -1,4 +1,4 @@
-"""markov: a text from a known source, so the lowest perplexity any model can reach is known too.
+"""markov: a text drawn from a known source, so the lowest perplexity that any model can reach is known.
 
 The source is a class-based n-gram model (Brown et al. 1992, "Class-based n-gram models of natural
 language", Computational Linguistics 18:467-479).  Each of 64 words belongs to one of 8 classes, 8

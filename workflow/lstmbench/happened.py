@@ -1,0 +1,70 @@
+"""Say what happened: which configuration ran, how many of its cases ended well, and what to do next."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import yaml
+
+from lstmbench.present_speed import FAILED
+from lstmbench.selection import Selection, checked
+from lstmbench.tables import RUN
+
+CONFIGS = Path(__file__).resolve().parents[1] / "configs"
+
+SHIPPED = {
+    "demo": ("the demo", "make quick", "trains the real PTB and MNIST, each case cut short: at most half an hour"),
+    "quick": ("the quick run", "make plan", "says how long the full benchmark takes here; make run then trains it"),
+}
+"""Configurations that come with the workflow: what they are called, and what follows them."""
+
+AGAIN = ("", "tries again what failed and repeats nothing else")
+ANY = ("make bundle", "keeps all records in one file, to compare them with another machine's")
+
+
+@dataclass(frozen=True)
+class Happened:
+    """Sentences for the top of the page, and the next command with what it does (the same one again: "")."""
+
+    said: str
+    command: str
+    does: str
+
+
+def happened(
+    runs: pd.DataFrame, failures: pd.DataFrame, speed: pd.DataFrame, selection: Selection, config_name: str
+) -> Happened:
+    """Return what happened, from the tables and the configuration."""
+    name = shipped_as(selection)
+    called, *following = SHIPPED[name] if name else (f"a run of {config_name}", *ANY)
+    cases = pd.concat([runs, failures])[RUN].drop_duplicates(RUN[:-1])
+    failed = failures.drop_duplicates(RUN[:-1])
+    lost = int(speed["verdict"].str.startswith(FAILED).sum())
+    measured = f"{len(speed) - lost} of {len(speed)} speeds were measured" if len(speed) else "no speed was measured"
+    if len(speed) and not lost:
+        measured = f"all {len(speed)} speeds were measured"
+    parts = " \N{MULTIPLICATION SIGN} ".join(
+        f"{cases[column].nunique()} {words if cases[column].nunique() > 1 else words.removesuffix('s')}"
+        for column, words in zip(RUN[:-1], ("data sets", "sizes", "implementations", "devices"), strict=True)
+        if column != "device" or cases[column].nunique() > 1
+    )
+    ended = f"all {len(cases)}" if failed.empty else f"{len(cases) - len(failed)} of {len(cases)}"
+    trainings = f"{len(runs)} training{'s' if len(runs) > 1 else ''}"
+    capped = int((runs["caps"] != "").sum())
+    cut = f", {'all' if capped == len(runs) else capped} cut short" if capped else ""
+    said = f"This was {called}: {ended} cases ran ({parts}; {trainings}{cut}), and {measured}."
+    return Happened(said, *(AGAIN if len(failed) or lost else following))
+
+
+def shipped_as(selection: Selection) -> str:
+    """Return the shipped configuration of which a selection holds every value, wherever its results go, or ""."""
+    asked = dataclasses.asdict(selection)
+    for name in SHIPPED:
+        shipped = yaml.safe_load((CONFIGS / f"{name}.yaml").read_text(encoding="utf-8"))
+        speed = asked["speed"] | shipped.get("speed", {})
+        if checked({**asked, **shipped, "speed": speed, "results": asked["results"]}) == selection:
+            return name
+    return ""
