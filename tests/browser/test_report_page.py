@@ -79,11 +79,22 @@ def test_axe_finds_nothing_to_complain_of(opened, width, scheme):
     assert results.violations_count == 0, results.generate_report()
 
 
-def test_the_headline_comes_first(opened):
-    page = opened().page
-    first = page.locator(".headline .said").first
-    assert first.bounding_box()["y"] < 200
-    assert page.locator(".headline .said").count() >= 3
+@pytest.mark.parametrize("width", [360, 1280])
+def test_what_happened_and_what_was_found_come_first(opened, width):
+    page = opened(width).page
+    lines = page.locator(".headline .said")
+    assert lines.count() == 6
+    assert (
+        page.locator(".happened").bounding_box()["y"] < lines.first.bounding_box()["y"] < {360: 640, 1280: 300}[width]
+    )
+
+
+def test_on_a_desktop_the_first_screen_holds_both_data_sets_the_picture_and_the_guide(opened):
+    page = opened(1280).page
+    for what in (".headline .said >> nth=5", ".glance img", ".guide h2"):
+        box = page.locator(what).bounding_box()
+        assert box["y"] < 900, what
+    assert page.locator(".glance img").bounding_box()["x"] > 640
 
 
 def test_the_values_on_the_page_are_those_of_the_tables(opened, report):
@@ -193,7 +204,7 @@ def test_cells_and_sizes_of_the_curves_are_chosen(opened):
 
 def test_without_scripts_the_page_is_complete(opened, report):
     found = opened(scripts=False)
-    assert found.page.locator("figure img").count() == 6
+    assert found.page.locator("figure img").count() == 7
     assert found.page.locator(".explore:visible, button:visible").count() == 0
     assert wider_than_the_window(found.page) == 0
     whole = found.page.locator("body").text_content()

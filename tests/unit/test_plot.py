@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lstmbench import collect, implementations, plot, style, tabulate
+from lstmbench import analyse, collect, implementations, plot, plot_overview, style, tabulate
 from lstmbench.style import looks
 from tests.unit.records import make_record, save
 from tests.unit.test_tabulate import CAPS, PUBLISHED, TARGETS
@@ -77,7 +77,7 @@ svg.image_inline: False
 """
 
 
-@pytest.mark.parametrize("module", ["plot", "plot_speed", "plot_scaling"])
+@pytest.mark.parametrize("module", ["plot", "plot_speed", "plot_scaling", "plot_overview"])
 def test_a_notebook_s_backend_that_is_not_here_stops_no_figure(module):
     notebook = {
         **os.environ,
@@ -200,3 +200,30 @@ def test_no_legend_is_cut_off_however_few_the_panels(tables, kind, sizes):
         figure.canvas.draw()
     (legend,) = figure.legends
     assert legend.get_window_extent().x1 <= figure.bbox.x1
+
+
+def overview(tables):
+    """The axes of the one picture of the first screen, of runs without a measured speed."""
+    frames = {name: plot.read_table(tables / f"{name}.csv") for name in plot_overview.TABLES if name != "speed"}
+    frames["speed"] = pd.DataFrame(columns=analyse.SPEED)
+    with plot.figure_style():
+        figure = plot_overview.draw(frames)
+        figure.canvas.draw()
+    (legend,) = figure.legends
+    assert legend.get_window_extent().x1 <= figure.bbox.x1
+    return {axes.get_title(loc="left"): axes for axes in figure.axes}
+
+
+def test_the_overview_shows_the_size_that_the_lines_are_about(tables):
+    assert list(overview(tables)) == ["MNIST large", "PTB small"]
+
+
+def test_the_overview_shows_validation_over_the_seconds_of_training_and_which_way_is_better(tables):
+    panel = overview(tables)["PTB small"]
+    pytorch, tensorflow, target = panel.lines
+    for line in (pytorch, tensorflow):
+        np.testing.assert_allclose(line.get_xdata(), [250.0, 500.0])
+        np.testing.assert_allclose(line.get_ydata()[-1], math.sqrt(101.0 * 102.0))
+    assert target.get_ydata()[0] == 121.39
+    assert panel.get_ylabel() == "validation perplexity\n(lower is better)"
+    assert overview(tables)["MNIST large"].get_ylabel() == "validation accuracy, %\n(higher is better)"

@@ -12,7 +12,8 @@ def about(dataset: str, quality: pd.DataFrame) -> str:
     if dataset not in datasets.names():
         return ""
     first = (datasets.load_module(dataset).__doc__ or "").partition("\n\n")[0].replace("``", "")
-    said = " ".join(first.split()).removeprefix(f"{dataset}: ")
+    said = " ".join(first.split())
+    said = said[len(dataset) + 2 :] if said.lower().startswith(f"{dataset}: ") else said
     said = said[:1].upper() + said[1:]
     if datasets.sources(dataset):
         return said

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,17 +47,21 @@ def happened(
     measured = f"{len(speed) - lost} of {len(speed)} speeds were measured" if len(speed) else "no speed was measured"
     if len(speed) and not lost:
         measured = f"all {len(speed)} speeds were measured"
-    parts = " \N{MULTIPLICATION SIGN} ".join(
-        f"{cases[column].nunique()} {words if cases[column].nunique() > 1 else words.removesuffix('s')}"
-        for column, words in zip(RUN[:-1], ("data sets", "sizes", "implementations", "devices"), strict=True)
-        if column != "device" or cases[column].nunique() > 1
-    )
+    kinds = dict(zip(RUN[:-1], ("data set", "size", "implementation", "device"), strict=True))
+    numbers = {column: cases[column].nunique() for column in kinds}
+    parts = [_count(number, kinds[column]) for column, number in numbers.items() if column != "device" or number > 1]
+    # The product says what a case is, if every combination was asked for.
+    whole = " \N{MULTIPLICATION SIGN} ".join(parts) + "; " if math.prod(numbers.values()) == len(cases) else ""
     ended = f"all {len(cases)}" if failed.empty else f"{len(cases) - len(failed)} of {len(cases)}"
-    trainings = f"{len(runs)} training{'s' if len(runs) > 1 else ''}"
+    trainings = _count(len(runs), "training")
     capped = int((runs["caps"] != "").sum())
     cut = f", {'all' if capped == len(runs) else capped} cut short" if capped else ""
-    said = f"This was {called}: {ended} cases ran ({parts}; {trainings}{cut}), and {measured}."
+    said = f"This was {called}: {ended} cases ran ({whole}{trainings}{cut}), and {measured}."
     return Happened(said, *(AGAIN if len(failed) or lost else following))
+
+
+def _count(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def shipped_as(selection: Selection) -> str:

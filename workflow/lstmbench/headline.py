@@ -70,7 +70,7 @@ def _quality(where: str, here: dict[str, pd.DataFrame]) -> Headline:
         return Headline(where, "quality", found, note.removeprefix("; "), False)
     if complete.empty:
         count = int(well["n"].sum())
-        found = f"{'the only run was' if count == 1 else f'all {count} runs were'} cut short ({well['caps'].iloc[0]})"
+        found = f"{_all_runs(count)} cut short ({well['caps'].iloc[0]})"
         return Headline(where, "quality", found, f"their quality says nothing{note}", False)
     pairs = here["differences"][here["differences"]["caps"] == ""]
     # Between frameworks, if there are several; two implementations of one framework otherwise.
@@ -218,6 +218,10 @@ def _cut_short(rows: pd.DataFrame) -> str:
 
 def _count(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def _all_runs(count: int) -> str:
+    return {1: "the only run was", 2: "both runs were"}.get(count, f"all {count} runs were")
 
 
 def _seeds(counts: pd.Series, each: bool) -> str:

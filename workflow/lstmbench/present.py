@@ -39,7 +39,7 @@ NOTES = {
         "The second implementation relative to the first, over n pairs of runs from the same initial weights: "
         "mean over the seeds with its 95 % interval (t), the lowest and the highest. "
         f"{margins.EQUAL} by two one-sided t-tests; different: by a t-test, corrected for all comparisons "
-        f"(Holm); inconclusive: neither. {margins.FEWER}, and of capped runs, none of these is said: no claim.",
+        f"(Holm); inconclusive: neither. {margins.FEWER}, and of capped runs, the verdict is no claim: too little.",
     ],
     "environment": [
         "Runs on different machines, libraries or threads are never averaged together. Rows with the same number of a "

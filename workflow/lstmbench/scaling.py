@@ -75,7 +75,7 @@ SCALED = {
             "on the same machine with the same libraries and as many threads per worker. Efficiency: the speed-up over "
             "how many times as many workers there are. A run may have shared the machine with others: these speeds "
             "are no benchmark.",
-            empty="No cell was run with several numbers of workers.",
+            empty="No case was run with several numbers of workers.",
             caption="How many times as fast as with the fewest workers {dataset} is trained, over the number of "
             "workers, a panel per size and device. The straight line: each worker worth as much as the first.",
         ),
@@ -88,7 +88,7 @@ SCALED = {
             note="Measured speed of training, of those that may be quoted. Speed-up: over the same implementation with "
             "the fewest threads, on the same machine with the same libraries, measured one after the other and not in "
             "turn. Efficiency: the speed-up over how many times as many threads there are. n: processes.",
-            empty="No cell has speeds with several numbers of threads that may be quoted.",
+            empty="No case has speeds with several numbers of threads that may be quoted.",
             caption="How many times as fast as with the fewest threads {dataset} is trained, over the number of "
             "threads, a panel per size and device. The straight line: each thread worth as much as the first.",
         ),
