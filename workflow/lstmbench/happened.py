@@ -5,16 +5,16 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
-from pathlib import Path
 
 import pandas as pd
 import yaml
 
+from lstmbench.paths import WORKFLOW
 from lstmbench.present_speed import FAILED
 from lstmbench.selection import Selection, checked
 from lstmbench.tables import RUN
 
-CONFIGS = Path(__file__).resolve().parents[1] / "configs"
+CONFIGS = WORKFLOW / "configs"
 
 SHIPPED = {
     "demo": ("the demo", "make quick", "trains the real PTB and MNIST, each case cut short: at most half an hour"),
