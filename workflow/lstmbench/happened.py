@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 import pandas as pd
 import yaml
 
+from lstmbench.errors import UsageError
 from lstmbench.paths import WORKFLOW
 from lstmbench.present_speed import FAILED
 from lstmbench.selection import Selection, checked
@@ -70,6 +72,7 @@ def shipped_as(selection: Selection) -> str:
     for name in SHIPPED:
         shipped = yaml.safe_load((CONFIGS / f"{name}.yaml").read_text(encoding="utf-8"))
         speed = asked["speed"] | shipped.get("speed", {})
-        if checked({**asked, **shipped, "speed": speed, "results": asked["results"]}) == selection:
-            return name
+        with contextlib.suppress(UsageError):  # sizes that the data sets of the shipped one do not have
+            if checked({**asked, **shipped, "speed": speed, "results": asked["results"]}) == selection:
+                return name
     return ""
