@@ -51,6 +51,7 @@ The map of the package; imports run downwards only, never up or sideways between
                      cores       how many may be used, and what held threads back;  spin: how long waiting ones spin
                      selection   a configuration, checked before any job runs
                      resources   what the runs ask of a scheduler, from the plan;  retry: which are tried again
+                     estimate    how long a command will take, said as its first job starts
                      code        a hash of the modules that a result depends on
                      schemas     JSON held against a schema;  strict_json: each key once, every number finite
                      files       atomic writes and content hashes;  paths: where the project's own files are

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import csv
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from lstmbench.selection import Selection
 
@@ -41,17 +43,28 @@ UNPLANNED = Ask(minutes=3 * 24 * 60, mem_mb=16_000)
 Cell = tuple[str, str, str, str]
 """Data set, size, implementation, device."""
 
+Value = TypeVar("Value")
+
 
 def read_plan(path: Path, selection: Selection) -> dict[Cell, Ask]:
     """What to ask for the cells of plan.csv that were planned with the selection's threads and caps.
 
     Empty without such a file: planning is never a condition for training.
     """
+    return _read(path, selection, _ask)
+
+
+def planned_seconds(path: Path, selection: Selection) -> dict[Cell, float]:
+    """Return the seconds of a run of each of these cells."""
+    return _read(path, selection, lambda row: float(row["seconds"]))
+
+
+def _read(path: Path, selection: Selection, value: Callable[[dict[str, str]], Value]) -> dict[Cell, Value]:
     try:
         with path.open(encoding="utf-8", newline="") as stream:
             rows = list(csv.DictReader(stream))
         return {
-            (row["dataset"], row["size"], row["implementation"], row["device"]): _ask(row)
+            (row["dataset"], row["size"], row["implementation"], row["device"]): value(row)
             for row in rows
             if row["device"] in selection.devices
             and _number(row["threads"]) == selection.threads_of(row["device"])

@@ -20,11 +20,12 @@ from lstmbench import datasets
 from lstmbench.code import code_hash, content_hash, numbers_hash, roots_of_sample, training_hash
 from lstmbench.environment import failure_file, installed, interpreter
 from lstmbench.errors import PREFIX, BenchError, UsageError
+from lstmbench.estimate import announce
 from lstmbench.files import hash_json
 from lstmbench.implementations import framework, split
 from lstmbench.machine import require_cores, split_device
 from lstmbench.presets import load_preset
-from lstmbench.resources import UNPLANNED, read_plan
+from lstmbench.resources import UNPLANNED, planned_seconds, read_plan
 from lstmbench.retry import FAILED, failed_sample, last_failure
 from lstmbench.selection import RECORD, checked, require_path
 from lstmbench.text import printable
@@ -69,7 +70,8 @@ FIGURES = RESULTS / "figures"
 TABLE_KINDS = ["csv", "parquet"]
 
 # What is known of the runs; without a plan nothing.
-PLANNED = read_plan(RESULTS / "plan/plan.csv", SELECTION)
+PLAN = RESULTS / "plan/plan.csv"
+PLANNED = read_plan(PLAN, SELECTION)
 
 
 # Not earlier: only now are the executor and the jobs known, and that jobs are executed; none of them has started yet.
@@ -87,6 +89,14 @@ onstart:
                 require_cores(job.output[0], threads_of(job.wildcards), workers_of(job.wildcards), job.threads)
             except BenchError as error:
                 stop(error)
+    if not workflow.touch:
+        announce(
+            SELECTION,
+            planned_seconds(PLAN, SELECTION),
+            [(job.rule.name, job.wildcards_dict, job.threads) for job in workflow.dag.needrun_jobs()],
+            DATA,
+            None if workflow.non_local_exec else workflow.cores,
+        )
 
 
 # A job that must be alone on the machine asks for all 100; every other one takes its share of one.
