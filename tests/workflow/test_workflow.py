@@ -248,6 +248,14 @@ def test_a_plan_calibrates_every_cell_once_and_trains_nothing(house):
     ]
 
 
+def test_seeds_by_size_plan_the_runs_that_the_same_list_plans_and_repeat_none(house):
+    assert not house.planned(seeds="{tiny: [1]}")
+    assert house.planned(seeds="{tiny: [1, 2]}") == house.planned(seeds="[1,2]")
+    assert house.planned(seeds="{tiny: [1, 2]}")["train"] == 2
+    # A speed and a plan start from the first seed of their own size.
+    assert house.planned("bench", seeds="{tiny: [3, 1]}") == house.planned("bench", seeds="[3]")
+
+
 def test_a_plan_calibrates_every_number_of_threads(house):
     done = house.snakemake("--dry-run", "plan", threads="[1,2]", implementations="[reference]")
     folders = re.findall(r"--threads (\d) .*--output (results/calibration/\S+)", done.stdout)

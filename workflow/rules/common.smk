@@ -142,6 +142,12 @@ def preset_values(wildcards):
     return hash_of_preset(preset_file(wildcards))
 
 
+def first_weights(wildcards):
+    """The initial weights that the speed of a size is measured with: those of its first seed."""
+    seed = SELECTION.seeds_of(wildcards.size)[0]
+    return expand(rules.initialise.output.weights, dataset=wildcards.dataset, size=wildcards.size, seed=seed)
+
+
 def sources_of(wildcards):
     """The raw files of a data set and their checksums."""
     return sorted({(source.file, source.sha256) for source in datasets.sources(wildcards.dataset)})

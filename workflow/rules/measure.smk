@@ -1,6 +1,6 @@
 # Speed, measured apart from training: nothing else on the machine, the implementations in turn, a block each.
 #
-# inputs    the prepared data, a preset, the first seed's initial weights, and the code the speed depends on
+# inputs    the prepared data, a preset, the initial weights of the size's first seed, and the code the speed depends on
 # outputs   record = {results}/measurements/{dataset}/{size}/{device}/measurement.json, blocks.parquet beside it
 #           tables = {results}/tables/{speed,ratios,anatomy,products}.{csv,parquet,md,tex}, phases.{md,tex}
 
@@ -11,7 +11,7 @@ SPEED_SHOWN = [*SPEED_TABLES, "phases"]
 rule measure:
     input:
         manifest=rules.prepare.output.manifest,
-        weights=expand(rules.initialise.output.weights, seed=SELECTION.seeds[0], allow_missing=True),
+        weights=first_weights,
         environments=installed(ENVIRONMENTS, *SELECTION.speed.implementations),
     output:
         record=RESULTS / "measurements/{dataset}/{size}/{device}/measurement.json",
