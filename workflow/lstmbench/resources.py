@@ -30,6 +30,11 @@ class Ask:
     minutes: int
     mem_mb: int
 
+    @property
+    def planned_seconds(self) -> float:
+        """The planned time of the run, to the next minute."""
+        return max(0.0, 60.0 * (self.minutes - SPARE_MINUTES) / SLOWER)
+
     def of_attempt(self, attempt: int) -> Ask:
         """What the first attempt, the second ... asks for: a queue tells not whether time or memory was too little."""
         times = min(attempt, MOST_TIMES)

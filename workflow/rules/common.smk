@@ -27,6 +27,7 @@ from lstmbench.presets import load_preset
 from lstmbench.resources import UNPLANNED, read_plan
 from lstmbench.retry import FAILED, failed_sample, last_failure
 from lstmbench.selection import RECORD, checked, require_path
+from lstmbench.terminal import Job
 from lstmbench.text import printable
 
 
@@ -72,6 +73,34 @@ TABLE_KINDS = ["csv", "parquet"]
 PLANNED = read_plan(RESULTS / "plan/plan.csv", SELECTION)
 
 
+def terminal_handlers():
+    """What `make` has shown on the terminal (snakemake --logger lstmbench); nothing with plain Snakemake."""
+    return [handler for handler in workflow.logger_manager.get_log_handlers() if hasattr(handler, "close_with")]
+
+
+def closing_text():
+    """The closing table of the target that was asked for, or None if it has none."""
+    made = {str(path) for job in workflow.dag.jobs for path in job.output}
+    wanted = [*rules.closing.output, *rules.closing_speed.output]
+    found = [Path(path) for path in wanted if str(path) in made and Path(path).exists()]
+    return found[0].read_text(encoding="utf-8") if found else None
+
+
+for handler in terminal_handlers():
+    handler.close_with(closing_text)
+
+
+def jobs_to_show():
+    """The jobs that run a command."""
+    return [job for job in workflow.dag.needrun_jobs() if job.is_shell]
+
+
+def planned_seconds(job):
+    """What `make plan` predicts for a training, or None."""
+    cell = tuple(job.wildcards_dict.get(name) for name in ("dataset", "size", "implementation", "device"))
+    return PLANNED[cell].planned_seconds if job.rule.name == "train" and cell in PLANNED else None
+
+
 # Not earlier: only now are the executor and the jobs known, and that jobs are executed; none of them has started yet.
 onstart:
     if config["device"] == "auto" and workflow.non_local_exec:
@@ -87,6 +116,15 @@ onstart:
                 require_cores(job.output[0], threads_of(job.wildcards), workers_of(job.wildcards), job.threads)
             except BenchError as error:
                 stop(error)
+    for handler in terminal_handlers():
+        handler.expect(Job(job.rule.name, dict(job.wildcards_dict), planned_seconds(job)) for job in jobs_to_show())
+
+
+onsuccess:
+    for handler in terminal_handlers():
+        handler.succeed()
+    if not terminal_handlers():
+        print(closing_text() or "", end="", flush=True)
 
 
 # A job that must be alone on the machine asks for all 100; every other one takes its share of one.
