@@ -96,6 +96,7 @@ def test_a_speed_that_may_not_be_quoted_stands_in_brackets_and_gives_no_ratio(cl
     measured = [make_measurement({"pytorch": [10.0], "tensorflow": [5.0]}, load__throttled_share=0.5)]
     text = closed(*pair(), measured=measured)
     assert all(re.search(r"\([\d,]+ words/s\)", row) for row in rows(text))
+    assert rows(text)[1].endswith("too few seeds, speed unclear")
     assert "x as fast" not in text
     assert closing.BRACKETS in text
 

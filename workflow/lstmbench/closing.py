@@ -177,7 +177,7 @@ def _on_speed(ratios: pd.DataFrame, first: str, second: str) -> str:
     ratio = row["ratio"] if len(there) else 1 / row["ratio"]
     verdict = present_speed.verdict_on_ratio(row)
     if not row["headline"] or math.isnan(ratio):
-        return "speeds not to be compared"
+        return "speed unclear"
     if verdict == "inconclusive":
         return "speed inconclusive"
     return f"{'~' if verdict == present.ABSENT else ''}{ratio:.2f}x as fast"
