@@ -12,8 +12,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from lstmbench.cli import PREFIX, last_error
 from lstmbench.clock import Stopwatch
+from lstmbench.errors import PREFIX, last_error
 from lstmbench.text import one_line, printable, sentence_and_details
 
 SHORT_JOB_SECONDS = 5.0
