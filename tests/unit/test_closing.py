@@ -101,6 +101,15 @@ def test_a_speed_that_may_not_be_quoted_stands_in_brackets_and_gives_no_ratio(cl
     assert closing.BRACKETS in text
 
 
+def test_a_speed_that_was_disturbed_has_a_mark_which_is_explained(closed):
+    quiet = [make_measurement({"pytorch": [10.0]})]
+    busy = [make_measurement({"pytorch": [10.0]}, disturbances=["steal 4.5 % > 1.0 %"], load__steal_share=0.045)]
+    assert not re.search(r"words/s\*|\*:", closed(make_record(), measured=quiet))
+    text = closed(make_record(), measured=busy)
+    assert re.search(r"words/s\* ", rows(text)[0])
+    assert closing.DISTURBED in text
+
+
 def test_of_many_rows_some_are_shown_and_the_others_counted(closed):
     records = [make_record(implementation=f"made{number:02}") for number in range(closing.MAX_ROWS + 3)]
     text = closed(*records)

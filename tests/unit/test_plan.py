@@ -101,7 +101,8 @@ def test_a_plan_counts_the_runs_of_each_size_by_its_own_seeds(tmp_path, monkeypa
     monkeypatch.setattr(plan, "count_work", lambda *_, **caps: WORK)
     monkeypatch.setattr(plan, "read_json", lambda path: SAMPLE)
     chosen = {**CONFIG, "sizes": ["small", "large"], "seeds": {"small": [1, 2, 3]}}
-    assert plan.plan(checked(chosen), tmp_path, tmp_path)["seeds"].tolist() == [3, 1]
+    planned, _ = plan.plan(checked(chosen), tmp_path, tmp_path)
+    assert planned["seeds"].tolist() == [3, 1]
 
 
 def test_a_plan_names_the_cells_that_were_disturbed_why_and_what_to_do(tmp_path, monkeypatch, capsys):

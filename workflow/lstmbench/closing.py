@@ -39,6 +39,7 @@ COLUMNS = ("dataset", "size", "implementation", "device")
 
 _VERDICTS = {EQUAL: "equal", INCONCLUSIVE: "inconclusive", NO_CLAIM: "too few seeds"}
 BRACKETS = "In brackets: a speed that may not be quoted."
+DISTURBED = "*: something else used the machine meanwhile, so the speed and its ratio are doubtful."
 ONE_PROCESS = "~: one process of each, no interval."
 
 
@@ -66,8 +67,9 @@ def closing(quality: pd.DataFrame, differences: pd.DataFrame, speed: pd.DataFram
         failed = sum("failed" in (row["quality"], row["speed"]) for row in rows[MAX_ROWS:])
         notes.append(f"{len(rows) - MAX_ROWS} more rows" + (f", {failed} of them failed." if failed else "."))
     notes += [ONE_PROCESS] if any("~" in row["verdict"] for row in rows[:MAX_ROWS]) else []
+    notes += [DISTURBED] if any(row["speed"].endswith("*") for row in rows[:MAX_ROWS]) else []
     notes += [BRACKETS] if any(row["speed"].startswith("(") for row in rows[:MAX_ROWS]) else []
-    return "\n".join(filter(None, [text, " ".join(notes)])) + "\n"
+    return "\n".join([text, *notes]) + "\n"
 
 
 def _fitted(cells: list[list[str]]) -> str:
@@ -135,7 +137,9 @@ def _speed(timed: pd.DataFrame) -> str:
     if row["verdict"].startswith(present_speed.FAILED):
         return "failed"
     shown = f"{present_speed.rounded(row['rate'])} {row['unit']}"
-    return shown if row["headline"] else f"({shown})"
+    if not row["headline"]:
+        return f"({shown})"
+    return f"{shown}*" if row["disturbed"] else shown
 
 
 def _failures(learned: Mapping[str, Any] | None, timed: pd.DataFrame) -> str:
