@@ -149,7 +149,7 @@ def test_each_run_has_a_checkpoint_folder_of_its_own(house):
     ("arguments", "runs"),
     [
         (["--config", "device=cpu"], 2 * 3 * 2 * 3),
-        (["--configfile", "workflow/configs/demo.yaml"], 12),
+        (["--configfile", "workflow/configs/demo.yaml"], 2 * 2 * (5 + 1 + 1)),
         (["--configfile", "workflow/configs/quick.yaml", "--config", "device=cpu"], 12),
     ],
     ids=["shipped", "demo", "quick"],
