@@ -42,20 +42,21 @@ export PATH := $(abspath $(VENV))/bin:$(PATH)
 .PHONY: demo quick run bench plan verify bundle compare test test-slow test-cluster gpu-check gpu-wheels fuzz lint lock audit \
 	install install-dev in-place again
 
+# A line per finished job, and at the end a table: workflow/snakemake_logger_plugin_lstmbench.  Without --logger Snakemake
+# says everything itself.
+SHOWN := PYTHONPATH="$(CURDIR)/workflow$${PYTHONPATH:+:$$PYTHONPATH}" snakemake --logger lstmbench
+
 demo: install
-	snakemake --cores $(CORES) --configfile workflow/configs/demo.yaml $(ARGS)
-	@echo "The report: results/demo/report.html"
+	@$(SHOWN) --cores $(CORES) --configfile workflow/configs/demo.yaml $(ARGS)
 
 quick: install
-	snakemake --cores $(CORES) --configfile workflow/configs/quick.yaml $(ARGS)
-	@echo "The report: results/quick/report.html"
+	@$(SHOWN) --cores $(CORES) --configfile workflow/configs/quick.yaml $(ARGS)
 
 run: install
-	snakemake --cores $(CORES) $(ARGS)
-	@echo "The report: results/report.html"
+	@$(SHOWN) --cores $(CORES) $(ARGS)
 
 bench: install
-	snakemake bench --cores $(CORES) $(ARGS)
+	@$(SHOWN) bench --cores $(CORES) $(ARGS)
 
 plan: install
 	snakemake plan --cores $(CORES) $(ARGS) --forcerun plan

@@ -28,6 +28,7 @@ include: "workflow/rules/measure.smk"
 include: "workflow/rules/certify.smk"
 include: "workflow/rules/compare.smk"
 include: "workflow/rules/plan.smk"
+include: "workflow/rules/closing.smk"
 
 
 # With a scheduler these stay where Snakemake runs: they take seconds, and only that place may have a network.
@@ -50,6 +51,8 @@ localrules:
     bench,
     plan,
     report,
+    closing,
+    closing_speed,
 
 
 report: "workflow/report/workflow.rst"
@@ -59,3 +62,4 @@ rule all:
     default_target: True
     input:
         rules.report.output,
+        rules.closing.output,

@@ -96,6 +96,15 @@ def written(tmp_path, monkeypatch, capsys, config=CONFIG, **changes):
     return folder, capsys.readouterr().out
 
 
+def test_a_plan_counts_the_runs_of_each_size_by_its_own_seeds(tmp_path, monkeypatch):
+    monkeypatch.setattr(plan, "load_dataset", lambda path: None)
+    monkeypatch.setattr(plan, "count_work", lambda *_, **caps: WORK)
+    monkeypatch.setattr(plan, "read_json", lambda path: SAMPLE)
+    chosen = {**CONFIG, "sizes": ["small", "large"], "seeds": {"small": [1, 2, 3]}}
+    planned, _ = plan.plan(checked(chosen), tmp_path, tmp_path)
+    assert planned["seeds"].tolist() == [3, 1]
+
+
 def test_a_plan_names_the_cells_that_were_disturbed_why_and_what_to_do(tmp_path, monkeypatch, capsys):
     disturbed = {"disturbances": ["foreign CPU 50.0 % > 2.0 %"], "attempts": 2, "fastest_step_seconds": 0.08}
     folder, shown = written(tmp_path, monkeypatch, capsys, **disturbed)

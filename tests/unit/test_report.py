@@ -254,6 +254,15 @@ def test_no_cell_says_nan(page):
     assert not re.search(r">[^<]*\b(nan|none)\b[^<]*</t[dh]>", text, re.IGNORECASE)
 
 
+def test_sizes_may_have_seeds_of_their_own_and_nothing_is_missing(page):
+    few, more = pair(1), [record for seed in (1, 2, 3) for record in pair(seed)]
+    for record in few:
+        record["run"]["size"] = "large"
+    text = page(*more, *few)
+    assert "Nothing is missing" in text
+    assert "1, 2, 3 (small); 1 (large)" in text
+
+
 def test_a_missing_figure_is_an_error_by_name(page):
     with pytest.raises(DataError, match=r"quality_ptb\.svg: cannot be read"):
         page(make_record(), figures="none")

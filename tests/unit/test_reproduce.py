@@ -45,6 +45,7 @@ def some(names, **limits):
 
 COUNT = st.integers(1, 9)
 OF_SOME_SIZE = st.dictionaries(st.sampled_from(["small", "medium", "large"]), COUNT, min_size=1)
+SEEDS = st.lists(st.integers(0, 2**31 - 1), min_size=1, max_size=3, unique=True)
 SEVERAL_THREADS = st.lists(st.integers(1, 4), min_size=1, max_size=3, unique=True)
 NAMES = [*implementations.names(), "tensorflow-tf2.20", "pytorch-old"]
 ENVIRONMENTS = {"tf2.20": ["tensorflow-cpu==2.20.0", "a>=1,<2; python_version > '3'"], "old": ["--pre", "tørch #1"]}
@@ -61,7 +62,7 @@ def selections(draw):
         "sizes": sorted(common),
         "implementations": draw(some(NAMES, max_size=3)),
         "environments": draw(st.just(ENVIRONMENTS)),
-        "seeds": draw(st.lists(st.integers(0, 2**31 - 1), min_size=1, max_size=3, unique=True)),
+        "seeds": draw(SEEDS | st.dictionaries(st.sampled_from(sorted(common)), SEEDS, min_size=1)),
         "device": draw(st.sampled_from(["cpu", "gpu"])),
         "precisions": draw(some(["float32", "tf32", "bfloat16"])),
         "workers": draw(st.sampled_from([[1], [1, 2], [2, 1], [2]])),
@@ -98,7 +99,7 @@ def test_the_command_of_the_whole_is_the_whole(selection):
 def test_the_command_of_a_row_makes_its_runs_and_no_other_with_its_settings(selection, data):
     rows = itertools.product(selection.datasets, selection.sizes, selection.cells)
     dataset, size, (implementation, device) = data.draw(st.sampled_from(list(rows)))
-    seeds = data.draw(some(selection.seeds))
+    seeds = data.draw(some(selection.seeds_of(size)))
     targets, read = understood(train_command(selection, dataset, size, implementation, device, seeds))
     wildcards = {"dataset": dataset, "size": size, "implementation": implementation, "device": device}
     records = [Path(selection.results, RECORD.format(**wildcards, seed=seed)) for seed in seeds]
@@ -119,7 +120,7 @@ def test_the_command_of_a_speed_measures_it_with_its_settings(selection, data):
     for name in ("implementations", "processes", "attempts", "blocks"):
         assert getattr(read.speed, name) == getattr(selection.speed, name)
     assert read.threads_of(device) == selection.threads_of(device)
-    assert read.seeds[0] == selection.seeds[0]  # of the weights that are measured
+    assert read.seeds_of(size)[0] == selection.seeds_of(size)[0]  # of the weights that are measured
     assert read.environments == selection.environments
 
 

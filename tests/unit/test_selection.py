@@ -7,6 +7,7 @@ import pytest
 import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
+from snakemake.cli import parse_config
 from snakemake.utils import update_config
 
 from lstmbench import datasets, implementations, machine
@@ -60,6 +61,11 @@ def test_every_key_of_the_shipped_configuration_is_explained():
         ({"seeds": []}, "seeds: [] should be non-empty"),
         ({"seeds": [1, 1]}, "seeds: [1, 1] has non-unique elements"),
         ({"seeds": [1.5]}, "seeds.0: 1.5 is not of type 'integer'"),
+        ({"seeds": 1}, "seeds: 1 is not of type 'array'"),
+        ({"seeds": {}}, "seeds: {} should be non-empty"),
+        ({"seeds": {"small": 1}}, "seeds.small: 1 is not of type 'array'"),
+        ({"seeds": {"small": [1, 1]}}, "seeds.small: [1, 1] has non-unique elements"),
+        ({"seeds": {"smal": [1]}}, "unknown size in seeds 'smal' (did you mean small?); known: "),
         ({"threads": 0}, "threads: 0 is less than the minimum of 1"),
         ({"threads": True}, "threads: True is not of type 'integer'"),
         ({"threads": []}, "threads: [] should be non-empty"),
@@ -170,6 +176,36 @@ def test_numbers_from_snakemakes_command_line_are_numbers():
     assert selection.caps_as_arguments("small") == "--max-updates 5"
     assert selection.caps_as_arguments("large") == ""
     assert checked({**SHIPPED, "device": "cpu", "max_updates": "null"}).max_updates is None
+
+
+def understood(*keys):
+    """The selection of the shipped configuration with what Snakemake's command line says of these keys."""
+    config = copy.deepcopy(SHIPPED)
+    update_config(config, parse_config(["device=cpu", *keys]))
+    return checked(config)
+
+
+def test_each_size_has_the_seeds_that_a_mapping_names_for_it_and_seed_1_if_it_names_none():
+    selection = understood("datasets=[markov]", "implementations=[pytorch]", "seeds={small: [1, 2], large: [7]}")
+    assert [selection.seeds_of(size) for size in ("small", "medium", "large")] == [[1, 2], [1], [7]]
+    runs = [path.parts[3] + path.parts[6].removeprefix("seed-") for path in selection.records()]
+    assert runs == ["small1", "small2", "medium1", "large7"]
+    # Sizes that are measured and not trained start from weights too.
+    assert understood("sizes=[small]", "seeds={small: [2]}").seeds_of("large") == [1]
+
+
+def test_the_same_seeds_are_the_same_selection_whether_they_come_as_a_list_or_by_size():
+    for_all = understood("seeds=[3, 1]")
+    assert for_all.seeds == [3, 1]
+    assert understood("seeds={small: [3, 1], medium: [3, 1], large: [3, 1]}") == for_all
+    assert understood("seeds={medium: [1]}") == understood("seeds=[1]")
+
+
+def test_a_size_that_is_not_selected_may_keep_its_seeds_and_its_cap():
+    narrow = ("sizes=[small]", "speed={sizes: [small]}")
+    narrowed = understood(*narrow, "seeds={small: [2], large: [5]}", "max_updates={large: 5}")
+    assert narrowed.seeds == [2]
+    assert narrowed.max_updates_of("small") is None
 
 
 @pytest.mark.parametrize("text", ["false", "False"])

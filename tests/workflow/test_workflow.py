@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import html
 import json
+import os
 import re
 import shlex
 import shutil
+import subprocess
 import time
 
 import pytest
@@ -147,7 +149,7 @@ def test_each_run_has_a_checkpoint_folder_of_its_own(house):
     ("arguments", "runs"),
     [
         (["--config", "device=cpu"], 2 * 3 * 2 * 3),
-        (["--configfile", "workflow/configs/demo.yaml"], 12),
+        (["--configfile", "workflow/configs/demo.yaml"], 2 * 2 * (5 + 1 + 1)),
         (["--configfile", "workflow/configs/quick.yaml", "--config", "device=cpu"], 12),
     ],
     ids=["shipped", "demo", "quick"],
@@ -237,6 +239,44 @@ def test_numbers_of_a_measurement_that_change_places_are_measured_anew(house):
     assert house.planned(speed=speed)["measure"] == 1
 
 
+def on_a_terminal(house, *arguments):
+    """What ``make`` shows of a command: stderr and stdout in one."""
+    return subprocess.run(
+        house.words("bench", "--logger", "lstmbench", *arguments), **house.circumstances(house.root / "workflow")
+    )
+
+
+def test_make_shows_a_line_per_job_and_a_closing_table_and_a_failed_job_with_its_reason_and_log(house):
+    done = on_a_terminal(house)
+    assert done.returncode == 0, done.stdout
+    assert re.search(r"^1 of 1 done: Making the closing table of the speeds, \d+ s$", done.stdout, re.MULTILINE)
+    again = on_a_terminal(house)
+    for shown in (done.stdout, again.stdout):
+        table = shown.partition("\ndata set")[2].splitlines()
+        assert table[-1] == "Speeds: results/tiny/tables/speed.md"
+        assert [line.split()[2] for line in table if line.startswith("markov")] == ["copycat", "reference"]
+        assert max(map(len, table)) <= 100
+    assert "Everything is made already." in again.stdout
+    # Snakemake without the plug-in still works, and shows the same table.
+    plain = house.snakemake("bench", "--forcerun", "closing_speed")
+    assert "Speeds: results/tiny/tables/speed.md" in plain.stdout
+    assert "Finished jobid" in plain.stdout
+
+    damaged = house.root / "results/tiny/tables/speed.parquet"
+    good, times = damaged.read_bytes(), damaged.stat()
+    damaged.write_bytes(b"none")
+    try:
+        failed = on_a_terminal(house, "--forcerun", "closing_speed")
+    finally:
+        damaged.write_bytes(good)
+        os.utime(damaged, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert failed.returncode == 1
+    last = failed.stdout.partition("The full log: ")[2]
+    assert "FAILED: Making the closing table of the speeds\n    E3-DATA: results/tiny/tables/speed.parquet: " in last
+    assert "its log: results/tiny/logs/closing_speed.log" in last
+    assert "Speeds: " not in failed.stdout
+
+
 def test_a_plan_calibrates_every_cell_once_and_trains_nothing(house):
     done = house.snakemake("--dry-run", "plan", seeds="[1,2]")
     jobs = planned(done)
@@ -246,6 +286,14 @@ def test_a_plan_calibrates_every_cell_once_and_trains_nothing(house):
     assert sorted(folders) == [
         f"results/calibration/markov/tiny/{name}/cpu/threads-1.json" for name in ("copycat", "reference")
     ]
+
+
+def test_seeds_by_size_plan_the_runs_that_the_same_list_plans_and_repeat_none(house):
+    assert not house.planned(seeds="{tiny: [1]}")
+    assert house.planned(seeds="{tiny: [1, 2]}") == house.planned(seeds="[1,2]")
+    assert house.planned(seeds="{tiny: [1, 2]}")["train"] == 2
+    # A speed and a plan start from the first seed of their own size.
+    assert house.planned("bench", seeds="{tiny: [3, 1]}") == house.planned("bench", seeds="[3]")
 
 
 def test_a_plan_calibrates_every_number_of_threads(house):

@@ -37,15 +37,17 @@ def not_measured(speed: pd.DataFrame) -> Iterator[tuple[str, str, str]]:
 
 
 def holes(runs: pd.DataFrame) -> Iterator[str]:
-    """The runs of a data set that would complete the crossing of its sizes, implementations, devices and seeds."""
+    """The runs that would complete the crossing of a data set's sizes, implementations, devices and a size's seeds."""
     for dataset, own in runs.groupby("dataset", sort=True):
         there = set(own[RUN[1:]].itertuples(index=False, name=None))
         ran = set(own[["implementation", "device"]].itertuples(index=False, name=None))
         missing: dict[tuple[str, ...], list[str]] = {}
-        for *cell, seed in itertools.product(*(sorted(own[column].unique()) for column in RUN[1:])):
+        seeds_of = {size: sorted(rows["seed"].unique()) for size, rows in own.groupby("size")}
+        for cell in itertools.product(*(sorted(own[column].unique()) for column in RUN[1:-1])):
             # Most implementations have no runs of several workers, and miss none.
             of_one = split_device(cell[2]).workers == 1
-            if (*cell, seed) not in there and (of_one or tuple(cell[1:]) in ran):
-                missing.setdefault(tuple(cell), []).append(str(seed))
+            for seed in seeds_of[cell[0]]:
+                if (*cell, seed) not in there and (of_one or cell[1:] in ran):
+                    missing.setdefault(cell, []).append(str(seed))
         for (size, implementation, device), seeds in missing.items():
             yield f"{dataset}, {size}, {implementation} on {device}: seed {present.joined(seeds)}"

@@ -151,7 +151,7 @@ def plan(selection: Selection, data: Path, calibrations: Path) -> tuple[pd.DataF
                     unplanned.append(f"{' '.join(names)} cannot run here and is not planned: {sample['failure']}")
                     continue
                 row = dict(zip(CELL, names, strict=True)) | {"threads": threads} | caps
-                row |= {"seeds": len(selection.seeds), "updates": work.updates, "epochs": work.epochs}
+                row |= {"seeds": len(selection.seeds_of(size)), "updates": work.updates, "epochs": work.epochs}
                 planned = predict(sample, work, selection.keep_models)
                 rows.append(row | planned | {"disturbed": "; ".join(sample.get("disturbances", []))})
     if not rows:

@@ -298,9 +298,19 @@ def _facts(runs: pd.DataFrame, failures: pd.DataFrame) -> list[tuple[str, str]]:
         ("data sets", listed("dataset")),
         ("sizes", ", ".join(present.by_size(runs.assign(dataset=""))["size"].unique())),
         ("implementations", listed("implementation")),
-        ("seeds", listed("seed")),
+        ("seeds", _seeds(runs)),
         ("devices", listed("device")),
     ]
+
+
+def _seeds(runs: pd.DataFrame) -> str:
+    """The seeds of each size, once where they are the same."""
+    sizes: dict[str, list[str]] = {}
+    for size, own in present.by_size(runs.assign(dataset="")).groupby("size", sort=False):
+        sizes.setdefault(", ".join(map(str, sorted(own["seed"].unique()))), []).append(str(size))
+    if len(sizes) == 1:
+        return next(iter(sizes))
+    return "; ".join(f"{seeds} ({present.joined(names)})" for seeds, names in sizes.items())
 
 
 def _when(runs: pd.DataFrame) -> str:

@@ -38,7 +38,7 @@ def train_command(
 
 def measure_command(selection: Selection, dataset: str, size: str, device: str) -> str:
     """Return the command that measures the speeds of a size on a device again."""
-    narrowed = _narrowed(selection, dataset, size, device, seeds=selection.seeds[:1])
+    narrowed = _narrowed(selection, dataset, size, device, seeds=selection.seeds_of(size)[:1])
     return _command(narrowed, MEASUREMENT.format(dataset=dataset, size=size, device=device))
 
 

@@ -32,6 +32,9 @@ RECORD = "runs/{dataset}/{size}/{implementation}/{device}/seed-{seed}/run.json"
 MEASUREMENT = "measurements/{dataset}/{size}/{device}/measurement.json"
 """Where the record of a measurement lies below it."""
 
+DEFAULT_SEEDS = [1]
+"""Those of a size that a mapping of seeds does not name."""
+
 COUNTS = ("seeds", "workers", "threads", "max_updates", "max_eval_predictions", "speed")
 SWITCHES = ("keep_models",)
 
@@ -59,7 +62,7 @@ class Selection:
     sizes: list[str]
     implementations: list[str]
     environments: Mapping[str, list[str] | Mapping[str, str]]
-    seeds: list[int]
+    seeds: list[int] | Mapping[str, list[int]]
     device: str
     precisions: list[str]
     workers: list[int]
@@ -103,10 +106,13 @@ class Selection:
         """Where the records of all runs lie, or are to lie."""
         return [
             Path(self.results, RECORD.format(dataset=dataset, size=size, implementation=name, device=device, seed=seed))
-            for dataset, size, (name, device), seed in itertools.product(
-                self.datasets, self.sizes, self.cells, self.seeds
-            )
+            for dataset, size, (name, device) in itertools.product(self.datasets, self.sizes, self.cells)
+            for seed in self.seeds_of(size)
         ]
+
+    def seeds_of(self, size: str) -> list[int]:
+        """The seeds of a size; the first is that of the weights with which its speed is measured."""
+        return self.seeds[size] if isinstance(self.seeds, Mapping) else self.seeds
 
     def threads_of(self, device: str) -> int:
         """CPU threads of each worker of a run on ``device``."""
@@ -163,14 +169,25 @@ def checked(config: Mapping[str, Any]) -> Selection:
                 tasks.require_suited(datasets.load_module(dataset).TASK, preset)
             except UsageError as error:
                 raise UsageError(f"{dataset} {size}: {error}") from error
-    if isinstance(config["max_updates"], Mapping):
-        for size in config["max_updates"]:
-            require_known("size in max_updates", size, config["sizes"])
+    there = dict.fromkeys(size for dataset in config["datasets"] for size in sizes(dataset))
+    for key in ("max_updates", "seeds"):
+        for size in config[key] if isinstance(config[key], Mapping) else ():
+            require_known(f"size in {key}", size, there)
+    config["seeds"] = _seeds(config["seeds"], [*config["sizes"], *speed["sizes"]])
     local_data = [str(require_folder("local_data", name)) for name in config["local_data"]]
     resolved = {"device": resolve_device(config["device"]), "local_data": local_data, "speed": Speed(**speed)}
     selection = Selection(**{**config, **resolved})
     _require_workers(selection)
     return selection
+
+
+def _seeds(seeds: list[int] | Mapping[str, list[int]], sizes: list[str]) -> list[int] | Mapping[str, list[int]]:
+    """Return the seeds of these sizes: a list if it is the same for all, so that equal choices are equal."""
+    if not isinstance(seeds, Mapping):
+        return seeds
+    by_size = {size: seeds.get(size, DEFAULT_SEEDS) for size in sizes}
+    first, *others = by_size.values()
+    return by_size if any(other != first for other in others) else first
 
 
 def _require_names(place: str, value: Any) -> None:

@@ -28,6 +28,7 @@ from lstmbench.presets import load_preset
 from lstmbench.resources import UNPLANNED, planned_seconds, read_plan
 from lstmbench.retry import FAILED, failed_sample, last_failure
 from lstmbench.selection import RECORD, checked, require_path
+from lstmbench.terminal import Job
 from lstmbench.text import printable
 
 
@@ -74,6 +75,29 @@ PLAN = RESULTS / "plan/plan.csv"
 PLANNED = read_plan(PLAN, SELECTION)
 
 
+def terminal_handlers():
+    """What `make` has shown on the terminal (snakemake --logger lstmbench); nothing with plain Snakemake."""
+    return [handler for handler in workflow.logger_manager.get_log_handlers() if hasattr(handler, "close_with")]
+
+
+def closing_text():
+    """The closing table of the target that was asked for, or None if it has none."""
+    made = {str(path) for job in workflow.dag.jobs for path in job.output}
+    wanted = [*rules.closing.output, *rules.closing_speed.output]
+    found = [Path(path) for path in wanted if str(path) in made and Path(path).exists()]
+    return found[0].read_text(encoding="utf-8") if found else None
+
+
+for handler in terminal_handlers():
+    handler.close_with(closing_text)
+
+
+def job_to_show(job, planned):
+    """What the terminal is told of a job; ``planned``: the seconds of a training of each planned cell."""
+    cell = tuple(job.wildcards_dict.get(name) for name in ("dataset", "size", "implementation", "device"))
+    return Job(job.rule.name, dict(job.wildcards_dict), planned.get(cell) if job.rule.name == "train" else None)
+
+
 # Not earlier: only now are the executor and the jobs known, and that jobs are executed; none of them has started yet.
 onstart:
     if config["device"] == "auto" and workflow.non_local_exec:
@@ -89,14 +113,24 @@ onstart:
                 require_cores(job.output[0], threads_of(job.wildcards), workers_of(job.wildcards), job.threads)
             except BenchError as error:
                 stop(error)
+    seconds = planned_seconds(PLAN, SELECTION)
     if not workflow.touch:
         announce(
             SELECTION,
-            planned_seconds(PLAN, SELECTION),
+            seconds,
             [(job.rule.name, job.wildcards_dict, job.threads) for job in workflow.dag.needrun_jobs()],
             DATA,
             None if workflow.non_local_exec else workflow.cores,
         )
+    for handler in terminal_handlers():
+        handler.expect(job_to_show(job, seconds) for job in workflow.dag.needrun_jobs() if job.is_shell)
+
+
+onsuccess:
+    for handler in terminal_handlers():
+        handler.succeed()
+    if not terminal_handlers():
+        print(closing_text() or "", end="", flush=True)
 
 
 # A job that must be alone on the machine asks for all 100; every other one takes its share of one.
@@ -150,6 +184,12 @@ def preset_file(wildcards):
 def preset_values(wildcards):
     """What a rule depends on of a preset, whatever its comments say."""
     return hash_of_preset(preset_file(wildcards))
+
+
+def first_weights(wildcards):
+    """The initial weights that the speed of a size is measured with: those of its first seed."""
+    seed = SELECTION.seeds_of(wildcards.size)[0]
+    return expand(rules.initialise.output.weights, dataset=wildcards.dataset, size=wildcards.size, seed=seed)
 
 
 def sources_of(wildcards):

@@ -24,12 +24,7 @@ SCALED = [
 
 rule collect:
     input:
-        records=expand(
-            in_cells(rules.train.output.record, SELECTION.cells),
-            dataset=SELECTION.datasets,
-            size=SELECTION.sizes,
-            seed=SELECTION.seeds,
-        ),
+        records=SELECTION.records(),
     output:
         records=expand(TABLES / "{name}.{kind}", name=COLLECTED, kind=TABLE_KINDS),
     log:

@@ -23,7 +23,7 @@ rule download:
         "Getting {wildcards.file} of {wildcards.dataset}"
     shell:
         "python -m lstmbench.download --dataset {wildcards.dataset} --file {wildcards.file:q}"
-        " --local {resources.local} --output {output.raw:q} 2>&1 | tee {log:q}"
+        " --local {resources.local} --output {output.raw:q} > {log:q} 2>&1"
 
 
 rule prepare:
@@ -47,7 +47,7 @@ rule prepare:
         "Preparing {wildcards.dataset}"
     shell:
         "python -m lstmbench.prepare --dataset {wildcards.dataset} --raw {params.folder}/raw"
-        " --output {params.folder} 2>&1 | tee {log:q}"
+        " --output {params.folder} > {log:q} 2>&1"
 
 
 rule initialise:

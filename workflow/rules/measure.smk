@@ -1,6 +1,6 @@
 # Speed, measured apart from training: nothing else on the machine, the implementations in turn, a block each.
 #
-# inputs    the prepared data, a preset, the first seed's initial weights, and the code the speed depends on
+# inputs    the prepared data, a preset, the initial weights of the size's first seed, and the code the speed depends on
 # outputs   record = {results}/measurements/{dataset}/{size}/{device}/measurement.json, blocks.parquet beside it
 #           tables = {results}/tables/{speed,ratios,anatomy,products}.{csv,parquet,md,tex}, phases.{md,tex}
 
@@ -11,7 +11,7 @@ SPEED_SHOWN = [*SPEED_TABLES, "phases"]
 rule measure:
     input:
         manifest=rules.prepare.output.manifest,
-        weights=expand(rules.initialise.output.weights, seed=SELECTION.seeds[0], allow_missing=True),
+        weights=first_weights,
         environments=installed(ENVIRONMENTS, *SELECTION.speed.implementations),
     output:
         record=RESULTS / "measurements/{dataset}/{size}/{device}/measurement.json",
@@ -38,7 +38,7 @@ rule measure:
     shell:
         "python -m lstmbench.measure --data {params.data} --preset {params.preset:q} --weights {input.weights:q}"
         " --implementations {params.implementations} --environments {params.environments} --device {wildcards.device} {params.threads}"
-        " {params.counts} --output {output.record:q} 2>&1 | tee {log:q}"
+        " {params.counts} --output {output.record:q} > {log:q} 2>&1"
 
 
 rule analyse:
@@ -89,21 +89,3 @@ rule plot_speed:
         "Drawing the figures of speed"
     shell:
         "python -m lstmbench.plot_speed --tables {params.tables:q} --output-dir {params.figures:q} > {log:q} 2>&1"
-
-
-rule bench:
-    input:
-        figures=rules.plot_speed.output,
-        shown=rules.analyse.output.shown,
-    log:
-        RESULTS / "logs/bench.log",
-    conda:
-        "../../envs/tools.yaml"
-    resources:
-        machine=1,
-    params:
-        tables=lambda wildcards, input: Path(input.shown[0]).parent,
-    message:
-        "The speeds"
-    shell:
-        "cat {params.tables:q}/speed.md {params.tables:q}/ratios.md 2> {log:q}"
