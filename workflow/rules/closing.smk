@@ -52,3 +52,5 @@ rule bench:
         figures=rules.plot_speed.output,
         shown=rules.analyse.output.shown,
         closing=rules.closing_speed.output,
+    resources:
+        machine=1,
