@@ -62,20 +62,20 @@ plan: install
 	snakemake plan --cores $(CORES) $(ARGS) --forcerun plan
 
 verify: install
-	for run in $(RUN); do PYTHONPATH=workflow python -m lstmbench.verify $$run || exit; done
+	for run in $(RUN); do PYTHONPATH=workflow python -m lstmbench verify $$run || exit; done
 
 RESULTS ?= results
 
 bundle: install
-	PYTHONPATH=workflow python -m lstmbench.bundle --results $(RESULTS) --output $(RESULTS)/bundle.zip
+	PYTHONPATH=workflow python -m lstmbench bundle --results $(RESULTS) --output $(RESULTS)/bundle.zip
 
 compare: install
-	PYTHONPATH=workflow python -m lstmbench.compare $(A) $(B) --output-dir $(RESULTS)/comparison
+	PYTHONPATH=workflow python -m lstmbench compare $(A) $(B) --output-dir $(RESULTS)/comparison
 
 # With WHEELS=.wheels the Python at hand is used, with torch in it, and nothing is fetched.
 gpu-check: $(if $(WHEELS),,install-dev)
 	$(if $(WHEELS),$(PYTHON) -m pip install --quiet --no-index --find-links $(WHEELS) -r envs/gpu-check.txt)
-	@PYTHONPATH=workflow $(if $(WHEELS),$(PYTHON),python) -m lstmbench.gpu_check $(ARGS)
+	@PYTHONPATH=workflow $(if $(WHEELS),$(PYTHON),python) -m lstmbench gpu-check $(ARGS)
 
 # PRESENT="numpy scipy": packages that the other machine has, and whose wheels need not travel.
 gpu-wheels:

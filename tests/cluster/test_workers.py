@@ -56,7 +56,7 @@ def test_the_tasks_of_a_job_are_workers(slurm, tmp_path_factory):
     # A port of the dynamic range that hardly anybody has, for want of a way to reserve one.
     environment["MASTER_PORT"] = str(49152 + os.getpid() % 16384)
     train = [
-        "python", "-m", "lstmbench.train", "--implementation", "pytorch_ddp", "--device", "cpu-x2", "--data",
+        "python", "-m", "lstmbench", "train", "--implementation", "pytorch_ddp", "--device", "cpu-x2", "--data",
         cell.folder / "data", "--preset", cell.preset, "--weights", cell.folder / "weights.safetensors", "--seed", "1",
         "--checkpoints", folder / "checkpoints", "--output", folder / "run.json",
     ]  # fmt: skip

@@ -11,21 +11,13 @@ from typing import Any
 import yaml
 
 from lstmbench import (
-    against_reference,
     analyse,
     certify,
-    collect,
-    plot,
-    plot_overview,
-    plot_scaling,
-    plot_speed,
-    precision,
-    report,
     scaling,
-    tabulate,
 )
 from lstmbench.measurement import Measurement
 from lstmbench.tables import write_table
+from tests.run_command import run_command
 from tests.unit.records import save
 
 WORKFLOW = Path(__file__).resolve().parents[2] / "workflow"
@@ -50,21 +42,21 @@ def make_page(
 ) -> Path:
     """The path of the report of these records, its tables beside it; ``figures``: empty, drawn or none."""
     tables, pictures, output = folder / "tables", folder / "figures", folder / "report.html"
-    collect.main(["--output-dir", str(tables), *map(str, save(folder, *records))])
-    tabulate.main(["--tables", str(tables), "--published", str(published), "--targets", str(targets)])
+    run_command("collect", ["--output-dir", str(tables), *map(str, save(folder, *records))])
+    run_command("tabulate", ["--tables", str(tables), "--published", str(published), "--targets", str(targets)])
     for name, table in analyse.analyse(measured).items():
         write_table(tables / f"{name}.csv", table)
-    precision.main(["--tables", str(tables)])
-    against_reference.main([*map(str, references), "--results", str(folder), "--tables", str(tables)])
+    run_command("precision", ["--tables", str(tables)])
+    run_command("against-reference", [*map(str, references), "--results", str(folder), "--tables", str(tables)])
     for name in scaling.SCALED:
-        scaling.main(["--of", name, "--tables", str(tables)])
+        run_command("scaling", ["--of", name, "--tables", str(tables)])
     datasets = {record["run"]["dataset"] for record in records}
     if figures == "drawn":
-        for drawing in (plot, plot_speed, plot_overview):
-            drawing.main(["--tables", str(tables), "--output-dir", str(pictures)])
+        for drawing in ("plot", "plot-speed", "plot-overview"):
+            run_command(drawing, ["--tables", str(tables), "--output-dir", str(pictures)])
         for name, dataset in itertools.product(scaling.SCALED, datasets):
             of = ["--of", name, "--dataset", dataset]
-            plot_scaling.main([*of, "--tables", str(tables), "--output-dir", str(pictures)])
+            run_command("plot-scaling", [*of, "--tables", str(tables), "--output-dir", str(pictures)])
     if figures == "empty":
         pictures.mkdir(exist_ok=True)
         kinds = ("learning", "quality", "ceiling", "anatomy", *scaling.SCALED)
@@ -73,7 +65,7 @@ def make_page(
         (pictures / "overview.svg").write_bytes(SVG)
     certified = folder / "parity.csv"
     write_table(certified, certify.certify("reference", "cpu", threads=1))
-    report.main([
+    run_command("report", [
         "--tables", str(tables), "--figures", str(pictures), "--parity", str(certified), "--config-name", config,
         "--selection", json.dumps(selection), "--output", str(output)
     ])  # fmt: skip

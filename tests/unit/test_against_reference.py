@@ -6,11 +6,12 @@ import math
 
 import pytest
 
-from lstmbench import analyse, collect
-from lstmbench.against_reference import SIDES, TABLES, main
+from lstmbench import analyse
+from lstmbench.against_reference import SIDES, TABLES
 from lstmbench.bundle import GPU_CHECK, pack
 from lstmbench.measurement import write_measurement
 from lstmbench.tables import read_table, write_table
+from tests.run_command import run_command
 from tests.unit.certificates import make_certificate, save_certificate
 from tests.unit.measurements import make_measurement
 from tests.unit.records import make_record, save
@@ -34,7 +35,7 @@ def results(folder, factor=1.0, sizes=("small",), implementations=("pytorch",), 
         speeds = {name: [factor * value for value in (5.0, 5.02, 4.99)] for name in implementations}
         measured.append(make_measurement(speeds, size=size, device=device))
         write_measurement(folder / f"measurements/ptb/{size}/{device}/measurement.json", measured[-1])
-    collect.main(["--output-dir", str(folder / "tables"), *map(str, runs)])
+    run_command("collect", ["--output-dir", str(folder / "tables"), *map(str, runs)])
     write_table(folder / "tables/speed.csv", analyse.analyse(measured)["speed"])
     return folder
 
@@ -46,7 +47,7 @@ def reference(tmp_path):
 
 
 def compared(here, *references):
-    main([*map(str, references), "--results", str(here), "--tables", str(here / "tables")])
+    run_command("against-reference", [*map(str, references), "--results", str(here), "--tables", str(here / "tables")])
     return {name: read_table(here / f"tables/reference_{name}.parquet") for name in TABLES}
 
 

@@ -11,12 +11,13 @@ import zipfile
 import pandas as pd
 import pytest
 
-from lstmbench import certify, implementations
+from lstmbench import implementations
 from lstmbench.bundle import GPU_CHECK, LARGEST_ASIDE, pack, read_bundle, records, unpacked
 from lstmbench.certificate import read_certificate
 from lstmbench.errors import DataError
 from lstmbench.measurement import read_measurement, write_measurement
 from lstmbench.record import MODEL, read_record
+from tests.run_command import run_command
 from tests.unit.certificates import make_certificate, save_certificate
 from tests.unit.measurements import make_measurement
 from tests.unit.records import make_record, save
@@ -162,7 +163,7 @@ def test_what_certify_writes_is_packed_a_nan_that_it_found_too(results, tmp_path
         made = {"Learner": learner, "configure": original.configure, "versions": original.versions}
         monkeypatch.setattr(implementations, "load", lambda _, made=made: type("Module", (), made))
         output = str(results / f"parity/{name}/cpu.csv")
-        certify.main(["--implementation", name, "--device", "cpu", "--threads", "1", "--output", output])
+        run_command("certify", ["--implementation", name, "--device", "cpu", "--threads", "1", "--output", output])
     pack(results, tmp_path / "a.zip")
     right, wrong = read_bundle(tmp_path / "a.zip").certificates
     assert (right["deviation"] <= right["tolerance"]).all()

@@ -9,7 +9,6 @@ import shutil
 import pytest
 import yaml
 
-from lstmbench import calibrate
 from lstmbench.calibrate import calibrated
 from lstmbench.code import PACKAGE
 from lstmbench.initialise import initialise
@@ -17,6 +16,7 @@ from lstmbench.interference import ATTEMPTS
 from lstmbench.plan import Work, predict
 from lstmbench.prepare import prepare
 from lstmbench.retry import failed_sample
+from tests.run_command import run_command
 from tests.unit.made import PRESET
 
 QUIET = {"wall_seconds": 5.0, "cpu_seconds": 9.9, "foreign_share": 0.001, "steal_share": 0.0, "pressure_share": 0.0}
@@ -108,19 +108,19 @@ def test_the_verb_measures_in_a_process_of_its_own_and_writes_what_it_found(tmp_
         "--implementation", "reference", "--device", "cpu", "--threads", "1", "--output", str(output),
         "--attempts", "1",
     ]  # fmt: skip
-    calibrate.main(arguments)
+    run_command("calibrate", arguments)
     sample = json.loads(output.read_text(encoding="utf-8"))
     assert sample["attempts"] == 1
     assert seconds(sample) > 0
     gpu = [{"cpu": "gpu"}.get(word, word) for word in arguments]
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    calibrate.main(gpu)
+    run_command("calibrate", gpu)
     assert json.loads(output.read_text(encoding="utf-8"))["failure"].startswith("E4-MACHINE: ")
     assert failed_sample(output).read_bytes() == output.read_bytes()
     shutil.rmtree(tmp_path / "markov")
     output.unlink()
     with pytest.raises(SystemExit) as ended:
-        calibrate.main(arguments)
+        run_command("calibrate", arguments)
     assert ended.value.code == 3
     assert "error: E3-DATA" in capfd.readouterr().err
     assert not output.exists()

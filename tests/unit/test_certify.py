@@ -5,10 +5,11 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from lstmbench import certify, implementations, parity
+from lstmbench import implementations, parity
 from lstmbench.implementations import reference
 from lstmbench.present_parity import note, shown
 from lstmbench.tables import read_table
+from tests.run_command import run_command
 
 
 @pytest.fixture
@@ -18,7 +19,7 @@ def certificate(tmp_path):
     def build(implementation="reference", device="cpu"):
         output = tmp_path / "parity.csv"
         arguments = ["--implementation", implementation, "--device", device, "--threads", "1"]
-        certify.main([*arguments, "--output", str(output)])
+        run_command("certify", [*arguments, "--output", str(output)])
         return read_table(output)
 
     return build
@@ -70,9 +71,9 @@ def test_an_environment_that_is_none_has_its_reason_in_place_of_numbers_and_no_o
     log.write_text("Traceback\nerror: E4-MACHINE: environment old: no such wheel\n", encoding="utf-8")
     name = ["--implementation", "pytorch-old", "--device", "cpu", "--threads", "1", "--output", str(output)]
     with pytest.raises(SystemExit) as ended:
-        certify.main([*name, "--exit-code", "2", "--log", str(log)])
+        run_command("certify", [*name, "--exit-code", "2", "--log", str(log)])
     assert ended.value.code == 2
     assert not output.exists()
-    certify.main([*name, "--exit-code", "4", "--log", str(log)])
+    run_command("certify", [*name, "--exit-code", "4", "--log", str(log)])
     (row,) = shown(read_table(output)).to_dict("records")
     assert row["verdict"] == "failed: E4-MACHINE: environment old: no such wheel"

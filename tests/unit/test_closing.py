@@ -7,8 +7,9 @@ import re
 import pandas as pd
 import pytest
 
-from lstmbench import analyse, closing, collect, tabulate
+from lstmbench import analyse, closing
 from lstmbench.tables import write_table
+from tests.run_command import run_command
 from tests.unit.measurements import make_measurement
 from tests.unit.pages import PUBLISHED, TARGETS
 from tests.unit.records import make_record, save
@@ -22,13 +23,13 @@ def closed(tmp_path):
     def build(*records, measured=(), options=()):
         tables = tmp_path / "tables"
         if records:
-            collect.main(["--output-dir", str(tables), *map(str, save(tmp_path, *records))])
-            tabulate.main(["--tables", str(tables), "--published", str(PUBLISHED), "--targets", str(TARGETS)])
+            run_command("collect", ["--output-dir", str(tables), *map(str, save(tmp_path, *records))])
+            run_command("tabulate", ["--tables", str(tables), "--published", str(PUBLISHED), "--targets", str(TARGETS)])
         for name, table in analyse.analyse(measured).items():
             write_table(tables / f"{name}.csv", table)
         output = tmp_path / "closing.txt"
         options = [*options, "--tables", str(tables), "--details", "results/report.html", "--output", str(output)]
-        closing.main(options)
+        run_command("closing", options)
         text = output.read_text(encoding="utf-8")
         assert max(map(len, text.splitlines())) <= closing.WIDTH
         return text

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from lstmbench.collect import collect, main
+from lstmbench.collect import collect
 from lstmbench.errors import DataError
 from lstmbench.tables import read_published, read_table
+from tests.run_command import run_command
 from tests.unit.records import make_record, save
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -42,7 +43,7 @@ def test_a_row_holds_the_records_values_in_the_named_units(tmp_path):
 
 def test_tables_read_back_as_they_were_written(tmp_path):
     paths = save(tmp_path, make_record("mnist", commit="1" * 40), make_record("markov"))
-    main(["--output-dir", str(tmp_path / "tables"), *map(str, paths)])
+    run_command("collect", ["--output-dir", str(tmp_path / "tables"), *map(str, paths)])
     runs = read_table(tmp_path / "tables" / "runs.csv")
     assert runs["commit"].tolist() == ["0123456789abcdef" * 2 + "01234567", "1" * 40]
     assert runs["gpu"].tolist() == ["", ""]
@@ -113,5 +114,5 @@ def test_a_selection_of_thousands_needs_no_path_on_the_command_line(tmp_path, mo
     config |= {"datasets": ["mnist"], "sizes": ["small"], "implementations": ["pytorch"], "device": "cpu"}
     config |= {"seeds": [1, 2], "results": "there"}
     save(Path("there"), *(make_record("mnist", seed=seed) for seed in (1, 2, 3)))
-    main(["--output-dir", "tables", "--selection", json.dumps(config)])
+    run_command("collect", ["--output-dir", "tables", "--selection", json.dumps(config)])
     assert read_table(Path("tables/runs.csv"))["seed"].tolist() == [1, 2]

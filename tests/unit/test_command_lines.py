@@ -12,17 +12,14 @@ import pytest
 from tests.unit.reference import ROOT
 
 HELP = """
-import contextlib, importlib, io, pkgutil
-import lstmbench
+import contextlib, io
+from lstmbench import commands
 
-names = [found.name for found in pkgutil.iter_modules(lstmbench.__path__) if not found.ispkg]
-for name in [*names, "gpu_check.__main__"]:
-    main = getattr(importlib.import_module(f"lstmbench.{name}"), "main", None)
-    if main is not None:
-        told = io.StringIO()
-        with contextlib.redirect_stdout(told), contextlib.suppress(SystemExit):
-            main(["--help"])
-        print(name, told.getvalue().split(maxsplit=1)[0])
+for name in commands.names():
+    told = io.StringIO()
+    with contextlib.redirect_stdout(told), contextlib.suppress(SystemExit):
+        commands.load(name).main(["--help"])
+    print(name, told.getvalue().split(maxsplit=1)[0])
 """
 
 
@@ -32,7 +29,7 @@ def test_every_command_line_starts_in_a_python_that_drops_docstrings():
     assert done.returncode == 0, done.stderr
     started = dict(line.split() for line in done.stdout.splitlines())
     assert set(started.values()) == {"usage:"}
-    assert {"download", "prepare", "train", "report", "gpu_check.__main__"} <= set(started)
+    assert {"download", "prepare", "train", "report", "gpu-check"} <= set(started)
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])

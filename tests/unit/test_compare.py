@@ -9,11 +9,12 @@ import pandas as pd
 import pytest
 
 from lstmbench.bundle import Records, pack
-from lstmbench.compare import compare, main, names
+from lstmbench.compare import compare, names
 from lstmbench.errors import DataError, UsageError
 from lstmbench.measurement import write_measurement
 from lstmbench.present_compare import shown, summary
 from lstmbench.tables import read_table
+from tests.run_command import run_command
 from tests.unit.certificates import make_certificate
 from tests.unit.measurements import make_measurement
 from tests.unit.records import make_record, save
@@ -146,7 +147,7 @@ def bundles(tmp_path):
 
 
 def test_three_bundles_make_tables_a_page_and_a_summary(bundles, tmp_path, capsys):
-    main([*map(str, bundles), "--output-dir", str(tmp_path / "out")])
+    run_command("compare", [*map(str, bundles), "--output-dir", str(tmp_path / "out")])
     table = read_table(tmp_path / "out/speed.csv")
     assert dict(zip(table["bundle"], table["verdict"], strict=True)) == {"new": "faster", "newest": "slower"}
     printed = capsys.readouterr().out
@@ -179,7 +180,7 @@ def test_the_summary_of_several_speeds_says_by_how_much():
 def test_a_bundle_is_not_compared_with_itself_or_with_none(bundles, tmp_path):
     for given in (bundles[:1], bundles[:1] * 2):
         with pytest.raises(UsageError, match="two or more different bundles"):
-            main([*map(str, given), "--output-dir", str(tmp_path)])
+            run_command("compare", [*map(str, given), "--output-dir", str(tmp_path)])
 
 
 def test_bundles_of_one_file_name_are_called_by_their_paths():

@@ -21,8 +21,9 @@ import pytest
 from lstmbench import download as module
 from lstmbench.cli import run
 from lstmbench.datasets import Source
-from lstmbench.download import download, main
+from lstmbench.download import download
 from lstmbench.errors import DataError, NetworkError, UsageError
+from tests.run_command import run_command
 
 FILE = "ptb.train.txt"
 MEMBER = f"./simple-examples/data/{FILE}"
@@ -634,7 +635,7 @@ def test_a_misspelt_folder_is_refused_with_the_nearest(
 ) -> None:
     (tmp_path / "copies").mkdir()
     arguments = ["--dataset", "ptb", "--file", FILE, "--output", str(output), "--local", str(tmp_path / "copys")]
-    assert run(lambda: main(arguments)) == UsageError.exit_code
+    assert run(lambda: run_command("download", arguments)) == UsageError.exit_code
     (line,) = capsys.readouterr().err.splitlines()
     assert f"--local '{tmp_path}/copys': expected a folder, found nothing" in line
     assert f"did you mean '{tmp_path}/copies'?" in line
@@ -646,8 +647,8 @@ def test_the_command_line_downloads_and_exits_with_the_error_s_code(
     list_sources([Source("ptb", FILE, len(CONTENT), SHA256, server.url("/0"), "", "none")])
     server.answers["/0"] = [RIGHT, body(b"", status=404)]
     arguments = ["--dataset", "ptb", "--file", FILE, "--output", str(output), "--local"]
-    assert run(lambda: main(arguments)) == 0
+    assert run(lambda: run_command("download", arguments)) == 0
     assert output.exists()
     output.unlink()
-    assert run(lambda: main(arguments)) == NetworkError.exit_code
+    assert run(lambda: run_command("download", arguments)) == NetworkError.exit_code
     assert capsys.readouterr().err.count("error: ") == 1

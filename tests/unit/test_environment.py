@@ -16,10 +16,11 @@ import yaml
 
 from lstmbench import environment, implementations
 from lstmbench.code import training_hash
-from lstmbench.environment import build, failure_file, installed, interpreter, main, tools, words
+from lstmbench.environment import build, failure_file, installed, interpreter, tools, words
 from lstmbench.errors import Interrupted, MachineError, UsageError
 from lstmbench.implementations import framework
 from lstmbench.retry import last_failure
+from tests.run_command import run_command
 
 TOOLS = Path(__file__).resolve().parents[2] / "envs/tools.yaml"
 HERE = Path("results/environments")
@@ -91,7 +92,9 @@ Done = subprocess.CompletedProcess
 
 def install(description, folder: Path, tools: Path = TOOLS) -> str:
     """Run the verb; what it writes as ``installed.txt``."""
-    main(["--description", json.dumps(description), "--tools", str(tools), "--folder", str(folder)])
+    run_command(
+        "environment", ["--description", json.dumps(description), "--tools", str(tools), "--folder", str(folder)]
+    )
     return (folder / "installed.txt").read_text(encoding="utf-8")
 
 
@@ -129,7 +132,7 @@ def test_what_pip_cannot_install_is_a_python_that_says_why(tmp_path, nothing_els
     monkeypatch.setattr(environment.venv, "create", _with_the_pip_at_hand)
     folder = tmp_path / "environments/odd"
     before = install(description, folder, nothing_else)
-    process = said(folder, "-m", "lstmbench.train")
+    process = said(folder, "-m", "lstmbench", "train")
     assert process.returncode == MachineError.exit_code
     assert re.fullmatch(r"error: E4-MACHINE: environment odd: .*\n", process.stderr)
     first = last_failure(failure_file(folder))
@@ -165,7 +168,7 @@ def test_a_python_that_is_there_already_is_used_as_it_is(tmp_path, monkeypatch):
         ("nowhere/bin/python", "expected a Python at nowhere/bin/python, found none"),
         ("data.txt", "expected a Python at data.txt, found a file that cannot be executed"),
         (".", "expected a Python at ., found a folder"),
-        ("bare", "it cannot run lstm-bench: ModuleNotFoundError: No module named 'numpy'"),
+        ("bare", "it cannot run lstm-bench: ModuleNotFoundError: No module named '"),
         ("old", "it cannot run lstm-bench: Python 3.11 or later is needed, found 3.8.1"),
         ("other", "it cannot run lstm-bench: "),
     ],
@@ -183,7 +186,7 @@ def test_a_python_that_cannot_be_used_is_one_that_says_why(tmp_path, monkeypatch
         Path(name).chmod(0o755)
     folder = Path("environments/mine")
     install({"python": python}, folder)
-    assert f"error: E4-MACHINE: environment mine: {why}" in said(folder, "-m", "lstmbench.sample").stderr
+    assert f"error: E4-MACHINE: environment mine: {why}" in said(folder, "-m", "lstmbench", "sample").stderr
 
 
 def test_an_installation_that_a_signal_ended_has_not_failed(tmp_path, nothing_else, monkeypatch):

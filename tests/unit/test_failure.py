@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from lstmbench import collect, failure, left_out, tabulate
+from lstmbench import failure, left_out
 from lstmbench.datasets import Dataset
 from lstmbench.errors import DataError, DivergedError, ResourceError
-from lstmbench.failure import CRASHED, KILLED, OUTCOMES, main
+from lstmbench.failure import CRASHED, KILLED, OUTCOMES
 from lstmbench.presets import PRESETS
 from lstmbench.record import read_record
 from lstmbench.retry import FAILED, last_failure
 from lstmbench.tables import read_table
+from tests.run_command import run_command
 from tests.unit.records import make_record, save
 from tests.unit.test_tabulate import PUBLISHED, TARGETS
 
@@ -33,7 +34,7 @@ def fail(results, exit_code=5, log=f"epoch 1\nerror: {WHY}\n", implementation="t
     (results / "log").write_text(log, encoding="utf-8")
     files = ["--log", results / "log", "--data", results / "ptb", "--preset", PTB_SMALL, "--output", output]
     name = ["--implementation", implementation, "--device", "cpu", "--seed", seed]
-    main([str(word) for word in ["--exit-code", exit_code, "--retries-left", retries, *files, *name]])
+    run_command("failure", [str(word) for word in ["--exit-code", exit_code, "--retries-left", retries, *files, *name]])
     return output
 
 
@@ -114,9 +115,9 @@ def shown(tmp_path):
     """The folder of the tables of these records."""
 
     def build(*paths):
-        collect.main(["--output-dir", str(tmp_path / "tables"), *map(str, paths)])
+        run_command("collect", ["--output-dir", str(tmp_path / "tables"), *map(str, paths)])
         folder = tmp_path / "tables"
-        tabulate.main(["--tables", str(folder), "--published", str(PUBLISHED), "--targets", str(TARGETS)])
+        run_command("tabulate", ["--tables", str(folder), "--published", str(PUBLISHED), "--targets", str(TARGETS)])
         return folder
 
     return build

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lstmbench import collect, schemas
+from lstmbench import schemas
 from lstmbench.schemas import check
+from tests.run_command import run_command
 from tests.unit.pages import make_page
 from tests.unit.records import make_record, save, sweep
 
@@ -34,7 +35,7 @@ def test_each_record_is_opened_once_and_a_good_one_never_explained(tmp_path, mon
 
     monkeypatch.setattr(Path, "read_bytes", counted)
     monkeypatch.setattr(schemas, "_validator", explained)
-    collect.main(["--output-dir", str(tmp_path / "tables"), *map(str, paths)])
+    run_command("collect", ["--output-dir", str(tmp_path / "tables"), *map(str, paths)])
     assert len(paths) == 24
     assert +opened == Counter(paths)
 

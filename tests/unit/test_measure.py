@@ -8,10 +8,12 @@ import pytest
 
 from lstmbench import measure
 from lstmbench.errors import DataError, UsageError
-from lstmbench.measure import ATTEMPTS, measure_group, order, read_earlier
+from lstmbench.interference import ATTEMPTS
+from lstmbench.measure import measure_group, order, read_earlier
 from lstmbench.measurement import Measurement
 from lstmbench.presets import PRESETS
 from lstmbench.sample import DETAILS
+from tests.run_command import run_command
 
 QUIET = {"wall_seconds": 5.0, "cpu_seconds": 9.9, "foreign_share": 0.001, "steal_share": 0.0, "pressure_share": 0.0}
 
@@ -174,7 +176,7 @@ def test_what_would_refuse_the_record_is_told_before_the_first_process(tmp_path,
         "--device": "cpu", "--output": tmp_path / "measurement.json", **changes, "--preset": preset,
     }  # fmt: skip
     with pytest.raises(UsageError, match=told):
-        measure.main([str(word) for pair in options.items() for word in pair])
+        run_command("measure", [str(word) for pair in options.items() for word in pair])
 
 
 def test_rounds_are_not_added_to_a_measurement_in_other_circumstances(tmp_path, monkeypatch):

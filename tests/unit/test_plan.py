@@ -15,13 +15,15 @@ from lstmbench import plan
 from lstmbench.datasets import load_dataset
 from lstmbench.errors import MachineError
 from lstmbench.loop import Caps
-from lstmbench.plan import MEMORY_MARGIN, Work, advice, count_work, duration, errors, predict, whole_disk_mb
+from lstmbench.plan import MEMORY_MARGIN, Work, count_work, errors, predict, whole_disk_mb
+from lstmbench.present_plan import advice, duration
 from lstmbench.presets import load_preset
 from lstmbench.record import write_record
 from lstmbench.resources import SNAKEMAKE_MB, UNPLANNED, Ask, read_plan
 from lstmbench.selection import RECORD, checked
 from lstmbench.tables import read_table, write_table
 from lstmbench.train import train_run
+from tests.run_command import run_command
 from tests.unit.made import Images, Text, make_cell
 from tests.unit.records import make_record
 
@@ -89,7 +91,7 @@ def written(tmp_path, monkeypatch, capsys, config=CONFIG, **changes):
     calibration.write_text(json.dumps({**SAMPLE, **changes}), encoding="utf-8")
     monkeypatch.setattr(plan, "load_dataset", lambda path: None)
     monkeypatch.setattr(plan, "count_work", lambda *_, **caps: dataclasses.replace(WORK, updates=caps["max_updates"]))
-    plan.main([
+    run_command("plan", [
         "--selection", json.dumps(config), "--data", str(tmp_path), "--calibrations", str(tmp_path / "calibration"),
         "--output-dir", str(folder),
     ])  # fmt: skip
@@ -265,7 +267,9 @@ def test_the_verb_holds_a_finished_run_against_its_plan(tmp_path, capsys, monkey
     path = RECORD.format(dataset="markov", size="small", implementation="reference", device="cpu", seed=1)
     write_record(tmp_path / "mine" / path, record)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(plan, "read_record", lambda path: record)  # its other claims are not the plan's to check
+    monkeypatch.setattr(
+        "lstmbench.commands.plan.read_record", lambda path: record
+    )  # its other claims are not the plan's to check
     folder, shown = written(tmp_path, monkeypatch, capsys, config={**CONFIG, "results": "mine"})
     assert read_table(folder / "error.csv")["processor"].tolist() == ["Example CPU, 2 cores"]
     assert "planned times are off by 99 %" in shown

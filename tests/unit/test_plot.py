@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lstmbench import analyse, collect, implementations, plot, plot_overview, style, tabulate
+from lstmbench import analyse, implementations, plot, plot_overview, style
 from lstmbench.style import looks
+from tests.run_command import run_command
 from tests.unit.records import make_record, save
 from tests.unit.test_tabulate import CAPS, PUBLISHED, TARGETS
 
@@ -29,15 +30,15 @@ def tables(tmp_path_factory):
     records += [make_record("ptb", "large", "pytorch", metric=2100.0, epochs=1, caps=CAPS)]
     records += [make_record("mnist", "small", "pytorch", "gpu"), make_record("mnist", "large", "pytorch", "cpu")]
     folder = results / "tables"
-    collect.main(["--output-dir", str(folder), *map(str, save(results, *records))])
-    tabulate.main(["--tables", str(folder), "--published", str(PUBLISHED), "--targets", str(TARGETS)])
+    run_command("collect", ["--output-dir", str(folder), *map(str, save(results, *records))])
+    run_command("tabulate", ["--tables", str(folder), "--published", str(PUBLISHED), "--targets", str(TARGETS)])
     return folder
 
 
 @pytest.fixture(scope="module")
 def figures(tables, tmp_path_factory):
     folder = tmp_path_factory.mktemp("figures")
-    plot.main(["--tables", str(tables), "--output-dir", str(folder)])
+    run_command("plot", ["--tables", str(tables), "--output-dir", str(folder)])
     return folder
 
 
@@ -105,7 +106,7 @@ def test_what_a_user_set_for_other_programs_changes_no_byte_of_a_figure(tables, 
     for path in (tmp_path / "matplotlibrc", tmp_path / "config/matplotlib/matplotlibrc", tmp_path / "cwd/matplotlibrc"):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(RC, encoding="utf-8")
-    command = [sys.executable, "-m", "lstmbench.plot", "--tables", tables, "--output-dir", tmp_path / "figures"]
+    command = [sys.executable, "-m", "lstmbench", "plot", "--tables", tables, "--output-dir", tmp_path / "figures"]
     done = subprocess.run(
         list(map(str, command)), cwd=tmp_path / "cwd", env={**os.environ, **user}, stderr=subprocess.PIPE, text=True
     )

@@ -10,6 +10,7 @@ from lstmbench.analyse import analyse
 from lstmbench.probes import PARTS
 from lstmbench.style import figure_style
 from lstmbench.tables import write_table
+from tests.run_command import run_command
 from tests.unit.measurements import make_measurement
 
 SPEEDS = {"pytorch": [10.0, 10.2, 9.8], "tensorflow": [5.0]}
@@ -39,7 +40,7 @@ def test_the_files_follow_from_the_names_of_the_data_sets_and_have_the_same_byte
     for name, table in analyse([make_measurement(SPEEDS), make_measurement(SPEEDS, dataset="mnist")]).items():
         write_table(tmp_path / f"{name}.csv", table)
     for folder in ("a", "b"):
-        plot_speed.main(["--tables", str(tmp_path), "--output-dir", str(tmp_path / folder)])
+        run_command("plot-speed", ["--tables", str(tmp_path), "--output-dir", str(tmp_path / folder)])
     kinds, formats = ("ceiling", "anatomy"), ("svg", "png", "pdf")
     names = {f"{kind}_{name}.{suffix}" for kind in kinds for name in ("ptb", "mnist") for suffix in formats}
     assert {path.name for path in (tmp_path / "a").iterdir()} == names

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from lstmbench import analyse, collect, precision
+from lstmbench import analyse, present_precision
 from lstmbench.tables import read_table, write_table
+from tests.run_command import run_command
 from tests.unit.measurements import make_measurement
 from tests.unit.records import make_record, save
 
@@ -17,9 +18,9 @@ def found(tmp_path):
     """The rows of the precision table, and its text, of these records and measurements."""
 
     def build(records, measurements=()):
-        collect.main(["--output-dir", str(tmp_path), *map(str, save(tmp_path, *records))])
+        run_command("collect", ["--output-dir", str(tmp_path), *map(str, save(tmp_path, *records))])
         write_table(tmp_path / "speed.csv", analyse.analyse(measurements)["speed"])
-        precision.main(["--tables", str(tmp_path)])
+        run_command("precision", ["--tables", str(tmp_path)])
         text = (tmp_path / "precision.md").read_text(encoding="utf-8")
         return read_table(tmp_path / "precision.csv").to_dict("records"), text
 
@@ -78,7 +79,7 @@ def test_runs_cut_short_are_not_held_against_complete_ones(found):
 def test_with_float32_alone_the_table_says_so(found):
     rows, text = found(RUNS[:2], [measured("gpu", 10.0)])
     assert rows == []
-    assert precision.EMPTY in text
+    assert present_precision.EMPTY in text
 
 
 def test_a_precision_is_held_against_as_many_workers(found):

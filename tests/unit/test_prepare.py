@@ -16,7 +16,8 @@ from lstmbench.cli import run
 from lstmbench.datasets import Prepared, Source, load_dataset, ptb
 from lstmbench.errors import DataError, UsageError
 from lstmbench.files import hash_file
-from lstmbench.prepare import check, main, prepare
+from lstmbench.prepare import check, prepare
+from tests.run_command import run_command
 
 TEXTS = {"train": " a b a c \n", "valid": " a \n", "test": " c b \n"}
 
@@ -200,10 +201,10 @@ def test_the_command_line_prepares_and_exits_with_the_error_s_code(
     raw: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = ["--dataset", "ptb", "--raw", str(raw), "--output", str(tmp_path / "ptb")]
-    assert run(lambda: main(arguments)) == 0
+    assert run(lambda: run_command("prepare", arguments)) == 0
     assert load_dataset(tmp_path / "ptb").name == "ptb"
     (raw / "ptb.test.txt").unlink()
-    assert run(lambda: main(arguments)) == DataError.exit_code
+    assert run(lambda: run_command("prepare", arguments)) == DataError.exit_code
     assert "ptb.test.txt: missing" in capsys.readouterr().err
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from lstmbench import analyse, present_speed
+from lstmbench import present_speed
 from lstmbench.measurement import write_measurement
 from lstmbench.statistics import iqr_over_median
+from lstmbench.tables import read_table
+from tests.run_command import run_command
 from tests.unit.measurements import make_measurement
 
 SPEEDS = {
@@ -25,8 +27,8 @@ def tables(tmp_path):
         paths = [tmp_path / f"{place}/measurement.json" for place, _ in enumerate(measurements)]
         for path, measurement in zip(paths, measurements, strict=True):
             write_measurement(path, measurement)
-        analyse.main(["--output-dir", str(tmp_path), *map(str, paths)])
-        found = {path.stem: analyse.read_table(path) for path in tmp_path.glob("*.csv")}
+        run_command("analyse", ["--output-dir", str(tmp_path), *map(str, paths)])
+        found = {path.stem: read_table(path) for path in tmp_path.glob("*.csv")}
         return found | {"phases": found["speed"]}
 
     return build

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from lstmbench import analyse, collect, plot_scaling, scaling
+from lstmbench import analyse, present_scaling, scaling
 from lstmbench.tables import read_table, write_table
+from tests.run_command import run_command
 from tests.unit.measurements import make_measurement
 from tests.unit.records import make_record, save
 
@@ -15,13 +16,13 @@ def written(tmp_path):
     """Writes the tables of records and measurements; the figures are in ``tmp_path / "figures"``."""
 
     def write(*records, measured=()):
-        collect.main(["--output-dir", str(tmp_path), *map(str, save(tmp_path, *records))])
+        run_command("collect", ["--output-dir", str(tmp_path), *map(str, save(tmp_path, *records))])
         for name, table in analyse.analyse(measured).items():
             write_table(tmp_path / f"{name}.csv", table)
         for name in scaling.SCALED:
-            scaling.main(["--of", name, "--tables", str(tmp_path)])
+            run_command("scaling", ["--of", name, "--tables", str(tmp_path)])
             folders = ["--tables", str(tmp_path), "--output-dir", str(tmp_path / "figures")]
-            plot_scaling.main(["--of", name, "--dataset", "ptb", *folders])
+            run_command("plot-scaling", ["--of", name, "--dataset", "ptb", *folders])
 
     return write
 
@@ -86,7 +87,7 @@ def test_other_threads_machines_and_caps_are_not_compared(found):
         ran("cpu-x5", 1500.0, caps=["trained for 12 of 99 updates"]),
     )
     assert rows == []
-    assert scaling.SCALED["workers"].empty in text
+    assert present_scaling.WORDS["workers"].empty in text
 
 
 def test_a_run_too_short_for_a_speed_gives_none(found):
@@ -124,4 +125,4 @@ def test_threads_on_another_machine_or_with_a_speed_that_may_not_be_quoted_are_n
     failed = measured(4, 30.0, failures={"pytorch": "the loss of update 31 is not a number"})
     rows, text = found_threads(measured(1, 10.0), elsewhere, failed)
     assert rows == []
-    assert scaling.SCALED["threads"].empty in text
+    assert present_scaling.WORDS["threads"].empty in text

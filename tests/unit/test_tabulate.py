@@ -8,9 +8,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from lstmbench import collect, tabulate
 from lstmbench.present import by_dataset, metric, number, signed
 from lstmbench.tables import read_published, read_table
+from tests.run_command import run_command
 from tests.unit.records import make_record, save
 
 PUBLISHED = Path(__file__).resolve().parents[2] / "workflow" / "published.tsv"
@@ -24,8 +24,8 @@ def tables(tmp_path):
 
     def build(*records, published=PUBLISHED, targets=TARGETS):
         folder = tmp_path / "tables"
-        collect.main(["--output-dir", str(folder), *map(str, save(tmp_path, *records))])
-        tabulate.main(["--tables", str(folder), "--published", str(published), "--targets", str(targets)])
+        run_command("collect", ["--output-dir", str(folder), *map(str, save(tmp_path, *records))])
+        run_command("tabulate", ["--tables", str(folder), "--published", str(published), "--targets", str(targets)])
         return {path.stem: read_table(path) for path in folder.glob("*.csv")}
 
     return build

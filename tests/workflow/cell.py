@@ -67,7 +67,7 @@ class Cell:
         return {**os.environ, "PYTHONPATH": str(ROOT / "workflow")}
 
     def verb(self, name: str, *arguments: Any) -> subprocess.Popen:
-        command = [sys.executable, "-m", f"lstmbench.{name}", *map(str, arguments)]
+        command = [sys.executable, "-m", "lstmbench", name.replace("_", "-"), *map(str, arguments)]
         return subprocess.Popen(command, env=self.environment(), stderr=subprocess.PIPE, text=True)
 
 

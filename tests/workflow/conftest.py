@@ -60,9 +60,8 @@ def write(text):
     with open(os.path.join(os.path.dirname(__file__), f"{os.getpid()}.txt"), "a") as stream:
         stream.write(text + "\\n")
 
-verbs = [word.removeprefix("lstmbench.") for word in sys.orig_argv if word.startswith("lstmbench.")]
-if verbs:
-    write("\\n" + verbs[0])
+if sys.orig_argv[1:3] == ["-m", "lstmbench"]:
+    write("\\n" + sys.orig_argv[3].replace("-", "_"))
     sys.meta_path.insert(0, Recorder())
 """
 

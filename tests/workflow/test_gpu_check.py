@@ -19,7 +19,8 @@ def check(output, *arguments):
     """Run the check on one implementation and two updates' worth of everything; gpu-check.json."""
     ended = subprocess.run(
         [
-            sys.executable, "-m", "lstmbench.gpu_check", "--device", "cpu", "--datasets", "markov", "--sizes", "small",
+            sys.executable, "-m", "lstmbench", "gpu-check",
+            "--device", "cpu", "--datasets", "markov", "--sizes", "small",
             "--seeds", "1", "--blocks", "3", "--threads", "1", "--max-updates", "30", "--max-eval-predictions", "400",
             "--output", output, *arguments,
         ],

@@ -26,7 +26,7 @@ PRESET = ROOT / "workflow/presets/markov/small.yaml"
 def verb(name: str, *arguments: str | Path) -> None:
     """Run one verb's command; a missing framework skips the test."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "workflow")}
-    command = [sys.executable, "-m", f"lstmbench.{name}", *map(str, arguments)]
+    command = [sys.executable, "-m", "lstmbench", name.replace("_", "-"), *map(str, arguments)]
     done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if done.returncode == MachineError.exit_code:
         pytest.skip(done.stdout.strip())

@@ -89,7 +89,7 @@ def test_out_of_memory_is_told_as_such_with_the_estimate(cell, tmp_path, impleme
     files = ("--data", cell.folder / "data", "--preset", preset)
     cell.verb("initialise", *files, "--seed", 1, "--output", tmp_path / "weights.safetensors").wait()
     command = [
-        *(sys.executable, "-m", "lstmbench.train", *files, "--weights", tmp_path / "weights.safetensors"),
+        *(sys.executable, "-m", "lstmbench", "train", *files, "--weights", tmp_path / "weights.safetensors"),
         *("--implementation", implementation, "--device", "cpu", "--threads", "1"),
         *("--checkpoints", tmp_path / "checkpoints", "--output", tmp_path / "run.json"),
     ]

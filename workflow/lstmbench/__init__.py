@@ -6,7 +6,7 @@ The map of the package; imports run downwards only, never up or sideways between
                      scaling plot_scaling plot_overview sample calibrate measure analyse plot_speed environment
                      bundle compare certify against_reference
                      one per Snakemake rule: a pure function and, below it, a command line
-                     (``python -m lstmbench.train --help``)
+                     (``python -m lstmbench train --help``)
     the run          loop        epochs, schedule, evaluation, checkpoints, history; names no framework
                      rehearsal   the same without computing, so that a record is checked before it is trained for
                      checkpoint  atomic, content-hashed files from which a run goes on

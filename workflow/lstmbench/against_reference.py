@@ -5,20 +5,14 @@ Cells that both have are compared as ``compare`` does, the reference first; cell
 
 from __future__ import annotations
 
-import argparse
-import itertools
-import sys
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 
 import pandas as pd
 
-from lstmbench import compare, present_compare
-from lstmbench.bundle import Records, records, unpacked
-from lstmbench.cli import run
+from lstmbench import compare
+from lstmbench.bundle import Records
 from lstmbench.selection import RECORD
-from lstmbench.shown import write_shown
-from lstmbench.tables import RUN, read_table, write_table
+from lstmbench.tables import RUN
 
 TITLE = "Here beside the reference machines"
 SIDES = "First: the machine that a bundle in results/reference names; second: here. What both have is compared."
@@ -58,33 +52,3 @@ def paths(runs: Iterable[tuple], groups: Iterable[tuple]) -> set[str]:
     """Where the records of runs (``RUN``) and measurements (``GROUP``) lie below a results folder."""
     of_runs = {RECORD.format(**dict(zip(RUN, run, strict=True))) for run in runs}
     return of_runs | {"measurements/{}/{}/{}/measurement.json".format(*group) for group in groups}
-
-
-def main(argv: list[str] | None = None) -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(prog="lstmbench.against_reference", description=__doc__)
-    parser.add_argument("bundles", type=Path, nargs="*", help="of the reference machines, or folders of them")
-    parser.add_argument("--results", type=Path, required=True, help="folder of the runs and measurements here")
-    parser.add_argument("--tables", type=Path, required=True, help="folder of their tables, and of the result")
-    options = parser.parse_args(argv)
-    # Folders may also hold what another selection left.
-    of_here = paths(
-        read_table(options.tables / "runs.parquet")[RUN].itertuples(index=False, name=None),
-        read_table(options.tables / "speed.parquet")[GROUP].itertuples(index=False, name=None),
-    )
-    references, shared = {}, set()
-    folders = [[path] if path.suffix == ".zip" else sorted(path.glob("*.zip")) for path in options.bundles]
-    for bundle in itertools.chain.from_iterable(folders):
-        with unpacked(bundle) as folder:
-            common = of_here & {path.relative_to(folder).as_posix() for path in folder.rglob("*.json")}
-            references[bundle.stem] = records(folder, common)
-            shared |= common
-    tables = against(references, records(options.results, shared))
-    for name, table in tables.items():
-        write_table(options.tables / f"reference_{name}.csv", table)
-        parts, notes = present_compare.shown({name: table})
-        write_shown(options.tables / f"reference_{name}", TITLE, parts, [SIDES, *notes])
-
-
-if __name__ == "__main__":
-    sys.exit(run(main))

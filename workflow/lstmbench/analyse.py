@@ -6,27 +6,22 @@ too far, has no headline: its figures are shown with the reason, and no ratio wi
 
 from __future__ import annotations
 
-import argparse
 import itertools
 import math
-import sys
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from lstmbench import present_speed, statistics
+from lstmbench import statistics
 from lstmbench.claims_of_measurement import SAMPLE
-from lstmbench.cli import run
 from lstmbench.format import NOT_SEEN
 from lstmbench.implementations import framework
 from lstmbench.interference import NO_HEADLINE_SPREAD, limits
 from lstmbench.machine import split_device
-from lstmbench.measurement import Measurement, read_measurement
-from lstmbench.shown import write_shown
-from lstmbench.tables import MACHINE, machine_columns, machine_kind, read_table, versions_column, write_table
+from lstmbench.measurement import Measurement
+from lstmbench.tables import FAILED, MACHINE, machine_columns, machine_kind, versions_column
 
 GROUP = ["dataset", "size", "device", "threads"]
 SPEED = [
@@ -89,7 +84,7 @@ class _Group:
             if row is None:
                 row = {**self.name, "implementation": name, "processes": 0}
                 rows.append(row)
-            row |= {"headline": 0, "verdict": f"{present_speed.FAILED}{failure['failure']}"}
+            row |= {"headline": 0, "verdict": f"{FAILED}{failure['failure']}"}
         return rows
 
     def _speed(self, implementation: str, samples: list[dict[str, Any]]) -> dict[str, Any]:
@@ -274,21 +269,3 @@ def _held_back(sample: dict[str, Any], threads: int) -> list[str]:
 def product_seconds(sample: dict[str, Any]) -> float:
     """Seconds that a step's matrix products alone take; 0 if they were not measured."""
     return sum(product["seconds"] * product["count"] for product in sample["products"])
-
-
-def main(arguments: list[str] | None = None) -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(prog="lstmbench.analyse", description=__doc__)
-    parser.add_argument("--output-dir", type=Path, required=True, help="folder of speed.csv and the other tables")
-    parser.add_argument("records", type=Path, nargs="+", metavar="measurement.json", help="blocks.parquet is beside it")
-    options = parser.parse_args(arguments)
-    for name, table in analyse(read_measurement(path) for path in options.records).items():
-        write_table(options.output_dir / f"{name}.csv", table)
-    for name, title in present_speed.TITLES.items():
-        table = read_table(options.output_dir / f"{SHOWN_FROM.get(name, name)}.csv")
-        parts = present_speed.by_dataset(name, table)
-        write_shown(options.output_dir / name, title, parts, present_speed.notes(name, table))
-
-
-if __name__ == "__main__":
-    sys.exit(run(main))

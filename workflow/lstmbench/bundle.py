@@ -8,11 +8,9 @@ the summary of a GPU check (``GPU_CHECK``) are members too.
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 import re
-import sys
 import zipfile
 import zlib
 from collections.abc import Iterator, Set
@@ -26,7 +24,6 @@ import pandas as pd
 
 from lstmbench import __version__
 from lstmbench.certificate import read_certificate
-from lstmbench.cli import run
 from lstmbench.crate import CRATE, describe
 from lstmbench.errors import DataError
 from lstmbench.files import atomic
@@ -190,19 +187,3 @@ def _unpack(bundle: Path, archive: zipfile.ZipFile, folder: Path) -> None:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
-
-
-def main(argv: list[str] | None = None) -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(prog="lstmbench.bundle", description=__doc__)
-    parser.add_argument(
-        "--results", type=Path, default=Path("results"), help="folder of runs, measurements and certificates"
-    )
-    parser.add_argument("--output", type=Path, required=True, help="the bundle, a zip file")
-    options = parser.parse_args(argv)
-    count = pack(options.results, options.output)
-    print(f"{options.output}: {count} files, {options.output.stat().st_size:,} bytes", file=sys.stderr)
-
-
-if __name__ == "__main__":
-    sys.exit(run(main))

@@ -6,21 +6,17 @@ an evaluation, and 20 steps of SGD and of Adam behind an active clip, each as th
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pandas as pd
 
 from lstmbench import implementations, parity
 from lstmbench.certificate import COLUMNS
-from lstmbench.cli import run
-from lstmbench.errors import MachineError, last_error
+from lstmbench.errors import MachineError
 from lstmbench.learner import Learner, ModelSpec
-from lstmbench.machine import DEVICE_HELP, require_precision, split_device
-from lstmbench.tables import versions_column, write_table
+from lstmbench.machine import require_precision, split_device
+from lstmbench.tables import versions_column
 
 TASKS = {"language_model": parity.LANGUAGE_MODEL, "classifier": parity.CLASSIFIER}
 CLIP = 0.2
@@ -76,31 +72,3 @@ def _deviations(build: parity.Build, spec: ModelSpec, precision: str) -> Iterato
             now = parity.relative_error(found, expected), parity.tolerance(what, precision)
             worst[part] = max(worst.get(part, now), now, key=lambda pair: pair[0] / pair[1])
         yield from ((part, *values) for part, values in worst.items())
-
-
-def main(argv: list[str] | None = None) -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--implementation", required=True, help="a module of workflow/lstmbench/implementations")
-    parser.add_argument("--device", required=True, help=DEVICE_HELP)
-    parser.add_argument("--threads", type=int, required=True, help="CPU threads of the framework")
-    parser.add_argument("--output", type=Path, required=True, help="the table, as CSV")
-    parser.add_argument(
-        "--exit-code", type=int, help="do nothing but write why it could not be run: what it ended with"
-    )
-    parser.add_argument("--log", type=Path, help="and what it wrote to stderr")
-    arguments = parser.parse_args(argv)
-    name = (arguments.implementation, arguments.device)
-    if arguments.exit_code is None:
-        table = certify(*name, arguments.threads)
-    elif arguments.exit_code == MachineError.exit_code:
-        table = not_certified(
-            *name, last_error(arguments.log.read_text(encoding="utf-8", errors="replace").splitlines())
-        )
-    else:
-        sys.exit(arguments.exit_code)
-    write_table(arguments.output, table)
-
-
-if __name__ == "__main__":
-    sys.exit(run(main))

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
 import math
-import sys
 import textwrap
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from tabulate import tabulate
 
 from lstmbench import present, present_speed
-from lstmbench.cli import run
 from lstmbench.equivalence import DIFFERENT, EQUAL, INCONCLUSIVE, NO_CLAIM
-from lstmbench.files import write_text
-from lstmbench.tables import read_table
 from lstmbench.text import one_line, sentence_and_details
 
 WIDTH = 100
@@ -185,23 +179,3 @@ def _on_speed(ratios: pd.DataFrame, first: str, second: str) -> str:
     if verdict == "inconclusive":
         return "speed inconclusive"
     return f"{'~' if verdict == present.ABSENT else ''}{ratio:.2f}x as fast"
-
-
-def main(argv: list[str] | None = None) -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--tables", type=Path, required=True, help="folder of the tables")
-    parser.add_argument("--speed-only", action="store_true", help="of the speeds alone, as there are no runs")
-    parser.add_argument("--details", required=True, help="what holds more: the page or a table, by its path")
-    parser.add_argument("--output", type=Path, required=True, help="the text")
-    arguments = parser.parse_args(argv)
-    names = ("quality", "differences", "speed", "ratios")
-    tables = {name: read_table(arguments.tables / f"{name}.parquet") for name in names[2 * arguments.speed_only :]}
-    for name, columns in (("quality", COLUMNS), ("differences", ("dataset", "size", "device"))):
-        tables.setdefault(name, pd.DataFrame(columns=[*columns]))
-    text = closing(*(tables[name] for name in names))
-    write_text(arguments.output, f"{text}{'Speeds' if arguments.speed_only else 'The page'}: {arguments.details}\n")
-
-
-if __name__ == "__main__":
-    sys.exit(run(main))

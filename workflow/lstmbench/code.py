@@ -25,6 +25,7 @@ NO_NUMBERS = {
     "claims_of_measurement": "as claims",
     "claims_of_run": "as claims",
     "cli": "prints errors",
+    "commands": "finds a command by its name",
     "code": "decides whether something is computed again, not what",
     "cores": "refuses more threads than cores; what it counts is recorded beside a speed",
     "errors": "words and exit codes",
@@ -53,7 +54,7 @@ READ = {
 
 
 def code_hash(*roots: str) -> str:
-    """Return the sha256, in hex, of the modules ``roots`` (``tabulate``, ``tasks.classifier``) and all they import."""
+    """Return the sha256, in hex, of the modules ``roots`` (``commands.tabulate``) and all they import."""
     return _hash(closure(roots))
 
 
@@ -69,13 +70,13 @@ def training_hash(task: str, implementation: str) -> str:
 
 def roots_of_run(task: str, implementation: str) -> tuple[str, ...]:
     """Return the verb and the modules that it loads by name."""
-    return "train", f"tasks.{task}", f"implementations.{split(implementation)[0]}"
+    return "commands.train", f"tasks.{task}", f"implementations.{split(implementation)[0]}"
 
 
 def roots_of_sample(task: str, implementation: str) -> tuple[str, ...]:
     """Return what one process of a measurement runs; the implementation's framework may have no probe."""
     probe = f"probes.{framework(implementation)}"
-    return "sample", *roots_of_run(task, implementation)[1:], probe if _is_module(probe) else "probes"
+    return "commands.sample", *roots_of_run(task, implementation)[1:], probe if _is_module(probe) else "probes"
 
 
 @cache

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import argparse
-import json
 import math
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from lstmbench.cli import run
 from lstmbench.errors import DataError
 from lstmbench.interference import limits
 from lstmbench.machine import split_device
 from lstmbench.record import failed, read_record
-from lstmbench.selection import checked
-from lstmbench.tables import RUN, machine_columns, machine_kind, versions_column, write_table
+from lstmbench.tables import RUN, machine_columns, machine_kind, versions_column
 
 MILESTONE = ["updates", "protocol", "loss", "accuracy", "predictions"]
 HISTORY = [
@@ -138,20 +133,3 @@ def _settings_row(record: dict[str, Any]) -> dict[str, Any]:
     name = {part: record["run"][part] for part in ("dataset", "size")}
     row = name | {"settings_sha256": record["settings_sha256"]} | settings["preset"] | others
     return {key: "" if value is None else value for key, value in row.items()}
-
-
-def main(argv: list[str] | None = None) -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--output-dir", type=Path, required=True, help="folder of runs.csv and the other tables")
-    parser.add_argument("--selection", help="the checked configuration as JSON, for all of its runs")
-    parser.add_argument("records", type=Path, nargs="*", metavar="run.json", help="other runs")
-    arguments = parser.parse_args(argv)
-    # Thousands of paths are more than a command line holds.
-    selected = checked(json.loads(arguments.selection)).records() if arguments.selection else []
-    for name, table in collect([*selected, *arguments.records]).items():
-        write_table(arguments.output_dir / f"{name}.csv", table)
-
-
-if __name__ == "__main__":
-    sys.exit(run(main))

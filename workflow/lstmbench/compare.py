@@ -8,24 +8,18 @@ its reason.
 
 from __future__ import annotations
 
-import argparse
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from lstmbench import analyse, equivalence, present_compare, statistics
-from lstmbench.bundle import Records, read_bundle
-from lstmbench.cli import run
+from lstmbench import analyse, equivalence, statistics
+from lstmbench.bundle import Records
 from lstmbench.equivalence import SPEED_MARGIN
 from lstmbench.errors import DataError, UsageError
-from lstmbench.files import write_text
 from lstmbench.measurement import Measurement
-from lstmbench.page import Section, as_table, render
-from lstmbench.shown import write_shown
-from lstmbench.tables import machine_columns, write_table
+from lstmbench.tables import machine_columns
 
 CELL = ["dataset", "size", "implementation", "device"]
 QUALITY = ["bundle", *CELL, "metric", "n", "seeds", "difference", "low", "high", "verdict"]
@@ -220,41 +214,3 @@ def names(paths: list[Path]) -> list[str]:
         raise UsageError(f"expected two or more different bundles, found {', '.join(map(str, paths)) or 'none'}")
     stems = [path.stem for path in paths]
     return stems if len(set(stems)) == len(stems) else [str(path) for path in paths]
-
-
-def html(title: str, summary: list[str], parts: dict[str, pd.DataFrame], notes: list[str]) -> str:
-    """The comparison as a page of its own."""
-    return render(
-        "comparison.html.j2",
-        title=title,
-        summary=summary,
-        sections=[Section(heading.lower(), heading, tables={"": as_table(part)}) for heading, part in parts.items()],
-        notes=notes,
-    )
-
-
-def main(argv: list[str] | None = None) -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="lstmbench.compare", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("bundles", type=Path, nargs="+", help="zip files; the others are held against the first")
-    parser.add_argument("--output-dir", type=Path, required=True, help="folder of the tables")
-    options = parser.parse_args(argv)
-    called = names(options.bundles)
-    tables = compare({name: read_bundle(path) for name, path in zip(called, options.bundles, strict=True)})
-    for name, table in tables.items():
-        write_table(options.output_dir / f"{name}.csv", table)
-    title = f"{' and '.join(called[1:])} against {called[0]}"
-    parts, notes = present_compare.shown(tables)
-    notes.insert(0, f"First: {called[0]}; second: {' or '.join(called[1:])}.")
-    write_shown(options.output_dir / "comparison", title, parts, notes)
-    page = options.output_dir / "comparison.html"
-    summary = present_compare.summary(tables)
-    write_text(page, html(title, summary, parts, notes))
-    print("\n".join(summary))
-    print(f"The whole comparison: {page}")
-
-
-if __name__ == "__main__":
-    sys.exit(run(main))

@@ -7,7 +7,6 @@ not.  Archives are never unpacked: one regular member is read out of them.
 
 from __future__ import annotations
 
-import argparse
 import gzip
 import os
 import re
@@ -31,11 +30,9 @@ from requests.utils import get_environ_proxies, select_proxy
 from tqdm import tqdm
 
 from lstmbench import __version__, datasets
-from lstmbench.cli import run
 from lstmbench.datasets import Source
 from lstmbench.errors import DataError, NetworkError, UsageError
 from lstmbench.files import atomic, hash_file
-from lstmbench.names import require_folder
 
 CHUNK_BYTES = 1 << 16
 MAX_REDIRECTS = 5
@@ -413,21 +410,3 @@ def _failure(source: Source, failures: list[str], found_wrong: bool) -> DataErro
 
 def _say(line: str) -> None:
     tqdm.write(line, file=sys.stderr)
-
-
-def main(argv: Sequence[str] | None = None) -> None:
-    """``python -m lstmbench.download``."""
-    parser = argparse.ArgumentParser(prog="python -m lstmbench.download", description=__doc__)
-    parser.add_argument("--dataset", required=True, help="a data set of workflow/datasets.tsv")
-    parser.add_argument("--file", required=True, help="one of its files")
-    parser.add_argument("--output", type=Path, required=True, help="file to write")
-    parser.add_argument(
-        "--local", nargs="*", action="extend", default=[], metavar="DIR", help="folders to search first"
-    )
-    args = parser.parse_args(argv)
-    local = [require_folder("--local", name) for name in args.local]
-    download(dataset=args.dataset, file=args.file, output=args.output, local=local)
-
-
-if __name__ == "__main__":
-    sys.exit(run(main))

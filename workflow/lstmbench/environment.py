@@ -9,9 +9,7 @@ So the runs and speeds of its implementations become rows with the reason.
 
 from __future__ import annotations
 
-import argparse
 import contextlib
-import json
 import os
 import shlex
 import shutil
@@ -23,7 +21,6 @@ from pathlib import Path
 
 import yaml
 
-from lstmbench.cli import run
 from lstmbench.clock import utc_now
 from lstmbench.code import PACKAGE
 from lstmbench.errors import PREFIX, Interrupted, MachineError, UsageError
@@ -37,7 +34,7 @@ TRIAL = """\
 import sys
 if sys.version_info < (3, 11):
     sys.exit("Python 3.11 or later is needed, found " + ".".join(map(str, sys.version_info[:3])))
-import lstmbench.train, lstmbench.sample, lstmbench.certify
+import lstmbench.commands.train, lstmbench.commands.sample, lstmbench.commands.certify
 """
 """What runs in an environment must find there, besides its framework."""
 
@@ -192,17 +189,3 @@ def _try(python: Path) -> None:
 
 def _run(python: Path, program: str, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     return subprocess.run([python, "-c", program], env=environment, capture_output=True, text=True, check=False)
-
-
-def main(arguments: list[str] | None = None) -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(prog="lstmbench.environment", description=__doc__)
-    parser.add_argument("--description", type=json.loads, required=True, help="as in config.yaml, in JSON")
-    parser.add_argument("--tools", type=Path, required=True, help="envs/tools.yaml")
-    parser.add_argument("--folder", type=Path, required=True, help="the environment; what is there is replaced")
-    options = parser.parse_args(arguments)
-    make(options.folder, tools(options.tools), options.description)
-
-
-if __name__ == "__main__":
-    sys.exit(run(main))

@@ -1,6 +1,6 @@
 """A run that failed for a reason that leaves the others sound: its place is taken by a record that says why.
 
-``lstmbench.train ... || python -m lstmbench.failure --exit-code $?`` ends with 0 if the failure is a result of its own:
+``lstmbench.train ... || python -m lstmbench failure --exit-code $?`` ends with 0 if the failure is a result of its own:
 a framework or a GPU that is not there, a loss that diverged, memory that ran out and that no retry will raise, a crash
 in a framework's own code.
 Everything else (a wrong configuration, damaged data, an interruption, a fault of ours) ends with the code it came with.
@@ -8,13 +8,10 @@ Everything else (a wrong configuration, damaged data, an interruption, a fault o
 
 from __future__ import annotations
 
-import argparse
-import sys
 from pathlib import Path
 
 from lstmbench import tasks
 from lstmbench.cell import memory_needed
-from lstmbench.cli import run
 from lstmbench.clock import utc_now
 from lstmbench.datasets import Dataset, load_dataset
 from lstmbench.errors import PREFIX, DivergedError, MachineError, ResourceError, last_error, tells_of_no_memory
@@ -99,37 +96,3 @@ def _message(exit_code: int, lines: list[str]) -> str:
 def _memory(dataset: Dataset, preset_file: Path) -> str:
     preset = load_preset(preset_file)
     return memory_needed(tasks.load(dataset.task).model_spec(preset, dataset.facts), preset)
-
-
-def main(arguments: list[str] | None = None) -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(prog="lstmbench.failure", description=__doc__)
-    parser.add_argument("--exit-code", type=int, required=True, help="what lstmbench.train ended with")
-    parser.add_argument(
-        "--retries-left", type=int, default=0, help="times the run will be tried again, with more memory"
-    )
-    parser.add_argument("--log", type=Path, required=True, help="what it wrote to stderr")
-    parser.add_argument("--data", type=Path, required=True, help="prepared data set, e.g. results/data/ptb")
-    parser.add_argument("--preset", type=Path, required=True, help="e.g. workflow/presets/ptb/small.yaml")
-    parser.add_argument("--implementation", required=True)
-    parser.add_argument("--device", required=True)
-    parser.add_argument("--seed", type=int, required=True)
-    parser.add_argument("--output", type=Path, required=True, help="the run's record, run.json")
-    options = parser.parse_args(arguments)
-    written = write_failure(
-        exit_code=options.exit_code,
-        retries_left=options.retries_left,
-        log=options.log,
-        data=options.data,
-        preset_file=options.preset,
-        implementation=options.implementation,
-        device=options.device,
-        seed=options.seed,
-        output=options.output,
-    )
-    if not written:
-        sys.exit(options.exit_code)
-
-
-if __name__ == "__main__":
-    sys.exit(run(main))

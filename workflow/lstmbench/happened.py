@@ -12,9 +12,8 @@ import yaml
 
 from lstmbench.errors import UsageError
 from lstmbench.paths import WORKFLOW
-from lstmbench.present_speed import FAILED
 from lstmbench.selection import Selection, checked
-from lstmbench.tables import RUN
+from lstmbench.tables import FAILED, RUN
 
 CONFIGS = WORKFLOW / "configs"
 

@@ -9,8 +9,7 @@ import pandas as pd
 
 from lstmbench import present
 from lstmbench.machine import split_device
-from lstmbench.present_speed import FAILED
-from lstmbench.tables import RUN
+from lstmbench.tables import FAILED, RUN
 from lstmbench.text import sentence_and_details
 
 

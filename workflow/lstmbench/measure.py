@@ -7,11 +7,8 @@ disturbed is repeated.  Nothing is dropped: all attempts stand in the record.
 
 from __future__ import annotations
 
-import argparse
-import dataclasses
 import random
 import sys
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,25 +16,18 @@ from typing import Any
 import pandas as pd
 from tqdm import tqdm
 
-from lstmbench import implementations, machine
+from lstmbench import machine
 from lstmbench.checkpoint import differences
-from lstmbench.cli import run
-from lstmbench.clock import Stopwatch, later, utc_now
-from lstmbench.environment import interpreter
-from lstmbench.errors import PREFIX, DataError, UsageError
+from lstmbench.clock import Stopwatch
+from lstmbench.errors import PREFIX, DataError
 from lstmbench.identity import kind_of
-from lstmbench.interference import ATTEMPTS, Load, disturbances
+from lstmbench.interference import Load, disturbances
 from lstmbench.measurement import (
     BLOCK_COLUMNS,
-    SCHEMA_VERSION,
     Measurement,
-    check_measurement,
     read_measurement,
-    write_measurement,
 )
-from lstmbench.names import require_known
-from lstmbench.presets import load_preset
-from lstmbench.sample import BLOCKS, DETAILS
+from lstmbench.sample import DETAILS
 from lstmbench.schemas import read_json
 from lstmbench.statistics import iqr_over_median
 from lstmbench.turns import Led, ended_at_last, take_turns
@@ -170,87 +160,3 @@ def _sentence(sample: dict[str, Any]) -> str:
         f"{sample['implementation']}, round {sample['round']}: {rate:,.0f} {sample['unit']} "
         f"over {steady:.1f} s{mark if sample['disturbances'] else ''}"
     )
-
-
-def main(arguments: list[str] | None = None) -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(prog="lstmbench.measure", description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="prepared data set, e.g. results/data/ptb")
-    parser.add_argument("--preset", type=Path, required=True, help="e.g. workflow/presets/ptb/small.yaml")
-    parser.add_argument("--weights", type=Path, required=True, help="initial weights (lstmbench.initialise)")
-    parser.add_argument("--implementations", nargs="+", required=True, help="modules of lstmbench/implementations")
-    parser.add_argument("--environments", type=Path, help="folder of the environments that implementations name")
-    parser.add_argument("--device", default="auto", help=machine.DEVICE_HELP)
-    parser.add_argument("--threads", type=int, default=1, help="CPU threads of the framework")
-    parser.add_argument("--processes", type=int, default=5, help="per implementation; five or more for an interval")
-    parser.add_argument("--attempts", type=int, default=ATTEMPTS, help="tries of a round that was disturbed")
-    parser.add_argument("--blocks", type=int, default=BLOCKS, help="steady blocks to time per process")
-    parser.add_argument("--add", action="store_true", help="add the processes to those that --output holds already")
-    parser.add_argument("--seed", type=int, default=1, help="of the order of the implementations")
-    parser.add_argument("--output", type=Path, required=True, help="measurement.json; blocks.parquet goes beside it")
-    options = parser.parse_args(arguments)
-    if min(options.processes, options.threads, options.blocks, options.attempts) < 1:
-        raise UsageError("--processes, --threads, --blocks and --attempts: expected at least 1")
-    for name in options.implementations:
-        require_known("implementation", implementations.split(name)[0], implementations.names())
-    device = machine.resolve_device(options.device)
-    machine.require_threads(device, options.threads)
-    preset = load_preset(options.preset)
-    started, watch = utc_now(), Stopwatch()
-    commit, dirty = machine.commit()
-    circumstances = {
-        "group": {"dataset": options.data.name, "size": options.preset.stem, "device": device},
-        "threads": options.threads,
-        "dtype": machine.split_device(device).precision,
-        "seed": options.seed,
-        "commit": commit,
-        "commit_dirty": dirty,
-        "machine": machine.describe(),
-        "settings": dataclasses.asdict(preset),
-    }
-    earlier = read_earlier(options.output, circumstances) if options.add else None
-
-    def command(implementation: str, details: Sequence[str]) -> list[str]:
-        return [
-            interpreter(implementation, options.environments, own=sys.executable), "-m", "lstmbench.sample",
-            "--data", options.data, "--preset", options.preset, "--weights", options.weights, "--device", device,
-            "--threads", str(options.threads), "--implementation", implementation, "--details", *details,
-        ]  # fmt: skip
-
-    def say(line: str) -> None:
-        tqdm.write(f"{options.data.name}/{options.preset.stem}/{device}: {line}", file=sys.stderr)
-        sys.stderr.flush()
-
-    def measurement_of(samples: list[Any], failures: list[Any], blocks: pd.DataFrame) -> Measurement:
-        record = circumstances | {
-            "schema_version": SCHEMA_VERSION,
-            "processes": options.processes + (earlier.record["processes"] if earlier else 0),
-            "started": earlier.record["started"] if earlier else started,
-            "finished": later(started, watch.seconds()),
-            "samples": samples,
-            "failures": failures,
-        }
-        return Measurement(record, blocks)
-
-    try:
-        check_measurement(options.output, measurement_of([], [], pd.DataFrame(columns=BLOCK_COLUMNS)))
-    except DataError as error:
-        raise UsageError(f"its record would be refused, so it is not measured: {error}") from error
-    with tempfile.TemporaryDirectory() as folder:
-        samples, failures, blocks = measure_group(
-            implementations=options.implementations,
-            rounds=options.processes,
-            attempts=options.attempts,
-            threads=options.threads,
-            seed=options.seed,
-            sampler=lambda names, details: run_round(
-                {name: command(name, details) for name in names}, options.blocks, Path(folder), say
-            ),
-            say=say,
-            earlier=earlier,
-        )
-    write_measurement(options.output, measurement_of(samples, failures, blocks))
-
-
-if __name__ == "__main__":
-    sys.exit(run(main))

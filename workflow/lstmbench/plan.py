@@ -6,11 +6,8 @@ step, a validation and a checkpoint per epoch, and its tests.  Nothing of it is 
 
 from __future__ import annotations
 
-import argparse
-import json
 import math
 import statistics
-import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,17 +16,13 @@ from typing import Any
 
 import pandas as pd
 
-from lstmbench import limits, machine, present, tasks
+from lstmbench import limits, tasks
 from lstmbench.checkpoint import GENERATIONS, OTHERS
-from lstmbench.cli import run
 from lstmbench.datasets import Dataset, load_dataset
 from lstmbench.errors import MachineError, UsageError
 from lstmbench.presets import PRESETS, Preset, load_preset
-from lstmbench.record import failed, read_record
 from lstmbench.schemas import read_json
-from lstmbench.selection import Selection, checked
-from lstmbench.shown import write_shown
-from lstmbench.tables import write_table
+from lstmbench.selection import Selection
 from lstmbench.tasks import predictions
 
 MEMORY_MARGIN = 1.2
@@ -146,7 +139,7 @@ def plan(selection: Selection, data: Path, calibrations: Path) -> tuple[pd.DataF
             for cell in selection.cells_of_one:
                 names = (dataset_name, size, *cell)
                 threads = selection.threads_of(cell[1])
-                sample = read_json(_calibration(calibrations, names, threads))
+                sample = read_json(calibration_file(calibrations, names, threads))
                 if "failure" in sample:
                     unplanned.append(f"{' '.join(names)} cannot run here and is not planned: {sample['failure']}")
                     continue
@@ -159,16 +152,16 @@ def plan(selection: Selection, data: Path, calibrations: Path) -> tuple[pd.DataF
     return pd.DataFrame(rows), unplanned
 
 
-def _calibration(folder: Path, cell: Iterable[str], threads: int) -> Path:
+def calibration_file(folder: Path, cell: Iterable[str], threads: int) -> Path:
     return folder.joinpath(*cell, f"threads-{threads:.0f}.json")
 
 
 def side_by_side(selection: Selection, cores: int) -> int:
     """How many runs this machine has room for at a time: one on its GPU, else as many as their most threads leave."""
-    return 1 if selection.device == "gpu" else max(1, cores // max(_threads(selection)))
+    return 1 if selection.device == "gpu" else max(1, cores // max(threads_of(selection)))
 
 
-def _threads(selection: Selection) -> list[int]:
+def threads_of(selection: Selection) -> list[int]:
     return sorted({selection.threads_of(device) for device in selection.devices})
 
 
@@ -184,21 +177,9 @@ def whole_disk_mb(rows: pd.DataFrame, lanes: int) -> float:
     return kept + lanes * rows["disk_mb"].max()
 
 
-def advice(rows: pd.DataFrame, lanes: int) -> list[str]:
-    """What takes longer than a day, and a selection that does not; nothing if all of it takes less."""
-    if whole_seconds(rows, lanes) <= DAY:
-        return []
-    total = rows.assign(total=rows["seconds"] * rows["seeds"])
-    cells = total.groupby(["size", "implementation"])["total"].sum().sort_values(ascending=False)
-    lines = [f"{size} with {name}: {duration(value)}" for (size, name), value in cells.items() if value > DAY]
-    kept = list(total.groupby("size")["total"].sum().sort_values().index)
-    while len(kept) > 1 and whole_seconds(rows[rows["size"].isin(kept)], lanes) > DAY:
-        kept.pop()
-    chosen, choice = rows[rows["size"].isin(kept)], f"sizes: [{', '.join(kept)}]"
-    if whole_seconds(chosen, lanes) > DAY and chosen["seeds"].max() > 1:
-        chosen, choice = chosen.assign(seeds=1), f"{choice} with one seed"
-    shorter = duration(whole_seconds(chosen, lanes))
-    return [*lines, f"on this machine choose {choice}: {shorter}; or make quick, every cell cut short"]
+def machine_in_words(described: Mapping[str, Any]) -> str:
+    parts = [described["cpu"], f"{described['cores']} cores", described["gpu"]]
+    return ", ".join(part for part in parts if part)
 
 
 def errors(rows: pd.DataFrame, records: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
@@ -223,121 +204,10 @@ def errors(rows: pd.DataFrame, records: Iterable[Mapping[str, Any]]) -> pd.DataF
             continue
         found.append(
             record["run"]
-            | {"processor": _machine(record["machine"])}
+            | {"processor": machine_in_words(record["machine"])}
             | {"planned_seconds": row["seconds"], "seconds": seconds}
             | {"error_percent": 100 * (row["seconds"] / seconds - 1)}
             | {"planned_mb": row["mem_mb"], "peak_rss_mb": peak_mb}
             | {"spare_percent": 100 * (row["mem_mb"] / peak_mb - 1)}
         )
     return pd.DataFrame(found, columns=ERRORS)
-
-
-def duration(seconds: float) -> str:
-    """In the unit people would use, with one decimal beyond minutes."""
-    for unit, length, digits in (("days", DAY, 1), ("hours", 3600.0, 1), ("min", 60.0, 0)):
-        if seconds >= 1.5 * length:
-            return f"{seconds / length:,.{digits}f} {unit}"
-    return f"{seconds:.0f} s"
-
-
-def _machine(described: Mapping[str, Any]) -> str:
-    parts = [described["cpu"], f"{described['cores']} cores", described["gpu"]]
-    return ", ".join(part for part in parts if part)
-
-
-def disturbed_in_words(rows: pd.DataFrame, calibrations: Path) -> list[str]:
-    """Return how many cells were disturbed, and which, by what, and what to do; nothing if none was."""
-    disturbed = rows[rows["disturbed"] != ""]
-    if disturbed.empty:
-        return []
-    was = "was" if len(disturbed) == 1 else "were"
-    files = [
-        _calibration(calibrations, [row[name] for name in CELL], row["threads"]) for _, row in disturbed.iterrows()
-    ]
-    reasons = present.joined(sorted(set(disturbed["disturbed"])))
-    return [
-        f"{len(disturbed)} of {len(rows)} cells {was} disturbed in every attempt to measure them ({reasons}). Their "
-        "times come from the fastest step, near to that of a quiet machine: while others run, they take longer. "
-        f"For a better plan, stop what else runs, delete {' '.join(map(str, files))} and plan again."
-    ]
-
-
-def _write_plan(folder: Path, rows: pd.DataFrame, words: list[str]) -> None:
-    write_table(folder / "plan.csv", rows)
-    write_shown(folder / "plan", "Plan", {"": _plan_as_text(rows)}, words)
-
-
-def _plan_in_words(rows: pd.DataFrame, selection: Selection) -> list[str]:
-    here = machine.describe()
-    lanes = side_by_side(selection, here["cores"])
-    together = f" ({lanes} at a time: {duration(whole_seconds(rows, lanes))} or more)" if lanes > 1 else ""
-    memory, disk = rows["mem_mb"].max(), whole_disk_mb(rows, lanes)
-    tight = lanes * memory > here["memory_bytes"] / MB
-    several = len(selection.cells) - len(selection.cells_of_one)
-    return [
-        f"In all: {rows['seeds'].sum():,} runs, threads {', '.join(map(str, _threads(selection)))}: "
-        f"{duration(whole_seconds(rows, 1))} one after another{together}; "
-        f"at most {present.number(memory, 0)} MB of memory per run and {present.number(disk, 0)} MB of disk.",
-        *([f"That is more memory than this machine has for {lanes} runs: use fewer cores."] if tight else []),
-        *([f"Runs of several workers are not planned: {several} cells."] if several else []),
-        *[f"- {line}" for line in advice(rows, lanes)],
-        f"Predicted from each cell alone on {_machine(here)}; runs side by side slow one another down, which is not "
-        f"counted. Memory has a margin of {MEMORY_MARGIN - 1:.0%}; disk is what a run needs while it trains.",
-    ]
-
-
-def _plan_as_text(rows: pd.DataFrame) -> pd.DataFrame:
-    text = rows[CELL].copy()
-    text["updates"] = rows["updates"].map(lambda value: present.number(value, 0))
-    text["a run"] = rows["seconds"].map(duration)
-    text["runs"] = rows["seeds"].astype(str)
-    text["all runs"] = (rows["seconds"] * rows["seeds"]).map(duration)
-    text["memory, MB"] = rows["mem_mb"].map(lambda value: present.number(value, 0))
-    if rows["device_mb"].notna().any():
-        text["GPU memory, MB"] = rows["device_mb"].map(lambda value: present.number(value, 0))
-    text["disk, MB"] = rows["disk_mb"].map(lambda value: present.number(value, 0))
-    if (rows["disturbed"] != "").any():
-        text["disturbed"] = rows["disturbed"].replace("", present.ABSENT)
-    return text
-
-
-def _write_errors(folder: Path, found: pd.DataFrame) -> None:
-    tables, notes = {}, []
-    for name, part in found.groupby("processor", sort=True):
-        text = part[[*CELL, "seed"]].astype(str)
-        text["planned"], text["found"] = part["planned_seconds"].map(duration), part["seconds"].map(duration)
-        text["error"] = part["error_percent"].map(lambda value: present.signed(value, "%"))
-        text["planned, MB"] = part["planned_mb"].map(lambda value: present.number(value, 0))
-        text["peak, MB"] = part["peak_rss_mb"].map(lambda value: present.number(value, 0))
-        tables[name] = text
-        off = part["error_percent"].abs()
-        notes.append(
-            f"{name}: planned times are off by {off.median():.0f} % in the median and {off.max():.0f} % at most over "
-            f"{len(part)} runs; planned memory was too low for {(part['spare_percent'] < 0).sum()} of them."
-        )
-    notes += [] if notes else ["No finished run of this configuration to hold a plan against."]
-    write_table(folder / "error.csv", found)
-    write_shown(folder / "error", "Plan against finished runs", tables, notes)
-
-
-def main(argv: list[str] | None = None) -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(prog="lstmbench.plan", description=__doc__)
-    parser.add_argument("--selection", required=True, help="the configuration, as JSON with the keys of config.yaml")
-    parser.add_argument("--data", type=Path, required=True, help="folder of the prepared data sets, results/data")
-    parser.add_argument("--calibrations", type=Path, required=True, help="folder of the samples of all cells")
-    parser.add_argument("--output-dir", type=Path, required=True, help="folder of plan.csv, error.csv and their .md")
-    arguments = parser.parse_args(argv)
-    selection = checked(json.loads(arguments.selection))
-    rows, unplanned = plan(selection, arguments.data, arguments.calibrations)
-    words = [*unplanned, *disturbed_in_words(rows, arguments.calibrations), *_plan_in_words(rows, selection)]
-    _write_plan(arguments.output_dir, rows, words)
-    finished = filter(Path.exists, selection.records())
-    records = [record for record in map(read_record, finished) if not failed(record)]
-    _write_errors(arguments.output_dir, errors(rows, records))
-    names = ["plan", "error"] if records else ["plan"]
-    print("\n".join((arguments.output_dir / f"{name}.md").read_text(encoding="utf-8") for name in names))
-
-
-if __name__ == "__main__":
-    sys.exit(run(main))

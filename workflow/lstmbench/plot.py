@@ -9,9 +9,7 @@ from __future__ import annotations
 from lstmbench.style import INK, REFERENCE, figure_style, looks, save
 
 # isort: split
-import argparse
 import math
-import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +23,6 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
 from lstmbench import present
-from lstmbench.cli import run
 from lstmbench.tables import read_table
 
 PANEL_WIDTH, PANEL_HEIGHT = 3.1, 2.9  # inches
@@ -292,16 +289,3 @@ def _legend(figure: Figure, handles: list[Line2D], quality: pd.DataFrame, column
     # As many entries side by side as the panels above them leave room for.
     ncols = {1: 1, 2: 3}.get(round(figure.get_figwidth() / PANEL_WIDTH), 5)
     figure.legend(handles=handles, loc="outside lower left", ncols=ncols, handlelength=3)
-
-
-def main(argv: list[str] | None = None) -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tables", type=Path, required=True, help="folder of collect's and tabulate's tables")
-    parser.add_argument("--output-dir", type=Path, required=True, help="folder of the figures")
-    arguments = parser.parse_args(argv)
-    plot(arguments.tables, arguments.output_dir)
-
-
-if __name__ == "__main__":
-    sys.exit(run(main))

@@ -5,12 +5,9 @@ A panel per data set at the size that the report speaks of first: the validation
 
 from __future__ import annotations
 
-from lstmbench.style import REFERENCE, figure_style, looks, save
+from lstmbench.style import REFERENCE, looks
 
 # isort: split
-import argparse
-import sys
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -20,11 +17,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from lstmbench import present
-from lstmbench.cli import run
 from lstmbench.plot import PUBLISHED_LINE, share_range
 from lstmbench.present import BETTER, called, called_dataset
 from lstmbench.spoken_of import spoken_of
-from lstmbench.tables import read_table
 
 WIDTH, PANEL_HEIGHT = 5.4, 1.9  # inches
 
@@ -83,20 +78,3 @@ def _panel(axes: Axes, here: dict[str, pd.DataFrame], looked: dict) -> None:
     share_range([axes], metric)
     if (here["quality"]["caps"] != "").any():
         axes.set_title("cut short", loc="right", fontsize=8.5)
-
-
-def main(arguments: list[str] | None = None) -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(prog="lstmbench.plot_overview", description=__doc__)
-    parser.add_argument(
-        "--tables", type=Path, required=True, help="folder of collect's, tabulate's and analyse's tables"
-    )
-    parser.add_argument("--output-dir", type=Path, required=True, help="folder of the figure")
-    options = parser.parse_args(arguments)
-    tables = {name: read_table(options.tables / f"{name}.parquet") for name in TABLES}
-    with figure_style():
-        save(draw(tables), options.output_dir / "overview")
-
-
-if __name__ == "__main__":
-    sys.exit(run(main))

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from lstmbench.style import REFERENCE, figure_style, looks, save
+from lstmbench.style import REFERENCE, looks
 
 # isort: split
-import argparse
-import sys
-from pathlib import Path
 
 import pandas as pd
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from lstmbench import present
-from lstmbench.cli import run
-from lstmbench.scaling import CELL, SCALED, Scaled
-from lstmbench.tables import read_table
+from lstmbench.present_scaling import WORDS
+from lstmbench.scaling import CELL, Scaled
 
 PANEL_WIDTH, HEIGHT, LEGEND_ENTRY = 3.1, 3.4, 2.1  # inches
 
@@ -28,7 +23,8 @@ def draw(scaled: Scaled, dataset: str, table: pd.DataFrame) -> Figure:
     looked = looks(table["implementation"])
     figure = Figure(figsize=(0.6 + PANEL_WIDTH * len(panels), HEIGHT))
     FigureCanvasAgg(figure)
-    title = f"{scaled.title}: {dataset}"
+    words = WORDS[scaled.count]
+    title = f"{words.title}: {dataset}"
     figure.suptitle(title, x=0.01, horizontalalignment="left", fontsize=12, fontweight="bold")
     grid = figure.subplots(1, len(panels), squeeze=False)
     for axes, ((size, device), cells) in zip(grid[0], panels, strict=True):
@@ -37,7 +33,7 @@ def draw(scaled: Scaled, dataset: str, table: pd.DataFrame) -> Figure:
         counts = sorted(cells[scaled.count].unique())
         if not counts:
             where = {"transform": axes.transAxes, "horizontalalignment": "center", "in_layout": False, "wrap": True}
-            axes.text(0.5, 0.5, scaled.empty, **where)
+            axes.text(0.5, 0.5, words.empty, **where)
             axes.set(xticks=[], yticks=[])
             continue
         axes.plot(counts, [count / counts[0] for count in counts], color=REFERENCE, linewidth=0.8)
@@ -55,21 +51,3 @@ def draw(scaled: Scaled, dataset: str, table: pd.DataFrame) -> Figure:
     columns = max(1, int(figure.get_figwidth() / LEGEND_ENTRY))
     figure.legend(handles=handles, loc="outside lower left", ncols=columns, handlelength=3)
     return figure
-
-
-def main(arguments: list[str] | None = None) -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(prog="lstmbench.plot_scaling", description=__doc__)
-    parser.add_argument("--of", choices=list(SCALED), required=True, help="what there is more of")
-    parser.add_argument("--dataset", required=True, help="the data set whose cells are drawn")
-    parser.add_argument("--tables", type=Path, required=True, help="folder of scaling's tables")
-    parser.add_argument("--output-dir", type=Path, required=True, help="folder of the figures")
-    options = parser.parse_args(arguments)
-    table = read_table(options.tables / f"{options.of}.parquet")
-    mine = present.by_size(table[table["dataset"] == options.dataset])
-    with figure_style():
-        save(draw(SCALED[options.of], options.dataset, mine), options.output_dir / f"{options.of}_{options.dataset}")
-
-
-if __name__ == "__main__":
-    sys.exit(run(main))

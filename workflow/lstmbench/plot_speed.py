@@ -9,9 +9,7 @@ from __future__ import annotations
 from lstmbench.style import FAINT, INK, REFERENCE, figure_style, looks, save, tint
 
 # isort: split
-import argparse
 import math
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -26,7 +24,6 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from lstmbench import present, present_speed
-from lstmbench.cli import run
 from lstmbench.tables import read_table
 
 PANEL_WIDTH, ROW_HEIGHT, LEGEND_LINE = 3.1, 0.36, 0.2  # inches
@@ -207,16 +204,3 @@ def _panels(
             draw(axes, cell, places)
     figure.legend(handles=handles, loc="outside lower left", ncols=columns, handlelength=1.6, columnspacing=1.4)
     return figure
-
-
-def main(argv: list[str] | None = None) -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tables", type=Path, required=True, help="folder of analyse's tables")
-    parser.add_argument("--output-dir", type=Path, required=True, help="folder of the figures")
-    arguments = parser.parse_args(argv)
-    plot_speed(arguments.tables, arguments.output_dir)
-
-
-if __name__ == "__main__":
-    sys.exit(run(main))

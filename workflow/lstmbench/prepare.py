@@ -5,15 +5,11 @@
 
 from __future__ import annotations
 
-import argparse
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from lstmbench import datasets
-from lstmbench.cli import run
 from lstmbench.datasets import SCHEMA_VERSION, SPLITS, Prepared, Source
 from lstmbench.errors import DataError
 from lstmbench.files import atomic, hash_file, hash_json, write_json
@@ -95,18 +91,3 @@ def _check_raw(path: Path, source: Source) -> None:
         raise DataError(
             f"{path}: expected sha256 {source.sha256}, found {hash_file(path)}; delete it and download it again"
         )
-
-
-def main(argv: Sequence[str] | None = None) -> None:
-    """``python -m lstmbench.prepare``."""
-    parser = argparse.ArgumentParser(prog="python -m lstmbench.prepare", description=__doc__)
-    parser.add_argument("--dataset", required=True, help=", ".join(datasets.names()))
-    parser.add_argument("--raw", type=Path, help="folder of the downloaded files [results/data/DATASET/raw]")
-    parser.add_argument("--output", type=Path, required=True, help="folder to write")
-    args = parser.parse_args(argv)
-    raw = args.raw or Path("results/data") / args.dataset / "raw"
-    prepare(dataset=args.dataset, raw=raw, output=args.output)
-
-
-if __name__ == "__main__":
-    sys.exit(run(main))

@@ -6,6 +6,7 @@ import pandas as pd
 
 from lstmbench import margins
 from lstmbench.margins import unit_of_difference
+from lstmbench.page import Section, as_table, render
 from lstmbench.present import ABSENT, by_size, number, signed
 from lstmbench.present_speed import rounded
 
@@ -115,3 +116,14 @@ def _difference(row: dict[str, object]) -> str:
 
 def _signed(row: dict[str, object], name: str) -> str:
     return ABSENT if pd.isna(row[name]) else signed(row[name], unit_of_difference(row["metric"]))
+
+
+def html(title: str, summary: list[str], parts: dict[str, pd.DataFrame], notes: list[str]) -> str:
+    """Return the comparison as a page of its own."""
+    return render(
+        "comparison.html.j2",
+        title=title,
+        summary=summary,
+        sections=[Section(heading.lower(), heading, tables={"": as_table(part)}) for heading, part in parts.items()],
+        notes=notes,
+    )

@@ -13,7 +13,7 @@ from lstmbench.format import NOT_SEEN
 from lstmbench.implementations import framework
 from lstmbench.present import ABSENT, by_size, number
 from lstmbench.probes import LEAST_COVERAGE, PARTS
-from lstmbench.tables import MACHINE
+from lstmbench.tables import FAILED, MACHINE
 from lstmbench.text import sentence_and_details
 
 GROUP = ["size", "device", "threads"]
@@ -64,9 +64,6 @@ NOTES = {
         "A product is computed so many times per training step, in so many milliseconds together.",
     ],
 }
-
-FAILED = "failed: "
-"""What the verdict on a speed that was not measured begins with; the reason follows."""
 
 EMPTY = {
     "speed": "No speed was measured.",

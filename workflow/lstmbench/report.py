@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
-import json
 import re
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,23 +14,22 @@ from lstmbench import (
     against_reference,
     guide,
     left_out,
-    precision,
     present,
     present_compare,
     present_parity,
+    present_precision,
     present_speed,
     spoken_of,
 )
 from lstmbench.about import about, compared_with
-from lstmbench.cli import run
 from lstmbench.curves import curves
-from lstmbench.files import write_text
 from lstmbench.happened import happened
 from lstmbench.headline import headlines
 from lstmbench.page import Section, Table, as_table, picture, render
+from lstmbench.present_scaling import WORDS, by_dataset
 from lstmbench.reproduce import measure_command, train_command, whole_command
-from lstmbench.scaling import SCALED, by_dataset
-from lstmbench.selection import Selection, checked
+from lstmbench.scaling import SCALED
+from lstmbench.selection import Selection
 from lstmbench.tables import read_table
 
 FIGURES = {
@@ -198,7 +194,7 @@ def _dataset(dataset: str, data: dict[str, pd.DataFrame], figures: Path) -> dict
             for kind, text in [
                 *FIGURES.items(),
                 *(SPEED_FIGURES.items() if measured else []),
-                *((name, one.caption) for name, one in SCALED.items() if not own[name].empty),
+                *((name, one.caption) for name, one in WORDS.items() if not own[name].empty),
             ]
         },
         "tables": {
@@ -240,12 +236,15 @@ def _others(own: dict[str, pd.DataFrame]) -> dict[str, dict[str, Any]]:
     """The tables of modules of their own, those that have rows."""
     tables = {}
     if not own["precision"].empty:
-        (frame,) = precision.by_dataset(own["precision"]).values()
-        tables["precision"] = {"title": precision.TITLE, "table": as_table(frame, " ".join(precision.NOTES))}
+        (frame,) = present_precision.by_dataset(own["precision"]).values()
+        tables["precision"] = {
+            "title": present_precision.TITLE,
+            "table": as_table(frame, " ".join(present_precision.NOTES)),
+        }
     for name, scaled in SCALED.items():
         if not own[name].empty:
             (frame,) = by_dataset(scaled, own[name]).values()
-            tables[name] = {"title": scaled.title, "table": as_table(frame, scaled.note)}
+            tables[name] = {"title": WORDS[name].title, "table": as_table(frame, WORDS[name].note)}
     return tables
 
 
@@ -316,22 +315,3 @@ def _seeds(runs: pd.DataFrame) -> str:
 def _when(runs: pd.DataFrame) -> str:
     first, last = runs["started"].min()[:10], runs["finished"].max()[:10]
     return first if first == last else f"{first} to {last}"
-
-
-def main(argv: list[str] | None = None) -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--tables", type=Path, required=True, help="folder of collect's and tabulate's tables")
-    parser.add_argument("--figures", type=Path, required=True, help="folder of plot's figures")
-    parser.add_argument("--parity", type=Path, nargs="+", required=True, help="certify's tables")
-    parser.add_argument("--config-name", required=True, help="configuration files of the runs, with commas")
-    parser.add_argument("--selection", required=True, help="the checked configuration as JSON")
-    parser.add_argument("--output", type=Path, required=True, help="the HTML page")
-    arguments = parser.parse_args(argv)
-    selection = checked(json.loads(arguments.selection))
-    page = report(arguments.tables, arguments.figures, arguments.parity, arguments.config_name, selection)
-    write_text(arguments.output, page)
-
-
-if __name__ == "__main__":
-    sys.exit(run(main))

@@ -7,12 +7,9 @@ block times and counters are written as they came.
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import math
-import os
 import statistics
-import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -21,15 +18,14 @@ from typing import Any
 
 import numpy as np
 
-from lstmbench import limits, loop, machine, path, probes, turns
+from lstmbench import limits, loop, machine, path, probes
 from lstmbench.cell import Cell, open_cell
 from lstmbench.checkpoint import Checkpoint, CheckpointFolder
-from lstmbench.cli import run
 from lstmbench.clock import Stopwatch
 from lstmbench.cores import Limits, granted_share
 from lstmbench.counters import Counters, Span, load
 from lstmbench.errors import UsageError
-from lstmbench.files import hash_arrays, write_json
+from lstmbench.files import hash_arrays
 from lstmbench.format import BLOCK_SECONDS, SHORTEST_BLOCK_SECONDS
 from lstmbench.interference import Load
 from lstmbench.learner import Learner
@@ -433,42 +429,3 @@ def _bandwidth(implementation: str, device: str) -> dict[str, Any] | None:
     for _ in range(BANDWIDTH_TURNS):
         addition.turn()
     return {"bytes": 3 * 4 * BANDWIDTH_ELEMENTS, "seconds": min(addition.seconds)}
-
-
-def main(arguments: list[str] | None = None) -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(prog="lstmbench.sample", description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="prepared data set, e.g. results/data/ptb")
-    parser.add_argument("--preset", type=Path, required=True, help="e.g. workflow/presets/ptb/small.yaml")
-    parser.add_argument("--weights", type=Path, required=True, help="initial weights (lstmbench.initialise)")
-    parser.add_argument("--implementation", required=True, help="a module of lstmbench/implementations")
-    parser.add_argument("--device", default="auto", help=machine.DEVICE_HELP)
-    parser.add_argument("--threads", type=int, default=1, help="CPU threads of the framework")
-    parser.add_argument("--seed", type=int, default=1, help="of the dropout masks")
-    parser.add_argument("--blocks", type=int, default=BLOCKS, help="steady blocks to time, if nobody leads")
-    parser.add_argument("--led", action="store_true", help="time a block when standard input says so (turns)")
-    parser.add_argument("--details", nargs="*", choices=DETAILS, default=[], help="also measure these")
-    parser.add_argument("--output", type=Path, required=True, help="the sample, a JSON file")
-    options = parser.parse_args(arguments)
-    more = turns.led() if options.led else turns.alone(options.blocks)
-    before = Counters()
-    described = machine.describe()  # before a framework adds switches of its own
-    sample = measure_sample(
-        data=options.data,
-        preset_file=options.preset,
-        weights_file=options.weights,
-        implementation=options.implementation,
-        device=machine.resolve_device(options.device),
-        threads=options.threads,
-        seed=options.seed,
-        more=more,
-        details=options.details,
-    )
-    alone = {} if options.led else {"whole_load": dataclasses.asdict(load([before.span()]))}
-    write_json(options.output, {**sample, **alone, "machine": described})
-
-
-if __name__ == "__main__":
-    status = run(main)
-    sys.stderr.flush()
-    os._exit(status)  # taking a framework apart takes a second, in each of a measurement's processes

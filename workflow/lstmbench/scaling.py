@@ -6,20 +6,12 @@ run, and of these the median over the seeds.  Threads are those of one process, 
 
 from __future__ import annotations
 
-import argparse
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import pandas as pd
 
-from lstmbench import present
-from lstmbench.cli import run
 from lstmbench.machine import split_device
-from lstmbench.present_speed import rounded, share
-from lstmbench.shown import write_shown
-from lstmbench.tables import read_table, write_table
 
 CELL = ["dataset", "size", "implementation", "device", "cpu", "machine_kind", "versions"]
 FOUND = ["n", "unit", "rate", "speed_up", "efficiency"]
@@ -50,10 +42,6 @@ class Scaled:
     others: list[str]  # columns in which, beside CELL, rows agree that are set beside one another
     source: str  # the table of the speeds
     speeds: Callable[[pd.DataFrame], pd.DataFrame]  # of the source: CELL, others, count, n, unit, rate
-    title: str
-    note: str
-    empty: str
-    caption: str
 
     @property
     def columns(self) -> list[str]:
@@ -69,28 +57,12 @@ SCALED = {
             others=["threads", "settings_sha256", "caps"],
             source="runs",
             speeds=_of_runs,
-            title="Several workers",
-            note="Speed of training, all workers together, as the runs themselves found it: median over their steady "
-            "blocks, and over the seeds. Speed-up: over the runs of the same implementation with the fewest workers, "
-            "on the same machine with the same libraries and as many threads per worker. Efficiency: the speed-up over "
-            "how many times as many workers there are. A run may have shared the machine with others: these speeds "
-            "are no benchmark.",
-            empty="No case was run with several numbers of workers.",
-            caption="How many times as fast as with the fewest workers {dataset} is trained, over the number of "
-            "workers, a panel per size and device. The straight line: each worker worth as much as the first.",
         ),
         Scaled(
             count="threads",
             others=[],
             source="speed",
             speeds=_of_measurements,
-            title="Several threads",
-            note="Measured speed of training, of those that may be quoted. Speed-up: over the same implementation with "
-            "the fewest threads, on the same machine with the same libraries, measured one after the other and not in "
-            "turn. Efficiency: the speed-up over how many times as many threads there are. n: processes.",
-            empty="No case has speeds with several numbers of threads that may be quoted.",
-            caption="How many times as fast as with the fewest threads {dataset} is trained, over the number of "
-            "threads, a panel per size and device. The straight line: each thread worth as much as the first.",
         ),
     )
 }
@@ -113,39 +85,3 @@ def scaling(scaled: Scaled, source: pd.DataFrame) -> pd.DataFrame:
         found["efficiency"] = found["speed_up"] * found.index[0] / found.index
         rows += [dict(zip(cell, values, strict=True)) | row for row in found.reset_index().to_dict("records")]
     return pd.DataFrame(rows, columns=scaled.columns)
-
-
-def by_dataset(scaled: Scaled, table: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """``scaling`` as people read it, one part per data set."""
-    return {dataset: _as_text(scaled, part) for dataset, part in present.by_size(table).groupby("dataset", sort=True)}
-
-
-def _as_text(scaled: Scaled, table: pd.DataFrame) -> pd.DataFrame:
-    rows = table[["size", "implementation", "device"]].copy()
-    if "caps" in table:
-        rows["size"] += table["caps"].map(lambda caps: ", capped" if caps else "")
-    if "threads" in scaled.others:
-        rows["threads each"] = table["threads"].map("{:.0f}".format)
-    for column in (scaled.count, "n"):
-        rows[column] = table[column].map("{:.0f}".format)
-    rows[table["unit"].iloc[0]] = table["rate"].map(rounded)
-    rows["speed-up"] = table["speed_up"].map(lambda value: present.number(value, 2))
-    rows["efficiency"] = table["efficiency"].map(share)
-    return rows
-
-
-def main(arguments: list[str] | None = None) -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(prog="lstmbench.scaling", description=__doc__)
-    parser.add_argument("--of", choices=list(SCALED), required=True, help="what there is more of")
-    parser.add_argument("--tables", type=Path, required=True, help="folder of runs.csv and speed.csv, and of this")
-    options = parser.parse_args(arguments)
-    scaled = SCALED[options.of]
-    table = scaling(scaled, read_table(options.tables / f"{scaled.source}.parquet"))
-    write_table(options.tables / f"{scaled.count}.csv", table)
-    notes = [scaled.empty if table.empty else scaled.note]
-    write_shown(options.tables / scaled.count, scaled.title, by_dataset(scaled, table), notes)
-
-
-if __name__ == "__main__":
-    sys.exit(run(main))

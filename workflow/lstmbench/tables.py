@@ -35,6 +35,9 @@ APPLIES_TO = ("complete", "capped")
 """The runs that a target is for."""
 
 
+FAILED = "failed: "
+"""The verdict on a speed that was not measured begins with this; the reason follows."""
+
 MACHINE = ["cpu", "cores", "cpu_quota", "memory_gb", "gpu", "os", "libc", "python", "switches", "spin_limits"]
 """The columns that say where a record was made.  Two machines that differ in some of them are one (``identity``)."""
 

@@ -6,18 +6,13 @@ versions, threads, what was capped) are never averaged together.  A capped run i
 
 from __future__ import annotations
 
-import argparse
 import itertools
 import math
-import sys
-from pathlib import Path
 
 import pandas as pd
 
-from lstmbench import equivalence, present
-from lstmbench.cli import run
-from lstmbench.shown import write_shown
-from lstmbench.tables import MACHINE, RUN, TEXTS, read_published, read_table, read_targets, write_table
+from lstmbench import equivalence
+from lstmbench.tables import MACHINE, RUN, TEXTS
 
 ALIKE = [*RUN[:-1], "settings_sha256", "data_sha256", "machine", "versions", "threads", "caps"]
 """Two runs are averaged if and only if they agree in all of these."""
@@ -207,30 +202,3 @@ def _published(published: pd.DataFrame, key: dict[str, object], metric: str) -> 
 def _best(published: pd.DataFrame, key: dict[str, object], metric: str) -> dict[str, object] | None:
     found = _published(published, key, metric).sort_values("value", ascending=metric.endswith("perplexity"))
     return None if key["caps"] or found.empty else found.iloc[0].to_dict()
-
-
-def main(argv: list[str] | None = None) -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tables", type=Path, required=True, help="folder of collect's tables, and of the new ones")
-    parser.add_argument("--published", type=Path, required=True, help="published.tsv")
-    parser.add_argument("--targets", type=Path, required=True, help="targets.tsv")
-    arguments = parser.parse_args(argv)
-    folder = arguments.tables
-    published = read_published(arguments.published)
-    targets = read_targets(arguments.targets, published)
-    runs = number_machines(read_table(folder / "runs.parquet"))
-    results = {
-        "quality": quality(runs, read_table(folder / "failures.parquet"), published),
-        "differences": differences(runs),
-        "environment": environment(runs),
-        "milestone_means": milestones(runs, read_table(folder / "milestones.parquet"), published),
-        "time_to_quality": time_to_quality(runs, read_table(folder / "history.parquet"), targets),
-    }
-    for name, table in results.items():
-        write_table(folder / f"{name}.csv", table)
-        write_shown(folder / name, present.TITLES[name], present.by_dataset(name, table), present.notes(name, table))
-
-
-if __name__ == "__main__":
-    sys.exit(run(main))

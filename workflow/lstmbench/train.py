@@ -5,10 +5,8 @@ One run, one process (or several, ``workers``): ``{dataset}/{size}/{implementati
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import dataclasses
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +15,9 @@ import numpy as np
 from lstmbench import machine, process_group, spin, workers
 from lstmbench.cell import memory_explained, open_cell
 from lstmbench.checkpoint import CheckpointFolder
-from lstmbench.cli import run
 from lstmbench.clock import Stopwatch, later, utc_now
 from lstmbench.code import training_hash
-from lstmbench.cores import Limits, require_cores
+from lstmbench.cores import Limits
 from lstmbench.errors import DataError, UsageError
 from lstmbench.events import EventFile
 from lstmbench.files import hash_arrays, hash_json, write_arrays
@@ -199,51 +196,3 @@ def _throughput(rates: list[float]) -> dict[str, Any]:
     """Median and quartiles over steady blocks, in predictions per second; nulls if a run was too short for any."""
     quartiles = np.quantile(rates, [0.25, 0.5, 0.75]).tolist() if rates else [None] * 3
     return dict(zip(("p25", "median", "p75"), quartiles, strict=True)) | {"blocks": len(rates)}
-
-
-def main(arguments: list[str] | None = None) -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(prog="lstmbench.train", description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="prepared data set, e.g. results/data/ptb")
-    parser.add_argument("--preset", type=Path, required=True, help="e.g. workflow/presets/ptb/small.yaml")
-    parser.add_argument("--weights", type=Path, required=True, help="initial weights (lstmbench.initialise)")
-    parser.add_argument("--implementation", required=True, help="a module of lstmbench/implementations")
-    parser.add_argument("--device", default="auto", help=machine.DEVICE_HELP)
-    parser.add_argument("--threads", type=int, default=1, help="CPU threads of the framework, of each worker")
-    parser.add_argument("--seed", type=int, default=1, help="of the shuffling and the dropout masks")
-    parser.add_argument("--max-updates", type=int, help="stop after this many updates: a capped run")
-    parser.add_argument("--max-eval-predictions", type=int, help="evaluate on the first so many: a capped run")
-    parser.add_argument("--checkpoints", type=Path, required=True, help="folder from which an interrupted run goes on")
-    parser.add_argument(
-        "--checkpoint-seconds", type=float, default=CHECKPOINT_SECONDS, help="between two checkpoints, at least"
-    )
-    parser.add_argument("--output", type=Path, required=True, help="the run's record, run.json")
-    parser.add_argument(
-        "--keep-model", type=int, choices=(0, 1), default=1, help=f"1: write the final weights too, {MODEL} beside it"
-    )
-    options = parser.parse_args(arguments)
-    device = machine.resolve_device(options.device)
-    count = machine.split_device(device).workers
-    if count > 1 and process_group.team().size == 1:
-        words = sys.argv[1:] if arguments is None else arguments
-        require_cores(options.threads, count)
-        sys.exit(workers.launch([sys.executable, "-m", "lstmbench.train", *words], count))
-    with workers.told_by_launcher():
-        train_run(
-            data=options.data,
-            preset_file=options.preset,
-            weights_file=options.weights,
-            implementation=options.implementation,
-            device=device,
-            threads=options.threads,
-            seed=options.seed,
-            caps=Caps(options.max_updates, options.max_eval_predictions),
-            checkpoints=options.checkpoints,
-            checkpoint_seconds=options.checkpoint_seconds,
-            output=options.output,
-            keep_model=bool(options.keep_model),
-        )
-
-
-if __name__ == "__main__":
-    sys.exit(run(main))

@@ -6,8 +6,6 @@ updates.  Bits are the same only on the same kind of CPU with the same libraries
 
 from __future__ import annotations
 
-import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +14,6 @@ import numpy as np
 from lstmbench import machine, tasks
 from lstmbench.cell import build_cell
 from lstmbench.checkpoint import differences
-from lstmbench.cli import run
 from lstmbench.datasets import load_dataset
 from lstmbench.errors import DataError
 from lstmbench.files import hash_arrays
@@ -93,17 +90,3 @@ def _verdict(path: Path, losses: np.ndarray, expected: np.ndarray) -> str:
 def _require_same(path: Path, what: str, expected: Any, found: Any) -> None:
     if expected != found:
         raise DataError(f"{path}: {what}: expected {expected}, found {found}: it cannot be verified with these")
-
-
-def main(arguments: list[str] | None = None) -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(prog="lstmbench.verify", description=__doc__)
-    # One per process: a framework takes its number of threads only once.
-    parser.add_argument("record", type=Path, metavar="run.json", help="record of a finished run")
-    parser.add_argument("--data", type=Path, default=Path("results/data"), help="the prepared data sets")
-    options = parser.parse_args(arguments)
-    print("\n".join(verify(options.record, options.data)))
-
-
-if __name__ == "__main__":
-    sys.exit(run(main))

@@ -22,7 +22,7 @@ rule certify:
     message:
         "Holding {wildcards.implementation} on {wildcards.device} against the NumPy reference"
     shell:
-        "{params.python:q} -m lstmbench.certify --implementation {wildcards.implementation}"
+        "{params.python:q} -m lstmbench certify --implementation {wildcards.implementation}"
         " --device {wildcards.device} --threads {threads} --output {output.table:q} > {log:q} 2>&1"
-        " || python -m lstmbench.certify --exit-code $? --log {log:q} --implementation {wildcards.implementation}"
+        " || python -m lstmbench certify --exit-code $? --log {log:q} --implementation {wildcards.implementation}"
         " --device {wildcards.device} --threads {threads} --output {output.table:q} 2>> {log:q}"

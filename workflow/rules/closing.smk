@@ -16,13 +16,13 @@ rule closing:
     resources:
         machine=1,
     params:
-        code=code_hash("closing"),
+        code=code_hash("commands.closing"),
         tables=TABLES,
         page=rules.report.output.page,
     message:
         "Making the closing table"
     shell:
-        "python -m lstmbench.closing --tables {params.tables:q} --details {params.page:q} --output {output.text:q} > {log:q} 2>&1"
+        "python -m lstmbench closing --tables {params.tables:q} --details {params.page:q} --output {output.text:q} > {log:q} 2>&1"
 
 
 rule closing_speed:
@@ -37,13 +37,13 @@ rule closing_speed:
     resources:
         machine=1,
     params:
-        code=code_hash("closing"),
+        code=code_hash("commands.closing"),
         tables=TABLES,
         table=TABLES / "speed.md",
     message:
         "Making the closing table of the speeds"
     shell:
-        "python -m lstmbench.closing --speed-only --tables {params.tables:q} --details {params.table:q} --output {output.text:q} > {log:q} 2>&1"
+        "python -m lstmbench closing --speed-only --tables {params.tables:q} --details {params.table:q} --output {output.text:q} > {log:q} 2>&1"
 
 
 # The speeds, and nothing of the runs.

@@ -161,15 +161,15 @@ def code_of_run(wildcards):
 def code_of_measurement(wildcards):
     task = task_of(wildcards.dataset)
     samples = [root for name in SELECTION.speed.implementations for root in roots_of_sample(task, name)]
-    return numbers_hash("measure", *samples)
+    return numbers_hash("commands.measure", *samples)
 
 
 def code_of_calibration(wildcards):
-    return numbers_hash("calibrate", *roots_of_sample(task_of(wildcards.dataset), wildcards.implementation))
+    return numbers_hash("commands.calibrate", *roots_of_sample(task_of(wildcards.dataset), wildcards.implementation))
 
 
 def code_of_certificate(wildcards):
-    return code_hash("certify", f"implementations.{split(wildcards.implementation)[0]}")
+    return code_hash("commands.certify", f"implementations.{split(wildcards.implementation)[0]}")
 
 
 @cache

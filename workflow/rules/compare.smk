@@ -34,13 +34,13 @@ rule collect:
     resources:
         machine=1,
     params:
-        code=code_hash("collect"),
+        code=code_hash("commands.collect"),
         folder=lambda wildcards, output: Path(output.records[0]).parent,
         selection=SELECTED,
     message:
         "Collecting the records of the runs"
     shell:
-        "python -m lstmbench.collect --selection {params.selection:q} --output-dir {params.folder:q} > {log:q} 2>&1"
+        "python -m lstmbench collect --selection {params.selection:q} --output-dir {params.folder:q} > {log:q} 2>&1"
 
 
 rule tabulate:
@@ -60,12 +60,12 @@ rule tabulate:
         published=PUBLISHED,
         targets=TARGETS,
         contents=[content_hash(PUBLISHED), content_hash(TARGETS)],
-        code=code_hash("tabulate"),
+        code=code_hash("commands.tabulate"),
         folder=lambda wildcards, output: Path(output.tables[0]).parent,
     message:
         "Making the tables"
     shell:
-        "python -m lstmbench.tabulate --tables {params.folder:q} --published {params.published:q}"
+        "python -m lstmbench tabulate --tables {params.folder:q} --published {params.published:q}"
         " --targets {params.targets:q} > {log:q} 2>&1"
 
 
@@ -84,12 +84,12 @@ rule precision:
     resources:
         machine=1,
     params:
-        code=code_hash("precision"),
+        code=code_hash("commands.precision"),
         folder=lambda wildcards, output: Path(output.latex).parent,
     message:
         "Setting the cost of precisions beside their gain"
     shell:
-        "python -m lstmbench.precision --tables {params.folder:q} > {log:q} 2>&1"
+        "python -m lstmbench precision --tables {params.folder:q} > {log:q} 2>&1"
 
 
 rule against_reference:
@@ -109,13 +109,13 @@ rule against_reference:
     params:
         references=REFERENCES,
         contents=[content_hash(path) for path in sorted(REFERENCES.glob("*.zip"))],
-        code=code_hash("against_reference"),
+        code=code_hash("commands.against_reference"),
         results=RESULTS,
         tables=lambda wildcards, output: Path(output.tables[0]).parent,
     message:
         "Setting the results beside those of the reference machines"
     shell:
-        "python -m lstmbench.against_reference {params.references:q} --results {params.results:q} --tables {params.tables:q}"
+        "python -m lstmbench against-reference {params.references:q} --results {params.results:q} --tables {params.tables:q}"
         " > {log:q} 2>&1"
 
 
@@ -135,12 +135,12 @@ rule scaling:
     resources:
         machine=1,
     params:
-        code=code_hash("scaling"),
+        code=code_hash("commands.scaling"),
         tables=lambda wildcards, output: Path(output.latex).parent,
     message:
         "Setting the speeds with several {wildcards.scaled} beside those with fewer"
     shell:
-        "python -m lstmbench.scaling --of {wildcards.scaled} --tables {params.tables:q} > {log:q} 2>&1"
+        "python -m lstmbench scaling --of {wildcards.scaled} --tables {params.tables:q} > {log:q} 2>&1"
 
 
 rule plot_scaling:
@@ -156,13 +156,13 @@ rule plot_scaling:
     resources:
         machine=1,
     params:
-        code=code_hash("plot_scaling"),
+        code=code_hash("commands.plot_scaling"),
         tables=lambda wildcards, input: Path(input.table[0]).parent,
         figures=lambda wildcards, output: Path(output.paper[0]).parent,
     message:
         "Drawing how {wildcards.dataset} speeds up with {wildcards.scaled}"
     shell:
-        "python -m lstmbench.plot_scaling --of {wildcards.scaled} --dataset {wildcards.dataset}"
+        "python -m lstmbench plot-scaling --of {wildcards.scaled} --dataset {wildcards.dataset}"
         " --tables {params.tables:q} --output-dir {params.figures:q} > {log:q} 2>&1"
 
 
@@ -181,13 +181,13 @@ rule plot:
     resources:
         machine=1,
     params:
-        code=code_hash("plot"),
+        code=code_hash("commands.plot"),
         tables=lambda wildcards, input: Path(input.tables[0]).parent,
         figures=lambda wildcards, output: Path(output.paper[0]).parent,
     message:
         "Drawing the figures"
     shell:
-        "python -m lstmbench.plot --tables {params.tables:q} --output-dir {params.figures:q} > {log:q} 2>&1"
+        "python -m lstmbench plot --tables {params.tables:q} --output-dir {params.figures:q} > {log:q} 2>&1"
 
 
 rule plot_overview:
@@ -204,13 +204,13 @@ rule plot_overview:
     resources:
         machine=1,
     params:
-        code=code_hash("plot_overview"),
+        code=code_hash("commands.plot_overview"),
         tables=lambda wildcards, input: Path(input.tables[0]).parent,
         figures=lambda wildcards, output: Path(output.figure[0]).parent,
     message:
         "Drawing quality and time together"
     shell:
-        "python -m lstmbench.plot_overview --tables {params.tables:q} --output-dir {params.figures:q} > {log:q} 2>&1"
+        "python -m lstmbench plot-overview --tables {params.tables:q} --output-dir {params.figures:q} > {log:q} 2>&1"
 
 
 rule report:
@@ -242,7 +242,7 @@ rule report:
     resources:
         machine=1,
     params:
-        code=code_hash("report"),
+        code=code_hash("commands.report"),
         tables=lambda wildcards, input: Path(input.tables[0]).parent,
         figures=lambda wildcards, input: Path(input.figures[0]).parent,
         # The Snakefile's own comes first, as it is read: later files change it.
@@ -253,5 +253,5 @@ rule report:
     message:
         "Writing {output.page}"
     shell:
-        "python -m lstmbench.report --tables {params.tables:q} --figures {params.figures:q}"
+        "python -m lstmbench report --tables {params.tables:q} --figures {params.figures:q}"
         " --parity {input.parity} --config-name {params.configuration:q} --selection {params.selection:q} --output {output.page:q} > {log:q} 2>&1"

@@ -22,7 +22,7 @@ rule download:
     message:
         "Getting {wildcards.file} of {wildcards.dataset}"
     shell:
-        "python -m lstmbench.download --dataset {wildcards.dataset} --file {wildcards.file:q}"
+        "python -m lstmbench download --dataset {wildcards.dataset} --file {wildcards.file:q}"
         " --local {resources.local} --output {output.raw:q} > {log:q} 2>&1"
 
 
@@ -42,11 +42,11 @@ rule prepare:
     params:
         folder=lambda wildcards, output: Path(output.manifest).parent,
         sources=sources_of,
-        code=lambda wildcards: numbers_hash("prepare", f"datasets.{wildcards.dataset}"),
+        code=lambda wildcards: numbers_hash("commands.prepare", f"datasets.{wildcards.dataset}"),
     message:
         "Preparing {wildcards.dataset}"
     shell:
-        "python -m lstmbench.prepare --dataset {wildcards.dataset} --raw {params.folder}/raw"
+        "python -m lstmbench prepare --dataset {wildcards.dataset} --raw {params.folder}/raw"
         " --output {params.folder} > {log:q} 2>&1"
 
 
@@ -65,9 +65,9 @@ rule initialise:
         data=lambda wildcards, input: Path(input.manifest).parent,
         preset=preset_file,
         values=preset_values,
-        code=lambda wildcards: numbers_hash("initialise", f"tasks.{task_of(wildcards.dataset)}"),
+        code=lambda wildcards: numbers_hash("commands.initialise", f"tasks.{task_of(wildcards.dataset)}"),
     message:
         "Drawing the initial weights of {wildcards.dataset} {wildcards.size}, seed {wildcards.seed}"
     shell:
-        "python -m lstmbench.initialise --data {params.data} --preset {params.preset:q}"
+        "python -m lstmbench initialise --data {params.data} --preset {params.preset:q}"
         " --seed {wildcards.seed} --output {output.weights:q} > {log:q} 2>&1"

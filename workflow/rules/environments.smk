@@ -21,9 +21,9 @@ checkpoint install:
         folder=lambda wildcards, output: Path(output.installed).parent,
         tools=TOOLS,
         contents=content_hash(TOOLS),
-        code=numbers_hash("environment"),
+        code=numbers_hash("commands.environment"),
     message:
         "Installing the environment {wildcards.environment}: {params.description}"
     shell:
-        "python -m lstmbench.environment --tools {params.tools:q} --description {params.description:q}"
+        "python -m lstmbench environment --tools {params.tools:q} --description {params.description:q}"
         " --folder {params.folder:q} > {log:q} 2>&1"

@@ -36,7 +36,7 @@ rule measure:
     message:
         "Measuring {wildcards.dataset} {wildcards.size} on {wildcards.device}: {params.implementations}"
     shell:
-        "python -m lstmbench.measure --data {params.data} --preset {params.preset:q} --weights {input.weights:q}"
+        "python -m lstmbench measure --data {params.data} --preset {params.preset:q} --weights {input.weights:q}"
         " --implementations {params.implementations} --environments {params.environments} --device {wildcards.device} {params.threads}"
         " {params.counts} --output {output.record:q} > {log:q} 2>&1"
 
@@ -60,12 +60,12 @@ rule analyse:
     resources:
         machine=1,
     params:
-        code=code_hash("analyse"),
+        code=code_hash("commands.analyse"),
         folder=lambda wildcards, output: Path(output.tables[0]).parent,
     message:
         "Making the tables of speed"
     shell:
-        "python -m lstmbench.analyse --output-dir {params.folder:q} {input.records} > {log:q} 2>&1"
+        "python -m lstmbench analyse --output-dir {params.folder:q} {input.records} > {log:q} 2>&1"
 
 
 rule plot_speed:
@@ -82,10 +82,10 @@ rule plot_speed:
     resources:
         machine=1,
     params:
-        code=code_hash("plot_speed"),
+        code=code_hash("commands.plot_speed"),
         tables=lambda wildcards, input: Path(input.tables[0]).parent,
         figures=lambda wildcards, output: Path(output.paper[0]).parent,
     message:
         "Drawing the figures of speed"
     shell:
-        "python -m lstmbench.plot_speed --tables {params.tables:q} --output-dir {params.figures:q} > {log:q} 2>&1"
+        "python -m lstmbench plot-speed --tables {params.tables:q} --output-dir {params.figures:q} > {log:q} 2>&1"

@@ -34,7 +34,7 @@ rule calibrate:
     message:
         "Calibrating {wildcards.dataset} {wildcards.size} with {wildcards.implementation}"
     shell:
-        "python -m lstmbench.calibrate --data {params.data} --preset {params.preset:q} --weights {input.weights:q}"
+        "python -m lstmbench calibrate --data {params.data} --preset {params.preset:q} --weights {input.weights:q}"
         " --implementation {wildcards.implementation} --environments {params.environments}"
         " --device {wildcards.device} {params.threads} --output {output.sample:q} > {log:q} 2>&1"
 
@@ -55,7 +55,7 @@ rule plan:
     resources:
         machine=1,
     params:
-        code=code_hash("plan"),
+        code=code_hash("commands.plan"),
         selection=SELECTED,
         data=DATA,
         calibrations=CALIBRATION,
@@ -63,6 +63,6 @@ rule plan:
     message:
         "Planning the runs of this configuration"
     shell:
-        "python -m lstmbench.plan --selection {params.selection:q} --data {params.data}"
+        "python -m lstmbench plan --selection {params.selection:q} --data {params.data}"
         " --calibrations {params.calibrations} --output-dir {params.folder:q}"
         " 2>&1 | tee {log:q}"

@@ -47,14 +47,14 @@ rule train:
         "Training {wildcards.dataset} {wildcards.size} with {wildcards.implementation}, seed {wildcards.seed}, on {wildcards.device}"
     shell:
         # A scheduler signals every process: the shell has to outlive Python, which saves a checkpoint.
-        "trap : TERM; {params.python:q} -m lstmbench.train --data {params.data} --preset {params.preset:q}"
+        "trap : TERM; {params.python:q} -m lstmbench train --data {params.data} --preset {params.preset:q}"
         " --weights {input.weights:q} --implementation {wildcards.implementation} --device {wildcards.device}"
         " {params.threads} --seed {wildcards.seed} {params.caps}"
         " --checkpoints {params.checkpoints:q}"
         " --checkpoint-seconds {resources.checkpoint_seconds}"
         " --keep-model {resources.keep_models}"
         " --output {output.record:q} > {log:q} 2>&1"
-        " || python -m lstmbench.failure --exit-code $? --retries-left {resources.retries_left} --log {log:q}"
+        " || python -m lstmbench failure --exit-code $? --retries-left {resources.retries_left} --log {log:q}"
         " --data {params.data} --preset {params.preset:q}"
         " --implementation {wildcards.implementation} --device {wildcards.device} --seed {wildcards.seed}"
         " --output {output.record:q} 2>> {log:q}"

@@ -116,7 +116,7 @@ class Check:
                 step=1,
                 name=f"framework of {name}",
                 arguments=[
-                    "-m", "lstmbench.gpu_check.framework", "--implementation", name, "--device", self.options.device,
+                    "-m", "lstmbench", "gpu-framework", "--implementation", name, "--device", self.options.device,
                     "--card", json.dumps(card), "--output", folder / f"{name}.json",
                 ],
                 read=lambda name=name: Found(read_json(folder / f"{name}.json")),
@@ -156,7 +156,7 @@ class Check:
                     step=3,
                     name=f"resume {dataset}/{size}/{name}/{device}",
                     arguments=[
-                        "-m", "lstmbench.gpu_check.resume", *self._files(dataset, size, 1), "--implementation", name,
+                        "-m", "lstmbench", "gpu-resume", *self._files(dataset, size, 1), "--implementation", name,
                         "--device", device, "--threads", str(self.options.threads), "--output", output,
                     ],
                     read=lambda output=output: Found(read_json(output)),
@@ -178,7 +178,7 @@ class Check:
                         step=4,
                         name=f"speed {dataset}/{size}/{device}, round {round_number}",
                         arguments=[
-                            "-m", "lstmbench.measure", *self._files(dataset, size, 1), "--implementations", *names,
+                            "-m", "lstmbench", "measure", *self._files(dataset, size, 1), "--implementations", *names,
                             "--device", device, "--threads", str(self.options.threads), "--processes", "1",
                             "--attempts", "1", "--blocks", str(self.options.blocks), "--add", "--output", record,
                         ],
@@ -217,7 +217,7 @@ class Check:
             step=5,
             name=f"train {dataset}/{size}/{name}, seed {seed}",
             arguments=[
-                "-m", "lstmbench.train", *self._files(dataset, size, seed), "--implementation", name,
+                "-m", "lstmbench", "train", *self._files(dataset, size, seed), "--implementation", name,
                 "--device", device, "--threads", str(self.options.threads), "--seed", str(seed),
                 "--checkpoints", self.options.output / "checkpoints" / Path(run).parent.relative_to("runs"),
                 "--output", record, "--keep-model", "0",

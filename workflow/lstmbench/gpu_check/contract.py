@@ -63,7 +63,7 @@ def certificate_of(implementation: str, device: str, folder: Path) -> Job:
         step=2,
         name=f"certificate of {implementation} on {device}",
         arguments=[
-            "-m", "lstmbench.certify", "--implementation", implementation, "--device", device, "--threads", "1",
+            "-m", "lstmbench", "certify", "--implementation", implementation, "--device", device, "--threads", "1",
             "--output", table,
         ],
         read=lambda: read_certificate(table, split_device(device).precision),

@@ -5,15 +5,8 @@ A process of its own, because a check imports several frameworks and none may se
 
 from __future__ import annotations
 
-import argparse
-import json
-import sys
-from pathlib import Path
-
 from lstmbench import implementations, parity
-from lstmbench.cli import run
 from lstmbench.errors import MachineError
-from lstmbench.files import write_json
 from lstmbench.gpu_check.card import require_new_enough
 from lstmbench.machine import split_device
 
@@ -41,18 +34,3 @@ def versions(implementation: str, device: str, card: dict[str, str]) -> dict[str
 
     parity.start(build, parity.LANGUAGE_MODEL, "float32").train(parity.batches(1))
     return module.versions()
-
-
-def main(arguments: list[str] | None = None) -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(prog="lstmbench.gpu_check.framework", description=__doc__)
-    parser.add_argument("--implementation", required=True)
-    parser.add_argument("--device", required=True)
-    parser.add_argument("--card", type=json.loads, required=True, help="what card.describe_card gave, as JSON")
-    parser.add_argument("--output", type=Path, required=True, help="the versions, a JSON file")
-    options = parser.parse_args(arguments)
-    write_json(options.output, versions(options.implementation, options.device, options.card))
-
-
-if __name__ == "__main__":
-    sys.exit(run(main))

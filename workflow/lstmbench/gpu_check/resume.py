@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import argparse
 import math
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from lstmbench.cell import Cell, open_cell
 from lstmbench.checkpoint import CheckpointFolder
-from lstmbench.cli import run
 from lstmbench.errors import Interrupted
-from lstmbench.files import hash_arrays, write_json
+from lstmbench.files import hash_arrays
 from lstmbench.loop import Caps, train
 
 UPDATES = 60
@@ -77,32 +74,3 @@ def _train(updates: int, files_and_device: dict[str, Any], blocks: int | None, c
             label=f"{files_and_device['implementation']}, resume",
         )
     return hash_arrays(cell.learner.weights())
-
-
-def main(arguments: list[str] | None = None) -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(prog="lstmbench.gpu_check.resume", description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="prepared data set")
-    parser.add_argument("--preset", type=Path, required=True)
-    parser.add_argument("--weights", type=Path, required=True, help="initial weights (lstmbench.initialise)")
-    parser.add_argument("--implementation", required=True)
-    parser.add_argument("--device", required=True)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--updates", type=int, default=UPDATES)
-    parser.add_argument("--output", type=Path, required=True, help="the answers, a JSON file")
-    options = parser.parse_args(arguments)
-    answer = check_resume(
-        options.updates,
-        data=options.data,
-        preset_file=options.preset,
-        weights_file=options.weights,
-        implementation=options.implementation,
-        device=options.device,
-        threads=options.threads,
-        seed=1,
-    )
-    write_json(options.output, answer)
-
-
-if __name__ == "__main__":
-    sys.exit(run(main))

@@ -1,0 +1,80 @@
+"""The command line, a file per command: arguments in, one call, files out.
+
+Nothing imports a command but ``__main__``.  No module below this folder parses arguments or prints a result.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import pkgutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+
+from lstmbench import __version__
+from lstmbench.cli import run
+from lstmbench.names import require_known
+
+GROUPS = {
+    "Before a run": ("plan", "certify", "gpu-check"),
+    "After a run": ("verify", "bundle", "compare"),
+    "Other": ("completion",),
+}
+"""The commands that people type, in the order of the workflow; the rules of the workflow call the others."""
+
+USAGE = """\
+usage: lstm-bench COMMAND [OPTIONS]     lstm-bench COMMAND --help says which
+
+Train the same LSTM, from the same weights, in several frameworks, and compare.
+The workflow itself is started by `make demo`, `make quick` or `snakemake`.
+"""
+
+
+def names() -> list[str]:
+    """Return the names of all commands in alphabetical order, as they are typed: ``gpu-check``."""
+    found = (module.name for module in pkgutil.iter_modules(__path__))
+    return sorted(name.replace("_", "-") for name in found if not name.startswith("_"))
+
+
+def load(name: str) -> ModuleType:
+    """Import the module of a command; it has ``parser()`` and ``main(arguments)``.
+
+    Raises:
+        UsageError: there is no such command.
+    """
+    require_known("command", name, names())
+    return importlib.import_module(f"{__name__}.{name.replace('-', '_')}")
+
+
+def summary(name: str) -> str:
+    """Return the first line of a command's docstring; the command is not imported, which would take a second."""
+    source = Path(__path__[0], f"{name.replace('-', '_')}.py").read_text(encoding="utf-8")
+    return (ast.get_docstring(ast.parse(source)) or "").partition("\n")[0]
+
+
+def overview(everything: bool = False) -> str:
+    """Return the help of ``lstm-bench``: the commands that people type, or all of them."""
+    typed = [name for group in GROUPS.values() for name in group]
+    groups = dict(GROUPS)
+    if everything:
+        groups["Called by the rules of the workflow"] = tuple(name for name in names() if name not in typed)
+    width = max(len(name) for group in groups.values() for name in group)
+    lines = [USAGE]
+    for title, group in groups.items():
+        lines += [f"{title}:", *(f"  {name:{width}}  {summary(name)}" for name in group), ""]
+    lines.append("--help-all lists all commands, --version says the version.")
+    return "\n".join(lines)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command that the first argument names, and return its exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words or words[0] in ("-h", "--help", "--help-all"):
+        print(overview(everything="--help-all" in words))
+        return 0
+    if words[0] == "--version":
+        print(f"lstm-bench {__version__}")
+        return 0
+    return run(lambda: load(words[0]).main(words[1:]))

@@ -1,0 +1,44 @@
+"""Compare the results with those of the kept machines."""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+from pathlib import Path
+
+from lstmbench import present_compare
+from lstmbench.against_reference import GROUP, SIDES, TITLE, against, paths
+from lstmbench.bundle import records, unpacked
+from lstmbench.shown import write_shown
+from lstmbench.tables import RUN, read_table, write_table
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    result = argparse.ArgumentParser(prog="lstm-bench against-reference", description=__doc__)
+    result.add_argument("bundles", type=Path, nargs="*", help="of the reference machines, or folders of them")
+    result.add_argument("--results", type=Path, required=True, help="folder of the runs and measurements here")
+    result.add_argument("--tables", type=Path, required=True, help="folder of their tables, and of the result")
+    return result
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run the command."""
+    options = parser().parse_args(argv)
+    # Folders may also hold what another selection left.
+    of_here = paths(
+        read_table(options.tables / "runs.parquet")[RUN].itertuples(index=False, name=None),
+        read_table(options.tables / "speed.parquet")[GROUP].itertuples(index=False, name=None),
+    )
+    references, shared = {}, set()
+    folders = [[path] if path.suffix == ".zip" else sorted(path.glob("*.zip")) for path in options.bundles]
+    for bundle in itertools.chain.from_iterable(folders):
+        with unpacked(bundle) as folder:
+            common = of_here & {path.relative_to(folder).as_posix() for path in folder.rglob("*.json")}
+            references[bundle.stem] = records(folder, common)
+            shared |= common
+    tables = against(references, records(options.results, shared))
+    for name, table in tables.items():
+        write_table(options.tables / f"reference_{name}.csv", table)
+        parts, notes = present_compare.shown({name: table})
+        write_shown(options.tables / f"reference_{name}", TITLE, parts, [SIDES, *notes])

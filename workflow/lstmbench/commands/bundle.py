@@ -1,0 +1,26 @@
+"""Pack all records of a results folder into one file."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from lstmbench.bundle import pack
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    result = argparse.ArgumentParser(prog="lstm-bench bundle", description=__doc__)
+    result.add_argument(
+        "--results", type=Path, default=Path("results"), help="folder of runs, measurements and certificates"
+    )
+    result.add_argument("--output", type=Path, required=True, help="the bundle, a zip file")
+    return result
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run the command."""
+    options = parser().parse_args(argv)
+    count = pack(options.results, options.output)
+    print(f"{options.output}: {count} files, {options.output.stat().st_size:,} bytes", file=sys.stderr)

@@ -1,0 +1,33 @@
+"""Write the table that the terminal ends with."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+
+from lstmbench.closing import COLUMNS, closing
+from lstmbench.files import write_text
+from lstmbench.tables import read_table
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    result = argparse.ArgumentParser(description=__doc__)
+    result.add_argument("--tables", type=Path, required=True, help="folder of the tables")
+    result.add_argument("--speed-only", action="store_true", help="of the speeds alone, as there are no runs")
+    result.add_argument("--details", required=True, help="what holds more: the page or a table, by its path")
+    result.add_argument("--output", type=Path, required=True, help="the text")
+    return result
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run the command."""
+    arguments = parser().parse_args(argv)
+    names = ("quality", "differences", "speed", "ratios")
+    tables = {name: read_table(arguments.tables / f"{name}.parquet") for name in names[2 * arguments.speed_only :]}
+    for name, columns in (("quality", COLUMNS), ("differences", ("dataset", "size", "device"))):
+        tables.setdefault(name, pd.DataFrame(columns=[*columns]))
+    text = closing(*(tables[name] for name in names))
+    write_text(arguments.output, f"{text}{'Speeds' if arguments.speed_only else 'The page'}: {arguments.details}\n")

@@ -1,0 +1,41 @@
+"""Compare two or more bundles case by case."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from lstmbench import present_compare
+from lstmbench.bundle import read_bundle
+from lstmbench.compare import compare, names
+from lstmbench.files import write_text
+from lstmbench.shown import write_shown
+from lstmbench.tables import write_table
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    result = argparse.ArgumentParser(
+        prog="lstm-bench compare", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    result.add_argument("bundles", type=Path, nargs="+", help="zip files; the others are held against the first")
+    result.add_argument("--output-dir", type=Path, required=True, help="folder of the tables")
+    return result
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run the command."""
+    options = parser().parse_args(argv)
+    called = names(options.bundles)
+    tables = compare({name: read_bundle(path) for name, path in zip(called, options.bundles, strict=True)})
+    for name, table in tables.items():
+        write_table(options.output_dir / f"{name}.csv", table)
+    title = f"{' and '.join(called[1:])} against {called[0]}"
+    parts, notes = present_compare.shown(tables)
+    notes.insert(0, f"First: {called[0]}; second: {' or '.join(called[1:])}.")
+    write_shown(options.output_dir / "comparison", title, parts, notes)
+    page = options.output_dir / "comparison.html"
+    summary = present_compare.summary(tables)
+    write_text(page, present_compare.html(title, summary, parts, notes))
+    print("\n".join(summary))
+    print(f"The whole comparison: {page}")

@@ -1,0 +1,33 @@
+"""Print the script for completion in bash, zsh or tcsh."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from lstmbench import commands
+from lstmbench.errors import UsageError
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    result = argparse.ArgumentParser(prog="lstm-bench completion", description=__doc__)
+    result.add_argument("shell", choices=("bash", "zsh", "tcsh"), help='e.g. eval "$(lstm-bench completion bash)"')
+    return result
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print the script for a shell."""
+    options = parser().parse_args(arguments)
+    try:
+        import shtab
+    except ImportError as error:
+        raise UsageError(
+            "completion needs shtab: expected it to be installed, found none; pip install shtab"
+        ) from error
+    whole = argparse.ArgumentParser(prog="lstm-bench")
+    chosen = whole.add_subparsers()
+    for name in commands.names():
+        own = commands.load(name).parser()
+        chosen.add_parser(name, parents=[own], add_help=False, help=commands.summary(name))
+    print(shtab.complete(whole, options.shell))

@@ -1,0 +1,28 @@
+"""Download or copy one raw file and verify its checksum."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from lstmbench.download import download
+from lstmbench.names import require_folder
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    result = argparse.ArgumentParser(prog="python -m lstmbench download", description=__doc__)
+    result.add_argument("--dataset", required=True, help="a data set of workflow/datasets.tsv")
+    result.add_argument("--file", required=True, help="one of its files")
+    result.add_argument("--output", type=Path, required=True, help="file to write")
+    result.add_argument(
+        "--local", nargs="*", action="extend", default=[], metavar="DIR", help="folders to search first"
+    )
+    return result
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run the command."""
+    args = parser().parse_args(argv)
+    local = [require_folder("--local", name) for name in args.local]
+    download(dataset=args.dataset, file=args.file, output=args.output, local=local)

@@ -1,0 +1,26 @@
+"""Import a framework on the GPU and write its versions."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from lstmbench.files import write_json
+from lstmbench.gpu_check.framework import versions
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    result = argparse.ArgumentParser(prog="lstm-bench gpu-framework", description=__doc__)
+    result.add_argument("--implementation", required=True)
+    result.add_argument("--device", required=True)
+    result.add_argument("--card", type=json.loads, required=True, help="what card.describe_card gave, as JSON")
+    result.add_argument("--output", type=Path, required=True, help="the versions, a JSON file")
+    return result
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command."""
+    options = parser().parse_args(arguments)
+    write_json(options.output, versions(options.implementation, options.device, options.card))

@@ -1,0 +1,24 @@
+"""Draw the initial weights of a data set, size and seed."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from lstmbench.initialise import initialise
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    result = argparse.ArgumentParser(prog="lstm-bench initialise", description=__doc__)
+    result.add_argument("--data", type=Path, required=True, help="prepared data set, e.g. results/data/ptb")
+    result.add_argument("--preset", type=Path, required=True, help="e.g. workflow/presets/ptb/small.yaml")
+    result.add_argument("--seed", type=int, default=1)
+    result.add_argument("--output", type=Path, required=True, help="safetensors file to write")
+    return result
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command."""
+    options = parser().parse_args(arguments)
+    initialise(data=options.data, preset_file=options.preset, seed=options.seed, output=options.output)

@@ -1,0 +1,31 @@
+"""Draw how speed scales with workers or threads."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from lstmbench import present
+from lstmbench.plot_scaling import draw
+from lstmbench.scaling import SCALED
+from lstmbench.style import figure_style, save
+from lstmbench.tables import read_table
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    result = argparse.ArgumentParser(prog="lstm-bench plot-scaling", description=__doc__)
+    result.add_argument("--of", choices=list(SCALED), required=True, help="what there is more of")
+    result.add_argument("--dataset", required=True, help="the data set whose cells are drawn")
+    result.add_argument("--tables", type=Path, required=True, help="folder of scaling's tables")
+    result.add_argument("--output-dir", type=Path, required=True, help="folder of the figures")
+    return result
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command."""
+    options = parser().parse_args(arguments)
+    table = read_table(options.tables / f"{options.of}.parquet")
+    mine = present.by_size(table[table["dataset"] == options.dataset])
+    with figure_style():
+        save(draw(SCALED[options.of], options.dataset, mine), options.output_dir / f"{options.of}_{options.dataset}")

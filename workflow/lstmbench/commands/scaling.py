@@ -1,0 +1,30 @@
+"""Compare speeds with more and with fewer workers or threads."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from lstmbench import present_scaling
+from lstmbench.scaling import SCALED, scaling
+from lstmbench.shown import write_shown
+from lstmbench.tables import read_table, write_table
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    result = argparse.ArgumentParser(prog="lstm-bench scaling", description=__doc__)
+    result.add_argument("--of", choices=list(SCALED), required=True, help="what there is more of")
+    result.add_argument("--tables", type=Path, required=True, help="folder of runs.csv and speed.csv, and of this")
+    return result
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command."""
+    options = parser().parse_args(arguments)
+    scaled = SCALED[options.of]
+    table = scaling(scaled, read_table(options.tables / f"{scaled.source}.parquet"))
+    write_table(options.tables / f"{scaled.count}.csv", table)
+    words = present_scaling.WORDS[options.of]
+    notes = [words.empty if table.empty else words.note]
+    write_shown(options.tables / scaled.count, words.title, present_scaling.by_dataset(scaled, table), notes)

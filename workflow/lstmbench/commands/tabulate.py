@@ -1,0 +1,39 @@
+"""Compute means, differences and time to quality."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from lstmbench import present
+from lstmbench.shown import write_shown
+from lstmbench.tables import read_published, read_table, read_targets, write_table
+from lstmbench.tabulate import differences, environment, milestones, number_machines, quality, time_to_quality
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    result = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    result.add_argument("--tables", type=Path, required=True, help="folder of collect's tables, and of the new ones")
+    result.add_argument("--published", type=Path, required=True, help="published.tsv")
+    result.add_argument("--targets", type=Path, required=True, help="targets.tsv")
+    return result
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run the command."""
+    arguments = parser().parse_args(argv)
+    folder = arguments.tables
+    published = read_published(arguments.published)
+    targets = read_targets(arguments.targets, published)
+    runs = number_machines(read_table(folder / "runs.parquet"))
+    results = {
+        "quality": quality(runs, read_table(folder / "failures.parquet"), published),
+        "differences": differences(runs),
+        "environment": environment(runs),
+        "milestone_means": milestones(runs, read_table(folder / "milestones.parquet"), published),
+        "time_to_quality": time_to_quality(runs, read_table(folder / "history.parquet"), targets),
+    }
+    for name, table in results.items():
+        write_table(folder / f"{name}.csv", table)
+        write_shown(folder / name, present.TITLES[name], present.by_dataset(name, table), present.notes(name, table))
