@@ -21,13 +21,8 @@ from safetensors import SafetensorError, safe_open
 
 from lstmbench.errors import DataError
 from lstmbench.files import hash_arrays, hash_json, write_arrays
+from lstmbench.format import GENERATIONS, OTHERS
 from lstmbench.strict_json import parse_json
-
-GENERATIONS = 2
-"""Checkpoints of a run that are kept."""
-
-OTHERS = 1
-"""Files of other fingerprints that are kept: who goes back to the settings before loses nothing."""
 
 _SUFFIX = ".safetensors"
 _ABSENT = object()

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from lstmbench import datasets, limits, tasks
-from lstmbench.checkpoint import GENERATIONS, OTHERS
 from lstmbench.cores import usable_cores
+from lstmbench.format import GENERATIONS, OTHERS
 from lstmbench.learner import ModelSpec
 from lstmbench.machine import split_device
 from lstmbench.presets import PRESETS, Preset, load_preset

@@ -13,3 +13,9 @@ BLOCK_SECONDS = 0.25
 
 SHORTEST_BLOCK_SECONDS = BLOCK_SECONDS / 2
 """Refuse a process whose blocks are shorter in the median."""
+
+GENERATIONS = 2
+"""Checkpoints of a run that are kept."""
+
+OTHERS = 1
+"""Files of other fingerprints that are kept: who goes back to the settings before loses nothing."""

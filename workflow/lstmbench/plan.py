@@ -17,9 +17,9 @@ from typing import Any
 import pandas as pd
 
 from lstmbench import limits, tasks
-from lstmbench.checkpoint import GENERATIONS, OTHERS
 from lstmbench.datasets import Dataset, load_dataset
 from lstmbench.errors import MachineError, UsageError
+from lstmbench.format import GENERATIONS, OTHERS
 from lstmbench.presets import PRESETS, Preset, load_preset
 from lstmbench.schemas import read_json
 from lstmbench.selection import Selection
@@ -78,7 +78,7 @@ def predict(sample: Mapping[str, Any], work: Work, keep_model: bool = False) -> 
     Of a sample that was disturbed only the fastest step and the fastest evaluation count: whatever else ran made the
     others slower, beside spinning threads a hundred times.
     ``disk_mb`` while it trains, with a checkpoint more than are kept since one is written before one is deleted, and
-    one of other settings (``checkpoint.OTHERS``); ``kept_mb`` once it is complete, with its final weights if they are
+    one of other settings (``format.OTHERS``); ``kept_mb`` once it is complete, with its final weights if they are
     kept.
     """
     phases, evaluation = sample["phases"], sample["details"]["evaluation"]
