@@ -62,15 +62,15 @@ plan: install
 	snakemake plan --cores $(CORES) $(ARGS) --forcerun plan
 
 verify: install
-	for run in $(RUN); do PYTHONPATH=workflow python -m lstmbench verify $$run || exit; done
+	for run in $(RUN); do lstm-bench verify $$run || exit; done
 
 RESULTS ?= results
 
 bundle: install
-	PYTHONPATH=workflow python -m lstmbench bundle --results $(RESULTS) --output $(RESULTS)/bundle.zip
+	lstm-bench bundle --results $(RESULTS) --output $(RESULTS)/bundle.zip
 
 compare: install
-	PYTHONPATH=workflow python -m lstmbench compare $(A) $(B) --output-dir $(RESULTS)/comparison
+	lstm-bench compare $(A) $(B) --output-dir $(RESULTS)/comparison
 
 # With WHEELS=.wheels the Python at hand is used, with torch in it, and nothing is fetched.
 gpu-check: $(if $(WHEELS),,install-dev)
@@ -102,6 +102,7 @@ fuzz: install-dev
 lint: install-dev
 	ruff check .
 	ruff format --check .
+	PYTHONPATH=workflow lint-imports
 	snakefmt --check Snakefile workflow/rules
 	snakemake --lint
 
@@ -114,8 +115,8 @@ audit: install-dev
 	python -m pip install --quiet pip-audit
 	pip-audit --strict --disable-pip --require-hashes --requirement envs/locked.txt
 
-install: $(VENV)/.installed in-place
-install-dev: $(VENV)/.installed-dev in-place
+install: $(VENV)/.installed in-place $(VENV)/bin/lstm-bench
+install-dev: $(VENV)/.installed-dev in-place $(VENV)/bin/lstm-bench
 
 # After `mv project project2` the scripts of the environment would look for their Python in the old folder.
 in-place: $(VENV)/.installed
@@ -128,6 +129,10 @@ $(VENV)/.installed: $(REQUIREMENTS) envs/constraints.txt envs/locked.txt $(if $(
 	$(if $(filter cpu,$(BUILD)),python -m pip install --progress-bar on --require-hashes --no-deps -r envs/locked.txt)
 	python -m pip install --progress-bar on -r $(REQUIREMENTS)
 	echo $(BUILD) > $@
+
+# The command line of this checkout, as it is; what it needs is installed already.
+$(VENV)/bin/lstm-bench: $(VENV)/.installed
+	python -m pip install --quiet --no-deps --editable .
 
 $(VENV)/.installed-dev: $(VENV)/.installed envs/requirements-dev.txt
 	python -m pip install -r envs/requirements-dev.txt

@@ -49,6 +49,15 @@ def main() -> None:
                 temporary.chmod(path.stat().st_mode)
                 temporary.replace(path)
         print(f"{HERE.parent}: moved from {old.parent}; its scripts now run the Python here")
+    mend_checkout()
+
+
+def mend_checkout() -> None:
+    """Let the environment find the package in this checkout, where it was installed from another folder."""
+    for path in HERE.parent.glob("lib/python3*/site-packages/__editable__.lstm_bench-*.pth"):
+        found = path.read_text(encoding="utf-8").strip()
+        if found != str(Path.cwd() / "workflow") and not Path(found).exists():
+            path.write_text(f"{Path.cwd() / 'workflow'}\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from lstmbench.errors import BenchError
+from lstmbench.utils.errors import BenchError
 
 
 @contextmanager

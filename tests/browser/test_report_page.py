@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from lstmbench import present
-from lstmbench.tables import read_table
+from lstmbench.records.tables import read_table
+from lstmbench.reporting import quality as present
 
 axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed (make install-dev)")
 pypdf = pytest.importorskip("pypdf", reason="pypdf is not installed (make install-dev)")

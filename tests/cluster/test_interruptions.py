@@ -71,7 +71,7 @@ def trainers(site, name):
     for process in psutil.process_iter():
         try:
             words = process.cmdline()
-            if "lstmbench.train" in words and name in words and process.cwd() == str(site.root):
+            if words[1:4] == ["-m", "lstmbench", "train"] and name in words and process.cwd() == str(site.root):
                 found.append(process)
         except psutil.Error:
             continue

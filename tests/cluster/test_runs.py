@@ -8,7 +8,7 @@ import socket
 import pytest
 
 from lstmbench import implementations
-from lstmbench.tables import read_table
+from lstmbench.records.tables import read_table
 from tests.cluster.conftest import RUNS
 from tests.cluster.slurm import NODES, PROCESSORS
 

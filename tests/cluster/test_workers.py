@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lstmbench.tables import read_table
+from lstmbench.records.tables import read_table
 from tests.cluster.slurm import NODES
 from tests.workflow.cell import Cell, essence
 

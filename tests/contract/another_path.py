@@ -1,11 +1,11 @@
 """Learners that compute the same by another path: what a measurement of each implementation must notice.
 
-As a program, warm up and trace one process of an implementation, as it is or by another path, as ``lstmbench.sample``
+As a program, warm up and trace one process of an implementation, as it is or by another path, as ``lstm-bench sample``
 would:
 
     python -m tests.contract.another_path IMPLEMENTATION own|other FOLDER
 
-FOLDER holds the cell: data/, preset.yaml and weights.safetensors.  The exit code is that of ``lstmbench.sample``.
+FOLDER holds the cell: data/, preset.yaml and weights.safetensors.  The exit code is that of ``lstm-bench sample``.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from pathlib import Path
 from types import ModuleType
 from unittest import mock
 
-from lstmbench import implementations, sample
-from lstmbench.cell import open_cell
-from lstmbench.cli import run
+from lstmbench import implementations
+from lstmbench.timing import process
+from lstmbench.training.session import open_cell
+from lstmbench.utils.command_line import run
 
 WARM_UP = 200
 """Steps, after which TensorFlow has learned which operations are cheap."""
@@ -103,9 +104,9 @@ def main(arguments: list[str] | None = None) -> None:
             threads=1,
             seed=1,
         )
-        steps = sample._Steps(cell)
+        steps = process._Steps(cell)
         steps.run(WARM_UP)
-        print(sample._trace(cell, steps, implementation, "cpu")["path"])
+        print(process._trace(cell, steps, implementation, "cpu")["path"])
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Checks that fail where a learner and the NumPy reference differ by more than rounding (``lstmbench.parity``)."""
+"""Checks that fail where a learner and the NumPy reference differ by more than rounding."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from lstmbench.learner import ModelSpec
-from lstmbench.parity import (
+from lstmbench.models.learner import ModelSpec
+from lstmbench.parity.comparison import (
     Build,
     Comparison,
     batches,

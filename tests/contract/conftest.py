@@ -9,9 +9,9 @@ from types import ModuleType
 import pytest
 
 from lstmbench import implementations
-from lstmbench.errors import MachineError
-from lstmbench.learner import Learner, ModelSpec
-from lstmbench.parity import Build
+from lstmbench.models.learner import Learner, ModelSpec
+from lstmbench.parity.comparison import Build
+from lstmbench.utils.errors import MachineError
 from tests.each import NAMES, each
 
 

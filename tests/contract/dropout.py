@@ -11,9 +11,9 @@ import dataclasses
 
 import numpy as np
 
-from lstmbench import parity
-from lstmbench.learner import Examples, ModelSpec
-from lstmbench.parity import LANGUAGE_MODEL, Build
+from lstmbench.models.learner import Examples, ModelSpec
+from lstmbench.parity import comparison
+from lstmbench.parity.comparison import LANGUAGE_MODEL, Build
 from tests.contract import checks
 
 KEEP = 0.8
@@ -24,25 +24,25 @@ TOLERANCE = 1e-12
 def _states(build: Build, spec: ModelSpec, weights: dict[str, np.ndarray]) -> tuple[list, list, np.ndarray, np.ndarray]:
     """State after two training steps at rate 0, the reference's without dropout, and the losses of both."""
     results = []
-    for make, keep_prob in ((build, spec.keep_prob), (parity.build_reference, 1.0)):
-        run = parity.start(make, dataclasses.replace(spec, keep_prob=keep_prob), weights=weights)
-        losses = run.train(parity.batches(2), learning_rate=0.0)
+    for make, keep_prob in ((build, spec.keep_prob), (comparison.build_reference, 1.0)):
+        run = comparison.start(make, dataclasses.replace(spec, keep_prob=keep_prob), weights=weights)
+        losses = run.train(comparison.batches(2), learning_rate=0.0)
         results.append((run.state_arrays(), losses))
     (state, losses), (expected, expected_losses) = results
     return state, expected, losses, expected_losses
 
 
 def _equal(pair: tuple, expected: tuple) -> bool:
-    return all(parity.relative_error(one, other) <= TOLERANCE for one, other in zip(pair, expected, strict=True))
+    return all(comparison.relative_error(one, other) <= TOLERANCE for one, other in zip(pair, expected, strict=True))
 
 
 def _differ(pair: tuple, expected: tuple) -> bool:
-    return all(parity.relative_error(one, other) > 1e-3 for one, other in zip(pair, expected, strict=True))
+    return all(comparison.relative_error(one, other) > 1e-3 for one, other in zip(pair, expected, strict=True))
 
 
 def check_the_recurrent_path_has_none(build: Build) -> None:
     """Of a zero embedding there is nothing to drop: layer 0 moves by its biases and recurrence alone."""
-    weights = parity.random_weights(DROPPED)
+    weights = comparison.random_weights(DROPPED)
     weights["embedding"][:] = 0
     state, expected, _, _ = _states(build, DROPPED, weights)
     assert _equal(state[0], expected[0]), "layer 0's own recurrence is disturbed"
@@ -50,7 +50,7 @@ def check_the_recurrent_path_has_none(build: Build) -> None:
 
 def check_a_layer_s_output_is_dropped_before_the_next(build: Build) -> None:
     """With the same undisturbed layer 0, layer 1 does not get all of it."""
-    weights = parity.random_weights(DROPPED)
+    weights = comparison.random_weights(DROPPED)
     weights["embedding"][:] = 0
     state, expected, _, _ = _states(build, DROPPED, weights)
     assert _differ(state[1], expected[1]), "layer 1 gets layer 0's whole output"
@@ -58,7 +58,7 @@ def check_a_layer_s_output_is_dropped_before_the_next(build: Build) -> None:
 
 def check_the_input_is_dropped_if_asked_for(build: Build) -> None:
     """Layer 0 does not get the whole embedding, unless input_dropout is off."""
-    weights = parity.random_weights(DROPPED)
+    weights = comparison.random_weights(DROPPED)
     state, expected, _, _ = _states(build, DROPPED, weights)
     assert _differ(state[0], expected[0]), "layer 0 gets the whole input"
     state, expected, _, _ = _states(build, dataclasses.replace(DROPPED, input_dropout=False), weights)
@@ -67,11 +67,11 @@ def check_the_input_is_dropped_if_asked_for(build: Build) -> None:
 
 def check_the_last_output_is_dropped(build: Build) -> None:
     """A layer 1 that ignores its input is undisturbed, and still the loss is: by dropout behind it."""
-    weights = parity.random_weights(DROPPED)
+    weights = comparison.random_weights(DROPPED)
     weights["lstm.1.kernel"][:] = 0
     state, expected, losses, expected_losses = _states(build, DROPPED, weights)
     assert _equal(state[1], expected[1]), "layer 1's own recurrence is disturbed"
-    assert parity.relative_error(losses, expected_losses) > 1e-4, "the last layer's output is whole"
+    assert comparison.relative_error(losses, expected_losses) > 1e-4, "the last layer's output is whole"
 
 
 def check_masks_before_each_layer(build: Build) -> None:
@@ -105,30 +105,30 @@ def _shown_cells(build: Build, spec: ModelSpec, place: int, shown_step: int) -> 
     the sum of tanh(input) over time, and so it is that of the step shown.
     """
     hidden = spec.hidden_size
-    ids = np.arange(parity.BATCH * 2, dtype=np.int32).reshape(parity.BATCH, 2)
-    weights = {name: np.zeros_like(value) for name, value in parity.random_weights(spec).items()}
+    ids = np.arange(comparison.BATCH * 2, dtype=np.int32).reshape(comparison.BATCH, 2)
+    weights = {name: np.zeros_like(value) for name, value in comparison.random_weights(spec).items()}
     weights["embedding"][ids[:, shown_step]] = INPUT
     for layer in range(spec.num_layers):
         weights[f"lstm.{layer}.kernel"][:, 2 * hidden : 3 * hidden] = np.eye(hidden)
         # sigmoid(50) is 1 and sigmoid(-50) is 0 in float64, to 1e-21.
         forget = 50.0 if layer == place else -50.0
         weights[f"lstm.{layer}.bias"][:] = np.repeat([50.0, forget, 0.0, 50.0], hidden)
-    run = parity.start(build, spec, weights=weights)
+    run = comparison.start(build, spec, weights=weights)
     run.data = run.learner.place(Examples(ids, ids))
-    run.train(np.arange(parity.BATCH, dtype=np.int32)[np.newaxis], learning_rate=0.0)
+    run.train(np.arange(comparison.BATCH, dtype=np.int32)[np.newaxis], learning_rate=0.0)
     return run.state_arrays()
 
 
 def check_masks_of_the_last_output(build: Build) -> None:
     """The same behind the last layer, where output.kernel's gradient is output times something dropout-free."""
     spec = dataclasses.replace(DROPPED, hidden_size=300, num_layers=1, every_step=False)
-    weights = parity.random_weights(spec)
+    weights = comparison.random_weights(spec)
     weights["embedding"][:] = 0
     weights["output.kernel"][:] = 0
-    data = Examples(np.zeros((1, parity.STEPS), np.int32), np.zeros(1, np.int32))
+    data = Examples(np.zeros((1, comparison.STEPS), np.int32), np.zeros(1, np.int32))
     changes = []
-    for make, keep_prob in ((build, KEEP), (parity.build_reference, 1.0)):
-        run = parity.start(make, dataclasses.replace(spec, keep_prob=keep_prob), weights=weights)
+    for make, keep_prob in ((build, KEEP), (comparison.build_reference, 1.0)):
+        run = comparison.start(make, dataclasses.replace(spec, keep_prob=keep_prob), weights=weights)
         run.data, run.state = run.learner.place(data), run.learner.initial_state(1)
         run.train(np.zeros((1, 1), np.int32))
         changes.append(run.learner.weights()["output.kernel"])
@@ -148,25 +148,27 @@ def assert_is_mask(mask: np.ndarray) -> None:
 def check_every_update_draws_anew(build: Build) -> None:
     """Three times the same batch, weights and initial state: three losses, for the masks differ."""
     spec = dataclasses.replace(DROPPED, stateful=False)
-    losses = parity.start(build, spec).train(np.repeat(parity.batches(1), 3, axis=0), learning_rate=0.0)
+    losses = comparison.start(build, spec).train(np.repeat(comparison.batches(1), 3, axis=0), learning_rate=0.0)
     assert len(set(losses.tolist())) == 3
 
 
 def check_the_seed_decides(build: Build) -> None:
     """The same seed, the same losses; another seed, other losses."""
-    first, again, other = (parity.start(build, DROPPED, seed=seed).train(parity.batches(2)) for seed in (1, 1, 2))
+    first, again, other = (
+        comparison.start(build, DROPPED, seed=seed).train(comparison.batches(2)) for seed in (1, 1, 2)
+    )
     np.testing.assert_array_equal(first, again)
     assert (first != other).all()
 
 
 def check_evaluation_has_none(build: Build) -> None:
     """Evaluation is the reference's without dropout, and the same again."""
-    run = parity.start(build, DROPPED)
+    run = comparison.start(build, DROPPED)
     first = run.state
-    sums, _ = run.evaluate(parity.batches(2))
+    sums, _ = run.evaluate(comparison.batches(2))
     run.state = first
-    np.testing.assert_array_equal(run.evaluate(parity.batches(2))[0], sums)
-    expected, _ = parity.start(parity.build_reference, LANGUAGE_MODEL).evaluate(parity.batches(2))
+    np.testing.assert_array_equal(run.evaluate(comparison.batches(2))[0], sums)
+    expected, _ = comparison.start(comparison.build_reference, LANGUAGE_MODEL).evaluate(comparison.batches(2))
     checks.assert_close("summed losses", sums, expected, TOLERANCE)
 
 

@@ -11,16 +11,17 @@ from pathlib import Path
 
 import numpy as np
 
-from lstmbench import implementations, parity
-from lstmbench.process_group import team
+from lstmbench import implementations
+from lstmbench.models.process_group import team
+from lstmbench.parity import comparison
 
 BATCH, STEPS = 4, 20
 """A batch that two workers share, and updates: a block of 10, an evaluation, a gathering of the state, 10 again."""
 
 CASES = {
-    "language_model-sgd": dataclasses.replace(parity.LANGUAGE_MODEL, max_grad_norm=0.2, keep_prob=0.7),
-    "language_model-adam": dataclasses.replace(parity.LANGUAGE_MODEL, optimizer="adam", keep_prob=0.7),
-    "classifier-adam": dataclasses.replace(parity.CLASSIFIER, optimizer="adam", max_grad_norm=0.2, keep_prob=0.7),
+    "language_model-sgd": dataclasses.replace(comparison.LANGUAGE_MODEL, max_grad_norm=0.2, keep_prob=0.7),
+    "language_model-adam": dataclasses.replace(comparison.LANGUAGE_MODEL, optimizer="adam", keep_prob=0.7),
+    "classifier-adam": dataclasses.replace(comparison.CLASSIFIER, optimizer="adam", max_grad_norm=0.2, keep_prob=0.7),
 }
 
 RATES = {"sgd": 1.0, "adam": 0.01}
@@ -30,10 +31,10 @@ def trained(implementation: str, case: str, dtype: str) -> dict[str, np.ndarray]
     """Losses, evaluation, state and weights of a training with the seed 3."""
     spec = CASES[case]
     learner = implementations.load(implementation).Learner(spec, "cpu", 3, dtype)
-    learner.load_weights(parity.random_weights(spec))
-    data, state = learner.place(parity.examples(spec)), learner.initial_state(BATCH)
+    learner.load_weights(comparison.random_weights(spec))
+    data, state = learner.place(comparison.examples(spec)), learner.initial_state(BATCH)
     stream = np.random.default_rng(5)
-    rows = np.array([stream.permutation(parity.EXAMPLES)[:BATCH] for _ in range(STEPS)], np.int32)
+    rows = np.array([stream.permutation(comparison.EXAMPLES)[:BATCH] for _ in range(STEPS)], np.int32)
     result, losses = {}, []
     for number, block in enumerate((rows[:10], rows[10:])):
         found, state = learner.train_block(data, block, state, RATES[spec.optimizer])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lstmbench.parity import Build
+from lstmbench.parity.comparison import Build
 from tests.contract.dropout import CHECKS
 
 

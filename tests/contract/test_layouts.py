@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from lstmbench import parity
-from lstmbench.parity import CLASSIFIER, LANGUAGE_MODEL, Build
+from lstmbench.parity import comparison
+from lstmbench.parity.comparison import CLASSIFIER, LANGUAGE_MODEL, Build
 from tests.contract import checks
 from tests.contract.conftest import configured
 
@@ -34,8 +34,8 @@ def test_a_wide_model_gives_the_reference_s_losses_and_gradients(build, spec, dt
 
 
 def test_its_weights_keep_their_layout_when_they_are_loaded_and_updated(build):
-    run = parity.start(build, LANGUAGE_MODEL)
-    run.train(parity.batches(2), learning_rate=0.1)
+    run = comparison.start(build, LANGUAGE_MODEL)
+    run.train(comparison.batches(2), learning_rate=0.1)
     assert run.learner.model.output.weight.stride(0) == 1
     saved = run.learner.weights()
     run.learner.load_weights(saved)

@@ -7,8 +7,8 @@ from types import ModuleType
 
 import pytest
 
-from lstmbench import learner
-from lstmbench.errors import MachineError
+from lstmbench.models import learner
+from lstmbench.utils.errors import MachineError
 
 FUNCTIONS = {"configure": ["threads"], "has_gpu": [], "versions": []}
 CONSTRUCTOR = ["self", "spec", "device", "seed", "dtype"]

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from lstmbench.implementations import reference
-from lstmbench.learner import ModelSpec
-from lstmbench.parity import LANGUAGE_MODEL, Build
+from lstmbench.models.learner import ModelSpec
+from lstmbench.parity.comparison import LANGUAGE_MODEL, Build
 from tests.contract import checks, dropout
 
 

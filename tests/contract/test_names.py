@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from lstmbench import implementations
-from lstmbench.errors import MachineError, UsageError
+from lstmbench.utils.errors import MachineError, UsageError
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from lstmbench import parity
-from lstmbench.parity import CLASSIFIER, LANGUAGE_MODEL, MODELS, Build
-from lstmbench.weights import parameter_count, shapes
+from lstmbench.models.weights import parameter_count, shapes
+from lstmbench.parity import comparison
+from lstmbench.parity.comparison import CLASSIFIER, LANGUAGE_MODEL, MODELS, Build
 from tests.contract import checks
 
 any_model = pytest.mark.parametrize("spec", MODELS.values(), ids=MODELS)
@@ -38,9 +38,12 @@ def test_evaluation_gives_the_reference_s_sums_and_counts(build: Build, spec, dt
 def test_float32_on_a_gpu_is_never_further_off_than_is_known_of_cudnn(build: Build, spec, request):
     if "gpu" not in request.node.name:
         pytest.skip("cuDNN computes on a GPU only")
-    for what, found, expected in [*parity.one_step(build, spec, "float32"), *parity.evaluation(build, spec, "float32")]:
-        known = [bound for kind, bound in parity.CUDNN_FLOAT32.items() if kind in what]
-        checks.assert_close(what, found, expected, max([parity.tolerance(what, "float32"), *known]))
+    for what, found, expected in [
+        *comparison.one_step(build, spec, "float32"),
+        *comparison.evaluation(build, spec, "float32"),
+    ]:
+        known = [bound for kind, bound in comparison.CUDNN_FLOAT32.items() if kind in what]
+        checks.assert_close(what, found, expected, max([comparison.tolerance(what, "float32"), *known]))
 
 
 @one_layer_model
@@ -63,21 +66,25 @@ def test_twenty_steps_of_adam_give_the_reference_s_losses(build: Build, spec, dt
 
 def test_a_clip_is_exact_when_a_batch_holds_one_word_only(build: Build):
     spec = dataclasses.replace(LANGUAGE_MODEL, max_grad_norm=0.2)
-    same_word = dataclasses.replace(parity.examples(spec), inputs=np.full((parity.EXAMPLES, parity.STEPS), 8, np.int32))
+    same_word = dataclasses.replace(
+        comparison.examples(spec), inputs=np.full((comparison.EXAMPLES, comparison.STEPS), 8, np.int32)
+    )
     after = []
-    for make in (build, parity.build_reference):
-        run = parity.start(make, spec)
+    for make in (build, comparison.build_reference):
+        run = comparison.start(make, spec)
         run.data = run.learner.place(same_word)
-        run.train(parity.batches(1))
+        run.train(comparison.batches(1))
         after.append(run.learner.weights())
     ours, theirs = after
-    for name, before in parity.random_weights(spec).items():
-        checks.assert_close(name, before - ours[name], before - theirs[name], parity.TOLERANCE_OF_GRADIENTS["float64"])
+    for name, before in comparison.random_weights(spec).items():
+        checks.assert_close(
+            name, before - ours[name], before - theirs[name], comparison.TOLERANCE_OF_GRADIENTS["float64"]
+        )
 
 
 def test_a_clip_that_is_not_reached_changes_nothing(build: Build):
-    runs = [parity.start(build, dataclasses.replace(LANGUAGE_MODEL, max_grad_norm=limit)) for limit in (1e6, None)]
-    losses = [run.train(parity.batches(3)) for run in runs]
+    runs = [comparison.start(build, dataclasses.replace(LANGUAGE_MODEL, max_grad_norm=limit)) for limit in (1e6, None)]
+    losses = [run.train(comparison.batches(3)) for run in runs]
     np.testing.assert_array_equal(*losses)
 
 
@@ -85,7 +92,7 @@ def test_a_clip_that_is_not_reached_changes_nothing(build: Build):
 @any_dtype
 def test_weights_come_back_as_they_went_in_and_there_are_no_others(build: Build, spec, dtype):
     learner = build(spec, dtype=dtype)
-    weights = {name: value.astype(dtype) for name, value in parity.random_weights(spec).items()}
+    weights = {name: value.astype(dtype) for name, value in comparison.random_weights(spec).items()}
     learner.load_weights(weights)
     found = learner.weights()
     checks.assert_identical(found, weights)

@@ -11,17 +11,18 @@ from pathlib import Path
 
 import pytest
 
-from lstmbench import parity, path, probes
-from lstmbench.errors import MachineError
-from lstmbench.initialise import initialise
-from lstmbench.prepare import prepare
-from lstmbench.presets import PRESETS
+from lstmbench.models.presets import PRESETS
+from lstmbench.parity import comparison
+from lstmbench.preparation.initialise import initialise
+from lstmbench.preparation.prepare import prepare
+from lstmbench.timing import kernels, probes
+from lstmbench.utils.errors import MachineError
 from tests.contract.another_path import MUTATIONS
 from tests.contract.conftest import configured
 
 PROCESSES = 20
 
-SPEC = dataclasses.replace(parity.LANGUAGE_MODEL, keep_prob=0.5, max_grad_norm=0.2)
+SPEC = dataclasses.replace(comparison.LANGUAGE_MODEL, keep_prob=0.5, max_grad_norm=0.2)
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -29,10 +30,10 @@ ROOT = Path(__file__).resolve().parents[2]
 def proved(name: str) -> str | None:
     """The path that a step of a small model is proved to take."""
     framework = configured(name)
-    run = parity.start(lambda spec, dtype, seed: framework.Learner(spec, "cpu", seed, dtype), SPEC, "float32")
-    run.train(parity.batches(1))
-    executed = probes.load(name).executed(lambda: run.train(parity.batches(1)))
-    return path.proved(name, "cpu", framework.PATHS["cpu"], executed, traced=set())
+    run = comparison.start(lambda spec, dtype, seed: framework.Learner(spec, "cpu", seed, dtype), SPEC, "float32")
+    run.train(comparison.batches(1))
+    executed = probes.load(name).executed(lambda: run.train(comparison.batches(1)))
+    return kernels.proved(name, "cpu", framework.PATHS["cpu"], executed, traced=set())
 
 
 @pytest.fixture(params=MUTATIONS)

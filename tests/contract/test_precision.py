@@ -10,9 +10,10 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from lstmbench import implementations, parity
-from lstmbench.machine import PRECISIONS
-from lstmbench.parity import LANGUAGE_MODEL, Build
+from lstmbench import implementations
+from lstmbench.parity import comparison
+from lstmbench.parity.comparison import LANGUAGE_MODEL, Build
+from lstmbench.system.machine import PRECISIONS
 from tests.contract import checks
 from tests.contract.test_parity import two_layer_model
 
@@ -66,15 +67,17 @@ def test_twenty_steps_of_adam_give_the_reference_s_losses_but_for_rounding(build
 def test_a_lower_precision_is_not_float32(build: Build, spec, precision):
     # Libraries may multiply odd sizes without tensor cores, and then in float32: these are multiples of 32.
     even = dataclasses.replace(spec, input_size=32, hidden_size=64, output_size=64)
-    errors = [parity.relative_error(found, expected) for _, found, expected in parity.one_step(build, even, precision)]
-    assert max(errors) > 10 * parity.TOLERANCE_OF_GRADIENTS["float32"]
+    errors = [
+        comparison.relative_error(found, expected) for _, found, expected in comparison.one_step(build, even, precision)
+    ]
+    assert max(errors) > 10 * comparison.TOLERANCE_OF_GRADIENTS["float32"]
 
 
 @in_frameworks
 @any_precision
 def test_weights_stay_float32_beside_products_in_a_lower_precision(build: Build, precision):
-    run = parity.start(build, LANGUAGE_MODEL, precision)
-    run.train(parity.batches(3))
+    run = comparison.start(build, LANGUAGE_MODEL, precision)
+    run.train(comparison.batches(3))
     for name, value in run.learner.weights().items():
         assert value.dtype == np.float32, name
         low_bits = value.view(np.uint32) & (0xFFFF if precision == "bfloat16" else 0x1FFF)

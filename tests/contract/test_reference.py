@@ -7,14 +7,14 @@ import dataclasses
 import numpy as np
 import pytest
 
-from lstmbench import parity
-from lstmbench.parity import CLASSIFIER, LANGUAGE_MODEL, build_reference
+from lstmbench.parity import comparison
+from lstmbench.parity.comparison import CLASSIFIER, LANGUAGE_MODEL, build_reference
 
 
 def _gradients(spec, weights: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """By one step of SGD at rate 1."""
-    run = parity.start(build_reference, spec, weights=weights, state=parity.random_state(spec))
-    run.train(parity.batches(1))
+    run = comparison.start(build_reference, spec, weights=weights, state=comparison.random_state(spec))
+    run.train(comparison.batches(1))
     after = run.learner.weights()
     return {name: weights[name] - after[name] for name in weights}
 
@@ -22,16 +22,16 @@ def _gradients(spec, weights: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 @pytest.mark.parametrize("spec", [LANGUAGE_MODEL, CLASSIFIER], ids=["language_model", "classifier"])
 def test_gradients_are_the_slopes_of_the_loss(spec):
     spec = dataclasses.replace(spec, keep_prob=0.6)
-    weights = {name: value.astype(np.float64) for name, value in parity.random_weights(spec).items()}
+    weights = {name: value.astype(np.float64) for name, value in comparison.random_weights(spec).items()}
     gradients = _gradients(spec, weights)
-    run = parity.start(build_reference, spec, state=parity.random_state(spec))
+    run = comparison.start(build_reference, spec, state=comparison.random_state(spec))
     first_state, first_masks = run.state, run.learner.training_state()
 
     def objective(name: str, value: np.ndarray) -> float:
         run.learner.load_weights(weights | {name: value})
         run.learner.load_training_state(first_masks)
         run.state = first_state
-        return spec.loss_scale * run.train(parity.batches(1), learning_rate=0.0)[0]
+        return spec.loss_scale * run.train(comparison.batches(1), learning_rate=0.0)[0]
 
     step = 1e-5  # of central differences: the error is of the order of step^2 = 1e-10
     stream = np.random.default_rng(5)
@@ -44,7 +44,7 @@ def test_gradients_are_the_slopes_of_the_loss(spec):
 
 
 def test_a_clipped_gradient_has_the_length_of_the_clip_and_the_old_direction():
-    weights = parity.random_weights(LANGUAGE_MODEL)
+    weights = comparison.random_weights(LANGUAGE_MODEL)
     whole = _gradients(LANGUAGE_MODEL, weights)
     clipped = _gradients(dataclasses.replace(LANGUAGE_MODEL, max_grad_norm=0.25), weights)
     norm = np.linalg.norm(np.concatenate([gradient.ravel() for gradient in whole.values()]))
@@ -55,11 +55,11 @@ def test_a_clipped_gradient_has_the_length_of_the_clip_and_the_old_direction():
 
 def test_adam_follows_its_textbook_formula():
     spec = dataclasses.replace(CLASSIFIER, optimizer="adam")
-    run, rate = parity.start(build_reference, spec), 0.01
+    run, rate = comparison.start(build_reference, spec), 0.01
     weights = run.learner.weights()
     history: list[dict[str, np.ndarray]] = []
-    for update, rows in enumerate(parity.batches(3), start=1):
-        plain = parity.start(build_reference, CLASSIFIER, weights=weights)
+    for update, rows in enumerate(comparison.batches(3), start=1):
+        plain = comparison.start(build_reference, CLASSIFIER, weights=weights)
         plain.train(rows[np.newaxis])
         moved = plain.learner.weights()
         history.append({name: weights[name] - moved[name] for name in weights})
@@ -79,15 +79,19 @@ def test_adam_follows_its_textbook_formula():
 
 
 def test_the_loss_of_a_model_that_knows_nothing_is_the_logarithm_of_its_choices():
-    weights = {name: np.zeros_like(value) for name, value in parity.random_weights(LANGUAGE_MODEL).items()}
-    run = parity.start(build_reference, LANGUAGE_MODEL, weights=weights)
-    sums, _ = run.evaluate(parity.batches(2))
-    np.testing.assert_allclose(sums, parity.BATCH * parity.STEPS * np.log(LANGUAGE_MODEL.output_size), rtol=1e-14)
+    weights = {name: np.zeros_like(value) for name, value in comparison.random_weights(LANGUAGE_MODEL).items()}
+    run = comparison.start(build_reference, LANGUAGE_MODEL, weights=weights)
+    sums, _ = run.evaluate(comparison.batches(2))
+    np.testing.assert_allclose(
+        sums, comparison.BATCH * comparison.STEPS * np.log(LANGUAGE_MODEL.output_size), rtol=1e-14
+    )
 
 
 def test_huge_logits_do_not_overflow():
-    weights = parity.random_weights(CLASSIFIER)
+    weights = comparison.random_weights(CLASSIFIER)
     weights["output.bias"][0] = 1e30
     with np.errstate(all="raise", under="ignore"):
-        sums, _ = parity.start(build_reference, CLASSIFIER, "float32", weights=weights).evaluate(parity.batches(1))
+        sums, _ = comparison.start(build_reference, CLASSIFIER, "float32", weights=weights).evaluate(
+            comparison.batches(1)
+        )
     assert np.isfinite(sums).all()

@@ -7,8 +7,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from lstmbench import parity
-from lstmbench.parity import CLASSIFIER, LANGUAGE_MODEL, Build
+from lstmbench.parity import comparison
+from lstmbench.parity.comparison import CLASSIFIER, LANGUAGE_MODEL, Build
 from tests.contract import checks
 
 
@@ -16,13 +16,13 @@ from tests.contract import checks
 @pytest.mark.parametrize("spec", [LANGUAGE_MODEL, CLASSIFIER], ids=["language_model", "classifier"])
 def test_a_new_learner_goes_on_bit_by_bit(build: Build, spec, optimizer):
     spec = dataclasses.replace(spec, optimizer=optimizer, keep_prob=0.7, max_grad_norm=0.2)
-    before, after = parity.batches(6)[:3], parity.batches(6)[3:]
-    run = parity.start(build, spec, seed=5)
+    before, after = comparison.batches(6)[:3], comparison.batches(6)[3:]
+    run = comparison.start(build, spec, seed=5)
     run.train(before, learning_rate=0.1)
     weights, training_state, state = run.learner.weights(), run.learner.training_state(), run.state_arrays()
     expected = run.train(after, learning_rate=0.1)
 
-    resumed = parity.start(build, spec, seed=6, weights=weights, state=state)
+    resumed = comparison.start(build, spec, seed=6, weights=weights, state=state)
     resumed.learner.load_training_state(training_state)
     np.testing.assert_array_equal(resumed.train(after, learning_rate=0.1), expected)
     checks.assert_identical(resumed.learner.weights(), run.learner.weights())
@@ -31,11 +31,11 @@ def test_a_new_learner_goes_on_bit_by_bit(build: Build, spec, optimizer):
 
 def test_what_was_saved_does_not_change_as_training_goes_on(build: Build):
     spec = dataclasses.replace(LANGUAGE_MODEL, optimizer="adam", keep_prob=0.7)
-    run = parity.start(build, spec)
-    run.train(parity.batches(1), learning_rate=0.1)
+    run = comparison.start(build, spec)
+    run.train(comparison.batches(1), learning_rate=0.1)
     saved = run.learner.weights() | run.learner.training_state()
     copies = {name: value.copy() for name, value in saved.items()}
-    run.train(parity.batches(1), learning_rate=0.1)
+    run.train(comparison.batches(1), learning_rate=0.1)
     checks.assert_identical(saved, copies)
 
 
@@ -43,10 +43,10 @@ def test_evaluation_does_not_disturb_training(build: Build):
     spec = dataclasses.replace(LANGUAGE_MODEL, optimizer="adam", keep_prob=0.7)
     after = []
     for evaluating in (False, True):
-        run = parity.start(build, spec)
-        run.train(parity.batches(2), learning_rate=0.1)
+        run = comparison.start(build, spec)
+        run.train(comparison.batches(2), learning_rate=0.1)
         if evaluating:
-            run.learner.eval_block(run.data, parity.batches(3), run.state)
-        run.train(parity.batches(2), learning_rate=0.1)
+            run.learner.eval_block(run.data, comparison.batches(3), run.state)
+        run.train(comparison.batches(2), learning_rate=0.1)
         after.append(run.learner.weights())
     checks.assert_identical(*after)

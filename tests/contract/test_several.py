@@ -13,7 +13,9 @@ import sys
 import numpy as np
 import pytest
 
-from lstmbench import implementations, parity, workers
+from lstmbench import implementations
+from lstmbench.parity import comparison
+from lstmbench.training import launcher
 from tests.contract import checks
 from tests.contract.conftest import configured
 from tests.contract.several import CASES, trained
@@ -21,7 +23,7 @@ from tests.workflow.cell import ROOT
 
 DISTRIBUTED = [name for name in implementations.names() if implementations.distributed(name)]
 
-TOLERANCE = parity.TOLERANCE_AFTER_20_STEPS
+TOLERANCE = comparison.TOLERANCE_AFTER_20_STEPS
 
 
 @pytest.fixture(scope="module", params=DISTRIBUTED)
@@ -32,7 +34,7 @@ def together(request, tmp_path_factory) -> tuple[str, list[dict[str, np.ndarray]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT / "workflow"), str(ROOT)]))
         command = [sys.executable, "-m", "tests.contract.several", request.param, str(folder)]
-        assert workers.launch(command, 2) == 0
+        assert launcher.launch(command, 2) == 0
     return request.param, [dict(np.load(folder / f"{rank}.npz")) for rank in range(2)]
 
 

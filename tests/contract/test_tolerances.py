@@ -13,11 +13,11 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from lstmbench import parity
-from lstmbench.certify import CLIP
 from lstmbench.implementations import reference
-from lstmbench.machine import PRECISIONS
-from lstmbench.parity import CLASSIFIER, LANGUAGE_MODEL, ROUNDINGS, Build
+from lstmbench.parity import comparison
+from lstmbench.parity.certificate import CLIP
+from lstmbench.parity.comparison import CLASSIFIER, LANGUAGE_MODEL, ROUNDINGS, Build
+from lstmbench.system.machine import PRECISIONS
 from tests.contract import checks, test_mutants
 from tests.contract.test_parity import two_layer_model
 
@@ -133,13 +133,13 @@ def used(build: Build, spec, precision: str) -> Counter:
     adam = dataclasses.replace(clipped, optimizer="adam")
     result = Counter()
     for compared in (
-        parity.one_step(build, spec, precision),
-        parity.evaluation(build, spec, precision),
-        parity.twenty_steps(build, clipped, precision, learning_rate=1.0),
-        parity.twenty_steps(build, adam, precision, learning_rate=0.01),
+        comparison.one_step(build, spec, precision),
+        comparison.evaluation(build, spec, precision),
+        comparison.twenty_steps(build, clipped, precision, learning_rate=1.0),
+        comparison.twenty_steps(build, adam, precision, learning_rate=0.01),
     ):
         for what, found, expected in compared:
-            error, allowed = parity.relative_error(found, expected), parity.tolerance(what, precision)
+            error, allowed = comparison.relative_error(found, expected), comparison.tolerance(what, precision)
             part = error / allowed if allowed else float("inf") if error else 0.0
             words = ("correct predictions", "gradient", "state", "loss of step")
             kind = next((word for word in words if word in what), "loss")
@@ -153,7 +153,7 @@ any_low = pytest.mark.parametrize("precision", ROUNDINGS)
 @pytest.mark.parametrize("dtype", [*PRECISIONS, "float64"])
 @pytest.mark.parametrize("what", ["loss", "summed losses", "cell state of layer 0", "gradient of x", "loss of step 20"])
 def test_every_precision_has_every_tolerance(what, dtype):
-    assert 0 < parity.tolerance(what, dtype) <= 0.03
+    assert 0 < comparison.tolerance(what, dtype) <= 0.03
 
 
 @any_low
@@ -211,8 +211,10 @@ def test_no_prediction_is_so_close_that_rounding_turns_it(spec, monkeypatch):
         return original(logits, targets)
 
     monkeypatch.setattr(reference, "_cross_entropy", spy)
-    parity.start(parity.build_reference, spec, state=parity.random_state(spec)).evaluate(parity.batches(3))
-    assert min(margins) > 2 * parity.TOLERANCE_OF_STATES["bfloat16"] * max(largest)  # both logits may err
+    comparison.start(comparison.build_reference, spec, state=comparison.random_state(spec)).evaluate(
+        comparison.batches(3)
+    )
+    assert min(margins) > 2 * comparison.TOLERANCE_OF_STATES["bfloat16"] * max(largest)  # both logits may err
 
 
 @two_layer_model
@@ -231,7 +233,7 @@ def test_the_sizes_that_the_derivation_uses_are_those_of_the_models(spec):
             return found
 
     clipped = dataclasses.replace(spec, max_grad_norm=CLIP)
-    losses = parity.start(test_mutants.builder(Watched), clipped).train(parity.batches(20), 1.0)
+    losses = comparison.start(test_mutants.builder(Watched), clipped).train(comparison.batches(20), 1.0)
     assert np.sqrt(np.square(norms / losses).mean()) < 0.6
     assert logits[0] / losses[0] < 0.36
     assert np.mean(forget) == pytest.approx(0.5, abs=0.1)

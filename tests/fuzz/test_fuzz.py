@@ -18,12 +18,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save
 
-from lstmbench.checkpoint import Checkpoint, CheckpointFolder
 from lstmbench.datasets import mnist, ptb
-from lstmbench.errors import BenchError, DataError, UsageError
-from lstmbench.files import read_arrays
-from lstmbench.presets import PRESETS, load_preset
-from lstmbench.record import read_record
+from lstmbench.models.presets import PRESETS, load_preset
+from lstmbench.records.run import read_record
+from lstmbench.training.checkpoint import Checkpoint, CheckpointFolder
+from lstmbench.utils.errors import BenchError, DataError, UsageError
+from lstmbench.utils.files import read_arrays
 from tests.refusal import taken_or_refused
 from tests.unit.records import make_record
 

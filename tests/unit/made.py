@@ -11,8 +11,8 @@ import yaml
 
 from lstmbench import datasets
 from lstmbench.datasets import Prepared
-from lstmbench.initialise import initialise
-from lstmbench.prepare import prepare
+from lstmbench.preparation.initialise import initialise
+from lstmbench.preparation.prepare import prepare
 
 PRESET = {
     "source": "a test",

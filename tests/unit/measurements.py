@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lstmbench.measurement import BLOCK_COLUMNS, Measurement
-from lstmbench.statistics import iqr_over_median
+from lstmbench.records.measurement import BLOCK_COLUMNS, Measurement
+from lstmbench.statistics.intervals import iqr_over_median
 from tests.unit.records import make_record
 
 PRODUCTS = [

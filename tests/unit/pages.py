@@ -10,13 +10,10 @@ from typing import Any
 
 import yaml
 
-from lstmbench import (
-    analyse,
-    certify,
-    scaling,
-)
-from lstmbench.measurement import Measurement
-from lstmbench.tables import write_table
+from lstmbench.analysis import scaling, speed
+from lstmbench.parity import certificate
+from lstmbench.records.measurement import Measurement
+from lstmbench.records.tables import write_table
 from tests.run_command import run_command
 from tests.unit.records import save
 
@@ -44,7 +41,7 @@ def make_page(
     tables, pictures, output = folder / "tables", folder / "figures", folder / "report.html"
     run_command("collect", ["--output-dir", str(tables), *map(str, save(folder, *records))])
     run_command("tabulate", ["--tables", str(tables), "--published", str(published), "--targets", str(targets)])
-    for name, table in analyse.analyse(measured).items():
+    for name, table in speed.analyse(measured).items():
         write_table(tables / f"{name}.csv", table)
     run_command("precision", ["--tables", str(tables)])
     run_command("against-reference", [*map(str, references), "--results", str(folder), "--tables", str(tables)])
@@ -64,7 +61,7 @@ def make_page(
             (pictures / f"{kind}_{dataset}.svg").write_bytes(SVG)
         (pictures / "overview.svg").write_bytes(SVG)
     certified = folder / "parity.csv"
-    write_table(certified, certify.certify("reference", "cpu", threads=1))
+    write_table(certified, certificate.certify("reference", "cpu", threads=1))
     run_command("report", [
         "--tables", str(tables), "--figures", str(pictures), "--parity", str(certified), "--config-name", config,
         "--selection", json.dumps(selection), "--output", str(output)

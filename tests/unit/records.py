@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from lstmbench import tasks
-from lstmbench.files import hash_json
-from lstmbench.machine import split_device
-from lstmbench.presets import Preset
-from lstmbench.record import write_record
-from lstmbench.weights import parameter_count
+from lstmbench.models.presets import Preset
+from lstmbench.models.weights import parameter_count
+from lstmbench.records.run import write_record
+from lstmbench.system.machine import split_device
+from lstmbench.utils.files import hash_json
 
 CLASSIFIERS = ("mnist", "glyphs")
 

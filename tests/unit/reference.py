@@ -15,10 +15,10 @@ from typing import Any
 
 import yaml
 
-from lstmbench.bundle import Records, read_bundle
 from lstmbench.implementations import framework
-from lstmbench.machine import split_device
-from lstmbench.tables import RUN
+from lstmbench.records.bundle import Records, read_bundle
+from lstmbench.records.tables import RUN
+from lstmbench.system.machine import split_device
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "results/reference"

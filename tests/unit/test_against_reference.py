@@ -6,11 +6,11 @@ import math
 
 import pytest
 
-from lstmbench import analyse
-from lstmbench.against_reference import SIDES, TABLES
-from lstmbench.bundle import GPU_CHECK, pack
-from lstmbench.measurement import write_measurement
-from lstmbench.tables import read_table, write_table
+from lstmbench.analysis import speed
+from lstmbench.analysis.against_reference import SIDES, TABLES
+from lstmbench.records.bundle import GPU_CHECK, pack
+from lstmbench.records.measurement import write_measurement
+from lstmbench.records.tables import read_table, write_table
 from tests.run_command import run_command
 from tests.unit.certificates import make_certificate, save_certificate
 from tests.unit.measurements import make_measurement
@@ -36,7 +36,7 @@ def results(folder, factor=1.0, sizes=("small",), implementations=("pytorch",), 
         measured.append(make_measurement(speeds, size=size, device=device))
         write_measurement(folder / f"measurements/ptb/{size}/{device}/measurement.json", measured[-1])
     run_command("collect", ["--output-dir", str(folder / "tables"), *map(str, runs)])
-    write_table(folder / "tables/speed.csv", analyse.analyse(measured)["speed"])
+    write_table(folder / "tables/speed.csv", speed.analyse(measured)["speed"])
     return folder
 
 

@@ -6,8 +6,8 @@ import math
 
 import pytest
 
-from lstmbench.analyse import analyse
-from lstmbench.format import NOT_SEEN
+from lstmbench.analysis.speed import analyse
+from lstmbench.records.format import NOT_SEEN
 from tests.unit.measurements import make_measurement
 
 SPEEDS = {"pytorch": [10.0, 10.2, 9.8, 10.1, 9.9], "tensorflow": [5.0, 5.1, 4.9, 5.05, 4.95]}

@@ -12,11 +12,11 @@ import pandas as pd
 import pytest
 
 from lstmbench import implementations
-from lstmbench.bundle import GPU_CHECK, LARGEST_ASIDE, pack, read_bundle, records, unpacked
-from lstmbench.certificate import read_certificate
-from lstmbench.errors import DataError
-from lstmbench.measurement import read_measurement, write_measurement
-from lstmbench.record import MODEL, read_record
+from lstmbench.records.bundle import GPU_CHECK, LARGEST_ASIDE, pack, read_bundle, records, unpacked
+from lstmbench.records.certificate import read_certificate
+from lstmbench.records.measurement import read_measurement, write_measurement
+from lstmbench.records.run import MODEL, read_record
+from lstmbench.utils.errors import DataError
 from tests.run_command import run_command
 from tests.unit.certificates import make_certificate, save_certificate
 from tests.unit.measurements import make_measurement

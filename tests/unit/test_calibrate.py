@@ -9,13 +9,13 @@ import shutil
 import pytest
 import yaml
 
-from lstmbench.calibrate import calibrated
-from lstmbench.code import PACKAGE
-from lstmbench.initialise import initialise
-from lstmbench.interference import ATTEMPTS
-from lstmbench.plan import Work, predict
-from lstmbench.prepare import prepare
-from lstmbench.retry import failed_sample
+from lstmbench.analysis.forecast import Work, predict
+from lstmbench.orchestration.dependencies import PACKAGE
+from lstmbench.orchestration.failed_runs import failed_sample
+from lstmbench.preparation.initialise import initialise
+from lstmbench.preparation.prepare import prepare
+from lstmbench.records.interference import ATTEMPTS
+from lstmbench.timing.calibration import calibrated
 from tests.run_command import run_command
 from tests.unit.made import PRESET
 

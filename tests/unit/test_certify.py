@@ -5,10 +5,11 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from lstmbench import implementations, parity
+from lstmbench import implementations
 from lstmbench.implementations import reference
-from lstmbench.present_parity import note, shown
-from lstmbench.tables import read_table
+from lstmbench.parity import comparison
+from lstmbench.records.tables import read_table
+from lstmbench.reporting.parity import note, shown
 from tests.run_command import run_command
 
 
@@ -51,7 +52,7 @@ def test_an_implementation_that_computes_something_else_exceeds_the_tolerance(ce
 
 
 def test_a_row_shows_the_comparison_that_is_nearest_to_its_tolerance_or_farthest_beyond(certificate, monkeypatch):
-    monkeypatch.setattr(parity, "tolerance", lambda what, precision: 1e-30 if what == "summed losses" else 1.0)
+    monkeypatch.setattr(comparison, "tolerance", lambda what, precision: 1e-30 if what == "summed losses" else 1.0)
     table = certificate()
     assert set(table.loc[table["what"] == "evaluation", "tolerance"]) == {1e-30}
     (row,) = shown(table).to_dict("records")

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lstmbench import checkpoint
-from lstmbench.checkpoint import Checkpoint, CheckpointFolder
-from lstmbench.files import write_arrays
+from lstmbench.training import checkpoint
+from lstmbench.training.checkpoint import Checkpoint, CheckpointFolder
+from lstmbench.utils.files import write_arrays
 
 FLIPS = 200
 PRINT = {"settings": "s", "code": "c"}

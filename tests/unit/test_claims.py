@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lstmbench.errors import DataError
-from lstmbench.files import hash_json
-from lstmbench.measurement import read_measurement, write_measurement
-from lstmbench.record import read_record, write_record
+from lstmbench.records.measurement import read_measurement, write_measurement
+from lstmbench.records.run import read_record, write_record
+from lstmbench.utils.errors import DataError
+from lstmbench.utils.files import hash_json
 from tests.refusal import taken_or_refused
 from tests.unit.measurements import make_measurement
 from tests.unit.records import change, make_record

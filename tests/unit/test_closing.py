@@ -7,8 +7,9 @@ import re
 import pandas as pd
 import pytest
 
-from lstmbench import analyse, closing
-from lstmbench.tables import write_table
+from lstmbench.analysis import speed
+from lstmbench.records.tables import write_table
+from lstmbench.reporting import closing_table
 from tests.run_command import run_command
 from tests.unit.measurements import make_measurement
 from tests.unit.pages import PUBLISHED, TARGETS
@@ -25,13 +26,13 @@ def closed(tmp_path):
         if records:
             run_command("collect", ["--output-dir", str(tables), *map(str, save(tmp_path, *records))])
             run_command("tabulate", ["--tables", str(tables), "--published", str(PUBLISHED), "--targets", str(TARGETS)])
-        for name, table in analyse.analyse(measured).items():
+        for name, table in speed.analyse(measured).items():
             write_table(tables / f"{name}.csv", table)
         output = tmp_path / "closing.txt"
         options = [*options, "--tables", str(tables), "--details", "results/report.html", "--output", str(output)]
         run_command("closing", options)
         text = output.read_text(encoding="utf-8")
-        assert max(map(len, text.splitlines())) <= closing.WIDTH
+        assert max(map(len, text.splitlines())) <= closing_table.WIDTH
         return text
 
     return build
@@ -53,7 +54,7 @@ def test_a_row_has_its_quality_its_speed_and_the_verdict_against_the_first_and_t
     assert "higher is better" in text
     assert "110.00 (5 seeds)" in first
     assert second.endswith("equal, ~0.50x as fast")
-    assert closing.ONE_PROCESS in text
+    assert closing_table.ONE_PROCESS in text
     assert text.endswith("\nThe page: results/report.html\n")
 
 
@@ -99,7 +100,7 @@ def test_a_speed_that_may_not_be_quoted_stands_in_brackets_and_gives_no_ratio(cl
     assert all(re.search(r"\([\d,]+ words/s\)", row) for row in rows(text))
     assert rows(text)[1].endswith("too few seeds, speed unclear")
     assert "x as fast" not in text
-    assert closing.BRACKETS in text
+    assert closing_table.BRACKETS in text
 
 
 def test_a_speed_that_was_disturbed_has_a_mark_which_is_explained(closed):
@@ -108,13 +109,13 @@ def test_a_speed_that_was_disturbed_has_a_mark_which_is_explained(closed):
     assert not re.search(r"words/s\*|\*:", closed(make_record(), measured=quiet))
     text = closed(make_record(), measured=busy)
     assert re.search(r"words/s\* ", rows(text)[0])
-    assert closing.DISTURBED in text
+    assert closing_table.DISTURBED in text
 
 
 def test_of_many_rows_some_are_shown_and_the_others_counted(closed):
-    records = [make_record(implementation=f"made{number:02}") for number in range(closing.MAX_ROWS + 3)]
+    records = [make_record(implementation=f"made{number:02}") for number in range(closing_table.MAX_ROWS + 3)]
     text = closed(*records)
-    assert len(rows(text)) == closing.MAX_ROWS
+    assert len(rows(text)) == closing_table.MAX_ROWS
     assert "3 more rows." in text
 
 
@@ -134,5 +135,5 @@ def test_a_difference_is_turned_round_where_the_table_has_it_the_other_way():
     row = {"dataset": "ptb", "size": "small", "device": "cpu", "metric": "perplexity", "verdict": "different"}
     table = pd.DataFrame([row | {"first": "b", "second": "a", "mean": 3.0}])
     quality = {"failure": "", "caps": ""}
-    assert closing._on_quality(quality, table, "a", "b") == "better"
-    assert closing._on_quality(quality, table, "b", "a") == "worse"
+    assert closing_table._on_quality(quality, table, "a", "b") == "better"
+    assert closing_table._on_quality(quality, table, "b", "a") == "worse"

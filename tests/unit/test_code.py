@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from lstmbench import code
+from lstmbench.orchestration import dependencies
 
-REAL = code.PACKAGE
+REAL = dependencies.PACKAGE
 RULES = REAL.parent / "rules"
 
 SYNTAX = '''
@@ -59,8 +59,8 @@ class Some(c.Base, metaclass=type):
 
 def forget() -> None:
     """Read the package again; what a file of the same content parses to is kept."""
-    for value in vars(code).values():
-        if hasattr(value, "cache_clear") and value is not code._parsed:
+    for value in vars(dependencies).values():
+        if hasattr(value, "cache_clear") and value is not dependencies._parsed:
             value.cache_clear()
 
 
@@ -82,14 +82,14 @@ class Package:
 @pytest.fixture
 def package(tmp_path, monkeypatch) -> Iterator[Package]:
     """An empty package in the place of ours."""
-    monkeypatch.setattr(code, "PACKAGE", tmp_path / "lstmbench")
-    yield Package(code.PACKAGE)
+    monkeypatch.setattr(dependencies, "PACKAGE", tmp_path / "lstmbench")
+    yield Package(dependencies.PACKAGE)
     monkeypatch.undo()
     forget()
 
 
 def hash_of(source: str) -> str:
-    return hashlib.sha256(json.dumps(code.stable_form(ast.parse(source), [])).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(dependencies.stable_form(ast.parse(source), [])).encode()).hexdigest()
 
 
 def test_a_syntax_tree_has_the_same_hash_in_every_version_of_python():
@@ -137,18 +137,18 @@ def test_any_other_change_is_another_hash(old, new):
 )
 def test_an_import_is_followed_however_it_is_written(package, importing):
     package.write(a=importing, b="from lstmbench import c\nimport numpy", c="", d="")
-    assert code.closure(("a",)) == ("__init__", "a", "b", "c")
+    assert dependencies.closure(("a",)) == ("__init__", "a", "b", "c")
 
 
 def test_imports_in_a_circle_end(package):
     package.write(a="import lstmbench.b", b="import lstmbench.a")
-    assert code.closure(("a",)) == ("__init__", "a", "b")
+    assert dependencies.closure(("a",)) == ("__init__", "a", "b")
 
 
 def test_the_packages_around_a_module_count_as_they_are_run_first(package):
     package.write(a="from lstmbench.inner.b import x")
     package.write("inner", __init__="from . import c", b="", c="")
-    assert code.closure(("a",)) == ("__init__", "a", "inner", "inner.b", "inner.c")
+    assert dependencies.closure(("a",)) == ("__init__", "a", "inner", "inner.b", "inner.c")
 
 
 LOADER = "import importlib\ndef load(name):\n    return importlib.import_module(f'{__name__}.{name}')\ndef other(): ..."
@@ -159,38 +159,39 @@ def test_what_a_module_loads_by_name_counts_whole_unless_it_is_said_which(packag
     package.write(
         b="", a="from lstmbench import tasks\ntasks.load(name)", c="from lstmbench import tasks\ntasks.other()"
     )
-    assert code.closure(("a",)) == ("__init__", "a", "b", "tasks", "tasks.x", "tasks.y")
-    assert code.closure(("a", "tasks.y")) == ("__init__", "a", "tasks", "tasks.y")
-    assert code.closure(("a", "tasks")) == ("__init__", "a", "tasks")
-    assert code.closure(("c",)) == ("__init__", "c", "tasks")
+    assert dependencies.closure(("a",)) == ("__init__", "a", "b", "tasks", "tasks.x", "tasks.y")
+    assert dependencies.closure(("a", "tasks.y")) == ("__init__", "a", "tasks", "tasks.y")
+    assert dependencies.closure(("a", "tasks")) == ("__init__", "a", "tasks")
+    assert dependencies.closure(("c",)) == ("__init__", "c", "tasks")
 
 
 def test_what_only_a_module_without_numbers_imports_does_not_count_for_numbers(package):
-    package.write(a="import lstmbench.progress, lstmbench.b", progress="import lstmbench.c", b="", c="X = 1")
-    before = code.numbers_hash("a"), code.code_hash("a")
+    package.write("utils", __init__="", progress="import lstmbench.c")
+    package.write(a="import lstmbench.utils.progress, lstmbench.b", b="", c="X = 1")
+    before = dependencies.numbers_hash("a"), dependencies.code_hash("a")
     package.write(c="X = 2")
-    assert (code.numbers_hash("a"), code.code_hash("a")) == (before[0], code.code_hash("a"))
-    assert code.code_hash("a") != before[1]
+    assert (dependencies.numbers_hash("a"), dependencies.code_hash("a")) == (before[0], dependencies.code_hash("a"))
+    assert dependencies.code_hash("a") != before[1]
 
 
 def test_a_module_without_numbers_that_is_named_is_one_there_is():
-    assert all(code._is_module(name) for name in code.NO_NUMBERS)
+    assert all(dependencies._is_module(name) for name in dependencies.NO_NUMBERS)
 
 
 def test_the_hash_is_the_same_wherever_the_package_lies(package, tmp_path, monkeypatch):
     package.write(a="from lstmbench import b", b="X = 1")
-    before = code.code_hash("a")
+    before = dependencies.code_hash("a")
     package.folder.rename(tmp_path / "elsewhere")
-    monkeypatch.setattr(code, "PACKAGE", tmp_path / "elsewhere")
+    monkeypatch.setattr(dependencies, "PACKAGE", tmp_path / "elsewhere")
     forget()
-    assert code.code_hash("a") == before
+    assert dependencies.code_hash("a") == before
 
 
 def hashes() -> dict[str, tuple[str, str]]:
     """Both hashes of every module that has a command line."""
-    verbs = sorted(f"commands.{path.stem}" for path in (code.PACKAGE / "commands").glob("[!_]*.py"))
+    verbs = sorted(f"commands.{path.stem}" for path in (dependencies.PACKAGE / "commands").glob("[!_]*.py"))
     assert len(verbs) > 20
-    return {verb: (code.code_hash(verb), code.numbers_hash(verb)) for verb in verbs}
+    return {verb: (dependencies.code_hash(verb), dependencies.numbers_hash(verb)) for verb in verbs}
 
 
 def test_a_change_in_any_module_changes_the_hashes_of_what_imports_it_and_no_others(package):
@@ -206,16 +207,18 @@ def test_a_change_in_any_module_changes_the_hashes_of_what_imports_it_and_no_oth
         path.write_text(source + "\nADDED = 1\n", encoding="utf-8")
         forget()
         for verb, (all_of_it, numbers) in hashes().items():
-            assert (all_of_it != before[verb][0]) == (name in code.closure((verb,))), (name, verb)
-            assert (numbers != before[verb][1]) == (name in code.closure((verb,), frozenset(code.NO_NUMBERS))), name
+            assert (all_of_it != before[verb][0]) == (name in dependencies.closure((verb,))), (name, verb)
+            assert (numbers != before[verb][1]) == (
+                name in dependencies.closure((verb,), frozenset(dependencies.NO_NUMBERS))
+            ), name
         path.write_text(source, encoding="utf-8")
 
 
 @pytest.mark.parametrize("implementation", ["reference", "pytorch_fused-torch2.12", "tensorflow_multiworker"])
 def test_a_run_depends_on_the_schedule_and_its_implementation_and_on_no_other(implementation):
-    roots = code.roots_of_run("classifier", implementation)
-    modules = code.closure(roots, frozenset(code.NO_NUMBERS))
-    assert {"presets", "loop", "weights", "tasks.classifier"} < set(modules)
+    roots = dependencies.roots_of_run("classifier", implementation)
+    modules = dependencies.closure(roots, frozenset(dependencies.NO_NUMBERS))
+    assert {"models.presets", "training.loop", "models.weights", "tasks.classifier"} < set(modules)
     assert "tasks.language_model" not in modules
     found = {name.removeprefix("implementations.") for name in modules if name.startswith("implementations.")}
     made_from = implementation.partition("-")[0]
@@ -223,40 +226,46 @@ def test_a_run_depends_on_the_schedule_and_its_implementation_and_on_no_other(im
 
 
 def test_the_batches_of_a_language_model_are_among_what_its_runs_depend_on():
-    assert "datasets.ptb" in code.closure(code.roots_of_run("language_model", "reference"))
+    assert "datasets.ptb" in dependencies.closure(dependencies.roots_of_run("language_model", "reference"))
 
 
 def test_a_process_of_a_measurement_depends_on_the_probe_of_its_framework_if_there_is_one():
-    assert "probes.pytorch" in code.closure(code.roots_of_sample("classifier", "pytorch_fused"))
-    probes = [name for name in code.closure(code.roots_of_sample("classifier", "reference")) if "probes." in name]
+    assert "timing.probes.pytorch" in dependencies.closure(dependencies.roots_of_sample("classifier", "pytorch_fused"))
+    probes = [
+        name
+        for name in dependencies.closure(dependencies.roots_of_sample("classifier", "reference"))
+        if ".probes." in name
+    ]
     assert probes == []
 
 
 def test_a_template_of_the_page_and_a_schema_count_with_the_module_that_reads_them(package):
-    package.write(page="", schemas="")
-    before = code.code_hash("page"), code.code_hash("schemas")
+    package.write("reporting", __init__="", html="")
+    package.write("utils", __init__="", json_schema="")
+    page, schemas = (dependencies.code_hash(name) for name in ("reporting.html", "utils.json_schema"))
     package.write("../report/vendor", **{"uPlot.css": ""})
     (package.folder.parent / "report/vendor/uPlot.js").write_text("1", encoding="utf-8")
     forget()
-    assert (code.code_hash("page") == before[0], code.code_hash("schemas") == before[1]) == (False, True)
+    assert dependencies.code_hash("reporting.html") != page
+    assert dependencies.code_hash("utils.json_schema") == schemas
 
 
 def test_every_module_that_finds_a_file_of_the_workflow_by_itself_is_known():
     """A rule does not see these files: they count with the module (``READ``), or decide no result."""
     harmless = {
-        "code": "computes the hash",
+        "orchestration.dependencies": "computes the hash",
         "datasets": "datasets.tsv: the rules take its checksums",
         "gpu_check.contract": "no rule runs it",
-        "machine": "the commit of the checkout",
-        "presets": "the rules take the values of a preset",
-        "selection": "the schema of the configuration, which is checked whenever the workflow is read",
+        "system.machine": "the commit of the checkout",
+        "models.presets": "the rules take the values of a preset",
+        "orchestration.config": "the schema of the configuration, which is checked whenever the workflow is read",
     }
     found = {
         ".".join(path.relative_to(REAL).with_suffix("").parts).removesuffix(".__init__")
         for path in REAL.rglob("*.py")
-        if "import paths" in (text := path.read_text(encoding="utf-8")) or "lstmbench.paths" in text
+        if "import paths" in (text := path.read_text(encoding="utf-8")) or "lstmbench.utils.paths" in text
     }
-    assert found == {*harmless, *code.READ}
+    assert found == {*harmless, *dependencies.READ}
     assert [path.name for path in REAL.rglob("*.py") if "__file__" in path.read_text(encoding="utf-8")] == ["paths.py"]
 
 
@@ -286,4 +295,4 @@ def test_no_table_is_made_again_because_an_implementation_is_added_or_changed():
     assert "against-reference" in verbs
     for verb in verbs:
         root = f"commands.{verb.replace('-', '_')}"
-        assert not [name for name in code.closure((root,)) if name.startswith("implementations.")], verb
+        assert not [name for name in dependencies.closure((root,)) if name.startswith("implementations.")], verb

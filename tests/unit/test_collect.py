@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from lstmbench.collect import collect
-from lstmbench.errors import DataError
-from lstmbench.tables import read_published, read_table
+from lstmbench.analysis.runs import collect
+from lstmbench.records.tables import read_published, read_table
+from lstmbench.utils.errors import DataError
 from tests.run_command import run_command
 from tests.unit.records import make_record, save
 

@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+from lstmbench import commands
 from tests.unit.reference import ROOT
 
 HELP = """
@@ -35,7 +36,11 @@ def test_every_command_line_starts_in_a_python_that_drops_docstrings():
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
 def test_a_terminal_that_lacks_a_character_gets_its_escape(encoding):
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONIOENCODING": encoding}
-    command = [sys.executable, "-c", "from lstmbench.cli import run; run(lambda: print('a\\N{EN DASH}b'))"]
+    command = [
+        sys.executable,
+        "-c",
+        "from lstmbench.utils.command_line import run; run(lambda: print('a\\N{EN DASH}b'))",
+    ]
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout == "a\\u2013b\n"
@@ -51,3 +56,40 @@ def test_a_colon_in_the_project_s_path_is_refused_by_make_in_one_line(tmp_path):
     assert done.stderr.count("\n") == 1
     assert f"{folder}/.venv: a folder whose path holds a colon" in done.stderr
     assert [path.name for path in folder.iterdir()] == ["Makefile"]
+
+
+def said(*words: str) -> str:
+    """What ``python -m lstmbench`` prints."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-m", "lstmbench", *words]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    return done.stdout + done.stderr
+
+
+def test_the_help_fits_on_a_screen_and_names_commands_that_there_are():
+    lines = said("--help").splitlines()
+    assert len(lines) <= 24
+    assert max(map(len, lines)) <= 80
+    listed = [line.split()[0] for line in lines if line.startswith("  ")]
+    assert listed == [name for group in commands.GROUPS.values() for name in group]
+    assert set(listed) <= set(commands.names())
+
+
+def test_all_commands_are_listed_each_with_what_it_does():
+    lines = said("--help-all").splitlines()
+    listed = dict(line.split(maxsplit=1) for line in lines if line.startswith("  "))
+    assert set(listed) == set(commands.names())
+    assert all(words.endswith((".", "?")) for words in listed.values())
+    assert max(map(len, lines)) <= 80
+
+
+def test_a_command_that_is_misspelt_is_refused_with_the_nearest_in_one_line():
+    (line,) = said("trian").splitlines()
+    assert line.startswith("error: E2-USAGE: unknown command 'trian' (did you mean train?)")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+def test_the_shell_completes_commands_and_their_options(shell):
+    script = said("completion", shell)
+    assert "gpu-check" in script
+    assert "--checkpoint-seconds" in script

@@ -8,12 +8,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from lstmbench.bundle import Records, pack
-from lstmbench.compare import compare, names
-from lstmbench.errors import DataError, UsageError
-from lstmbench.measurement import write_measurement
-from lstmbench.present_compare import shown, summary
-from lstmbench.tables import read_table
+from lstmbench.analysis.comparison import compare, names
+from lstmbench.records.bundle import Records, pack
+from lstmbench.records.measurement import write_measurement
+from lstmbench.records.tables import read_table
+from lstmbench.reporting.comparison import shown, summary
+from lstmbench.utils.errors import DataError, UsageError
 from tests.run_command import run_command
 from tests.unit.certificates import make_certificate
 from tests.unit.measurements import make_measurement

@@ -13,17 +13,17 @@ from pathlib import Path
 
 import pytest
 
-from lstmbench import cores
-from lstmbench.code import PACKAGE
-from lstmbench.errors import MachineError
-from lstmbench.interference import limits
+from lstmbench.orchestration.dependencies import PACKAGE
+from lstmbench.records.interference import limits
+from lstmbench.system import cores
+from lstmbench.utils.errors import MachineError
 
 PERIOD = 100_000
 
 LIMITED = """
 import json, sys
-from lstmbench.cores import cpu_quota, granted_share, usable_cores
-from lstmbench.counters import Counters, load
+from lstmbench.system.cores import cpu_quota, granted_share, usable_cores
+from lstmbench.timing.counters import Counters, load
 before, granted = Counters(), granted_share(1)
 found = load([before.span()])
 print(json.dumps([usable_cores(), cpu_quota(), found.throttled_share, granted]))
@@ -31,8 +31,8 @@ print(json.dumps([usable_cores(), cpu_quota(), found.throttled_share, granted]))
 
 BOUND = """
 import hashlib, json, os, threading, time
-from lstmbench.clock import cpu_seconds
-from lstmbench.cores import Limits
+from lstmbench.utils.clock import cpu_seconds
+from lstmbench.system.cores import Limits
 def compute():
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     while not enough.is_set():
@@ -146,7 +146,7 @@ def test_threads_that_are_bound_after_the_start_are_seen_where_they_compute():
 def test_two_threads_on_one_core_get_half_of_a_cpu_each():
     program = (
         "import json, os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n"
-        "from lstmbench.cores import granted_share; print(json.dumps([granted_share(2)]))"
+        "from lstmbench.system.cores import granted_share; print(json.dumps([granted_share(2)]))"
     )
     assert told(program)[0] <= 0.6
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from rocrate.rocrate import ROCrate
 
-from lstmbench.bundle import GPU_CHECK, pack
-from lstmbench.measurement import write_measurement
-from lstmbench.record import write_record
+from lstmbench.records.bundle import GPU_CHECK, pack
+from lstmbench.records.measurement import write_measurement
+from lstmbench.records.run import write_record
 from tests.unit.certificates import make_certificate, save_certificate
 from tests.unit.measurements import make_measurement
 from tests.unit.records import make_record, save

@@ -18,11 +18,11 @@ from pathlib import Path
 
 import pytest
 
-from lstmbench import download as module
-from lstmbench.cli import run
 from lstmbench.datasets import Source
-from lstmbench.download import download
-from lstmbench.errors import DataError, NetworkError, UsageError
+from lstmbench.preparation import download as module
+from lstmbench.preparation.download import download
+from lstmbench.utils.command_line import run
+from lstmbench.utils.errors import DataError, NetworkError, UsageError
 from tests.run_command import run_command
 
 FILE = "ptb.train.txt"

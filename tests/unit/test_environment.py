@@ -14,12 +14,13 @@ import numpy
 import pytest
 import yaml
 
-from lstmbench import environment, implementations
-from lstmbench.code import training_hash
-from lstmbench.environment import build, failure_file, installed, interpreter, tools, words
-from lstmbench.errors import Interrupted, MachineError, UsageError
+from lstmbench import implementations
 from lstmbench.implementations import framework
-from lstmbench.retry import last_failure
+from lstmbench.orchestration import environments
+from lstmbench.orchestration.dependencies import training_hash
+from lstmbench.orchestration.environments import build, failure_file, installed, interpreter, tools, words
+from lstmbench.orchestration.failed_runs import last_failure
+from lstmbench.utils.errors import Interrupted, MachineError, UsageError
 from tests.run_command import run_command
 
 TOOLS = Path(__file__).resolve().parents[2] / "envs/tools.yaml"
@@ -118,9 +119,9 @@ def test_options_may_stand_with_their_value_or_before_it_and_a_requirement_is_on
 
 def test_the_words_of_the_configuration_reach_pip_after_the_tools_and_apart_from_them(tmp_path, monkeypatch):
     calls = []
-    monkeypatch.setattr(environment.venv, "create", lambda *words, **options: None)
-    monkeypatch.setattr(environment, "_install", lambda python, *words: calls.append(words))
-    monkeypatch.setattr(environment.subprocess, "run", lambda *words, **options: Done([], 0, "tiny==1.0"))
+    monkeypatch.setattr(environments.venv, "create", lambda *words, **options: None)
+    monkeypatch.setattr(environments, "_install", lambda python, *words: calls.append(words))
+    monkeypatch.setattr(environments.subprocess, "run", lambda *words, **options: Done([], 0, "tiny==1.0"))
     build(tmp_path, ["numpy==2.4.6"], ["--pre", "--index-url https://here", "NumPy<2"])
     assert calls == [("numpy==2.4.6",), ("--pre", "--index-url", "https://here", "NumPy<2")]
 
@@ -129,7 +130,7 @@ def test_the_words_of_the_configuration_reach_pip_after_the_tools_and_apart_from
     "description", [["--no-such-option"], ["torch=2.12"], ["./missing.whl"], ["-e './my pkg"]], ids=str
 )
 def test_what_pip_cannot_install_is_a_python_that_says_why(tmp_path, nothing_else, description, monkeypatch):
-    monkeypatch.setattr(environment.venv, "create", _with_the_pip_at_hand)
+    monkeypatch.setattr(environments.venv, "create", _with_the_pip_at_hand)
     folder = tmp_path / "environments/odd"
     before = install(description, folder, nothing_else)
     process = said(folder, "-m", "lstmbench", "train")
@@ -137,7 +138,7 @@ def test_what_pip_cannot_install_is_a_python_that_says_why(tmp_path, nothing_els
     assert re.fullmatch(r"error: E4-MACHINE: environment odd: .*\n", process.stderr)
     first = last_failure(failure_file(folder))
     assert first
-    monkeypatch.setattr(environment, "utc_now", lambda: "2026-01-02T03:04:05+00:00")
+    monkeypatch.setattr(environments, "utc_now", lambda: "2026-01-02T03:04:05+00:00")
     assert install(description, folder, nothing_else) == before  # so that nothing is measured again
     assert first != last_failure(failure_file(folder))
 
@@ -196,7 +197,7 @@ def test_an_installation_that_a_signal_ended_has_not_failed(tmp_path, nothing_el
         (folder / "bin/python").write_text("#!/bin/sh\nkill -TERM $$\n")
         (folder / "bin/python").chmod(0o755)
 
-    monkeypatch.setattr(environment.venv, "create", create)
+    monkeypatch.setattr(environments.venv, "create", create)
     with pytest.raises(Interrupted, match="pip was ended by signal 15"):
         install(["tiny"], tmp_path / "environment", nothing_else)
     assert not failure_file(tmp_path / "environment").exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,12 @@ CPU = of_file("requirements.txt")
 
 def test_the_gpu_requirements_pin_the_same_versions():
     assert of_file("requirements-gpu.txt") == CPU
+
+
+@pytest.mark.parametrize("build", ["cpu", "gpu"])
+def test_the_package_requires_the_same_versions(build):
+    project = tomllib.loads((ENVS.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert pins([*project["dependencies"], *project["optional-dependencies"][build]]) == CPU
 
 
 @pytest.mark.parametrize("path", sorted(ENVS.glob("*.yaml")), ids=lambda path: path.stem)

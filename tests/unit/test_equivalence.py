@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from lstmbench.equivalence import FEWEST_SEEDS, MARGINS, Comparison, compare, holm, verdicts
-from lstmbench.margins import SPEED, in_words
+from lstmbench.reporting.margins import SPEED, in_words
+from lstmbench.statistics.equivalence import FEWEST_SEEDS, MARGINS, Comparison, compare, holm, verdicts
 from tests.unit.reference import ROOT
 
 TRIALS = 4000

@@ -12,13 +12,24 @@ import numpy as np
 import pytest
 import yaml
 
-from lstmbench import datasets, estimate
+from lstmbench import datasets
+from lstmbench.analysis.forecast import Work, count_work, predict
 from lstmbench.datasets import Dataset
-from lstmbench.estimate import CONTENTS, START_SECONDS, Content, Costs, Job, about, announce, count_steps, disk_bytes
-from lstmbench.plan import Work, count_work, predict
-from lstmbench.presets import PRESETS, load_preset
-from lstmbench.resources import planned_seconds
-from lstmbench.selection import checked
+from lstmbench.models.presets import PRESETS, load_preset
+from lstmbench.orchestration import estimate
+from lstmbench.orchestration.config import checked
+from lstmbench.orchestration.estimate import (
+    CONTENTS,
+    START_SECONDS,
+    Content,
+    Costs,
+    Job,
+    about,
+    announce,
+    count_steps,
+    disk_bytes,
+)
+from lstmbench.orchestration.resources import planned_seconds
 from tests.unit.reference import CPUS, MACHINES, ROOT
 
 SHIPPED = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))

@@ -7,8 +7,8 @@ import sys
 import pytest
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
-from lstmbench.code import PACKAGE
-from lstmbench.events import FILE_NAME, EventFile
+from lstmbench.orchestration.dependencies import PACKAGE
+from lstmbench.training.tensorboard import FILE_NAME, EventFile
 
 ROW = {"epoch": 1, "learning_rate": 0.5, "updates": 16, "train_loss": 1.25, "valid_perplexity": 3.5}
 
@@ -42,6 +42,6 @@ def test_another_attempt_starts_the_file_anew(tmp_path):
 
 
 def test_the_verb_that_trains_imports_no_framework_before_it_is_asked_for_one():
-    check = "import sys, lstmbench.train; sys.exit('torch' in sys.modules or 'tensorflow' in sys.modules)"
+    check = "import sys, lstmbench.training.run; sys.exit('torch' in sys.modules or 'tensorflow' in sys.modules)"
     environment = {**os.environ, "PYTHONPATH": str(PACKAGE.parent)}
     assert subprocess.run([sys.executable, "-c", check], env=environment, check=False).returncode == 0

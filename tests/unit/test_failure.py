@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from lstmbench import failure, left_out
 from lstmbench.datasets import Dataset
-from lstmbench.errors import DataError, DivergedError, ResourceError
-from lstmbench.failure import CRASHED, KILLED, OUTCOMES
-from lstmbench.presets import PRESETS
-from lstmbench.record import read_record
-from lstmbench.retry import FAILED, last_failure
-from lstmbench.tables import read_table
+from lstmbench.models.presets import PRESETS
+from lstmbench.orchestration.failed_runs import FAILED, last_failure
+from lstmbench.records.run import read_record
+from lstmbench.records.tables import read_table
+from lstmbench.reporting import missing_runs
+from lstmbench.training import failure
+from lstmbench.training.failure import CRASHED, KILLED, OUTCOMES
+from lstmbench.utils.errors import DataError, DivergedError, ResourceError
 from tests.run_command import run_command
 from tests.unit.records import make_record, save
 from tests.unit.test_tabulate import PUBLISHED, TARGETS
@@ -148,4 +149,4 @@ def test_a_data_set_of_which_every_run_failed_says_why(shown, tmp_path):
 def test_the_report_counts_failures_and_lists_their_reasons(shown, tmp_path):
     shown(*save(tmp_path, make_record()), fail(tmp_path))
     failures = read_table(tmp_path / "tables/failures.csv")
-    assert list(left_out.failed(failures)) == [("ptb, small, tensorflow on cpu, seed 1", WHY, "")]
+    assert list(missing_runs.failed(failures)) == [("ptb, small, tensorflow on cpu, seed 1", WHY, "")]

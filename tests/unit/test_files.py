@@ -7,9 +7,9 @@ import stat
 import numpy as np
 import pytest
 
-from lstmbench.errors import as_bench_error
-from lstmbench.events import EventFile
-from lstmbench.files import hash_arrays, hash_json, write_json, write_text
+from lstmbench.training.tensorboard import EventFile
+from lstmbench.utils.errors import as_bench_error
+from lstmbench.utils.files import hash_arrays, hash_json, write_json, write_text
 
 
 def test_a_write_that_fails_leaves_the_old_content_and_nothing_beside_it(tmp_path):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lstmbench.datasets import glyphs
-from lstmbench.files import hash_arrays
+from lstmbench.utils.files import hash_arrays
 
 # sha256 of the arrays of VERSION 1, as first drawn; another hash needs another VERSION.
 GOLDEN = "a08753c2ad8a90129fdcf0722cd5c9c69afdde289ce69a01c31b0faa1707ad75"

@@ -11,13 +11,13 @@ import pandas as pd
 import psutil
 import pytest
 
-from lstmbench import nvidia
-from lstmbench.cli import run
 from lstmbench.commands.gpu_check import main
-from lstmbench.errors import MachineError
 from lstmbench.gpu_check import card, contract
 from lstmbench.gpu_check.budget import MINIMUM_SECONDS, Budget
 from lstmbench.gpu_check.jobs import Job, Runner, Summary
+from lstmbench.system import nvidia
+from lstmbench.utils.command_line import run
+from lstmbench.utils.errors import MachineError
 
 HEADER = "| NVIDIA-SMI 535.104  Driver Version: 535.104  CUDA Version: 12.2 |"
 

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lstmbench import schemas
-from lstmbench.schemas import check
+from lstmbench.utils import json_schema
+from lstmbench.utils.json_schema import check
 from tests.run_command import run_command
 from tests.unit.pages import make_page
 from tests.unit.records import make_record, save, sweep
@@ -34,7 +34,7 @@ def test_each_record_is_opened_once_and_a_good_one_never_explained(tmp_path, mon
         raise AssertionError("a good record went to the slow validator")
 
     monkeypatch.setattr(Path, "read_bytes", counted)
-    monkeypatch.setattr(schemas, "_validator", explained)
+    monkeypatch.setattr(json_schema, "_validator", explained)
     run_command("collect", ["--output-dir", str(tmp_path / "tables"), *map(str, paths)])
     assert len(paths) == 24
     assert +opened == Counter(paths)
@@ -57,8 +57,8 @@ def test_what_the_compiled_schema_lets_pass_the_explaining_one_does_too(data):
         del place[key]
     else:
         place[key] = data.draw(VALUES)
-    if schemas._is_valid("run.schema.json", record):
-        assert not list(schemas._validator("run.schema.json").iter_errors(record))
+    if json_schema._is_valid("run.schema.json", record):
+        assert not list(json_schema._validator("run.schema.json").iter_errors(record))
 
 
 def test_a_version_that_is_a_text_of_the_library_s_own_kind_is_one(tmp_path):

@@ -8,10 +8,12 @@ from functools import cache
 
 import pytest
 
-from lstmbench import analyse, collect, tabulate
-from lstmbench.headline import headlines
-from lstmbench.spoken_of import spoken_of
-from lstmbench.tables import read_published, read_table, read_targets, write_table
+from lstmbench.analysis import quality as tabulate
+from lstmbench.analysis import runs as collect
+from lstmbench.analysis import speed as analyse
+from lstmbench.records.tables import read_published, read_table, read_targets, write_table
+from lstmbench.reporting.chosen_size import spoken_of
+from lstmbench.reporting.findings import headlines
 from tests.unit.measurements import make_measurement
 from tests.unit.records import make_failure, make_record, save
 from tests.unit.test_tabulate import CAPS, PUBLISHED, TARGETS

@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from lstmbench import machine
-from lstmbench.identity import FIELDS, kind_of, noted
-from lstmbench.schemas import SCHEMAS
+from lstmbench.system import machine
+from lstmbench.system.identity import FIELDS, kind_of, noted
+from lstmbench.utils.json_schema import SCHEMAS
 
 HERE = {
     "cpu": "Example CPU", "capability": "avx2", "cores": 2, "cpu_quota": None, "memory_bytes": 25 * 10**9, "gpu": None,

@@ -12,16 +12,16 @@ from dataclasses import replace
 
 import pytest
 
-from lstmbench.code import PACKAGE
-from lstmbench.counters import Counters, Span, load
-from lstmbench.interference import LARGEST_FOREIGN_SHARE, Load, disturbances
-from lstmbench.statistics import iqr_over_median
+from lstmbench.orchestration.dependencies import PACKAGE
+from lstmbench.records.interference import LARGEST_FOREIGN_SHARE, Load, disturbances
+from lstmbench.statistics.intervals import iqr_over_median
+from lstmbench.timing.counters import Counters, Span, load
 
 COMPUTE = """
 import dataclasses, json
 import numpy as np
-from lstmbench.clock import Stopwatch
-from lstmbench.counters import Counters, load
+from lstmbench.utils.clock import Stopwatch
+from lstmbench.timing.counters import Counters, load
 matrix, blocks = np.ones((300, 300), np.float32), []
 before = Counters()
 while sum(blocks) < 1.5:

@@ -10,8 +10,8 @@ import time
 
 import pytest
 
-from lstmbench.errors import Interrupted
-from lstmbench.interruption import SIGNALS, Interruption
+from lstmbench.utils.errors import Interrupted
+from lstmbench.utils.signals import SIGNALS, Interruption
 
 
 @pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
@@ -34,7 +34,7 @@ def test_afterwards_signals_do_what_they_did_before():
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
 WORK = """
 import os, signal, sys, time
-from lstmbench.interruption import Interruption
+from lstmbench.utils.signals import Interruption
 with Interruption() as interruption:
     print("looking", flush=True)
     if sys.argv[1] == "deaf":

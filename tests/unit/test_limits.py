@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from lstmbench import tasks
-from lstmbench.limits import least_memory, products, step_flops
-from lstmbench.presets import PRESETS, load_preset
-from lstmbench.weights import parameter_count
+from lstmbench.models.cost import least_memory, products, step_flops
+from lstmbench.models.presets import PRESETS, load_preset
+from lstmbench.models.weights import parameter_count
 
 
 def spec_of(dataset: str, size: str):

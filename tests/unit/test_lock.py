@@ -12,14 +12,14 @@ import sys
 
 import pytest
 
-from lstmbench.errors import LockedError
-from lstmbench.lock import locked
+from lstmbench.utils.errors import LockedError
+from lstmbench.utils.lock import locked
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
 HOLD = """
 import sys, time
 from pathlib import Path
-from lstmbench.lock import locked
+from lstmbench.utils.lock import locked
 with locked(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)

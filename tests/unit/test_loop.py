@@ -14,13 +14,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lstmbench import implementations, tasks
-from lstmbench.checkpoint import CheckpointFolder
 from lstmbench.datasets import Dataset
-from lstmbench.errors import DataError, DivergedError, Interrupted
-from lstmbench.files import hash_arrays
-from lstmbench.loop import Caps, Run, train
-from lstmbench.presets import Preset
-from lstmbench.weights import initial_weights
+from lstmbench.models.presets import Preset
+from lstmbench.models.weights import initial_weights
+from lstmbench.training.checkpoint import CheckpointFolder
+from lstmbench.training.loop import Caps, Run, train
+from lstmbench.utils.errors import DataError, DivergedError, Interrupted
+from lstmbench.utils.files import hash_arrays
 
 UNCAPPED = Caps()
 PRESET = Preset(

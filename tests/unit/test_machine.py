@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lstmbench import machine
-from lstmbench.errors import MachineError, UsageError
-from lstmbench.processor import Processor
+from lstmbench.system import machine
+from lstmbench.system.processor import Processor
+from lstmbench.utils.errors import MachineError, UsageError
 
 
 def test_the_description_names_the_machine_but_neither_its_host_nor_its_user():

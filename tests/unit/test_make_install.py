@@ -23,6 +23,7 @@ case "$*" in
 *requirements-gpu.txt) mkdir -p "$here/lib/python3.11/site-packages/tensorflow-2.21.0.dist-info"; echo gpu >> calls;;
 *requirements.txt) mkdir -p "$here/lib/python3.11/site-packages/tensorflow_cpu-2.21.0.dist-info"; echo cpu >> calls;;
 *requirements-dev.txt) echo dev >> calls;;
+*--editable*) touch "$here/bin/lstm-bench";;
 esac
 """
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lstmbench.datasets import markov
-from lstmbench.files import hash_arrays
+from lstmbench.utils.files import hash_arrays
 
 # sha256 of the arrays of VERSION 1, as first drawn; another hash needs another VERSION.
 GOLDEN = "0b740a921446d92fd1ff576a82b74a6cc1a03f7a490409b81fe76ad5be033237"

@@ -6,13 +6,13 @@ from collections import Counter
 
 import pytest
 
-from lstmbench import measure
-from lstmbench.errors import DataError, UsageError
-from lstmbench.interference import ATTEMPTS
-from lstmbench.measure import measure_group, order, read_earlier
-from lstmbench.measurement import Measurement
-from lstmbench.presets import PRESETS
-from lstmbench.sample import DETAILS
+from lstmbench.models.presets import PRESETS
+from lstmbench.records.interference import ATTEMPTS
+from lstmbench.records.measurement import Measurement
+from lstmbench.timing import rounds as measure
+from lstmbench.timing.process import DETAILS
+from lstmbench.timing.rounds import measure_group, order, read_earlier
+from lstmbench.utils.errors import DataError, UsageError
 from tests.run_command import run_command
 
 QUIET = {"wall_seconds": 5.0, "cpu_seconds": 9.9, "foreign_share": 0.001, "steal_share": 0.0, "pressure_share": 0.0}

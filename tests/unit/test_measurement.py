@@ -7,8 +7,8 @@ import json
 import pandas as pd
 import pytest
 
-from lstmbench.errors import DataError
-from lstmbench.measurement import read_measurement, write_measurement
+from lstmbench.records.measurement import read_measurement, write_measurement
+from lstmbench.utils.errors import DataError
 from tests.unit.measurements import make_measurement
 
 

@@ -14,7 +14,7 @@ from hypothesis.extra import numpy as hnp
 
 from lstmbench import datasets
 from lstmbench.datasets import mnist
-from lstmbench.errors import DataError
+from lstmbench.utils.errors import DataError
 
 ITEM = (2, 3)
 ARRAYS = hnp.arrays(np.uint8, st.tuples(st.integers(1, 6), st.just(2), st.just(3)))

@@ -6,8 +6,8 @@ import subprocess
 
 import pytest
 
-from lstmbench import machine, nvidia
-from lstmbench.errors import MachineError
+from lstmbench.system import machine, nvidia
+from lstmbench.utils.errors import MachineError
 
 ROWS = ("GPU-aa11, NVIDIA A100, 8.0", "GPU-bb22, NVIDIA H100, 9.0", "GPU-bb33, NVIDIA T4, 7.5")
 

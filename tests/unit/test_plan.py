@@ -11,18 +11,18 @@ import pandas as pd
 import pytest
 import yaml
 
-from lstmbench import plan
+from lstmbench.analysis import forecast
+from lstmbench.analysis.forecast import MEMORY_MARGIN, Work, count_work, errors, predict, whole_disk_mb
 from lstmbench.datasets import load_dataset
-from lstmbench.errors import MachineError
-from lstmbench.loop import Caps
-from lstmbench.plan import MEMORY_MARGIN, Work, count_work, errors, predict, whole_disk_mb
-from lstmbench.present_plan import advice, duration
-from lstmbench.presets import load_preset
-from lstmbench.record import write_record
-from lstmbench.resources import SNAKEMAKE_MB, UNPLANNED, Ask, read_plan
-from lstmbench.selection import RECORD, checked
-from lstmbench.tables import read_table, write_table
-from lstmbench.train import train_run
+from lstmbench.models.presets import load_preset
+from lstmbench.orchestration.config import RECORD, checked
+from lstmbench.orchestration.resources import SNAKEMAKE_MB, UNPLANNED, Ask, read_plan
+from lstmbench.records.run import write_record
+from lstmbench.records.tables import read_table, write_table
+from lstmbench.reporting.forecast import advice, duration
+from lstmbench.training.loop import Caps
+from lstmbench.training.run import train_run
+from lstmbench.utils.errors import MachineError
 from tests.run_command import run_command
 from tests.unit.made import Images, Text, make_cell
 from tests.unit.records import make_record
@@ -89,8 +89,10 @@ def written(tmp_path, monkeypatch, capsys, config=CONFIG, **changes):
     calibration = tmp_path / "calibration/markov/small/reference/cpu/threads-1.json"
     calibration.parent.mkdir(parents=True)
     calibration.write_text(json.dumps({**SAMPLE, **changes}), encoding="utf-8")
-    monkeypatch.setattr(plan, "load_dataset", lambda path: None)
-    monkeypatch.setattr(plan, "count_work", lambda *_, **caps: dataclasses.replace(WORK, updates=caps["max_updates"]))
+    monkeypatch.setattr(forecast, "load_dataset", lambda path: None)
+    monkeypatch.setattr(
+        forecast, "count_work", lambda *_, **caps: dataclasses.replace(WORK, updates=caps["max_updates"])
+    )
     run_command("plan", [
         "--selection", json.dumps(config), "--data", str(tmp_path), "--calibrations", str(tmp_path / "calibration"),
         "--output-dir", str(folder),
@@ -99,11 +101,11 @@ def written(tmp_path, monkeypatch, capsys, config=CONFIG, **changes):
 
 
 def test_a_plan_counts_the_runs_of_each_size_by_its_own_seeds(tmp_path, monkeypatch):
-    monkeypatch.setattr(plan, "load_dataset", lambda path: None)
-    monkeypatch.setattr(plan, "count_work", lambda *_, **caps: WORK)
-    monkeypatch.setattr(plan, "read_json", lambda path: SAMPLE)
+    monkeypatch.setattr(forecast, "load_dataset", lambda path: None)
+    monkeypatch.setattr(forecast, "count_work", lambda *_, **caps: WORK)
+    monkeypatch.setattr(forecast, "read_json", lambda path: SAMPLE)
     chosen = {**CONFIG, "sizes": ["small", "large"], "seeds": {"small": [1, 2, 3]}}
-    planned, _ = plan.plan(checked(chosen), tmp_path, tmp_path)
+    planned, _ = forecast.plan(checked(chosen), tmp_path, tmp_path)
     assert planned["seeds"].tolist() == [3, 1]
 
 
@@ -193,18 +195,18 @@ def test_what_is_counted_is_what_the_loop_then_does(tmp_path, monkeypatch, modul
 
 def test_runs_side_by_side_share_the_time_but_not_the_longest_run():
     two = rows(seconds=[3600.0, 1200.0], seeds=[1, 3])
-    assert plan.whole_seconds(two, 1) == 3600 + 3 * 1200
-    assert plan.whole_seconds(two, 2) == 3600
-    assert plan.whole_seconds(rows(seconds=[3600.0, 100.0]), 2) == 3600
+    assert forecast.whole_seconds(two, 1) == 3600 + 3 * 1200
+    assert forecast.whole_seconds(two, 2) == 3600
+    assert forecast.whole_seconds(rows(seconds=[3600.0, 100.0]), 2) == 3600
 
 
 def test_a_gpu_takes_one_run_at_a_time_and_cores_as_many_as_their_threads_leave():
     selection = checked(CONFIG)
-    assert plan.side_by_side(selection, 8) == 8
-    assert plan.side_by_side(dataclasses.replace(selection, threads=3), 8) == 2
-    assert plan.side_by_side(dataclasses.replace(selection, threads=9), 8) == 1
-    assert plan.side_by_side(dataclasses.replace(selection, threads=[1, 4]), 8) == 2
-    assert plan.side_by_side(dataclasses.replace(selection, device="gpu"), 8) == 1
+    assert forecast.side_by_side(selection, 8) == 8
+    assert forecast.side_by_side(dataclasses.replace(selection, threads=3), 8) == 2
+    assert forecast.side_by_side(dataclasses.replace(selection, threads=9), 8) == 1
+    assert forecast.side_by_side(dataclasses.replace(selection, threads=[1, 4]), 8) == 2
+    assert forecast.side_by_side(dataclasses.replace(selection, device="gpu"), 8) == 1
 
 
 def test_initial_weights_shared_by_two_implementations_lie_on_the_disk_once():

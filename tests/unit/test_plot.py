@@ -12,8 +12,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lstmbench import analyse, implementations, plot, plot_overview, style
-from lstmbench.style import looks
+from lstmbench import implementations
+from lstmbench.analysis import speed
+from lstmbench.reporting.figures import overview as plot_overview
+from lstmbench.reporting.figures import quality, style
+from lstmbench.reporting.figures.style import looks
 from tests.run_command import run_command
 from tests.unit.records import make_record, save
 from tests.unit.test_tabulate import CAPS, PUBLISHED, TARGETS
@@ -44,10 +47,10 @@ def figures(tables, tmp_path_factory):
 
 def drawn(tables, dataset, kind):
     """The axes of one figure."""
-    frames = (plot.read_table(tables / f"{name}.csv") for name in ("runs", "history", "quality"))
-    own = plot.Tables(*(plot._in_percent(frame[frame["dataset"] == dataset]) for frame in frames))
-    with plot.figure_style():
-        return plot.FIGURES[kind](dataset, own).axes
+    frames = (quality.read_table(tables / f"{name}.csv") for name in ("runs", "history", "quality"))
+    own = quality.Tables(*(quality._in_percent(frame[frame["dataset"] == dataset]) for frame in frames))
+    with quality.figure_style():
+        return quality.FIGURES[kind](dataset, own).axes
 
 
 def test_the_files_follow_from_the_names_of_the_data_sets(figures):
@@ -57,10 +60,10 @@ def test_the_files_follow_from_the_names_of_the_data_sets(figures):
 
 
 def test_the_same_tables_give_the_same_bytes(tables, figures, tmp_path):
-    frames = (plot.read_table(tables / f"{name}.csv") for name in ("runs", "history", "quality"))
-    own = plot.Tables(*(frame[frame["dataset"] == "ptb"] for frame in frames))
-    with plot.figure_style():
-        again = style.save(plot.draw_quality("ptb", own), tmp_path / "quality_ptb")
+    frames = (quality.read_table(tables / f"{name}.csv") for name in ("runs", "history", "quality"))
+    own = quality.Tables(*(frame[frame["dataset"] == "ptb"] for frame in frames))
+    with quality.figure_style():
+        again = style.save(quality.draw_quality("ptb", own), tmp_path / "quality_ptb")
     assert len(again) == 3
     assert all(path.read_bytes() == (figures / path.name).read_bytes() for path in again)
 
@@ -143,15 +146,17 @@ def test_a_learning_curve_is_the_log_mean_over_the_seeds(tables):
     np.testing.assert_allclose(bold[0].get_ydata()[-1], math.sqrt(101.0 * 102.0))
 
 
-@pytest.mark.parametrize(("seeds", "curves"), [(plot.MOST_CURVES, plot.MOST_CURVES), (plot.MOST_CURVES + 1, 0)])
+@pytest.mark.parametrize(
+    ("seeds", "curves"), [(quality.MOST_CURVES, quality.MOST_CURVES), (quality.MOST_CURVES + 1, 0)]
+)
 def test_many_seeds_are_a_band_from_the_lowest_to_the_highest(tables, seeds, curves):
-    frames = {name: plot.read_table(tables / f"{name}.csv") for name in ("runs", "history", "quality")}
+    frames = {name: quality.read_table(tables / f"{name}.csv") for name in ("runs", "history", "quality")}
     one = {name: table[(table["dataset"] == "ptb") & (table["size"] == "small")] for name, table in frames.items()}
     first = one["history"].query("seed == 1 and implementation == 'pytorch'")
     many = [first.assign(seed=seed, valid_perplexity=100.0 + seed) for seed in range(1, seeds + 1)]
-    own = plot.Tables(one["runs"], pd.concat(many), one["quality"])
-    with plot.figure_style():
-        (panel,) = plot.draw_learning("ptb", own).axes
+    own = quality.Tables(one["runs"], pd.concat(many), one["quality"])
+    with quality.figure_style():
+        (panel,) = quality.draw_learning("ptb", own).axes
     assert len([line for line in panel.lines if line.get_linewidth() == 0.7]) == curves
     bands = [band.get_datalim(panel.transData).get_points()[:, 1].tolist() for band in panel.collections]
     assert bands == ([] if curves else [[101.0, 100.0 + seeds]])
@@ -192,12 +197,12 @@ def test_a_known_implementation_keeps_its_look_whoever_is_beside_it():
 
 
 @pytest.mark.parametrize("sizes", [["small"], ["small", "large"]])
-@pytest.mark.parametrize("kind", list(plot.FIGURES))
+@pytest.mark.parametrize("kind", list(quality.FIGURES))
 def test_no_legend_is_cut_off_however_few_the_panels(tables, kind, sizes):
-    frames = (plot.read_table(tables / f"{name}.csv") for name in ("runs", "history", "quality"))
-    own = plot.Tables(*(frame[(frame["dataset"] == "ptb") & frame["size"].isin(sizes)] for frame in frames))
-    with plot.figure_style():
-        figure = plot.FIGURES[kind]("ptb", own)
+    frames = (quality.read_table(tables / f"{name}.csv") for name in ("runs", "history", "quality"))
+    own = quality.Tables(*(frame[(frame["dataset"] == "ptb") & frame["size"].isin(sizes)] for frame in frames))
+    with quality.figure_style():
+        figure = quality.FIGURES[kind]("ptb", own)
         figure.canvas.draw()
     (legend,) = figure.legends
     assert legend.get_window_extent().x1 <= figure.bbox.x1
@@ -205,9 +210,9 @@ def test_no_legend_is_cut_off_however_few_the_panels(tables, kind, sizes):
 
 def overview(tables):
     """The axes of the one picture of the first screen, of runs without a measured speed."""
-    frames = {name: plot.read_table(tables / f"{name}.csv") for name in plot_overview.TABLES if name != "speed"}
-    frames["speed"] = pd.DataFrame(columns=analyse.SPEED)
-    with plot.figure_style():
+    frames = {name: quality.read_table(tables / f"{name}.csv") for name in plot_overview.TABLES if name != "speed"}
+    frames["speed"] = pd.DataFrame(columns=speed.SPEED)
+    with quality.figure_style():
         figure = plot_overview.draw(frames)
         figure.canvas.draw()
     (legend,) = figure.legends

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from matplotlib.colors import to_rgb
 
-from lstmbench import plot_speed
-from lstmbench.analyse import analyse
-from lstmbench.probes import PARTS
-from lstmbench.style import figure_style
-from lstmbench.tables import write_table
+from lstmbench.analysis.speed import analyse
+from lstmbench.records.tables import write_table
+from lstmbench.reporting.figures import speed
+from lstmbench.reporting.figures.style import figure_style
+from lstmbench.timing.probes import PARTS
 from tests.run_command import run_command
 from tests.unit.measurements import make_measurement
 
@@ -21,9 +21,9 @@ def drawn(kind, *measurements):
     tables = analyse(measurements)
     with figure_style():
         if kind == "ceiling":
-            figure = plot_speed.draw_ceiling("ptb", tables["speed"])
+            figure = speed.draw_ceiling("ptb", tables["speed"])
         else:
-            figure = plot_speed.draw_anatomy("ptb", tables["speed"], tables["anatomy"])
+            figure = speed.draw_anatomy("ptb", tables["speed"], tables["anatomy"])
         figure.canvas.draw()
     return figure
 
@@ -108,7 +108,7 @@ def test_the_parts_of_a_step_stand_one_after_another_and_their_products_are_dark
     assert [bar.get_x() for bar in whole] == pytest.approx([0, 40, 70, 80])
     assert [bar.get_width() for bar in products] == pytest.approx([30, 20, 0, 0])
     assert [bar.get_hatch() for bar in whole] == [None, "////", None, None]
-    assert products[0].get_facecolor()[:3] == to_rgb(plot_speed.COLOURS["recurrent"])
+    assert products[0].get_facecolor()[:3] == to_rgb(speed.COLOURS["recurrent"])
 
 
 def test_a_step_of_which_little_was_traced_says_so_beside_its_bar():
@@ -132,8 +132,8 @@ def test_each_panel_has_a_scale_of_its_own():
 
 
 def test_every_part_of_a_step_has_a_colour_of_its_own():
-    assert set(plot_speed.COLOURS) == {*PARTS, "between operations"}
-    assert len(set(plot_speed.COLOURS.values())) == len(plot_speed.COLOURS)
+    assert set(speed.COLOURS) == {*PARTS, "between operations"}
+    assert len(set(speed.COLOURS.values())) == len(speed.COLOURS)
 
 
 @pytest.mark.parametrize("kind", ["ceiling", "anatomy"])

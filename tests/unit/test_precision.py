@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from lstmbench import analyse, present_precision
-from lstmbench.tables import read_table, write_table
+from lstmbench.analysis import speed as analyse
+from lstmbench.records.tables import read_table, write_table
+from lstmbench.reporting import precision
 from tests.run_command import run_command
 from tests.unit.measurements import make_measurement
 from tests.unit.records import make_record, save
@@ -79,7 +80,7 @@ def test_runs_cut_short_are_not_held_against_complete_ones(found):
 def test_with_float32_alone_the_table_says_so(found):
     rows, text = found(RUNS[:2], [measured("gpu", 10.0)])
     assert rows == []
-    assert present_precision.EMPTY in text
+    assert precision.EMPTY in text
 
 
 def test_a_precision_is_held_against_as_many_workers(found):

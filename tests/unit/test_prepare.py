@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 from lstmbench import datasets
-from lstmbench.cli import run
 from lstmbench.datasets import Prepared, Source, load_dataset, ptb
-from lstmbench.errors import DataError, UsageError
-from lstmbench.files import hash_file
-from lstmbench.prepare import check, prepare
+from lstmbench.preparation.prepare import check, prepare
+from lstmbench.utils.command_line import run
+from lstmbench.utils.errors import DataError, UsageError
+from lstmbench.utils.files import hash_file
 from tests.run_command import run_command
 
 TEXTS = {"train": " a b a c \n", "valid": " a \n", "test": " c b \n"}

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from lstmbench import present_speed
-from lstmbench.measurement import write_measurement
-from lstmbench.statistics import iqr_over_median
-from lstmbench.tables import read_table
+from lstmbench.records.measurement import write_measurement
+from lstmbench.records.tables import read_table
+from lstmbench.reporting import speed
+from lstmbench.statistics.intervals import iqr_over_median
 from tests.run_command import run_command
 from tests.unit.measurements import make_measurement
 
@@ -35,11 +35,11 @@ def tables(tmp_path):
 
 
 def shown(tables, name, dataset="ptb"):
-    return present_speed.by_dataset(name, tables[name])[dataset]
+    return speed.by_dataset(name, tables[name])[dataset]
 
 
 def in_words(tables):
-    return "\n".join(present_speed.in_words(tables["speed"], tables["ratios"]))
+    return "\n".join(speed.in_words(tables["speed"], tables["ratios"]))
 
 
 def test_a_speed_table_reads_as_intended(tables):
@@ -95,7 +95,7 @@ def test_a_group_of_which_all_failed_is_shown_and_quotes_nothing(tables, tmp_pat
 def test_tables_without_a_row_say_why(tables, tmp_path):
     tables(make_measurement({}, failures={"tensorflow": "no GPU"}))
     for name in ("ratios", "anatomy", "products"):
-        assert present_speed.EMPTY[name] in (tmp_path / f"{name}.md").read_text(encoding="utf-8")
+        assert speed.EMPTY[name] in (tmp_path / f"{name}.md").read_text(encoding="utf-8")
 
 
 def test_a_failure_cannot_become_html_or_break_the_table(tables, tmp_path):

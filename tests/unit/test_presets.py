@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lstmbench import datasets, tasks
-from lstmbench.errors import UsageError
-from lstmbench.presets import PRESETS, Preset, load_preset
-from lstmbench.weights import parameter_count
+from lstmbench.models.presets import PRESETS, Preset, load_preset
+from lstmbench.models.weights import parameter_count
+from lstmbench.utils.errors import UsageError
 
 GOOD = yaml.safe_load((PRESETS / "ptb" / "small.yaml").read_text(encoding="utf-8"))
 ALL = sorted(PRESETS.glob("*/*.yaml"))

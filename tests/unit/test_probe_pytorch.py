@@ -10,11 +10,13 @@ pytest.importorskip("torch")
 
 import torch
 
-from lstmbench import implementations, parity, probes
-from lstmbench.clock import Stopwatch
+from lstmbench import implementations
 from lstmbench.implementations.pytorch import Model
+from lstmbench.parity import comparison
+from lstmbench.timing import probes
+from lstmbench.utils.clock import Stopwatch
 
-SPEC = dataclasses.replace(parity.LANGUAGE_MODEL, keep_prob=0.5, max_grad_norm=0.2)
+SPEC = dataclasses.replace(comparison.LANGUAGE_MODEL, keep_prob=0.5, max_grad_norm=0.2)
 
 NEEDED = {
     ("recurrent", "forward"),
@@ -32,13 +34,13 @@ def traced(request: pytest.FixtureRequest):
     """(implementation's module, operations of one step, seconds that the step took while traced)."""
     framework = implementations.load(request.param)
     framework.configure(threads=1)
-    run = parity.start(lambda spec, dtype, seed: framework.Learner(spec, "cpu", seed, dtype), SPEC, "float32")
-    run.train(parity.batches(1))
+    run = comparison.start(lambda spec, dtype, seed: framework.Learner(spec, "cpu", seed, dtype), SPEC, "float32")
+    run.train(comparison.batches(1))
     seconds = []
 
     def work() -> None:
         watch = Stopwatch()
-        run.train(parity.batches(1))
+        run.train(comparison.batches(1))
         seconds.append(watch.seconds())
 
     return framework, probes.load(request.param).trace(work), seconds[0]

@@ -12,11 +12,11 @@ import pytest
 pytest.importorskip("tensorflow", reason="TensorFlow is not installed")
 
 from lstmbench import implementations
-from lstmbench.clock import Stopwatch
-from lstmbench.learner import Examples, ModelSpec
-from lstmbench.probes import Operation
-from lstmbench.probes import tensorflow as probe
-from lstmbench.weights import shapes
+from lstmbench.models.learner import Examples, ModelSpec
+from lstmbench.models.weights import shapes
+from lstmbench.timing.probes import Operation
+from lstmbench.timing.probes import tensorflow as probe
+from lstmbench.utils.clock import Stopwatch
 
 STEPS, BATCH, WORDS = 6, 4, 50
 SPEC = ModelSpec(

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from lstmbench import processor
+from lstmbench.system import processor
 
 REAL = yaml.safe_load(Path(__file__).with_name("processors.yaml").read_text(encoding="utf-8"))
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from lstmbench import progress
-from lstmbench.progress import Progress
+from lstmbench.utils import progress
+from lstmbench.utils.progress import Progress
 
 
 def test_a_log_gets_plain_lines_with_rate_and_remaining_time(capsys, monkeypatch):

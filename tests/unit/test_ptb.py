@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lstmbench.datasets import ptb
-from lstmbench.errors import DataError, UsageError
+from lstmbench.utils.errors import DataError, UsageError
 
 WORDS = st.text(st.characters(exclude_categories=("Cs", "Cc", "Z")), min_size=1).filter(
     lambda word: word.split() == [word]

@@ -10,8 +10,8 @@ pytest.importorskip("torch", reason="PyTorch is not installed")
 
 import torch
 
-from lstmbench import parity
 from lstmbench.implementations import pytorch_fused
+from lstmbench.parity import comparison
 from tests.contract import test_resume
 
 
@@ -22,7 +22,9 @@ def build(spec, dtype="float32", seed=0):
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 @pytest.mark.parametrize("wide", [1, 10**9])
 @pytest.mark.parametrize("by_onednn", [True, False])
-@pytest.mark.parametrize("spec", [parity.LANGUAGE_MODEL, parity.CLASSIFIER], ids=["language_model", "classifier"])
+@pytest.mark.parametrize(
+    "spec", [comparison.LANGUAGE_MODEL, comparison.CLASSIFIER], ids=["language_model", "classifier"]
+)
 def test_however_weights_lie_and_whoever_multiplies_it_is_the_reference_and_resumes(
     monkeypatch, optimizer, wide, by_onednn, spec
 ):
@@ -31,8 +33,8 @@ def test_however_weights_lie_and_whoever_multiplies_it_is_the_reference_and_resu
     test_resume.test_a_new_learner_goes_on_bit_by_bit(build, spec, optimizer)
     clipped = dataclasses.replace(spec, optimizer=optimizer, max_grad_norm=0.2)
     rate = 0.01 if optimizer == "adam" else 1.0
-    for what, found, expected in parity.twenty_steps(build, clipped, "float32", learning_rate=rate):
-        assert parity.relative_error(found, expected) <= parity.tolerance(what, "float32"), what
+    for what, found, expected in comparison.twenty_steps(build, clipped, "float32", learning_rate=rate):
+        assert comparison.relative_error(found, expected) <= comparison.tolerance(what, "float32"), what
 
 
 @pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="this PyTorch is built without oneDNN")

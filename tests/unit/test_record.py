@@ -8,12 +8,13 @@ import math
 
 import pytest
 
-from lstmbench import measurement, record
-from lstmbench.errors import DataError
-from lstmbench.measurement import read_measurement, write_measurement
-from lstmbench.presets import Preset
-from lstmbench.record import read_record, write_record
-from lstmbench.schemas import SCHEMAS
+from lstmbench.models.presets import Preset
+from lstmbench.records import measurement
+from lstmbench.records import run as record
+from lstmbench.records.measurement import read_measurement, write_measurement
+from lstmbench.records.run import read_record, write_record
+from lstmbench.utils.errors import DataError
+from lstmbench.utils.json_schema import SCHEMAS
 from tests.unit.measurements import make_measurement
 from tests.unit.records import change, make_record, save
 

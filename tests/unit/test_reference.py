@@ -8,8 +8,8 @@ import shutil
 
 import pytest
 
-from lstmbench.bundle import pack, read_bundle, records
-from lstmbench.measurement import write_measurement
+from lstmbench.records.bundle import pack, read_bundle, records
+from lstmbench.records.measurement import write_measurement
 from tests.unit.certificates import make_certificate, save_certificate
 from tests.unit.measurements import make_measurement
 from tests.unit.records import make_record, save

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import pandas as pd
 import pytest
 
-from lstmbench.analyse import product_seconds
-from lstmbench.measurement import Measurement
+from lstmbench.analysis.speed import product_seconds
+from lstmbench.records.measurement import Measurement
 from tests.unit.reference import CPUS, MACHINES, QUOTED, ROOT
 
 ON_CPU = [machine for machine in QUOTED if machine in CPUS]

@@ -6,8 +6,8 @@ import dataclasses
 
 import pytest
 
-from lstmbench import equivalence
-from lstmbench.statistics import arithmetic_mean
+from lstmbench.statistics import equivalence
+from lstmbench.statistics.intervals import arithmetic_mean
 from tests.unit.reference import (
     CPUS,
     ENTRIES,

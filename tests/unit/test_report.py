@@ -14,15 +14,15 @@ import pytest
 import yaml
 
 from lstmbench import datasets
-from lstmbench.about import about
-from lstmbench.against_reference import TITLE
-from lstmbench.bundle import pack
-from lstmbench.errors import DataError
-from lstmbench.files import hash_file
-from lstmbench.measurement import write_measurement
-from lstmbench.page import SCRIPTS, TEMPLATES
-from lstmbench.reproduce import measure_command, train_command, whole_command
-from lstmbench.selection import checked
+from lstmbench.analysis.against_reference import TITLE
+from lstmbench.orchestration.config import checked
+from lstmbench.records.bundle import pack
+from lstmbench.records.measurement import write_measurement
+from lstmbench.reporting.data_sets import about
+from lstmbench.reporting.html import SCRIPTS, TEMPLATES
+from lstmbench.reporting.reproduce import measure_command, train_command, whole_command
+from lstmbench.utils.errors import DataError
+from lstmbench.utils.files import hash_file
 from tests.unit.measurements import make_measurement
 from tests.unit.pages import PUBLISHED, SELECTION, TARGETS, make_page
 from tests.unit.records import make_failure, make_record, save

@@ -15,9 +15,9 @@ from snakemake.cli import parse_args, parse_config
 from snakemake.utils import update_config
 
 from lstmbench import datasets, implementations
-from lstmbench.errors import UsageError
-from lstmbench.reproduce import measure_command, train_command, whole_command
-from lstmbench.selection import MEASUREMENT, RECORD, checked, sizes
+from lstmbench.orchestration.config import MEASUREMENT, RECORD, checked, sizes
+from lstmbench.reporting.reproduce import measure_command, train_command, whole_command
+from lstmbench.utils.errors import UsageError
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from lstmbench import analyse, present_scaling, scaling
-from lstmbench.tables import read_table, write_table
+from lstmbench.analysis import scaling
+from lstmbench.analysis import speed as analyse
+from lstmbench.records.tables import read_table, write_table
+from lstmbench.reporting import scaling as present_scaling
 from tests.run_command import run_command
 from tests.unit.measurements import make_measurement
 from tests.unit.records import make_record, save

@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from snakemake.cli import parse_config
 from snakemake.utils import update_config
 
-from lstmbench import datasets, implementations, machine
-from lstmbench.errors import UsageError
-from lstmbench.presets import PRESETS
-from lstmbench.selection import checked, sizes
+from lstmbench import datasets, implementations
+from lstmbench.models.presets import PRESETS
+from lstmbench.orchestration.config import checked, sizes
+from lstmbench.system import machine
+from lstmbench.utils.errors import UsageError
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
@@ -102,7 +103,7 @@ def test_a_text_that_is_to_be_tested_on_the_way_is_refused_before_any_job(tmp_pa
     preset = (PRESETS / "markov/small.yaml").read_text(encoding="utf-8")
     (tmp_path / "markov").mkdir()
     (tmp_path / "markov/small.yaml").write_text(f"{preset}report_after_updates: 5\n", encoding="utf-8")
-    monkeypatch.setattr("lstmbench.selection.PRESETS", tmp_path)
+    monkeypatch.setattr("lstmbench.orchestration.config.PRESETS", tmp_path)
     chosen = {
         "datasets": ["markov"],
         "sizes": ["small"],

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lstmbench.shown import in_tex, numeric, write_shown
+from lstmbench.reporting.text_tables import in_tex, numeric, write_shown
 from tests.unit.test_text import HOSTILE
 
 TEX = [

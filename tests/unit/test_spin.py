@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from lstmbench import spin
-from lstmbench.code import PACKAGE
+from lstmbench.orchestration.dependencies import PACKAGE
+from lstmbench.system import spin
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lstmbench.statistics import FEWEST_BLOCKS, geometric_mean, iqr_over_median, ratio, unpaired_ratio, unsteadiness
+from lstmbench.statistics.intervals import (
+    FEWEST_BLOCKS,
+    geometric_mean,
+    iqr_over_median,
+    ratio,
+    unpaired_ratio,
+    unsteadiness,
+)
 
 TRIALS = 2000
 BETWEEN, WITHIN, CORRELATION = 0.02, 0.03, 0.5

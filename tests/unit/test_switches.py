@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lstmbench.switches import counting, switches
+from lstmbench.system.switches import counting, switches
 
 
 def test_switches_of_libraries_are_recorded_but_not_the_threads_and_nothing_else():

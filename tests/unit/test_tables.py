@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lstmbench.errors import DataError
-from lstmbench.tables import read_table, write_table
+from lstmbench.records.tables import read_table, write_table
+from lstmbench.utils.errors import DataError
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\n\0"))
 WHOLE = st.none() | st.integers(-(2**53), 2**53)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from lstmbench.present import by_dataset, metric, number, signed
-from lstmbench.tables import read_published, read_table
+from lstmbench.records.tables import read_published, read_table
+from lstmbench.reporting.quality import by_dataset, metric, number, signed
 from tests.run_command import run_command
 from tests.unit.records import make_record, save
 

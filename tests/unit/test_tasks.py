@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from lstmbench.errors import UsageError
-from lstmbench.presets import Preset
+from lstmbench.models.presets import Preset
 from lstmbench.tasks import classifier, language_model, predictions
+from lstmbench.utils.errors import UsageError
 
 PRESET = Preset(
     source="test",

@@ -9,7 +9,7 @@ import pytest
 from snakemake.logging import DefaultFilter, DefaultFormatter
 from snakemake_interface_logger_plugins.common import LogEvent
 
-from lstmbench.terminal import Job, Terminal, in_words, remaining
+from lstmbench.orchestration.terminal import Job, Terminal, in_words, remaining
 from snakemake_logger_plugin_lstmbench import LogHandler
 
 SMALL, LARGE, TOOL = (

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lstmbench import cli
-from lstmbench.errors import DataError
-from lstmbench.tables import read_table, write_table
-from lstmbench.text import FORMULA_STARTS, brief, one_line, printable, sentence_and_details
+from lstmbench.records.tables import read_table, write_table
+from lstmbench.utils import command_line
+from lstmbench.utils.errors import DataError
+from lstmbench.utils.escaping import FORMULA_STARTS, brief, one_line, printable, sentence_and_details
 
 HOSTILE = ["=HYPERLINK(1)", "+1", "-1", "@SUM(A1)", "\t=1", "'=1", "a|b", "<img src=x>", "![x](http://x)", "`rm`"]
 
@@ -50,7 +50,7 @@ def test_an_error_message_cannot_command_the_terminal(capsys):
     def fail():
         raise DataError("\x1b]0;owned\x07 file")
 
-    assert cli.run(fail) == 3
+    assert command_line.run(fail) == 3
     assert capsys.readouterr().err == "error: E3-DATA: \\x1b]0;owned\\x07 file\n"
 
 

@@ -6,9 +6,9 @@ import math
 
 import pytest
 
-from lstmbench.errors import DataError
-from lstmbench.present import by_dataset
-from lstmbench.tables import read_published, read_table, read_targets
+from lstmbench.records.tables import read_published, read_table, read_targets
+from lstmbench.reporting.quality import by_dataset
+from lstmbench.utils.errors import DataError
 from tests.unit.records import make_record
 from tests.unit.test_tabulate import CAPS, PUBLISHED, TARGETS, tables  # noqa: F401 - a fixture
 

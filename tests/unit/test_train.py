@@ -5,19 +5,21 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from lstmbench import cell, machine, spin, tasks
+from lstmbench import tasks
 from lstmbench.datasets import load_dataset
-from lstmbench.errors import DataError, Interrupted, ResourceError, UsageError
-from lstmbench.files import hash_arrays, read_arrays
 from lstmbench.implementations import reference
-from lstmbench.interruption import Interruption
-from lstmbench.loop import Caps
-from lstmbench.presets import load_preset
-from lstmbench.record import MODEL, read_record
-from lstmbench.rehearsal import rehearse
+from lstmbench.models.presets import load_preset
+from lstmbench.models.weights import shapes
+from lstmbench.records.run import MODEL, read_record
+from lstmbench.system import machine, spin
 from lstmbench.tasks import language_model
-from lstmbench.train import train_run
-from lstmbench.weights import shapes
+from lstmbench.training import session
+from lstmbench.training.loop import Caps
+from lstmbench.training.rehearsal import rehearse
+from lstmbench.training.run import train_run
+from lstmbench.utils.errors import DataError, Interrupted, ResourceError, UsageError
+from lstmbench.utils.files import hash_arrays, read_arrays
+from lstmbench.utils.signals import Interruption
 from tests.unit.made import PRESET, Images, Text, make_cell
 
 
@@ -90,12 +92,12 @@ def test_there_is_no_record_before_its_model_and_no_model_of_a_record_that_is_re
         checked.append(record)
 
     with monkeypatch.context() as refusing:
-        refusing.setattr("lstmbench.train.check_record", check)
+        refusing.setattr("lstmbench.training.run.check_record", check)
         with pytest.raises(DataError):
             train(Text)
     assert not (tmp_path / RUN / MODEL).exists()
     with monkeypatch.context() as full:
-        full.setattr("lstmbench.train.write_arrays", lambda *_: (_ for _ in ()).throw(OSError(28, "full")))
+        full.setattr("lstmbench.training.run.write_arrays", lambda *_: (_ for _ in ()).throw(OSError(28, "full")))
         with pytest.raises(OSError, match="full"):
             train(Text)
     assert not (tmp_path / RUN / "run.json").exists()
@@ -218,6 +220,6 @@ def test_weights_of_another_model_are_refused(train):
 
 
 def test_a_model_larger_than_the_memory_is_not_tried_and_told_with_both_sizes(train, monkeypatch):
-    monkeypatch.setattr(cell, "memory_limit_bytes", lambda: 2_000_000)
+    monkeypatch.setattr(session, "memory_limit_bytes", lambda: 2_000_000)
     with pytest.raises(ResourceError, match=r"not tried.*at least \d+ MB .*no more than 2 MB"):
         train(Text, hidden_size=400)

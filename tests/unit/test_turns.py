@@ -9,9 +9,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from lstmbench.code import PACKAGE
-from lstmbench.measure import run_round
-from lstmbench.turns import FEWEST, LONGEST_SECONDS, alone, enough
+from lstmbench.orchestration.dependencies import PACKAGE
+from lstmbench.timing.interleaving import FEWEST, LONGEST_SECONDS, alone, enough
+from lstmbench.timing.rounds import run_round
 
 SCRIPT = """
 import json, os, sys

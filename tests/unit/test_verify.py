@@ -6,11 +6,11 @@ import json
 
 import pytest
 
-from lstmbench import verify
-from lstmbench.errors import DataError
-from lstmbench.loop import Caps
-from lstmbench.record import write_record
-from lstmbench.train import train_run
+from lstmbench.records.run import write_record
+from lstmbench.training import replay
+from lstmbench.training.loop import Caps
+from lstmbench.training.run import train_run
+from lstmbench.utils.errors import DataError
 from tests.unit.made import Images, Text, make_cell
 from tests.unit.records import change
 
@@ -42,28 +42,28 @@ def losses(path):
 
 
 def test_a_run_of_the_same_code_and_machine_is_identical(recorded, tmp_path):
-    (line,) = verify.verify(recorded, tmp_path)
+    (line,) = replay.verify(recorded, tmp_path)
     assert line.startswith("made/tiny/reference/cpu/1: identical over ")
 
 
 def test_a_difference_within_rounding_is_told_with_its_size(recorded, tmp_path, monkeypatch):
     shifted = [value * (1 + 1e-6) for value in losses(recorded)]
-    monkeypatch.setattr(verify, "read_record", lambda path: {**json.loads(path.read_text()), "first_losses": shifted})
-    assert "within tolerance over" in verify.verify(recorded, tmp_path)[-1]
-    assert "from update 1 on, by 1.0e-06 at most" in verify.verify(recorded, tmp_path)[-1]
+    monkeypatch.setattr(replay, "read_record", lambda path: {**json.loads(path.read_text()), "first_losses": shifted})
+    assert "within tolerance over" in replay.verify(recorded, tmp_path)[-1]
+    assert "from update 1 on, by 1.0e-06 at most" in replay.verify(recorded, tmp_path)[-1]
 
 
 def test_another_loss_is_refused_with_the_update(recorded, tmp_path, monkeypatch):
     changed = losses(recorded)
     changed[1] *= 1.01
-    monkeypatch.setattr(verify, "read_record", lambda path: {**json.loads(path.read_text()), "first_losses": changed})
+    monkeypatch.setattr(replay, "read_record", lambda path: {**json.loads(path.read_text()), "first_losses": changed})
     with pytest.raises(DataError, match="different from update 2 on"):
-        verify.verify(recorded, tmp_path)
+        replay.verify(recorded, tmp_path)
 
 
 def test_what_differs_in_the_fingerprint_is_said(recorded, tmp_path):
     edit(recorded, machine__cpu="Another CPU")
-    first, last = verify.verify(recorded, tmp_path)
+    first, last = replay.verify(recorded, tmp_path)
     assert first.startswith("fingerprint: machine.cpu Another CPU, now ")
     assert "identical" in last
 
@@ -71,7 +71,7 @@ def test_what_differs_in_the_fingerprint_is_said(recorded, tmp_path):
 def test_what_differs_and_changes_nothing_is_noted(recorded, tmp_path):
     here = json.loads(recorded.read_text(encoding="utf-8"))["machine"]["switches"]
     edit(recorded, machine__cores=999, machine__switches={**here, "TORCH_LOGS": "all"})
-    *notes, last = verify.verify(recorded, tmp_path)
+    *notes, last = replay.verify(recorded, tmp_path)
     assert "noted: machine.cores 999, now" in "\n".join(notes)
     assert any(line.startswith("noted: machine.switches.TORCH_LOGS all, now ") for line in notes)
     assert not [line for line in notes if line.startswith("fingerprint")]
@@ -82,7 +82,7 @@ def test_what_differs_and_changes_nothing_is_noted(recorded, tmp_path):
 def test_other_data_or_weights_are_refused_with_both_hashes(recorded, tmp_path, place):
     edit(recorded, **{place: "0" * 64})
     with pytest.raises(DataError, match=rf"{place.replace('__', '.')}: expected {'0' * 64}, found [0-9a-f]{{64}}"):
-        verify.verify(recorded, tmp_path)
+        replay.verify(recorded, tmp_path)
 
 
 def test_a_record_without_losses_cannot_be_verified(recorded, tmp_path):
@@ -90,4 +90,4 @@ def test_a_record_without_losses_cannot_be_verified(recorded, tmp_path):
     del record["first_losses"]
     write_record(recorded, record)
     with pytest.raises(DataError, match="expected first_losses"):
-        verify.verify(recorded, tmp_path)
+        replay.verify(recorded, tmp_path)

@@ -4,10 +4,10 @@ import dataclasses
 
 import numpy as np
 
-from lstmbench.files import hash_arrays
-from lstmbench.learner import ModelSpec
-from lstmbench.presets import PRESETS, load_preset
-from lstmbench.weights import initial_weights, shapes
+from lstmbench.models.learner import ModelSpec
+from lstmbench.models.presets import PRESETS, load_preset
+from lstmbench.models.weights import initial_weights, shapes
+from lstmbench.utils.files import hash_arrays
 
 PTB = load_preset(PRESETS / "ptb" / "small.yaml")
 MNIST = load_preset(PRESETS / "mnist" / "small.yaml")

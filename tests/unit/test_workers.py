@@ -10,11 +10,11 @@ import time
 import psutil
 import pytest
 
-from lstmbench import workers
-from lstmbench.errors import Interrupted, UsageError, WorkerError
 from lstmbench.implementations import require_shared
-from lstmbench.process_group import Team, team
-from lstmbench.workers import launch
+from lstmbench.models.process_group import Team, team
+from lstmbench.training import launcher
+from lstmbench.training.launcher import launch
+from lstmbench.utils.errors import Interrupted, UsageError, WorkerError
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_a_killed_worker_ends_the_others_at_once_and_is_named():
 
 
 def test_a_worker_that_no_longer_answers_is_killed_and_named(monkeypatch):
-    monkeypatch.setattr(workers, "GRACE_SECONDS", 0.2)
+    monkeypatch.setattr(launcher, "GRACE_SECONDS", 0.2)
     with pytest.raises(WorkerError, match=r"rank 1 \(of 2 workers\) does not answer"):
         started("sys.exit(9) if rank == 0 else time.sleep(60)")
 
@@ -110,11 +110,11 @@ def test_no_worker_is_left_running():
 
 
 def test_a_lost_worker_is_told_once_by_the_launcher(monkeypatch, capsys):
-    monkeypatch.delenv(workers.LAUNCHER, raising=False)
-    with pytest.raises(WorkerError), workers.told_by_launcher():
+    monkeypatch.delenv(launcher.LAUNCHER, raising=False)
+    with pytest.raises(WorkerError), launcher.told_by_launcher():
         raise WorkerError("gone")
-    monkeypatch.setenv(workers.LAUNCHER, str(os.getpid()))
-    with pytest.raises(SystemExit) as ended, workers.told_by_launcher():
+    monkeypatch.setenv(launcher.LAUNCHER, str(os.getpid()))
+    with pytest.raises(SystemExit) as ended, launcher.told_by_launcher():
         raise WorkerError("gone")
     assert ended.value.code == WorkerError.exit_code
     assert capsys.readouterr().err == "gone\n"

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from lstmbench.errors import MachineError
+from lstmbench.utils.errors import MachineError
 
 ROOT = Path(__file__).resolve().parents[2]
 

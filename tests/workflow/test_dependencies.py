@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from lstmbench import code
+from lstmbench.orchestration import dependencies
 from tests.workflow.conftest import CONFIG, House, planned
 
 
@@ -34,13 +34,13 @@ def edited(house: House, *edits: tuple[str, str, str]) -> Iterator[None]:
 
 
 def test_another_schedule_of_the_learning_rate_trains_again(house):
-    change = ("workflow/lstmbench/presets.py", "max(epoch - self.full_rate_epochs, 0)", "max(epoch - 1, 0)")
+    change = ("workflow/lstmbench/models/presets.py", "max(epoch - self.full_rate_epochs, 0)", "max(epoch - 1, 0)")
     with edited(house, change):
         assert house.planned()["train"] == 2
 
 
 def test_another_margin_of_equivalence_makes_the_tables_again_and_trains_nothing(house):
-    with edited(house, ("workflow/lstmbench/equivalence.py", "MARGINS = {", 'MARGINS = {"none": 0.0, ')):
+    with edited(house, ("workflow/lstmbench/statistics/equivalence.py", "MARGINS = {", 'MARGINS = {"none": 0.0, ')):
         jobs = house.planned()
     assert jobs["tabulate"]
     assert not jobs["train"]
@@ -49,8 +49,8 @@ def test_another_margin_of_equivalence_makes_the_tables_again_and_trains_nothing
 def test_prose_plans_nothing(house):
     with edited(
         house,
-        ("workflow/lstmbench/presets.py", '"""The learning rate of', '"""How fast to learn in'),
-        ("workflow/lstmbench/loop.py", "from __future__", "# Another comment.\nfrom __future__"),
+        ("workflow/lstmbench/models/presets.py", '"""The learning rate of', '"""How fast to learn in'),
+        ("workflow/lstmbench/training/loop.py", "from __future__", "# Another comment.\nfrom __future__"),
         ("workflow/lstmbench/implementations/copycat.py", "another name", "a name of its own"),
         ("workflow/presets/markov/tiny.yaml", "source:", "# Another comment.\nsource:"),
     ):
@@ -61,7 +61,7 @@ NUMBERS = {
     "prepare": {"datasets.markov"},
     "initialise": {"tasks.language_model"},
     "train": {"tasks.language_model", "implementations.reference", "implementations.copycat"},
-    "measure": {"tasks.language_model", "implementations.reference", "implementations.copycat", "probes"},
+    "measure": {"tasks.language_model", "implementations.reference", "implementations.copycat", "timing.probes"},
 }
 """What each rule that computes numbers loads by name in the house."""
 
@@ -84,19 +84,19 @@ def imported_by(rule: str, without: frozenset[str] = frozenset()) -> set[str]:
     """The modules that a rule of the house imports, directly or not."""
     certify = {"implementations.copycat", "implementations.reference"}
     roots = NUMBERS.get(rule) or (certify if rule == "certify" else set())
-    return set(code.closure((f"commands.{rule}", *sorted(roots)), without))
+    return set(dependencies.closure((f"commands.{rule}", *sorted(roots)), without))
 
 
 def depends_on(rule: str) -> set[str]:
     """The modules of which a change makes a rule of the house run again."""
-    return imported_by(rule, frozenset(code.NO_NUMBERS) if rule in NUMBERS else frozenset())
+    return imported_by(rule, frozenset(dependencies.NO_NUMBERS) if rule in NUMBERS else frozenset())
 
 
 @pytest.fixture
 def code_of_house(house, monkeypatch):
     """The dependencies of the house's package, which has an implementation more."""
-    monkeypatch.setattr(code, "PACKAGE", house.root / "workflow/lstmbench")
-    caches = [value for value in vars(code).values() if hasattr(value, "cache_clear")]
+    monkeypatch.setattr(dependencies, "PACKAGE", house.root / "workflow/lstmbench")
+    caches = [value for value in vars(dependencies).values() if hasattr(value, "cache_clear")]
     for one in caches:
         one.cache_clear()
     yield
@@ -113,17 +113,19 @@ def test_every_module_that_a_rule_imports_when_it_runs_is_found_in_the_source(ho
             rules.setdefault("measure" if verb == "sample" else verb, set()).update(modules)
     assert {*NUMBERS, *TABLES, "certify"} <= rules.keys()
     for rule, modules in rules.items():
-        found = {name for name in modules if code._is_module(name)} - {"__main__"}  # which only starts a command
+        found = {name for name in modules if dependencies._is_module(name)} - {
+            "__main__"
+        }  # which only starts a command
         assert found <= imported_by(rule), rule
 
 
 @pytest.mark.usefixtures("code_of_house")
 def test_a_constant_in_any_module_plans_the_rules_that_depend_on_it(house):
-    modules = [path.relative_to(code.PACKAGE) for path in sorted(code.PACKAGE.rglob("*.py"))]
+    modules = [path.relative_to(dependencies.PACKAGE) for path in sorted(dependencies.PACKAGE.rglob("*.py"))]
     for module in random.sample(modules, 5):
         name = ".".join(module.with_suffix("").parts).removesuffix(".__init__")
         expected = {rule for rule in (*NUMBERS, *TABLES, "certify") if name in depends_on(rule)}
-        text = (code.PACKAGE / module).read_text(encoding="utf-8")
+        text = (dependencies.PACKAGE / module).read_text(encoding="utf-8")
         with edited(house, (f"workflow/lstmbench/{module}", text, f"{text}\n\nADDED = 1\n")):
             done = house.snakemake("--dry-run")
         # The rules after them are planned as well.

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from lstmbench.tables import read_table
+from lstmbench.records.tables import read_table
 
 CHANGES = {
     "environments": f"{{mine: {{python: {sys.executable}}}, broken: {{python: nowhere/python}}}}",

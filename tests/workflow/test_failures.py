@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from lstmbench import machine
-from lstmbench.errors import MachineError
-from lstmbench.tables import read_table
+from lstmbench.records.tables import read_table
+from lstmbench.system import machine
+from lstmbench.utils.errors import MachineError
 from tests.workflow.conftest import TINY, planned
 
 CHANGES = {"sizes": "[tiny,wild]", "implementations": "[reference,absent]", "results": "results/failures"}

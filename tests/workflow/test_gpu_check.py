@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lstmbench.bundle import read_bundle
+from lstmbench.records.bundle import read_bundle
 
 ROOT = Path(__file__).resolve().parents[2]
 

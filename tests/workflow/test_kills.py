@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from lstmbench.errors import Interrupted, LockedError
+from lstmbench.utils.errors import Interrupted, LockedError
 from tests.each import NAMES, each
 from tests.workflow.cell import Cell, essence
 

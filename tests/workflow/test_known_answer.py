@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from lstmbench.errors import MachineError
+from lstmbench.utils.errors import MachineError
 from tests.each import each
 from tests.workflow.conftest import ROOT
 

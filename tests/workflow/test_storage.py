@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from lstmbench.errors import MachineError, ResourceError
-from lstmbench.record import read_record
+from lstmbench.records.run import read_record
+from lstmbench.utils.errors import MachineError, ResourceError
 from tests.workflow.cell import PRESET, essence
 
 LIMITS = {"reference": 450 << 20, "pytorch": 800 << 20, "tensorflow": 1200 << 20}

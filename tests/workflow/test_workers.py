@@ -12,8 +12,8 @@ import psutil
 import pytest
 
 from lstmbench import implementations
-from lstmbench.cores import usable_cores
-from lstmbench.errors import Interrupted, MachineError, WorkerError
+from lstmbench.system.cores import usable_cores
+from lstmbench.utils.errors import Interrupted, MachineError, WorkerError
 from tests.workflow.cell import essence
 
 DISTRIBUTED = [

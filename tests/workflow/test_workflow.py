@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from lstmbench.files import hash_arrays, read_arrays
+from lstmbench.utils.files import hash_arrays, read_arrays
 from tests.workflow.conftest import ROOT, TINY, House, copy_house, planned
 
 

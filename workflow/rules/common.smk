@@ -17,19 +17,19 @@ if not workflow.deployment_settings.deployment_method:
     os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]))
 
 from lstmbench import datasets
-from lstmbench.code import code_hash, content_hash, numbers_hash, roots_of_sample, training_hash
-from lstmbench.environment import failure_file, installed, interpreter
-from lstmbench.errors import PREFIX, BenchError, UsageError
-from lstmbench.estimate import announce
-from lstmbench.files import hash_json
+from lstmbench.orchestration.dependencies import code_hash, content_hash, numbers_hash, roots_of_sample, training_hash
+from lstmbench.orchestration.environments import failure_file, installed, interpreter
+from lstmbench.utils.errors import PREFIX, BenchError, UsageError
+from lstmbench.orchestration.estimate import announce
+from lstmbench.utils.files import hash_json
 from lstmbench.implementations import framework, split
-from lstmbench.machine import require_cores, split_device
-from lstmbench.presets import load_preset
-from lstmbench.resources import UNPLANNED, planned_seconds, read_plan
-from lstmbench.retry import FAILED, failed_sample, last_failure
-from lstmbench.selection import RECORD, checked, require_path
-from lstmbench.terminal import Job
-from lstmbench.text import printable
+from lstmbench.system.machine import require_cores, split_device
+from lstmbench.models.presets import load_preset
+from lstmbench.orchestration.resources import UNPLANNED, planned_seconds, read_plan
+from lstmbench.orchestration.failed_runs import FAILED, failed_sample, last_failure
+from lstmbench.orchestration.config import RECORD, checked, require_path
+from lstmbench.orchestration.terminal import Job
+from lstmbench.utils.escaping import printable
 
 
 def stop(error):

@@ -14,13 +14,14 @@ from pathlib import Path
 from types import ModuleType
 
 from lstmbench import __version__
-from lstmbench.cli import run
-from lstmbench.names import require_known
+from lstmbench.utils.command_line import run
+from lstmbench.utils.validation import require_known
 
 GROUPS = {
-    "Before a run": ("plan", "certify", "gpu-check"),
-    "After a run": ("verify", "bundle", "compare"),
-    "Other": ("completion",),
+    "One run without Snakemake": ("download", "prepare", "initialise", "train", "verify"),
+    "Is this machine right?": ("certify", "gpu-check"),
+    "Keep and compare results": ("bundle", "compare"),
+    "The shell": ("completion",),
 }
 """The commands that people type, in the order of the workflow; the rules of the workflow call the others."""
 

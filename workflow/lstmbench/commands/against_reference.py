@@ -6,11 +6,11 @@ import argparse
 import itertools
 from pathlib import Path
 
-from lstmbench import present_compare
-from lstmbench.against_reference import GROUP, SIDES, TITLE, against, paths
-from lstmbench.bundle import records, unpacked
-from lstmbench.shown import write_shown
-from lstmbench.tables import RUN, read_table, write_table
+from lstmbench.analysis.against_reference import GROUP, SIDES, TITLE, against, paths
+from lstmbench.records.bundle import records, unpacked
+from lstmbench.records.tables import RUN, read_table, write_table
+from lstmbench.reporting import comparison
+from lstmbench.reporting.text_tables import write_shown
 
 
 def parser() -> argparse.ArgumentParser:
@@ -40,5 +40,5 @@ def main(argv: list[str] | None = None) -> None:
     tables = against(references, records(options.results, shared))
     for name, table in tables.items():
         write_table(options.tables / f"reference_{name}.csv", table)
-        parts, notes = present_compare.shown({name: table})
+        parts, notes = comparison.shown({name: table})
         write_shown(options.tables / f"reference_{name}", TITLE, parts, [SIDES, *notes])

@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from lstmbench import present_speed
-from lstmbench.analyse import SHOWN_FROM, analyse
-from lstmbench.measurement import read_measurement
-from lstmbench.shown import write_shown
-from lstmbench.tables import read_table, write_table
+from lstmbench.analysis.speed import SHOWN_FROM, analyse
+from lstmbench.records.measurement import read_measurement
+from lstmbench.records.tables import read_table, write_table
+from lstmbench.reporting import speed
+from lstmbench.reporting.text_tables import write_shown
 
 
 def parser() -> argparse.ArgumentParser:
@@ -25,7 +25,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser().parse_args(arguments)
     for name, table in analyse(read_measurement(path) for path in options.records).items():
         write_table(options.output_dir / f"{name}.csv", table)
-    for name, title in present_speed.TITLES.items():
+    for name, title in speed.TITLES.items():
         table = read_table(options.output_dir / f"{SHOWN_FROM.get(name, name)}.csv")
-        parts = present_speed.by_dataset(name, table)
-        write_shown(options.output_dir / name, title, parts, present_speed.notes(name, table))
+        parts = speed.by_dataset(name, table)
+        write_shown(options.output_dir / name, title, parts, speed.notes(name, table))

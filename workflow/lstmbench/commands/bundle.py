@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from lstmbench.bundle import pack
+from lstmbench.records.bundle import pack
 
 
 def parser() -> argparse.ArgumentParser:

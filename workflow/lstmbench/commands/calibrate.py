@@ -9,27 +9,21 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from lstmbench import machine
-from lstmbench.calibrate import DETAILS, OWN, CannotRun, calibrated
-from lstmbench.clock import utc_now
-from lstmbench.environment import interpreter
-from lstmbench.errors import last_error
-from lstmbench.files import write_json
-from lstmbench.interference import ATTEMPTS
-from lstmbench.retry import failed_sample
-from lstmbench.schemas import read_json
+from lstmbench.commands._arguments import add
+from lstmbench.orchestration.environments import interpreter
+from lstmbench.orchestration.failed_runs import failed_sample
+from lstmbench.records.interference import ATTEMPTS
+from lstmbench.timing.calibration import DETAILS, OWN, CannotRun, calibrated
+from lstmbench.utils.clock import utc_now
+from lstmbench.utils.errors import last_error
+from lstmbench.utils.files import write_json
+from lstmbench.utils.json_schema import read_json
 
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     result = argparse.ArgumentParser(prog="lstm-bench calibrate", description=__doc__)
-    result.add_argument("--data", type=Path, required=True, help="prepared data set, e.g. results/data/ptb")
-    result.add_argument("--preset", type=Path, required=True, help="e.g. workflow/presets/ptb/small.yaml")
-    result.add_argument("--weights", type=Path, required=True, help="initial weights (lstmbench.initialise)")
-    result.add_argument("--implementation", required=True, help="a module of lstmbench/implementations")
-    result.add_argument("--environments", type=Path, help="folder of the environments that implementations name")
-    result.add_argument("--device", default="auto", help=machine.DEVICE_HELP)
-    result.add_argument("--threads", type=int, default=1, help="CPU threads of the framework")
+    add(result, "--data", "--preset", "--weights", "--implementation", "--environments", "--device", "--threads")
     result.add_argument("--attempts", type=int, default=ATTEMPTS, help="tries of a cell that was disturbed")
     result.add_argument("--output", type=Path, required=True, help="the sample, a JSON file")
     return result

@@ -6,16 +6,17 @@ import argparse
 import sys
 from pathlib import Path
 
-from lstmbench.certify import certify, not_certified
-from lstmbench.errors import MachineError, last_error
-from lstmbench.machine import DEVICE_HELP
-from lstmbench.tables import write_table
+from lstmbench.commands._arguments import add
+from lstmbench.parity.certificate import certify, not_certified
+from lstmbench.records.tables import write_table
+from lstmbench.system.machine import DEVICE_HELP
+from lstmbench.utils.errors import MachineError, last_error
 
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     result = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    result.add_argument("--implementation", required=True, help="a module of workflow/lstmbench/implementations")
+    add(result, "--implementation")
     result.add_argument("--device", required=True, help=DEVICE_HELP)
     result.add_argument("--threads", type=int, required=True, help="CPU threads of the framework")
     result.add_argument("--output", type=Path, required=True, help="the table, as CSV")

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from lstmbench.closing import COLUMNS, closing
-from lstmbench.files import write_text
-from lstmbench.tables import read_table
+from lstmbench.records.tables import read_table
+from lstmbench.reporting.closing_table import COLUMNS, closing
+from lstmbench.utils.files import write_text
 
 
 def parser() -> argparse.ArgumentParser:

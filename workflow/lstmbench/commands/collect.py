@@ -6,9 +6,9 @@ import argparse
 import json
 from pathlib import Path
 
-from lstmbench.collect import collect
-from lstmbench.selection import checked
-from lstmbench.tables import write_table
+from lstmbench.analysis.runs import collect
+from lstmbench.orchestration.config import checked
+from lstmbench.records.tables import write_table
 
 
 def parser() -> argparse.ArgumentParser:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from lstmbench import present_compare
-from lstmbench.bundle import read_bundle
-from lstmbench.compare import compare, names
-from lstmbench.files import write_text
-from lstmbench.shown import write_shown
-from lstmbench.tables import write_table
+from lstmbench.analysis.comparison import compare, names
+from lstmbench.records.bundle import read_bundle
+from lstmbench.records.tables import write_table
+from lstmbench.reporting import comparison
+from lstmbench.reporting.text_tables import write_shown
+from lstmbench.utils.files import write_text
 
 
 def parser() -> argparse.ArgumentParser:
@@ -31,11 +31,11 @@ def main(argv: list[str] | None = None) -> None:
     for name, table in tables.items():
         write_table(options.output_dir / f"{name}.csv", table)
     title = f"{' and '.join(called[1:])} against {called[0]}"
-    parts, notes = present_compare.shown(tables)
+    parts, notes = comparison.shown(tables)
     notes.insert(0, f"First: {called[0]}; second: {' or '.join(called[1:])}.")
     write_shown(options.output_dir / "comparison", title, parts, notes)
     page = options.output_dir / "comparison.html"
-    summary = present_compare.summary(tables)
-    write_text(page, present_compare.html(title, summary, parts, notes))
+    summary = comparison.summary(tables)
+    write_text(page, comparison.html(title, summary, parts, notes))
     print("\n".join(summary))
     print(f"The whole comparison: {page}")

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 
 from lstmbench import commands
-from lstmbench.errors import UsageError
+from lstmbench.utils.errors import UsageError
 
 
 def parser() -> argparse.ArgumentParser:

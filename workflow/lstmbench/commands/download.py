@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from lstmbench.download import download
-from lstmbench.names import require_folder
+from lstmbench.preparation.download import download
+from lstmbench.utils.validation import require_folder
 
 
 def parser() -> argparse.ArgumentParser:

@@ -6,7 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
-from lstmbench.environment import make, tools
+from lstmbench.orchestration.environments import make, tools
 
 
 def parser() -> argparse.ArgumentParser:

@@ -6,20 +6,19 @@ import argparse
 import sys
 from pathlib import Path
 
-from lstmbench.failure import write_failure
+from lstmbench.commands._arguments import add
+from lstmbench.training.failure import write_failure
 
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     result = argparse.ArgumentParser(prog="lstm-bench failure", description=__doc__)
-    result.add_argument("--exit-code", type=int, required=True, help="what lstmbench.train ended with")
+    result.add_argument("--exit-code", type=int, required=True, help="what lstm-bench train ended with")
     result.add_argument(
         "--retries-left", type=int, default=0, help="times the run will be tried again, with more memory"
     )
     result.add_argument("--log", type=Path, required=True, help="what it wrote to stderr")
-    result.add_argument("--data", type=Path, required=True, help="prepared data set, e.g. results/data/ptb")
-    result.add_argument("--preset", type=Path, required=True, help="e.g. workflow/presets/ptb/small.yaml")
-    result.add_argument("--implementation", required=True)
+    add(result, "--data", "--preset", "--implementation")
     result.add_argument("--device", required=True)
     result.add_argument("--seed", type=int, required=True)
     result.add_argument("--output", type=Path, required=True, help="the run's record, run.json")

@@ -7,16 +7,16 @@ import signal
 from pathlib import Path
 
 from lstmbench import datasets, implementations
-from lstmbench.bundle import GPU_CHECK
-from lstmbench.errors import Interrupted, UsageError
 from lstmbench.gpu_check import __doc__ as description
 from lstmbench.gpu_check.budget import Budget
 from lstmbench.gpu_check.check import BUNDLE, Check, Options
-from lstmbench.interruption import SIGNALS
-from lstmbench.machine import PRECISIONS
-from lstmbench.names import require_folder, require_known
-from lstmbench.sample import BLOCKS
-from lstmbench.selection import sizes
+from lstmbench.orchestration.config import sizes
+from lstmbench.records.bundle import GPU_CHECK
+from lstmbench.system.machine import PRECISIONS
+from lstmbench.timing.process import BLOCKS
+from lstmbench.utils.errors import Interrupted, UsageError
+from lstmbench.utils.signals import SIGNALS
+from lstmbench.utils.validation import require_folder, require_known
 
 BUDGET_SECONDS = 600.0
 

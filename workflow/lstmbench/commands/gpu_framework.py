@@ -6,14 +6,15 @@ import argparse
 import json
 from pathlib import Path
 
-from lstmbench.files import write_json
+from lstmbench.commands._arguments import add
 from lstmbench.gpu_check.framework import versions
+from lstmbench.utils.files import write_json
 
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     result = argparse.ArgumentParser(prog="lstm-bench gpu-framework", description=__doc__)
-    result.add_argument("--implementation", required=True)
+    add(result, "--implementation")
     result.add_argument("--device", required=True)
     result.add_argument("--card", type=json.loads, required=True, help="what card.describe_card gave, as JSON")
     result.add_argument("--output", type=Path, required=True, help="the versions, a JSON file")

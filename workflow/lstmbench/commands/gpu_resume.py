@@ -5,19 +5,17 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from lstmbench.files import write_json
+from lstmbench.commands._arguments import add
 from lstmbench.gpu_check.resume import UPDATES, check_resume
+from lstmbench.utils.files import write_json
 
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     result = argparse.ArgumentParser(prog="lstm-bench gpu-resume", description=__doc__)
-    result.add_argument("--data", type=Path, required=True, help="prepared data set")
-    result.add_argument("--preset", type=Path, required=True)
-    result.add_argument("--weights", type=Path, required=True, help="initial weights (lstmbench.initialise)")
-    result.add_argument("--implementation", required=True)
+    add(result, "--data", "--preset", "--weights", "--implementation")
     result.add_argument("--device", required=True)
-    result.add_argument("--threads", type=int, default=1)
+    add(result, "--threads")
     result.add_argument("--updates", type=int, default=UPDATES)
     result.add_argument("--output", type=Path, required=True, help="the answers, a JSON file")
     return result

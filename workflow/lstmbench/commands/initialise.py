@@ -5,14 +5,14 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from lstmbench.initialise import initialise
+from lstmbench.commands._arguments import add
+from lstmbench.preparation.initialise import initialise
 
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     result = argparse.ArgumentParser(prog="lstm-bench initialise", description=__doc__)
-    result.add_argument("--data", type=Path, required=True, help="prepared data set, e.g. results/data/ptb")
-    result.add_argument("--preset", type=Path, required=True, help="e.g. workflow/presets/ptb/small.yaml")
+    add(result, "--data", "--preset")
     result.add_argument("--seed", type=int, default=1)
     result.add_argument("--output", type=Path, required=True, help="safetensors file to write")
     return result

@@ -13,34 +13,32 @@ from typing import Any
 import pandas as pd
 from tqdm import tqdm
 
-from lstmbench import implementations, machine
-from lstmbench.clock import Stopwatch, later, utc_now
-from lstmbench.environment import interpreter
-from lstmbench.errors import DataError, UsageError
-from lstmbench.interference import ATTEMPTS
-from lstmbench.measure import measure_group, read_earlier, run_round
-from lstmbench.measurement import (
+from lstmbench import implementations
+from lstmbench.commands._arguments import add
+from lstmbench.models.presets import load_preset
+from lstmbench.orchestration.environments import interpreter
+from lstmbench.records.interference import ATTEMPTS
+from lstmbench.records.measurement import (
     BLOCK_COLUMNS,
     SCHEMA_VERSION,
     Measurement,
     check_measurement,
     write_measurement,
 )
-from lstmbench.names import require_known
-from lstmbench.presets import load_preset
-from lstmbench.sample import BLOCKS
+from lstmbench.system import machine
+from lstmbench.timing.process import BLOCKS
+from lstmbench.timing.rounds import measure_group, read_earlier, run_round
+from lstmbench.utils.clock import Stopwatch, later, utc_now
+from lstmbench.utils.errors import DataError, UsageError
+from lstmbench.utils.validation import require_known
 
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     result = argparse.ArgumentParser(prog="lstm-bench measure", description=__doc__)
-    result.add_argument("--data", type=Path, required=True, help="prepared data set, e.g. results/data/ptb")
-    result.add_argument("--preset", type=Path, required=True, help="e.g. workflow/presets/ptb/small.yaml")
-    result.add_argument("--weights", type=Path, required=True, help="initial weights (lstmbench.initialise)")
+    add(result, "--data", "--preset", "--weights")
     result.add_argument("--implementations", nargs="+", required=True, help="modules of lstmbench/implementations")
-    result.add_argument("--environments", type=Path, help="folder of the environments that implementations name")
-    result.add_argument("--device", default="auto", help=machine.DEVICE_HELP)
-    result.add_argument("--threads", type=int, default=1, help="CPU threads of the framework")
+    add(result, "--environments", "--device", "--threads")
     result.add_argument("--processes", type=int, default=5, help="per implementation; five or more for an interval")
     result.add_argument("--attempts", type=int, default=ATTEMPTS, help="tries of a round that was disturbed")
     result.add_argument("--blocks", type=int, default=BLOCKS, help="steady blocks to time per process")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from lstmbench.plot import plot
+from lstmbench.reporting.figures.quality import plot
 
 
 def parser() -> argparse.ArgumentParser:

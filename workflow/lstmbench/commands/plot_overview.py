@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from lstmbench.plot_overview import TABLES, draw
-from lstmbench.style import figure_style, save
-from lstmbench.tables import read_table
+from lstmbench.records.tables import read_table
+from lstmbench.reporting.figures.overview import TABLES, draw
+from lstmbench.reporting.figures.style import figure_style, save
 
 
 def parser() -> argparse.ArgumentParser:

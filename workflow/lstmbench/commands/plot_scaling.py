@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from lstmbench import present
-from lstmbench.plot_scaling import draw
-from lstmbench.scaling import SCALED
-from lstmbench.style import figure_style, save
-from lstmbench.tables import read_table
+from lstmbench.analysis.scaling import SCALED
+from lstmbench.records.tables import read_table
+from lstmbench.reporting import quality
+from lstmbench.reporting.figures.scaling import draw
+from lstmbench.reporting.figures.style import figure_style, save
 
 
 def parser() -> argparse.ArgumentParser:
@@ -26,6 +26,6 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command."""
     options = parser().parse_args(arguments)
     table = read_table(options.tables / f"{options.of}.parquet")
-    mine = present.by_size(table[table["dataset"] == options.dataset])
+    mine = quality.by_size(table[table["dataset"] == options.dataset])
     with figure_style():
         save(draw(SCALED[options.of], options.dataset, mine), options.output_dir / f"{options.of}_{options.dataset}")

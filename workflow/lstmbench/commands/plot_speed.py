@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from lstmbench.plot_speed import plot_speed
+from lstmbench.reporting.figures.speed import plot_speed
 
 
 def parser() -> argparse.ArgumentParser:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from lstmbench import present_precision
-from lstmbench.precision import precisions
-from lstmbench.shown import write_shown
-from lstmbench.tables import read_table, write_table
+from lstmbench.analysis.precision import precisions
+from lstmbench.records.tables import read_table, write_table
+from lstmbench.reporting import precision
+from lstmbench.reporting.text_tables import write_shown
 
 
 def parser() -> argparse.ArgumentParser:
@@ -25,5 +25,5 @@ def main(arguments: list[str] | None = None) -> None:
     folder = parser().parse_args(arguments).tables
     table = precisions(read_table(folder / "runs.parquet"), read_table(folder / "speed.parquet"))
     write_table(folder / "precision.csv", table)
-    notes = [present_precision.EMPTY] if table.empty else present_precision.NOTES
-    write_shown(folder / "precision", present_precision.TITLE, present_precision.by_dataset(table), notes)
+    notes = [precision.EMPTY] if table.empty else precision.NOTES
+    write_shown(folder / "precision", precision.TITLE, precision.by_dataset(table), notes)

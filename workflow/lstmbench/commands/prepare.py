@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from lstmbench import datasets
-from lstmbench.prepare import prepare
+from lstmbench.preparation.prepare import prepare
 
 
 def parser() -> argparse.ArgumentParser:

@@ -6,9 +6,9 @@ import argparse
 import json
 from pathlib import Path
 
-from lstmbench.files import write_text
-from lstmbench.report import report
-from lstmbench.selection import checked
+from lstmbench.orchestration.config import checked
+from lstmbench.reporting.report import report
+from lstmbench.utils.files import write_text
 
 
 def parser() -> argparse.ArgumentParser:

@@ -6,21 +6,18 @@ import argparse
 import dataclasses
 from pathlib import Path
 
-from lstmbench import machine, turns
-from lstmbench.counters import Counters, load
-from lstmbench.files import write_json
-from lstmbench.sample import BLOCKS, DETAILS, measure_sample
+from lstmbench.commands._arguments import add
+from lstmbench.system import machine
+from lstmbench.timing import interleaving
+from lstmbench.timing.counters import Counters, load
+from lstmbench.timing.process import BLOCKS, DETAILS, measure_sample
+from lstmbench.utils.files import write_json
 
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     result = argparse.ArgumentParser(prog="lstm-bench sample", description=__doc__)
-    result.add_argument("--data", type=Path, required=True, help="prepared data set, e.g. results/data/ptb")
-    result.add_argument("--preset", type=Path, required=True, help="e.g. workflow/presets/ptb/small.yaml")
-    result.add_argument("--weights", type=Path, required=True, help="initial weights (lstmbench.initialise)")
-    result.add_argument("--implementation", required=True, help="a module of lstmbench/implementations")
-    result.add_argument("--device", default="auto", help=machine.DEVICE_HELP)
-    result.add_argument("--threads", type=int, default=1, help="CPU threads of the framework")
+    add(result, "--data", "--preset", "--weights", "--implementation", "--device", "--threads")
     result.add_argument("--seed", type=int, default=1, help="of the dropout masks")
     result.add_argument("--blocks", type=int, default=BLOCKS, help="steady blocks to time, if nobody leads")
     result.add_argument("--led", action="store_true", help="time a block when standard input says so (turns)")
@@ -32,7 +29,7 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command."""
     options = parser().parse_args(arguments)
-    more = turns.led() if options.led else turns.alone(options.blocks)
+    more = interleaving.led() if options.led else interleaving.alone(options.blocks)
     before = Counters()
     described = machine.describe()  # before a framework adds switches of its own
     sample = measure_sample(

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from lstmbench import present_scaling
-from lstmbench.scaling import SCALED, scaling
-from lstmbench.shown import write_shown
-from lstmbench.tables import read_table, write_table
+from lstmbench.analysis.scaling import SCALED, scaling
+from lstmbench.records.tables import read_table, write_table
+from lstmbench.reporting import scaling as present_scaling
+from lstmbench.reporting.text_tables import write_shown
 
 
 def parser() -> argparse.ArgumentParser:

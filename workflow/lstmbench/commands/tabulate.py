@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from lstmbench import present
-from lstmbench.shown import write_shown
-from lstmbench.tables import read_published, read_table, read_targets, write_table
-from lstmbench.tabulate import differences, environment, milestones, number_machines, quality, time_to_quality
+from lstmbench.analysis.quality import differences, environment, milestones, number_machines, quality, time_to_quality
+from lstmbench.records.tables import read_published, read_table, read_targets, write_table
+from lstmbench.reporting import quality as present
+from lstmbench.reporting.text_tables import write_shown
 
 
 def parser() -> argparse.ArgumentParser:

@@ -6,22 +6,20 @@ import argparse
 import sys
 from pathlib import Path
 
-from lstmbench import machine, process_group, workers
-from lstmbench.cores import require_cores
-from lstmbench.loop import Caps
-from lstmbench.record import MODEL
-from lstmbench.train import CHECKPOINT_SECONDS, train_run
+from lstmbench.commands._arguments import add
+from lstmbench.models import process_group
+from lstmbench.records.run import MODEL
+from lstmbench.system import machine
+from lstmbench.system.cores import require_cores
+from lstmbench.training import launcher
+from lstmbench.training.loop import Caps
+from lstmbench.training.run import CHECKPOINT_SECONDS, train_run
 
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     result = argparse.ArgumentParser(prog="lstm-bench train", description=__doc__)
-    result.add_argument("--data", type=Path, required=True, help="prepared data set, e.g. results/data/ptb")
-    result.add_argument("--preset", type=Path, required=True, help="e.g. workflow/presets/ptb/small.yaml")
-    result.add_argument("--weights", type=Path, required=True, help="initial weights (lstmbench.initialise)")
-    result.add_argument("--implementation", required=True, help="a module of lstmbench/implementations")
-    result.add_argument("--device", default="auto", help=machine.DEVICE_HELP)
-    result.add_argument("--threads", type=int, default=1, help="CPU threads of the framework, of each worker")
+    add(result, "--data", "--preset", "--weights", "--implementation", "--device", "--threads")
     result.add_argument("--seed", type=int, default=1, help="of the shuffling and the dropout masks")
     result.add_argument("--max-updates", type=int, help="stop after this many updates: a capped run")
     result.add_argument("--max-eval-predictions", type=int, help="evaluate on the first so many: a capped run")
@@ -44,8 +42,8 @@ def main(arguments: list[str] | None = None) -> None:
     if count > 1 and process_group.team().size == 1:
         words = sys.argv[1:] if arguments is None else arguments
         require_cores(options.threads, count)
-        sys.exit(workers.launch([sys.executable, "-m", "lstmbench", "train", *words], count))
-    with workers.told_by_launcher():
+        sys.exit(launcher.launch([sys.executable, "-m", "lstmbench", "train", *words], count))
+    with launcher.told_by_launcher():
         train_run(
             data=options.data,
             preset_file=options.preset,

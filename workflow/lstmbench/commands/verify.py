@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from lstmbench.verify import verify
+from lstmbench.training.replay import verify
 
 
 def parser() -> argparse.ArgumentParser:

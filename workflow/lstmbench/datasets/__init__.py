@@ -33,11 +33,11 @@ from typing import Any
 
 import numpy as np
 
-from lstmbench.errors import DataError
-from lstmbench.files import UNSUPPORTED, hash_file, hash_json
-from lstmbench.names import require_known
-from lstmbench.paths import WORKFLOW
-from lstmbench.strict_json import parse_json
+from lstmbench.utils.errors import DataError
+from lstmbench.utils.files import UNSUPPORTED, hash_file, hash_json
+from lstmbench.utils.paths import WORKFLOW
+from lstmbench.utils.strict_json import parse_json
+from lstmbench.utils.validation import require_known
 
 SOURCES = WORKFLOW / "datasets.tsv"
 

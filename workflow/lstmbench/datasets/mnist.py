@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from lstmbench.datasets import Prepared
-from lstmbench.errors import DataError
+from lstmbench.utils.errors import DataError
 
 TASK = "classifier"
 VERSION = 1

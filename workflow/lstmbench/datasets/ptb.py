@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from lstmbench.datasets import SPLITS, Prepared
-from lstmbench.errors import DataError, UsageError
-from lstmbench.text import printable
-from lstmbench.text_files import read_text, remarks
+from lstmbench.utils.errors import DataError, UsageError
+from lstmbench.utils.escaping import printable
+from lstmbench.utils.text_files import read_text, remarks
 
 TASK = "language_model"
 VERSION = 1

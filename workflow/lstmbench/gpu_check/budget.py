@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from lstmbench.clock import Stopwatch
-from lstmbench.errors import ResourceError
+from lstmbench.utils.clock import Stopwatch
+from lstmbench.utils.errors import ResourceError
 
 CUMULATIVE_SHARES = {1: 0.20, 2: 0.20, 3: 0.20, 4: 0.55, 5: 1.0}
 """Step -> the part of the budget by which it must have begun its last job: 20 % for steps 1 to 3, 35 % for step 4 and

@@ -11,10 +11,10 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from lstmbench import nvidia
-from lstmbench.clock import Stopwatch
-from lstmbench.errors import MachineError
-from lstmbench.text import one_line
+from lstmbench.system import nvidia
+from lstmbench.utils.clock import Stopwatch
+from lstmbench.utils.errors import MachineError
+from lstmbench.utils.escaping import one_line
 
 FIELDS = {
     "name": "name",

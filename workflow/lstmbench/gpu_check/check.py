@@ -9,26 +9,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lstmbench import bundle, datasets, implementations, machine
-from lstmbench.clock import utc_now
-from lstmbench.cores import usable_cores
+from lstmbench import datasets, implementations
+from lstmbench.analysis.forecast import count_work, predict
 from lstmbench.datasets import Dataset, load_dataset
-from lstmbench.download import download
-from lstmbench.errors import BenchError, MachineError
 from lstmbench.gpu_check import contract
 from lstmbench.gpu_check.budget import Budget
 from lstmbench.gpu_check.card import describe_card, require_idle
 from lstmbench.gpu_check.jobs import DONE, FAILED, PREDICTED, SKIPPED, Found, Job, Runner, Summary
-from lstmbench.initialise import initialise
-from lstmbench.machine import PRECISIONS
-from lstmbench.measurement import read_measurement
-from lstmbench.plan import count_work, predict
-from lstmbench.prepare import prepare
-from lstmbench.presets import PRESETS, load_preset
-from lstmbench.record import read_record
-from lstmbench.schemas import read_json
-from lstmbench.selection import RECORD
-from lstmbench.text import one_line
+from lstmbench.models.presets import PRESETS, load_preset
+from lstmbench.orchestration.config import RECORD
+from lstmbench.preparation.download import download
+from lstmbench.preparation.initialise import initialise
+from lstmbench.preparation.prepare import prepare
+from lstmbench.records import bundle
+from lstmbench.records.measurement import read_measurement
+from lstmbench.records.run import read_record
+from lstmbench.system import machine
+from lstmbench.system.cores import usable_cores
+from lstmbench.system.machine import PRECISIONS
+from lstmbench.utils.clock import utc_now
+from lstmbench.utils.errors import BenchError, MachineError
+from lstmbench.utils.escaping import one_line
+from lstmbench.utils.json_schema import read_json
 
 FORMAT = 1
 """Of gpu-check.json."""

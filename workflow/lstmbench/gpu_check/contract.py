@@ -9,12 +9,12 @@ from typing import Any
 
 import pandas as pd
 
-from lstmbench import parity
-from lstmbench.errors import DataError
 from lstmbench.gpu_check.jobs import Found, Job
-from lstmbench.machine import split_device
-from lstmbench.paths import ROOT
-from lstmbench.tables import read_table
+from lstmbench.parity import comparison
+from lstmbench.records.tables import read_table
+from lstmbench.system.machine import split_device
+from lstmbench.utils.errors import DataError
+from lstmbench.utils.paths import ROOT
 
 TESTS = ROOT / "tests/contract"
 
@@ -92,7 +92,7 @@ def read_certificate(table: Path, precision: str) -> Found:
 
 def _is_known(row: Mapping[str, Any]) -> bool:
     """Whether a deviation beyond its tolerance is what is known of cuDNN's LSTM in float32."""
-    bound = parity.CUDNN_FLOAT32.get("state" if row["what"] == "evaluation" else row["what"], 0.0)
+    bound = comparison.CUDNN_FLOAT32.get("state" if row["what"] == "evaluation" else row["what"], 0.0)
     return row["device"] == "gpu" and row["deviation"] <= bound
 
 

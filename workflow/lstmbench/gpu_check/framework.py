@@ -5,10 +5,11 @@ A process of its own, because a check imports several frameworks and none may se
 
 from __future__ import annotations
 
-from lstmbench import implementations, parity
-from lstmbench.errors import MachineError
+from lstmbench import implementations
 from lstmbench.gpu_check.card import require_new_enough
-from lstmbench.machine import split_device
+from lstmbench.parity import comparison
+from lstmbench.system.machine import split_device
+from lstmbench.utils.errors import MachineError
 
 
 def versions(implementation: str, device: str, card: dict[str, str]) -> dict[str, str]:
@@ -32,5 +33,5 @@ def versions(implementation: str, device: str, card: dict[str, str]) -> dict[str
     def build(spec, dtype="float32", seed=0):
         return module.Learner(spec, kind, seed, dtype)
 
-    parity.start(build, parity.LANGUAGE_MODEL, "float32").train(parity.batches(1))
+    comparison.start(build, comparison.LANGUAGE_MODEL, "float32").train(comparison.batches(1))
     return module.versions()

@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lstmbench.clock import Stopwatch
-from lstmbench.errors import PREFIX, BenchError, Interrupted, MachineError
-from lstmbench.files import write_json
 from lstmbench.gpu_check.budget import Budget
-from lstmbench.text import printable
+from lstmbench.utils.clock import Stopwatch
+from lstmbench.utils.errors import PREFIX, BenchError, Interrupted, MachineError
+from lstmbench.utils.escaping import printable
+from lstmbench.utils.files import write_json
 
 DONE, ABSENT, FAILED, SKIPPED, STOPPED, PREDICTED = "done", "absent", "failed", "skipped", "stopped", "predicted"
 """Outcomes.  absent: an implementation that cannot run here; skipped: not begun, for lack of time; stopped: ended, for

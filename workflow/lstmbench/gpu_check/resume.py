@@ -7,11 +7,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from lstmbench.cell import Cell, open_cell
-from lstmbench.checkpoint import CheckpointFolder
-from lstmbench.errors import Interrupted
-from lstmbench.files import hash_arrays
-from lstmbench.loop import Caps, train
+from lstmbench.training.checkpoint import CheckpointFolder
+from lstmbench.training.loop import Caps, train
+from lstmbench.training.session import Cell, open_cell
+from lstmbench.utils.errors import Interrupted
+from lstmbench.utils.files import hash_arrays
 
 UPDATES = 60
 EVALUATED_PREDICTIONS = 2_000

@@ -13,8 +13,8 @@ import pkgutil
 from pathlib import Path
 from types import ModuleType
 
-from lstmbench.errors import MachineError, UsageError
-from lstmbench.names import require_known
+from lstmbench.utils.errors import MachineError, UsageError
+from lstmbench.utils.validation import require_known
 
 
 def names() -> list[str]:

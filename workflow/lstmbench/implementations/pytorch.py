@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.profiler import record_function
 
-from lstmbench.errors import MachineError
-from lstmbench.learner import Examples, ModelSpec
+from lstmbench.models.learner import Examples, ModelSpec
+from lstmbench.utils.errors import MachineError
 
 State = tuple[Tensor, Tensor]
 """Hidden and cell state, both [layers, batch, hidden]."""

@@ -19,12 +19,12 @@ import torch
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from lstmbench.errors import MachineError, UsageError, WorkerError
 from lstmbench.implementations import pytorch
 from lstmbench.implementations.pytorch import PATHS, State, configure, has_gpu, versions
-from lstmbench.learner import ModelSpec
-from lstmbench.process_group import AGAIN, SILENCE_SECONDS, Team, team
-from lstmbench.text import brief
+from lstmbench.models.learner import ModelSpec
+from lstmbench.models.process_group import AGAIN, SILENCE_SECONDS, Team, team
+from lstmbench.utils.errors import MachineError, UsageError, WorkerError
+from lstmbench.utils.escaping import brief
 
 __all__ = ["DISTRIBUTED", "PATHS", "Learner", "configure", "has_gpu", "versions"]
 

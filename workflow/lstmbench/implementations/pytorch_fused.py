@@ -26,7 +26,7 @@ from torch.profiler import record_function
 
 from lstmbench.implementations import pytorch
 from lstmbench.implementations.pytorch import PATHS, State, has_gpu, versions
-from lstmbench.learner import ModelSpec
+from lstmbench.models.learner import ModelSpec
 
 __all__ = ["PATHS", "Learner", "configure", "has_gpu", "versions"]
 

@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from lstmbench.errors import MachineError
-from lstmbench.learner import Examples, ModelSpec
-from lstmbench.weights import shapes
+from lstmbench.models.learner import Examples, ModelSpec
+from lstmbench.models.weights import shapes
+from lstmbench.utils.errors import MachineError
 
 PATHS = {"cpu": ("NumPy, loop over time", "matmul")}
 

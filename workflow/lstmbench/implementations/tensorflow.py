@@ -17,8 +17,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from lstmbench.errors import MachineError
-from lstmbench.learner import Examples, ModelSpec
+from lstmbench.models.learner import Examples, ModelSpec
+from lstmbench.utils.errors import MachineError
 
 State = tuple[tuple[tf.Tensor, tf.Tensor], ...]
 """Per layer hidden and cell state, both [batch, hidden]."""

@@ -22,7 +22,7 @@ import tensorflow as tf
 
 from lstmbench.implementations import tensorflow
 from lstmbench.implementations.tensorflow import State, configure, has_gpu, versions
-from lstmbench.weights import shapes
+from lstmbench.models.weights import shapes
 
 __all__ = ["PATHS", "Learner", "configure", "has_gpu", "versions"]
 

@@ -16,12 +16,12 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from lstmbench.errors import MachineError, UsageError, WorkerError
 from lstmbench.implementations import tensorflow
 from lstmbench.implementations.tensorflow import PATHS, State, configure, has_gpu, keras, tf, versions
-from lstmbench.learner import ModelSpec
-from lstmbench.process_group import AGAIN, Team, team
-from lstmbench.text import brief
+from lstmbench.models.learner import ModelSpec
+from lstmbench.models.process_group import AGAIN, Team, team
+from lstmbench.utils.errors import MachineError, UsageError, WorkerError
+from lstmbench.utils.escaping import brief
 
 __all__ = ["DISTRIBUTED", "PATHS", "Learner", "configure", "has_gpu", "versions"]
 

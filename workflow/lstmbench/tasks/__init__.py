@@ -19,9 +19,9 @@ from types import ModuleType
 
 import numpy as np
 
-from lstmbench.errors import UsageError
-from lstmbench.learner import Examples
-from lstmbench.presets import Preset
+from lstmbench.models.learner import Examples
+from lstmbench.models.presets import Preset
+from lstmbench.utils.errors import UsageError
 
 
 @dataclass(frozen=True)

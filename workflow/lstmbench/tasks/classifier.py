@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from lstmbench.errors import UsageError
-from lstmbench.learner import Examples, ModelSpec
-from lstmbench.presets import Preset
+from lstmbench.models.learner import Examples, ModelSpec
+from lstmbench.models.presets import Preset
 from lstmbench.tasks import Part
+from lstmbench.utils.errors import UsageError
 
 UNIT = "images/s"
 MILESTONES = True

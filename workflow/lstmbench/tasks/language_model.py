@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from lstmbench.datasets.ptb import batch_windows
-from lstmbench.learner import Examples, ModelSpec
-from lstmbench.presets import Preset
+from lstmbench.models.learner import Examples, ModelSpec
+from lstmbench.models.presets import Preset
 from lstmbench.tasks import Part
 
 UNIT = "words/s"

@@ -1,0 +1,54 @@
+"""Against reference: the results of this configuration beside those of the machines whose bundles are kept.
+
+Cells that both have are compared as ``compare`` does, the reference first; cells that only one side has are left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import pandas as pd
+
+from lstmbench.analysis import comparison
+from lstmbench.orchestration.config import RECORD
+from lstmbench.records.bundle import Records
+from lstmbench.records.tables import RUN
+
+TITLE = "Here beside the reference machines"
+SIDES = "First: the machine that a bundle in results/reference names; second: here. What both have is compared."
+TABLES = ("quality", "speed", "circumstances")
+
+GROUP = ["dataset", "size", "device"]
+"""What names a measurement."""
+
+
+def against(references: Mapping[str, Records], here: Records) -> dict[str, pd.DataFrame]:
+    """The tables of ``compare``, less the cells of one side; ``bundle``: the reference, first: it, second: here.
+
+    References that share no cell with what is here are left out.
+    """
+    found: dict[str, list[pd.DataFrame]] = {name: [] for name in TABLES}
+    for name, reference in references.items():
+        others = {name: here}
+        tables = {
+            "quality": _shared(comparison.quality(reference.runs, {name: here.runs})),
+            "speed": _shared(comparison.speed(reference.measurements, {name: here.measurements})),
+        }
+        if any(len(table) for table in tables.values()):
+            for kind, table in (tables | {"circumstances": comparison.circumstances(reference, others)}).items():
+                found[kind].append(table)
+    empty = {"quality": comparison.QUALITY, "speed": comparison.SPEED, "circumstances": comparison.CIRCUMSTANCES}
+    return {
+        kind: pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=empty[kind])
+        for kind, parts in found.items()
+    }
+
+
+def _shared(table: pd.DataFrame) -> pd.DataFrame:
+    return table[~table["verdict"].str.startswith(comparison.NOT_COMPARED + comparison.ONE_SIDED)]
+
+
+def paths(runs: Iterable[tuple], groups: Iterable[tuple]) -> set[str]:
+    """Where the records of runs (``RUN``) and measurements (``GROUP``) lie below a results folder."""
+    of_runs = {RECORD.format(**dict(zip(RUN, run, strict=True))) for run in runs}
+    return of_runs | {"measurements/{}/{}/{}/measurement.json".format(*group) for group in groups}

@@ -1,0 +1,217 @@
+"""Compare: bundles of records, cell by cell: did quality or speed change, and what else did?
+
+Every other bundle is held against the first.  Quality is compared over pairs of runs of one seed from the same initial
+weights, speed over processes, which the two machines (or moments) do not share: what differed between them besides
+the framework is part of the ratio, and the table of circumstances names it.  What cannot be compared is a row with
+its reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from lstmbench.analysis import speed as analyse
+from lstmbench.records.bundle import Records
+from lstmbench.records.measurement import Measurement
+from lstmbench.records.tables import machine_columns
+from lstmbench.statistics import equivalence, intervals
+from lstmbench.statistics.equivalence import SPEED_MARGIN
+from lstmbench.utils.errors import DataError, UsageError
+
+CELL = ["dataset", "size", "implementation", "device"]
+QUALITY = ["bundle", *CELL, "metric", "n", "seeds", "difference", "low", "high", "verdict"]
+SPEED = ["bundle", *CELL, "threads", "unit", "first_rate", "second_rate", "ratio", "low", "high", "verdict"]
+CIRCUMSTANCES = ["bundle", "what", "first", "second"]
+
+NO_MATTER = {"preset", "source", "threads"}
+"""Settings whose entries are here already, that are words, or that are no reason not to compare: the order in which
+threads add up changes a run less than a seed does, and measurements have the threads in their cell."""
+
+NOT_COMPARED = "not compared: "
+ONE_SIDED = "only in the"
+
+
+def compare(bundles: Mapping[str, Records]) -> dict[str, pd.DataFrame]:
+    """The tables quality, speed and circumstances, of every other bundle against the first.
+
+    Raises:
+        DataError: not one cell can be compared.
+    """
+    (_, first), *others = bundles.items()
+    tables = {
+        "quality": quality(first.runs, {name: records.runs for name, records in others}),
+        "speed": speed(first.measurements, {name: records.measurements for name, records in others}),
+        "circumstances": circumstances(first, dict(others)),
+    }
+    reasons = pd.concat([tables["quality"]["verdict"], tables["speed"]["verdict"]])
+    if reasons.str.startswith(NOT_COMPARED).all():
+        found = "; ".join(sorted(reasons.str.removeprefix(NOT_COMPARED).unique())) or "no records"
+        raise DataError(f"{', '.join(bundles)}: expected a cell that can be compared, found none: {found}")
+    return tables
+
+
+def quality(first: list[dict[str, Any]], others: Mapping[str, list[dict[str, Any]]]) -> pd.DataFrame:
+    """A row per cell of run records on either side; ``difference`` of the other in % or percentage points."""
+    rows, found = [], {}
+    for name, records in others.items():
+        for cell, before, after in _matched(first, records, lambda one: tuple(one["run"][part] for part in CELL)):
+            row = {"bundle": name, **dict(zip(CELL, cell, strict=True))}
+            pairs = list(_pairs(before, after))
+            reason = _one_sided(before, after) or _unlike_runs(before, after)
+            if not reason and not pairs:
+                reason = "no two runs of one seed from the same initial weights"
+            if reason:
+                rows.append(row | {"verdict": NOT_COMPARED + reason})
+                continue
+            metric = "perplexity" if "perplexity" in pairs[0][0]["final"] else "accuracy"
+            comparison = equivalence.compare(
+                *([record["final"][metric] for record in side] for side in zip(*pairs, strict=True)), metric
+            )
+            found[len(rows)] = comparison
+            values = (comparison.mean, comparison.low, comparison.high)
+            in_unit = [equivalence.in_unit(value, metric) for value in values]
+            row |= dict(zip(("difference", "low", "high"), in_unit, strict=True))
+            seeds = " ".join(str(one["run"]["seed"]) for one, _ in pairs)
+            rows.append(row | {"metric": metric, "n": len(pairs), "seeds": seeds})
+    for place, verdict in zip(found, equivalence.verdicts(list(found.values())), strict=True):
+        rows[place]["verdict"] = verdict
+    return pd.DataFrame(rows, columns=QUALITY)
+
+
+def speed(first: list[Measurement], others: Mapping[str, list[Measurement]]) -> pd.DataFrame:
+    """A row per cell of measurements on either side; ``ratio`` of the other's speed to the first's."""
+    rows, found = [], {}
+    cells = list(_cells(first))
+    for name, measurements in others.items():
+        for cell, before, after in _matched(cells, list(_cells(measurements)), lambda one: one["cell"]):
+            row = {"bundle": name, **dict(zip([*CELL, "threads"], cell, strict=True))}
+            reason = _one_sided(before, after) or _unlike_speeds(before[0], after[0])
+            if reason:
+                rows.append(row | {"verdict": NOT_COMPARED + reason})
+                continue
+            (old,), (new,) = before, after
+            ratio, probability = intervals.unpaired_ratio(new["rates"], old["rates"])
+            found[len(rows)] = (ratio, probability)
+            means = [intervals.geometric_mean(one["rates"]).estimate for one in (old, new)]
+            row |= {"unit": old["unit"], "first_rate": means[0], "second_rate": means[1]}
+            rows.append(row | {"ratio": ratio.estimate, "low": ratio.low, "high": ratio.high})
+    changed = equivalence.holm([probability for _, probability in found.values()])
+    for (place, (ratio, _)), differs in zip(found.items(), changed, strict=True):
+        rows[place]["verdict"] = _verdict(ratio, differs)
+    return pd.DataFrame(rows, columns=SPEED)
+
+
+def circumstances(first: Records, others: Mapping[str, Records]) -> pd.DataFrame:
+    """A row per machine, library or commit that differs: what the first bundle's records say, and what another's."""
+    before = _circumstances(first)
+    rows = []
+    for name, records in others.items():
+        after = _circumstances(records)
+        for what in sorted({*before, *after}):
+            sides = ["; ".join(sorted(one.get(what, ()))) for one in (before, after)]
+            if sides[0] != sides[1]:
+                rows.append(dict(zip(CIRCUMSTANCES, (name, what, *sides), strict=True)))
+    return pd.DataFrame(rows, columns=CIRCUMSTANCES)
+
+
+def _circumstances(records: Records) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for record in [*records.runs, *(measurement.record for measurement in records.measurements)]:
+        commit = (record["commit"] or "no git checkout")[:12] + (" with changes" if record["commit_dirty"] else "")
+        versions = [record["versions"]] if "versions" in record else [one["versions"] for one in record["samples"]]
+        said = [*machine_columns(record).items(), ("commit", commit)]
+        if "versions" in record:
+            said.append(("threads of runs", record["settings"]["threads"]))
+        for what, value in [*said, *(item for one in versions for item in one.items())]:
+            found.setdefault(what, set()).add("" if value is None else str(value))
+    return found
+
+
+def _verdict(ratio: intervals.Interval, differs: bool) -> str:
+    if ratio.low > 1 - SPEED_MARGIN and ratio.high < 1 + SPEED_MARGIN:
+        return equivalence.EQUAL
+    if differs:
+        return "faster" if ratio.estimate > 1 else "slower"
+    return equivalence.INCONCLUSIVE
+
+
+def _cells(measurements: Iterable[Measurement]) -> Iterator[dict[str, Any]]:
+    for measurement in measurements:
+        record = measurement.record
+        rates = analyse.process_rates(measurement)
+        for row in analyse.analyse([measurement])["speed"].to_dict("records"):
+            samples = [one for one in record["samples"] if one["implementation"] == row["implementation"]]
+            yield {
+                "cell": (*(row[part] for part in CELL), row["threads"]),
+                "rates": rates.get(row["implementation"]),
+                "verdict": row["verdict"],
+                "settings": record["settings"],
+                "unit": row["unit"],
+                "data": {one["data_sha256"] for one in samples},
+            }
+
+
+def _matched(
+    first: Iterable[Any], second: Iterable[Any], cell_of: Callable[[Any], tuple[Any, ...]]
+) -> Iterator[tuple[tuple[Any, ...], list[Any], list[Any]]]:
+    """Every cell of either side, with what each side has of it."""
+    sides: list[dict[tuple[Any, ...], list[Any]]] = [{}, {}]
+    for side, members in zip(sides, (first, second), strict=True):
+        for member in members:
+            side.setdefault(cell_of(member), []).append(member)
+    for cell in sorted({*sides[0], *sides[1]}):
+        yield cell, sides[0].get(cell, []), sides[1].get(cell, [])
+
+
+def _one_sided(before: list[Any], after: list[Any]) -> str:
+    if not before:
+        return f"{ONE_SIDED} second"
+    return "" if after else f"{ONE_SIDED} first"
+
+
+def _unlike_runs(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> str:
+    everyone = [*before, *after]
+    settings = [{**one["settings"], **one["settings"]["preset"]} for one in everyone]
+    return "; ".join(filter(None, [_unlike(settings), _differ("data", {one["data"]["sha256"] for one in everyone})]))
+
+
+def _unlike_speeds(old: dict[str, Any], new: dict[str, Any]) -> str:
+    bad = [f"{side} {one['verdict']}" for side, one in (("first", old), ("second", new)) if one["verdict"]]
+    reasons = [*bad, _unlike([old["settings"], new["settings"]]), _differ("data", old["data"] | new["data"])]
+    return "; ".join(filter(None, reasons))
+
+
+def _unlike(settings: list[dict[str, Any]]) -> str:
+    """The settings that are not the same in all of them and matter."""
+    names = sorted(set().union(*settings) - NO_MATTER)
+    return "; ".join(_differ(name, {repr(one.get(name)) for one in settings}) for name in names).strip("; ")
+
+
+def _differ(name: str, values: set[str]) -> str:
+    shown = ", ".join(sorted(value[:12] for value in values))
+    return f"{name} differs: {shown}" if len(values) > 1 else ""
+
+
+def _pairs(
+    before: list[dict[str, Any]], after: list[dict[str, Any]]
+) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    others = {(record["run"]["seed"], record["initial_weights_sha256"]): record for record in after}
+    for record in sorted(before, key=lambda one: one["run"]["seed"]):
+        if other := others.get((record["run"]["seed"], record["initial_weights_sha256"])):
+            yield record, other
+
+
+def names(paths: list[Path]) -> list[str]:
+    """What to call bundles: the names of their files, or their whole paths if two of these are the same.
+
+    Raises:
+        UsageError: fewer than two bundles, or one of them twice.
+    """
+    if len(paths) < 2 or len(set(paths)) < len(paths):
+        raise UsageError(f"expected two or more different bundles, found {', '.join(map(str, paths)) or 'none'}")
+    stems = [path.stem for path in paths]
+    return stems if len(set(stems)) == len(stems) else [str(path) for path in paths]

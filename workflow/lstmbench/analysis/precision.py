@@ -1,0 +1,49 @@
+"""Precision: what computing matrix products in less than float32 costs in quality, beside what it gains in speed."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from lstmbench.analysis.quality import difference, mean, metric_of
+from lstmbench.system.machine import split_device
+
+CELL = ["dataset", "size", "implementation", "device", "threads", "cpu", "gpu", "machine_kind", "versions"]
+PAIR = [*CELL, "seed", "initial_weights_sha256", "data_sha256", "caps"]
+COLUMNS = [
+    "dataset", "size", "implementation", "device", "precision", "metric", "caps", "n", "test_mean", "float32_test_mean",
+    "cost", "rate", "float32_rate", "gain",
+]  # fmt: skip
+
+
+def precisions(runs: pd.DataFrame, speed: pd.DataFrame) -> pd.DataFrame:
+    """One row per cell and precision other than float32; ``cost`` in % of a perplexity or in points of an accuracy."""
+    speed = _split(speed[speed["headline"] == 1])
+    runs = _split(runs)
+    rates = _against_float32(speed, CELL)
+    rows = []
+    for (*cell, precision, caps), pairs in _against_float32(runs, PAIR).groupby([*CELL, "precision", "caps"]):
+        key = dict(zip(CELL, cell, strict=True))
+        metric = metric_of(pairs)
+        here, there = mean(pairs[f"test_{metric}"], metric), mean(pairs[f"test_{metric}_float32"], metric)
+        row = key | {"precision": precision, "caps": caps, "metric": metric, "n": len(pairs)}
+        row |= {"test_mean": here, "float32_test_mean": there, "cost": difference(here, there, metric)}
+        mine = rates[(rates[CELL].fillna("") == pd.Series(key).fillna("")).all(axis="columns")]
+        mine = mine[mine["precision"] == precision]
+        if len(mine) == 1:
+            row |= {"rate": mine["rate"].item(), "float32_rate": mine["rate_float32"].item()}
+            row["gain"] = row["rate"] / row["float32_rate"]
+        rows.append(row)
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _split(table: pd.DataFrame) -> pd.DataFrame:
+    """``table`` with the device without its precision under ``device``, and the precision in a column of its own."""
+    parts = [split_device(device) for device in table["device"]]
+    devices = [device._replace(precision="float32").name for device in parts]
+    return table.assign(device=devices, precision=[device.precision for device in parts])
+
+
+def _against_float32(table: pd.DataFrame, same: list[str]) -> pd.DataFrame:
+    """Each row in another precision, with that of float32 that agrees in ``same`` beside it."""
+    full = table["precision"] == "float32"
+    return table[~full].merge(table[full], on=same, suffixes=("", "_float32"))

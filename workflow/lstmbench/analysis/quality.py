@@ -1,0 +1,204 @@
+"""Tabulate: runs that differ only by their seed become one row, beside the published values.
+
+Perplexities are averaged as logarithms.  Runs that differ in anything else (settings, data, machine, library
+versions, threads, what was capped) are never averaged together.  A capped run is compared with nothing published.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import pandas as pd
+
+from lstmbench.records.tables import MACHINE, RUN, TEXTS
+from lstmbench.statistics import equivalence
+
+ALIKE = [*RUN[:-1], "settings_sha256", "data_sha256", "machine", "versions", "threads", "caps"]
+"""Two runs are averaged if and only if they agree in all of these."""
+
+
+def number_machines(runs: pd.DataFrame) -> pd.DataFrame:
+    """``runs`` with a column ``machine``: 1, 2, ... for each machine that differs in something that counts."""
+    return runs.assign(machine=runs.groupby(["cpu", "machine_kind"], sort=True, dropna=False).ngroup() + 1)
+
+
+def quality(runs: pd.DataFrame, failures: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
+    """One row per group of like runs: how well they learned, and the best published value; one per reason to fail.
+
+    ``difference`` to the published value and ``above_floor`` are in % for a perplexity, in percentage points for
+    an accuracy.
+    """
+    rows = []
+    for key, group in _alike(runs):
+        metric = metric_of(group)
+        test = group[f"test_{metric}"]
+        row = key | _seeds(group) | {"metric": metric, "parameters": group["parameters"].iloc[0]}
+        row |= {"test_mean": mean(test, metric), "test_min": test.min(), "test_max": test.max()}
+        row["valid_mean"] = mean(group[f"valid_{metric}"], metric)
+        row["train_mean"] = mean(group["train_perplexity"], metric) if metric == "perplexity" else None
+        best = _best(published, key, f"test_{metric}")
+        row["published"] = best and best["value"]
+        row["difference"] = best and difference(row["test_mean"], best["value"], metric)
+        row |= {f"published_{name}": best[name] if best else "" for name in ("source", "url", "note")}
+        best = _best(published, key, f"valid_{metric}")
+        row["published_valid"] = best and best["value"]
+        row["published_valid_source"] = best["source"] if best else ""
+        # What the source itself would score on the same words, and so only for the whole split.
+        floor = math.nan if key["caps"] else group["source_test_perplexity"].iloc[0]
+        row["floor"] = floor
+        row["source_perplexity"] = group["source_perplexity"].iloc[0]
+        row["above_floor"] = difference(row["test_mean"], floor, metric) if floor > 0 else None
+        rows.append(row | {"failure": ""})
+    for values, group in failures.groupby([*RUN[:-1], "task", "failure"], sort=True):
+        row = dict(zip([*RUN[:-1], "task", "failure"], values, strict=True)) | _seeds(group)
+        rows.append(row | {"n": 0, "metric": metric_of(group)})
+    table = pd.DataFrame(rows).drop(columns="task", errors="ignore")
+    texts = table.columns.intersection(list(TEXTS))
+    return table.fillna(dict.fromkeys(texts, ""))
+
+
+def differences(runs: pd.DataFrame) -> pd.DataFrame:
+    """How far each implementation lies from each other one, over pairs of runs from the same initial weights.
+
+    ``mean``, its 95 % interval ``low`` to ``high``, ``min`` and ``max`` of the second relative to the first, over the
+    seeds: in % for a perplexity, from the mean of its log ratio; in percentage points for an accuracy.  ``verdict``:
+    what that supports (``equivalence``), all comparisons of complete runs taken together.
+    """
+    columns = [
+        "dataset", "size", "device", "metric", "first", "second", "n", "seeds", "mean", "low", "high", "min", "max",
+        "verdict", "caps",
+        "settings_sha256", "data_sha256", "machine", "threads",
+    ]  # fmt: skip
+    same = ["dataset", "size", "device", "settings_sha256", "data_sha256", "machine", "threads", "caps"]
+    rows = []
+    kept = ["task", "implementation", "versions", "seed", "initial_weights_sha256", "test_perplexity", "test_accuracy"]
+    for values, group in runs[[*same, *kept]].groupby(same, sort=True, dropna=False):
+        metric = metric_of(group)
+        sides = list(group.groupby(["implementation", "versions"], sort=True))
+        for ((first, _), left), ((second, _), right) in itertools.combinations(sides, 2):
+            pairs = left.merge(right, on=["seed", "initial_weights_sha256"], suffixes=("_first", "_second"))
+            if first == second or pairs.empty:
+                continue
+            before, after = pairs[f"test_{metric}_first"], pairs[f"test_{metric}_second"]
+            each = [difference(new, old, metric) for new, old in zip(after, before, strict=True)]
+            found = equivalence.compare(before, after, metric)
+            row = dict(zip(same, values, strict=True)) | _seeds(pairs)
+            row |= {"metric": metric, "first": first, "second": second, "min": min(each), "max": max(each)}
+            row |= {name: equivalence.in_unit(getattr(found, name), metric) for name in ("mean", "low", "high")}
+            rows.append(row | {"comparison": found})
+    complete = [row for row in rows if not row["caps"]]
+    verdicts = equivalence.verdicts([row["comparison"] for row in complete])
+    for row, verdict in zip(complete, verdicts, strict=True):
+        row["verdict"] = verdict
+    return pd.DataFrame(rows, columns=columns).fillna({"verdict": equivalence.NO_CLAIM})
+
+
+def environment(runs: pd.DataFrame) -> pd.DataFrame:
+    """One row per machine, set of libraries, and what is only noted; alike nodes of a cluster are one machine."""
+    rows = []
+    names = ["machine", *MACHINE, "implementation", "device", "threads", "versions"]
+    for values, group in runs.groupby(names, sort=True, dropna=False):
+        commits = {
+            (commit[:12] or "no git checkout") + (" with changes" if dirty else "")
+            for commit, dirty in zip(group["commit"], group["commit_dirty"], strict=True)
+        }
+        row = dict(zip(names, values, strict=True))
+        nodes = ", ".join(sorted(set(group["node"]) - {""}))
+        limited = "; ".join(sorted(set(group["limited"]) - {""}))
+        rows.append(
+            row | {"nodes": nodes, "limited": limited, "commits": ", ".join(sorted(commits)), "runs": len(group)}
+        )
+    return pd.DataFrame(rows)
+
+
+def milestones(runs: pd.DataFrame, tests: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
+    """One row per group of like runs, number of updates and protocol: the accuracy over the seeds."""
+    columns = [*ALIKE, "updates", "protocol", "predictions", "n", "seeds", "mean", "min", "max", "published_values"]
+    merged = tests.merge(runs[[*RUN, *ALIKE[len(RUN) - 1 :]]], on=RUN)
+    rows = []
+    for (updates, protocol, predictions), part in merged.groupby(["updates", "protocol", "predictions"], sort=True):
+        for key, group in _alike(part):
+            row = key | _seeds(group) | {"updates": updates, "protocol": protocol, "predictions": predictions}
+            accuracy = group["accuracy"]
+            row |= {"mean": accuracy.mean(), "min": accuracy.min(), "max": accuracy.max(), "published_values": ""}
+            if not key["caps"] and predictions == 128:
+                found = _published(published, key, "first_128_accuracy")
+                row["published_values"] = ", ".join(f"{100 * value:.1f}" for value in sorted(found["value"]))
+            rows.append(row)
+    ordered = pd.DataFrame(rows, columns=columns)
+    return ordered.sort_values([*ALIKE, "updates", "predictions"], ascending=[True] * len(ALIKE) + [True, False])
+
+
+def time_to_quality(runs: pd.DataFrame, history: pd.DataFrame, targets: pd.DataFrame) -> pd.DataFrame:
+    """One row per group of like runs and target: seconds of training until validation first shows the target.
+
+    Only training counts, not validation; all of an epoch counts, since validation comes at its end.  ``reached``
+    runs of ``n`` did.  A run that did not counts as taking for ever: the median is absent if half of them did not,
+    the maximum if one did not.
+    """
+    columns = [
+        *ALIKE, "metric", "target", "target_source", "target_note", "n", "seeds", "reached", "seconds_median",
+        "seconds_min", "seconds_max", "epochs_median",
+    ]  # fmt: skip
+    rows = []
+    histories = dict(iter(history.groupby(RUN)))
+    for key, group in _alike(runs):
+        metric = metric_of(group)
+        kind = "capped" if key["caps"] else "complete"
+        mine = (targets[["dataset", "size", "applies_to"]] == [key["dataset"], key["size"], kind]).all(axis="columns")
+        pasts = [histories[run] for run in group[RUN].itertuples(index=False, name=None)]
+        for target in targets[mine].itertuples():
+            reached = [_first_to_reach(past, metric, target.value) for past in pasts]
+            seconds, epochs = (pd.Series(values) for values in zip(*reached, strict=True))
+            row = key | _seeds(group) | {"metric": metric, "target": target.value, "target_note": target.why}
+            row |= {"target_source": target.published_source, "reached": int((seconds < math.inf).sum())}
+            row |= {"seconds_median": seconds.median(), "seconds_min": seconds.min(), "seconds_max": seconds.max()}
+            rows.append(row | {"epochs_median": epochs.median()})
+    return pd.DataFrame(rows, columns=columns).replace(math.inf, math.nan)
+
+
+def _first_to_reach(past: pd.DataFrame, metric: str, target: float) -> tuple[float, float]:
+    """Seconds of training and epochs until a run's validation first shows ``target``; infinite if it never does."""
+    values = past[f"valid_{metric}"]
+    good = past["epoch"][values <= target if metric == "perplexity" else values >= target]
+    if good.empty:
+        return math.inf, math.inf
+    return past["train_seconds"][past["epoch"] <= good.min()].sum(), good.min()
+
+
+def _alike(runs: pd.DataFrame):  # yields (group's values by name, its rows)
+    for values, group in runs.groupby(ALIKE, sort=True, dropna=False):
+        yield dict(zip(ALIKE, values, strict=True)), group
+
+
+def _seeds(group: pd.DataFrame) -> dict[str, object]:
+    return {"n": len(group), "seeds": " ".join(map(str, sorted(group["seed"])))}
+
+
+def metric_of(group: pd.DataFrame) -> str:
+    """What runs of one task are judged by."""
+    return "perplexity" if group["task"].iloc[0] == "language_model" else "accuracy"
+
+
+def mean(values: pd.Series, metric: str) -> float:
+    """Over seeds; of a perplexity that of its logarithm, which is what a run measures."""
+    if metric == "perplexity":
+        return math.exp(math.fsum(map(math.log, values)) / len(values))
+    return math.fsum(values) / len(values)
+
+
+def difference(value: float, reference: float, metric: str) -> float:
+    """In % of a reference perplexity, or in percentage points of accuracy."""
+    return 100 * (value / reference - 1) if metric == "perplexity" else 100 * (value - reference)
+
+
+def _published(published: pd.DataFrame, key: dict[str, object], metric: str) -> pd.DataFrame:
+    return published[
+        (published["dataset"] == key["dataset"]) & (published["size"] == key["size"]) & (published["metric"] == metric)
+    ]
+
+
+def _best(published: pd.DataFrame, key: dict[str, object], metric: str) -> dict[str, object] | None:
+    found = _published(published, key, metric).sort_values("value", ascending=metric.endswith("perplexity"))
+    return None if key["caps"] or found.empty else found.iloc[0].to_dict()

@@ -1,0 +1,135 @@
+"""Collect: the records of all runs become tables with one row per run, epoch, milestone, settings and failure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from lstmbench.records.interference import limits
+from lstmbench.records.run import failed, read_record
+from lstmbench.records.tables import RUN, machine_columns, machine_kind, versions_column
+from lstmbench.system.machine import split_device
+from lstmbench.utils.errors import DataError
+
+MILESTONE = ["updates", "protocol", "loss", "accuracy", "predictions"]
+HISTORY = [
+    "epoch", "learning_rate", "updates", "train_loss", "train_perplexity", "train_predictions", "train_seconds",
+    "valid_loss", "valid_perplexity", "valid_accuracy", "valid_predictions", "valid_seconds",
+]  # fmt: skip
+
+
+def collect(paths: Iterable[Path]) -> dict[str, pd.DataFrame]:
+    """The tables runs, history, milestones, settings and failures of the records at ``paths``.
+
+    Raises:
+        DataError: no path, a record that is missing or bad, two records of one run, or a data set of which no run
+            ended well.
+    """
+    records: dict[tuple[Any, ...], dict[str, Any]] = {}
+    origins: dict[tuple[Any, ...], Path] = {}
+    for path in paths:
+        record = read_record(path)
+        name = tuple(record["run"][part] for part in RUN)
+        if name in records:
+            raise DataError(f"{path}: the run {'/'.join(map(str, name))} was already read from {origins[name]}")
+        records[name], origins[name] = record, path
+    if not records:
+        raise DataError("no run.json given: there is nothing to collect")
+    failures = [_failure_row(records[name]) for name in sorted(records) if failed(records[name])]
+    ordered = [records[name] for name in sorted(records) if not failed(records[name])]
+    _require_some({name[0] for name in records}, ordered, failures)
+    runs = pd.DataFrame([_run_row(record) for record in ordered])
+    history = [record["run"] | row for record in ordered for row in record["history"]]
+    milestones = [record["run"] | row for record in ordered for row in record["milestones"]]
+    settings = [_settings_row(record) for record in ordered]
+    return {
+        "runs": runs,
+        "history": pd.DataFrame(history, columns=RUN + HISTORY),
+        "milestones": pd.DataFrame(milestones, columns=RUN + MILESTONE),
+        "settings": pd.DataFrame(settings).drop_duplicates(),
+        "failures": pd.DataFrame(failures, columns=[*RUN, "task", "exit_code", "failure"]),
+    }
+
+
+def _failure_row(record: dict[str, Any]) -> dict[str, Any]:
+    failure = record["failure"]
+    return record["run"] | {"task": record["task"], "exit_code": failure["exit_code"], "failure": failure["message"]}
+
+
+def _require_some(datasets: Iterable[str], good: Iterable[dict[str, Any]], failures: Iterable[dict[str, Any]]) -> None:
+    """Tables and figures of a data set need one run of it at least."""
+    for dataset in sorted(set(datasets) - {record["run"]["dataset"] for record in good}):
+        reasons = sorted({row["failure"] for row in failures if row["dataset"] == dataset})
+        raise DataError("\n".join([f"every run of {dataset} failed:", *reasons]))
+
+
+def _floors(facts: dict[str, Any]) -> dict[str, float | None]:
+    """Perplexities of a generated text's own source: on average, and on the words of the test split."""
+    on_test = facts.get("source_cross_entropy_nats_test")
+    return {
+        "source_perplexity": facts.get("floor_perplexity"),
+        "source_test_perplexity": None if on_test is None else math.exp(on_test),
+    }
+
+
+def _run_row(record: dict[str, Any]) -> dict[str, Any]:
+    last, final, speed = record["history"][-1], record["final"], record["speed"]
+    memory, settings = record["memory"], record["settings"]
+    device_bytes = memory["peak_device_bytes"]
+    held_back = limits(speed.get("throttled_share"), speed.get("reachable_cores"), settings["threads"])
+    return record["run"] | {
+        "task": record["data"]["task"],
+        "caps": "; ".join(record["caps"]),
+        "resumed": record["resumed"],
+        "parameters": record["parameters"],
+        "updates": last["updates"],
+        "epochs": last["epoch"],
+        "test_loss": final["loss"],
+        "test_perplexity": final.get("perplexity"),
+        "test_accuracy": final.get("accuracy"),
+        "test_predictions": final["predictions"],
+        "valid_loss": last["valid_loss"],
+        "valid_perplexity": last.get("valid_perplexity"),
+        "valid_accuracy": last.get("valid_accuracy"),
+        "train_loss": last["train_loss"],
+        "train_perplexity": last.get("train_perplexity"),
+        **_floors(record["data"]["facts"]),
+        "speed_median": speed["median"],
+        "speed_p25": speed["p25"],
+        "speed_p75": speed["p75"],
+        "speed_unit": speed["unit"],
+        "speed_blocks": speed["blocks"],
+        "import_seconds": speed["import_seconds"],
+        "build_seconds": speed["build_seconds"],
+        "first_step_seconds": speed["first_step_seconds"],
+        "train_seconds": speed["train_seconds"],
+        "peak_rss_mb": memory["peak_rss_bytes"] / 1e6,
+        "peak_device_mb": None if device_bytes is None else device_bytes / 1e6,
+        "threads": settings["threads"],
+        "dtype": settings["dtype"],
+        **machine_columns(record),
+        "machine_kind": machine_kind(record, split_device(record["run"]["device"]).kind),
+        "limited": "; ".join(held_back),
+        "node": record["machine"].get("node"),
+        "versions": versions_column(record["versions"]),
+        "commit": record["commit"],
+        "commit_dirty": int(record["commit_dirty"]),
+        "settings_sha256": record["settings_sha256"],
+        "data_sha256": record["data"]["sha256"],
+        "initial_weights_sha256": record["initial_weights_sha256"],
+        "final_weights_sha256": record["final_weights_sha256"],
+        "started": record["started"],
+        "finished": record["finished"],
+    }
+
+
+def _settings_row(record: dict[str, Any]) -> dict[str, Any]:
+    settings = record["settings"]
+    others = {name: value for name, value in settings.items() if name != "preset"}
+    name = {part: record["run"][part] for part in ("dataset", "size")}
+    row = name | {"settings_sha256": record["settings_sha256"]} | settings["preset"] | others
+    return {key: "" if value is None else value for key, value in row.items()}

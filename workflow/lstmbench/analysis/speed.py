@@ -1,0 +1,269 @@
+"""Analyse: measurements become tables of speed, ratios, the anatomy of a step, and the matrix products alone.
+
+What counts: of each round the last attempt.  A cell of which most processes were not steady, or whose blocks spread
+too far, has no headline: its figures are shown with the reason, and no ratio with it is quoted.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lstmbench.implementations import framework
+from lstmbench.records.format import NOT_SEEN
+from lstmbench.records.interference import NO_HEADLINE_SPREAD, limits
+from lstmbench.records.measurement import Measurement
+from lstmbench.records.measurement_consistency import SAMPLE
+from lstmbench.records.tables import FAILED, MACHINE, machine_columns, machine_kind, versions_column
+from lstmbench.statistics import intervals
+from lstmbench.system.machine import split_device
+
+GROUP = ["dataset", "size", "device", "threads"]
+SPEED = [
+    *GROUP, "implementation", "unit", "processes", "blocks", "rate", "rate_low", "rate_high", "step_ms", "step_p95_ms",
+    "gflops", "share", "share_low", "share_high", "ceiling_ms", "steady", "disturbed", "verdict", "headline", "path",
+    "import_seconds", "build_seconds", "first_step_seconds", "peak_rss_mb", "peak_device_mb", "least_mb", "valid_rate",
+    "test_rate", "loop_share", "memory_gbs", *(name for name in MACHINE if name != "spin_limits"), "machine_kind",
+    "versions", "commit", "commit_dirty",
+]  # fmt: skip
+RATIOS = [*GROUP, "numerator", "denominator", "pairs", "ratio", "low", "high", "headline"]
+ANATOMY = [*GROUP, "implementation", "part", "direction", "milliseconds", "product_milliseconds", "coverage"]
+PRODUCTS = [
+    *GROUP, "framework", "product", "part", "direction", "left_rows", "inner", "right_columns", "transposed", "count",
+    "milliseconds", "gflops", "processes",
+]  # fmt: skip
+
+UNMEASURED = intervals.Interval(math.nan, math.nan, math.nan)
+
+SHOWN_FROM = {"phases": "speed"}
+"""Tables of text that show another's columns."""
+
+
+def analyse(measurements: Iterable[Measurement]) -> dict[str, pd.DataFrame]:
+    """The tables speed, ratios, anatomy and products."""
+    groups = [_Group(measurement) for measurement in measurements]
+    return {
+        "speed": pd.DataFrame([row for group in groups for row in group.speed()], columns=SPEED),
+        "ratios": pd.DataFrame([row for group in groups for row in group.ratios()], columns=RATIOS),
+        "anatomy": pd.DataFrame([row for group in groups for row in group.anatomy()], columns=ANATOMY),
+        "products": pd.DataFrame([row for group in groups for row in group.products()], columns=PRODUCTS),
+    }
+
+
+class _Group:
+    """One measurement, its samples by implementation."""
+
+    def __init__(self, measurement: Measurement) -> None:
+        self.record = measurement.record
+        self.name = {**self.record["group"], "threads": self.record["threads"]}
+        last = {(sample["implementation"], sample["round"]): sample for sample in self.record["samples"]}
+        # The process with the details may have been disturbed and repeated; its details count all the same.
+        self.detailed = {
+            sample["implementation"]: sample for sample in self.record["samples"] if sample.get("details") is not None
+        }
+        self.cells: dict[str, list[dict[str, Any]]] = {}
+        for (implementation, _), sample in last.items():
+            self.cells.setdefault(implementation, []).append(sample)
+        blocks = dict(iter(measurement.blocks.groupby(SAMPLE)))
+        self.blocks = {
+            implementation: [blocks[tuple(sample[name] for name in SAMPLE)] for sample in samples]
+            for implementation, samples in self.cells.items()
+        }
+
+    def speed(self) -> list[dict[str, Any]]:
+        """A row per implementation, those that failed included."""
+        rows = [self._speed(implementation, samples) for implementation, samples in sorted(self.cells.items())]
+        for failure in self.record["failures"]:
+            name = failure["implementation"]
+            row = next((row for row in rows if row["implementation"] == name), None)
+            if row is None:
+                row = {**self.name, "implementation": name, "processes": 0}
+                rows.append(row)
+            row |= {"headline": 0, "verdict": f"{FAILED}{failure['failure']}"}
+        return rows
+
+    def _speed(self, implementation: str, samples: list[dict[str, Any]]) -> dict[str, Any]:
+        first, blocks = samples[0], self.blocks[implementation]
+        rate = intervals.geometric_mean(self._rates(implementation))
+        times = [(part["seconds"] / part["steps"]).to_numpy() for part in blocks]
+        together = np.concatenate(times)
+        unsteady = [
+            f"process {place}: {reason}" for place, reason in enumerate(map(intervals.unsteadiness, times), 1) if reason
+        ]
+        tested = "steady" if min(map(len, times)) >= intervals.FEWEST_BLOCKS else "too few blocks to test"
+        spread = intervals.iqr_over_median(together)
+        held_back = [reason for sample in samples for reason in _held_back(sample, self.record["threads"])]
+        verdict = ""
+        if held_back:
+            verdict = f"not the speed of this machine: {held_back[0]}"
+        elif 2 * len(unsteady) > len(times):
+            verdict = "not steady"
+        elif spread > NO_HEADLINE_SPREAD:
+            verdict = f"blocks spread by {100 * spread:.0f} %"
+        ceilings = [product_seconds(sample) for sample in samples]
+        steps = [sample["phases"]["steady_seconds"] / sample["steady_steps"] for sample in samples]
+        share = intervals.geometric_mean(np.divide(ceilings, steps)) if all(ceilings) else UNMEASURED
+        flops = sum(product["flops"] for product in first["products"])
+        details = self.detailed.get(implementation, {}).get("details", {})
+        evaluation, loop, bandwidth = (details.get(name) for name in ("evaluation", "loop", "bandwidth"))
+        device_bytes = [sample["memory"]["peak_device_bytes"] for sample in samples]
+        disturbed = sorted({reason for sample in samples for reason in sample["disturbances"]} - set(held_back))
+        return {
+            **self.name,
+            "implementation": implementation,
+            "unit": first["unit"],
+            "processes": len(samples),
+            "blocks": len(together),
+            "rate": rate.estimate,
+            "rate_low": rate.low,
+            "rate_high": rate.high,
+            "step_ms": 1e3 * np.median(together),
+            "step_p95_ms": 1e3 * np.quantile(together, 0.95),
+            "gflops": flops / first["predictions_per_step"] * rate.estimate / 1e9 if flops else math.nan,
+            "share": share.estimate,
+            "share_low": share.low,
+            "share_high": share.high,
+            "ceiling_ms": 1e3 * np.median(ceilings) if all(ceilings) else math.nan,
+            "steady": "; ".join(unsteady) or tested,
+            "disturbed": "; ".join(disturbed),
+            "verdict": verdict,
+            "headline": int(not verdict),
+            "path": _path(details.get("trace", {})),
+            **{
+                name: np.median([sample["phases"][name] for sample in samples])
+                for name in ("import_seconds", "build_seconds", "first_step_seconds")
+            },
+            "peak_rss_mb": max(sample["memory"]["peak_rss_bytes"] for sample in samples) / 1e6,
+            "peak_device_mb": None if None in device_bytes else max(device_bytes) / 1e6,
+            "least_mb": sum(first["memory"]["least_bytes"].values()) / 1e6,
+            "valid_rate": evaluation and evaluation["valid"]["predictions_per_second"],
+            "test_rate": evaluation and evaluation["test"]["predictions_per_second"],
+            "loop_share": loop and 1 - loop["learner_seconds"] / loop["seconds"],
+            "memory_gbs": bandwidth and bandwidth["bytes"] / bandwidth["seconds"] / 1e9,
+            **machine_columns(self.record),
+            "machine_kind": machine_kind(self.record, split_device(self.record["group"]["device"]).kind),
+            "versions": versions_column(first["versions"]),
+            "commit": self.record["commit"],
+            "commit_dirty": int(self.record["commit_dirty"]),
+        }
+
+    def _rates(self, implementation: str) -> list[float]:
+        """Predictions per second of each process, over its steady blocks."""
+        return [
+            sample["steady_steps"] * sample["predictions_per_step"] / sample["phases"]["steady_seconds"]
+            for sample in self.cells[implementation]
+        ]
+
+    def ratios(self) -> list[dict[str, Any]]:
+        """A row per pair of implementations, the faster one above, over the rounds that both have."""
+        quotable = {row["implementation"]: row["headline"] for row in self.speed()}
+        rows = []
+        by_speed = sorted(self.cells, key=lambda name: intervals.geometric_mean(self._rates(name)).estimate)
+        for denominator, numerator in itertools.combinations(by_speed, 2):
+            of_round = [
+                {sample["round"]: rate for sample, rate in zip(self.cells[name], self._rates(name), strict=True)}
+                for name in (numerator, denominator)
+            ]
+            rounds = sorted(of_round[0].keys() & of_round[1].keys())
+            if not rounds:
+                continue
+            found = intervals.ratio(*([rates[number] for number in rounds] for rates in of_round))
+            rows.append(
+                {
+                    **self.name,
+                    "numerator": numerator,
+                    "denominator": denominator,
+                    "pairs": len(rounds),
+                    "ratio": found.estimate,
+                    "low": found.low,
+                    "high": found.high,
+                    "headline": int(quotable[numerator] and quotable[denominator]),
+                }
+            )
+        return rows
+
+    def anatomy(self) -> list[dict[str, Any]]:
+        """A row per implementation and part of a step, from the one step that was traced."""
+        rows = []
+        for implementation, sample in sorted(self.detailed.items()):
+            trace = sample["details"]["trace"]
+            operations = pd.DataFrame(trace["operations"], columns=["name", "part", "direction", "seconds"])
+            if operations.empty:
+                continue
+            least: dict[tuple[str, str], float] = {}
+            for product in sample["products"]:
+                key = (product["part"], product["direction"])
+                least[key] = least.get(key, 0.0) + product["count"] * product["seconds"]
+            seconds = dict(operations.groupby(["part", "direction"])["seconds"].sum())
+            traced = operations["seconds"].sum()
+            seconds["between operations", ""] = max(0.0, trace["step_seconds"] - traced)
+            rows += [
+                {
+                    **self.name,
+                    "implementation": implementation,
+                    "part": part,
+                    "direction": direction,
+                    "milliseconds": 1e3 * time,
+                    "product_milliseconds": 1e3 * least.get((part, direction), 0.0),
+                    "coverage": traced / trace["step_seconds"],
+                }
+                for (part, direction), time in seconds.items()
+            ]
+        return rows
+
+    def products(self) -> list[dict[str, Any]]:
+        """A row per framework and matrix product: the median over the processes of all its implementations."""
+        found: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+        for implementation, samples in sorted(self.cells.items()):
+            for product in (product for sample in samples for product in sample["products"]):
+                key = (framework(implementation), product["name"], product["direction"])
+                found.setdefault(key, []).append(product)
+        rows = []
+        for (owner, name, direction), all_of_it in found.items():
+            product = all_of_it[0]
+            seconds = product["count"] * np.median([one["seconds"] for one in all_of_it])
+            rows.append(
+                {
+                    **self.name,
+                    "framework": owner,
+                    "product": name,
+                    "part": product["part"],
+                    "direction": direction,
+                    "left_rows": product["left"][0],
+                    "inner": product["left"][1],
+                    "right_columns": product["right"][1],
+                    "transposed": product["transposed"],
+                    "count": product["count"],
+                    "milliseconds": 1e3 * seconds,
+                    "gflops": product["flops"] / seconds / 1e9,
+                    "processes": len(all_of_it),
+                }
+            )
+        return rows
+
+
+def _path(trace: dict[str, Any]) -> str:
+    """Return the path that was proved, that none was seen, or "" if nobody looked for one."""
+    looked = trace.get("step_seconds") is not None
+    return trace.get("path") or (NOT_SEEN if looked else "")
+
+
+def process_rates(measurement: Measurement) -> dict[str, list[float]]:
+    """Predictions per second of each process, by implementation; of a process that was repeated the last."""
+    group = _Group(measurement)
+    return {implementation: group._rates(implementation) for implementation in group.cells}
+
+
+def _held_back(sample: dict[str, Any], threads: int) -> list[str]:
+    load = sample["load"]
+    return limits(load.get("throttled_share"), load.get("reachable_cores"), threads)
+
+
+def product_seconds(sample: dict[str, Any]) -> float:
+    """Seconds that a step's matrix products alone take; 0 if they were not measured."""
+    return sum(product["seconds"] * product["count"] for product in sample["products"])

@@ -1,0 +1,25 @@
+"""The options that several commands share, each written once."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from lstmbench.system.machine import DEVICE_HELP
+
+OPTIONS: dict[str, dict[str, Any]] = {
+    "--data": {"type": Path, "required": True, "help": "prepared data set, e.g. results/data/ptb"},
+    "--preset": {"type": Path, "required": True, "help": "e.g. workflow/presets/ptb/small.yaml"},
+    "--weights": {"type": Path, "required": True, "help": "initial weights (lstm-bench initialise)"},
+    "--implementation": {"required": True, "help": "a module of workflow/lstmbench/implementations"},
+    "--environments": {"type": Path, "help": "folder of the environments that implementations name"},
+    "--device": {"default": "auto", "help": DEVICE_HELP},
+    "--threads": {"type": int, "default": 1, "help": "CPU threads of the framework, of each worker"},
+}
+
+
+def add(parser: argparse.ArgumentParser, *names: str) -> None:
+    """Add shared options, in this order, to the parser of a command."""
+    for name in names:
+        parser.add_argument(name, **OPTIONS[name])

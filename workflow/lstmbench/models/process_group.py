@@ -1,0 +1,60 @@
+"""Say which of several workers that share one training this process is.
+
+Whoever starts the workers tells each by its environment: ``torchrun`` and ``workers.launch`` by RANK, WORLD_SIZE and
+LOCAL_RANK, Slurm's ``srun`` by variables of its own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from lstmbench.utils.errors import UsageError
+
+SILENCE_SECONDS = 300
+"""A worker that has not answered for so long is lost; evaluation and checkpoints must take the workers less than that
+out of step."""
+
+ENVIRONMENTS = (("RANK", "WORLD_SIZE", "LOCAL_RANK"), ("SLURM_PROCID", "SLURM_STEP_NUM_TASKS", "SLURM_LOCALID"))
+"""Rank, number of workers, and rank among those of this machine, by the names of ``torchrun`` and of ``srun``."""
+
+AGAIN = "run the same command again: it goes on from the last checkpoint"
+
+
+@dataclass(frozen=True)
+class Team:
+    """The workers, and which of them this process is."""
+
+    rank: int = 0
+    size: int = 1
+    local_rank: int = 0  # among the workers of this machine
+
+    @property
+    def leads(self) -> bool:
+        """The worker of rank 0 writes and speaks for all."""
+        return self.rank == 0
+
+    def share(self, count: int) -> slice:
+        """This worker's of ``count`` rows, which the number of workers divides: each has as many, in order of rank."""
+        each = count // self.size
+        return slice(self.rank * each, (self.rank + 1) * each)
+
+
+def team(environment: Mapping[str, str] = os.environ) -> Team:
+    """The team as the environment tells it; without a word of it, this process alone.
+
+    Raises:
+        UsageError: values that are no numbers, or do not belong together.
+    """
+    for names in ENVIRONMENTS:
+        rank, size, local_rank = (environment.get(name) for name in names)
+        if rank is not None and size is not None:
+            with contextlib.suppress(ValueError):
+                found = Team(int(rank), int(size), int(local_rank or 0))
+                if 0 <= found.rank < found.size and 0 <= found.local_rank < found.size:
+                    return found
+            told = ", ".join(f"{name}={environment.get(name)}" for name in names)
+            raise UsageError(f"environment {told}: expected numbers, 0 <= {names[0]} < {names[1]}")
+    return Team()

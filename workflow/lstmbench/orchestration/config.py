@@ -1,0 +1,236 @@
+"""The selection: which cells a configuration asks for, checked before any job runs.
+
+Snakemake alone would answer a misspelt name beside existing results with "Nothing to be done".
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import yaml
+from jsonschema.exceptions import best_match
+
+from lstmbench import datasets, implementations, tasks
+from lstmbench.models.presets import PRESETS, load_preset
+from lstmbench.system.machine import resolve_device, split_device
+from lstmbench.utils.errors import UsageError
+from lstmbench.utils.paths import WORKFLOW
+from lstmbench.utils.validation import require_folder, require_known
+
+SCHEMA = WORKFLOW / "schemas" / "config.schema.yaml"
+
+RECORD = "runs/{dataset}/{size}/{implementation}/{device}/seed-{seed}/run.json"
+"""Where a run's record lies below the folder of the results."""
+
+MEASUREMENT = "measurements/{dataset}/{size}/{device}/measurement.json"
+"""Where the record of a measurement lies below it."""
+
+DEFAULT_SEEDS = [1]
+"""Those of a size that a mapping of seeds does not name."""
+
+COUNTS = ("seeds", "workers", "threads", "max_updates", "max_eval_predictions", "speed")
+SWITCHES = ("keep_models",)
+
+
+_BOOLEANS = {"true": True, "True": True, "false": False, "False": False}
+"""As YAML writes them, which Snakemake's command line leaves as text, and as Python does."""
+
+
+@dataclass(frozen=True)
+class Speed:
+    """What the measurement of speed covers; the keys are those of ``speed`` in config.yaml."""
+
+    sizes: list[str]
+    implementations: list[str]
+    processes: int
+    attempts: int
+    blocks: int
+
+
+@dataclass(frozen=True)
+class Selection:
+    """A checked configuration; the keys are those of config.yaml."""
+
+    datasets: list[str]
+    sizes: list[str]
+    implementations: list[str]
+    environments: Mapping[str, list[str] | Mapping[str, str]]
+    seeds: list[int] | Mapping[str, list[int]]
+    device: str
+    precisions: list[str]
+    workers: list[int]
+    threads: int | list[int]
+    results: str
+    local_data: list[str]
+    max_updates: int | Mapping[str, int] | None
+    max_eval_predictions: int | None
+    checkpoint_seconds: int
+    keep_models: bool
+    speed: Speed
+
+    @property
+    def bare_devices(self) -> list[str]:
+        """The names of the device in each precision, without threads or workers: cpu, gpu-tf32."""
+        return [resolve_device(f"{self.device}-{precision}") for precision in self.precisions]
+
+    @property
+    def devices(self) -> list[str]:
+        """The same with each number of threads, where ``threads`` lists several: cpu-t1, cpu-t2."""
+        counts = self.threads if isinstance(self.threads, list) else [None]
+        return [split_device(bare)._replace(threads=count).name for bare in self.bare_devices for count in counts]
+
+    @property
+    def cells(self) -> list[tuple[str, str]]:
+        """Implementation and device of the runs; several workers only where the implementation can have them."""
+        return [
+            (implementation, split_device(device)._replace(workers=count).name)
+            for implementation in self.implementations
+            for device in self.devices
+            for count in self.workers
+            if count == 1 or implementations.distributed(implementation)
+        ]
+
+    @property
+    def cells_of_one(self) -> list[tuple[str, str]]:
+        """The cells with one worker, which is what ``sample`` can measure and ``plan`` predict."""
+        return [(implementation, device) for implementation, device in self.cells if device in self.devices]
+
+    def records(self) -> list[Path]:
+        """Where the records of all runs lie, or are to lie."""
+        return [
+            Path(self.results, RECORD.format(dataset=dataset, size=size, implementation=name, device=device, seed=seed))
+            for dataset, size, (name, device) in itertools.product(self.datasets, self.sizes, self.cells)
+            for seed in self.seeds_of(size)
+        ]
+
+    def seeds_of(self, size: str) -> list[int]:
+        """The seeds of a size; the first is that of the weights with which its speed is measured."""
+        return self.seeds[size] if isinstance(self.seeds, Mapping) else self.seeds
+
+    def threads_of(self, device: str) -> int:
+        """CPU threads of each worker of a run on ``device``."""
+        return self.threads if isinstance(self.threads, int) else split_device(device).threads
+
+    def max_updates_of(self, size: str) -> int | None:
+        """The updates after which a run of this size stops, or None."""
+        return self.max_updates.get(size) if isinstance(self.max_updates, Mapping) else self.max_updates
+
+    def caps_as_arguments(self, size: str) -> str:
+        """The caps of a run of this size as arguments of ``lstm-bench train``."""
+        caps = {"--max-updates": self.max_updates_of(size), "--max-eval-predictions": self.max_eval_predictions}
+        return shlex.join(str(word) for name, value in caps.items() if value is not None for word in (name, value))
+
+
+def require_path(folder: Path) -> None:
+    """Refuse a project folder that ends early in PATH and PYTHONPATH, by which the jobs find Python and the package.
+
+    Raises:
+        UsageError: names the folder.
+    """
+    if os.pathsep in str(folder):
+        raise UsageError(f"{folder}: a folder whose path holds {os.pathsep!r} cannot be on PATH: rename or move it")
+
+
+def checked(config: Mapping[str, Any]) -> Selection:
+    """The selection a configuration makes, its device resolved.
+
+    Raises:
+        UsageError: an unknown key, name or folder, or a value of the wrong type; one line with what is known.
+    """
+    schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+    for key in config:
+        require_known("configuration key", key, schema["properties"])
+        _require_names(key, config[key])
+    config = {**config, **{key: _read(config[key]) for key in COUNTS if key in config}}
+    config |= {key: _BOOLEANS.get(str(config[key]), config[key]) for key in SWITCHES if key in config}
+    error = best_match(jsonschema.Draft202012Validator(schema).iter_errors(config))
+    if error is not None:
+        raise UsageError(f"configuration: {'.'.join(map(str, error.absolute_path)) or 'the whole'}: {error.message}")
+    for name in config["datasets"]:
+        require_known("dataset", name, datasets.names())
+    speed = config["speed"]
+    for name in [*config["implementations"], *speed["implementations"]]:
+        module, environment = implementations.split(name)
+        require_known("implementation", module, implementations.names())
+        if environment:
+            require_known(f"environment of {name}:", environment, config["environments"])
+    for dataset in config["datasets"]:
+        for size in [*config["sizes"], *speed["sizes"]]:
+            require_known(f"size of dataset {dataset}", size, sizes(dataset))
+            preset = load_preset(PRESETS / dataset / f"{size}.yaml")
+            try:
+                tasks.require_suited(datasets.load_module(dataset).TASK, preset)
+            except UsageError as error:
+                raise UsageError(f"{dataset} {size}: {error}") from error
+    there = dict.fromkeys(size for dataset in config["datasets"] for size in sizes(dataset))
+    for key in ("max_updates", "seeds"):
+        for size in config[key] if isinstance(config[key], Mapping) else ():
+            require_known(f"size in {key}", size, there)
+    config["seeds"] = _seeds(config["seeds"], [*config["sizes"], *speed["sizes"]])
+    local_data = [str(require_folder("local_data", name)) for name in config["local_data"]]
+    resolved = {"device": resolve_device(config["device"]), "local_data": local_data, "speed": Speed(**speed)}
+    selection = Selection(**{**config, **resolved})
+    _require_workers(selection)
+    return selection
+
+
+def _seeds(seeds: list[int] | Mapping[str, list[int]], sizes: list[str]) -> list[int] | Mapping[str, list[int]]:
+    """Return the seeds of these sizes: a list if it is the same for all, so that equal choices are equal."""
+    if not isinstance(seeds, Mapping):
+        return seeds
+    by_size = {size: seeds.get(size, DEFAULT_SEEDS) for size in sizes}
+    first, *others = by_size.values()
+    return by_size if any(other != first for other in others) else first
+
+
+def _require_names(place: str, value: Any) -> None:
+    """Refuse a mapping with another key than a text, which YAML reads from ``true:`` or ``2:``."""
+    if isinstance(value, Mapping):
+        for name, member in value.items():
+            if not isinstance(name, str):
+                raise UsageError(f"configuration: {place}: expected a name before each colon, found {name!r}")
+            _require_names(f"{place}.{name}", member)
+    if isinstance(value, list):
+        for member in value:
+            _require_names(place, member)
+
+
+def _require_workers(selection: Selection) -> None:
+    """Refuse numbers of workers that no implementation has, or that do not divide a batch."""
+    if not selection.cells:
+        several = filter(implementations.distributed, implementations.names())
+        raise UsageError(
+            f"workers {selection.workers}: each of {', '.join(selection.implementations)} runs with 1 alone; add 1, or "
+            f"an implementation of several: {', '.join(several)}"
+        )
+    for implementation, device in selection.cells:
+        for dataset in selection.datasets:
+            for size in selection.sizes:
+                preset = load_preset(PRESETS / dataset / f"{size}.yaml")
+                try:
+                    implementations.require_shared(implementation, preset.batch_size, split_device(device).workers)
+                except UsageError as error:
+                    raise UsageError(f"{dataset} {size}: {error}") from error
+
+
+def sizes(dataset: str) -> list[str]:
+    """The sizes there are for a data set, in alphabetical order."""
+    return sorted(path.stem for path in (PRESETS / dataset).glob("*.yaml"))
+
+
+def _read(value: Any) -> Any:
+    """What Snakemake's command line leaves as text: null, and whole numbers within a list or mapping."""
+    if isinstance(value, list):
+        return [_read(member) for member in value]
+    if isinstance(value, Mapping):
+        return {name: _read(member) for name, member in value.items()}
+    if isinstance(value, str):
+        return None if value == "null" else int(value) if value.isdecimal() else value
+    return value

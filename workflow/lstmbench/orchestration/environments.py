@@ -1,0 +1,191 @@
+"""Environment: a Python of its own with other versions of a framework, so that versions can be compared.
+
+The configuration describes it by what ``pip install`` is to be given, or names a Python that is there already.
+pip gets it after the tools of ``envs/tools.yaml``, so that it wins where both name a package.
+
+An environment that cannot be used ends no other: its ``bin/python`` says why, with the code of a missing framework.
+So the runs and speeds of its implementations become rows with the reason.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import venv
+from collections.abc import Mapping
+from pathlib import Path
+
+import yaml
+
+from lstmbench.implementations import split
+from lstmbench.orchestration.dependencies import PACKAGE
+from lstmbench.utils.clock import utc_now
+from lstmbench.utils.errors import PREFIX, Interrupted, MachineError, UsageError
+from lstmbench.utils.escaping import one_line
+from lstmbench.utils.files import hash_json, write_json, write_text
+
+INSTALLED = "installed.txt"
+
+TRIAL = """\
+import sys
+if sys.version_info < (3, 11):
+    sys.exit("Python 3.11 or later is needed, found " + ".".join(map(str, sys.version_info[:3])))
+import lstmbench.commands.train, lstmbench.commands.sample, lstmbench.commands.certify
+"""
+"""What runs in an environment must find there, besides its framework."""
+
+LIST = """\
+import importlib.metadata
+print(*sorted(f"{found.metadata['Name']}=={found.version}" for found in importlib.metadata.distributions()), sep="\\n")
+"""
+
+
+def interpreter(implementation: str, environments: Path | None, own: str = "python") -> str:
+    """The Python that runs an implementation: that of its environment, or ``own`` if it has none.
+
+    Raises:
+        UsageError: it has one, and ``environments``, the folder of them all, is not told.
+    """
+    _, environment = split(implementation)
+    if not environment:
+        return own
+    if environments is None:
+        raise UsageError(f"implementation {implementation}: expected the folder of the environments (--environments)")
+    return str(_python(environments / environment))
+
+
+def installed(environments: Path, *implementations: str) -> list[str]:
+    """The files that say that the environments of these implementations are complete."""
+    names = {environment for _, environment in map(split, implementations) if environment}
+    return [str(environments / name / INSTALLED) for name in sorted(names)]
+
+
+def failure_file(folder: Path) -> Path:
+    """Return the file that says why an environment could not be made the last time (``retry``)."""
+    return folder.with_name(f"{folder.name}.failed.json")
+
+
+def tools(path: Path) -> list[str]:
+    """Return the requirements in the pip section of a conda file."""
+    parts = yaml.safe_load(path.read_text(encoding="utf-8"))["dependencies"]
+    (pip,) = [part["pip"] for part in parts if isinstance(part, dict)]
+    return pip
+
+
+def words(lines: list[str]) -> list[str]:
+    """Return the arguments for ``pip install``: a line that begins with an option is split as by a shell.
+
+    Raises:
+        MachineError: a quotation mark is not closed.
+    """
+    try:
+        return [word for line in lines for word in (shlex.split(line) if line.startswith("-") else [line])]
+    except ValueError as error:
+        raise MachineError(f"{' '.join(lines)}: {error}") from error
+
+
+def build(folder: Path, own: list[str], wanted: list[str]) -> str:
+    """Make the environment anew with the requirements ``own``, then with ``wanted``; return what is installed.
+
+    pip gets ``wanted`` apart, so that its options (``--pre``, ``--index-url``) hold for nothing else.
+
+    Raises:
+        MachineError: pip could not install them; its output, on stdout, says why.
+        Interrupted: a signal ended it.
+    """
+    arguments = words(wanted)
+    venv.create(folder, clear=True, with_pip=True)
+    if own:
+        _install(_python(folder), *own)
+    _install(_python(folder), *arguments)
+    command = [_python(folder), "-m", "pip", "--disable-pip-version-check", "freeze"]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def adopt(folder: Path, path: str) -> str:
+    """Let the environment be the Python at ``path``, of the working directory or absolute; return what is installed.
+
+    Raises:
+        MachineError: there is none.
+    """
+    python = Path(path).expanduser()
+    if not python.is_file() or not os.access(python, os.X_OK):
+        there = "a folder" if python.is_dir() else "a file that cannot be executed" if python.exists() else "none"
+        raise MachineError(f"expected a Python at {path}, found {there}")
+    # No link: Python looks for its packages from where it is called.
+    place = str(python) if python.is_absolute() else f"./{python}"  # or else it were looked for on PATH
+    _write_python(folder, f'exec {shlex.quote(place)} "$@"')
+    return _run(_python(folder), LIST).stdout
+
+
+def refuse(folder: Path, error: MachineError) -> None:
+    """Let the environment be a program that prints ``error`` as the verbs do, and exits with its code."""
+    line = f"{PREFIX}{error.label}: {one_line(str(error))}"
+    _write_python(folder, f"printf '%s\\n' {shlex.quote(line)} >&2\nexit {error.exit_code}")
+
+
+def make(folder: Path, own: list[str], description: list[str] | Mapping[str, str]) -> None:
+    """Make the environment that a configuration describes, or one that says why it is none.
+
+    What it holds is written to ``installed.txt``, last.  Of one that failed this is the same every time, so that only a
+    success repeats what depends on it.
+
+    Raises:
+        Interrupted: a signal ended pip.
+    """
+    try:
+        if isinstance(description, Mapping):
+            content = adopt(folder, description["python"])
+        else:
+            content = build(folder, own, description)
+        _try(_python(folder))
+    except MachineError as error:
+        print(error, file=sys.stderr)
+        refuse(folder, MachineError(f"environment {folder.name}: {error}"))
+        write_json(failure_file(folder), {"failed": utc_now(), "message": str(error)})
+        content = f"nothing, as it failed: {hash_json(description)}\n"
+    write_text(folder / INSTALLED, content)
+
+
+def _python(folder: Path) -> Path:
+    return folder / "bin" / "python"
+
+
+def _write_python(folder: Path, script: str) -> None:
+    if folder.exists():
+        shutil.rmtree(folder)
+    write_text(_python(folder), f"#!/bin/sh\n{script}\n")
+    with contextlib.suppress(PermissionError):  # a file system without modes, on which every file can be executed
+        _python(folder).chmod(0o755)
+
+
+def _install(python: Path, *arguments: str) -> None:
+    command = [python, "-m", "pip", "--disable-pip-version-check", "--no-input", "install", *arguments]
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+    ) as process:
+        lines = []
+        for line in process.stdout:
+            print(line, end="", flush=True)
+            lines.append(line.strip())
+    if process.returncode < 0:
+        raise Interrupted(f"pip was ended by signal {-process.returncode}; the same command begins anew")
+    if process.returncode:
+        said = [line for line in lines if line.lower().startswith("error: ")] or [line for line in lines if line]
+        raise MachineError(f"pip ended with {process.returncode}: {one_line(said[-1]) if said else 'no message'}")
+
+
+def _try(python: Path) -> None:
+    path = os.pathsep.join(filter(None, [str(PACKAGE.parent), os.environ.get("PYTHONPATH")]))
+    found = _run(python, TRIAL, {**os.environ, "PYTHONPATH": path})
+    if found.returncode:
+        last = (found.stderr.strip().splitlines() or [f"it ended with {found.returncode}"])[-1]
+        raise MachineError(f"it cannot run lstm-bench: {one_line(last)}")
+
+
+def _run(python: Path, program: str, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([python, "-c", program], env=environment, capture_output=True, text=True, check=False)

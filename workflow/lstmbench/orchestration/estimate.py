@@ -1,0 +1,400 @@
+"""Estimate what a command of the workflow will take, and say it in one line before its first job.
+
+A run that a plan covers (``plan``) takes what the plan says.  Every other run takes the time of its matrix products,
+counted from its preset and the size of its data, at the speed of this machine, measured here in about a second.
+That is meant to tell hours from weeks: within a factor of 3 of the plan, which measures every cell for a minute.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from lstmbench import datasets, tasks
+from lstmbench.models import cost
+from lstmbench.models.learner import ModelSpec
+from lstmbench.models.presets import PRESETS, Preset, load_preset
+from lstmbench.orchestration.config import Selection
+from lstmbench.orchestration.resources import Cell
+from lstmbench.records.format import GENERATIONS, OTHERS
+from lstmbench.system.cores import usable_cores
+from lstmbench.system.machine import split_device
+from lstmbench.utils.escaping import one_line
+from lstmbench.utils.strict_json import parse_json
+
+SHARE = 0.4
+"""Share of a large product's speed that a training step reaches, over all its products.
+
+In the measurements of ``results/reference``, ptb and mnist on two CPUs, tensorflow and pytorch reach 0.19 to 0.73 of
+the fastest of their own products; pytorch_fused reaches 0.88.  So no cell is off by much more than 2.
+"""
+
+LOOP_SECONDS = 1e-4
+"""What each time step of each layer takes beside its products.  Only the small models of embedded data notice it."""
+
+FORWARD = 1 / 3
+"""Share of a training step's products that an evaluation of as many predictions needs: no backward pass."""
+
+START_SECONDS = 8.0
+"""From the start of a process to its second training step: 4 to 23 s in the same measurements."""
+
+MEASURED_SECONDS = 14.0
+MEASURED_STEPS = 10
+"""A process that measures speed takes this long and this many training steps more: 10 to 47 s in those measurements."""
+
+ALONE = ("measure", "calibrate")
+"""Rules whose jobs have the machine to themselves."""
+
+RULE_SECONDS = {"certify": 20.0, "install": 180.0}
+OTHER_SECONDS = 3.0
+"""What a job of any other rule takes, most of it to start Python."""
+
+LONG_SECONDS = 30 * 60.0
+LARGE_BYTES = 10e9
+"""More than this is worth a word: of smaller choices, and of the disk."""
+
+PROBE = """\
+import time, numpy
+left, right = numpy.ones((256, 256), "float32"), numpy.ones((256, 1024), "float32")
+begin, fastest = time.perf_counter(), 1e9
+while time.perf_counter() - begin < 1:
+    before = time.perf_counter()
+    left @ right
+    fastest = min(fastest, time.perf_counter() - before)
+print(2 * 256 * 256 * 1024 / fastest)
+"""
+"""Print the FLOP/s of one thread.
+
+A product takes a millisecond, and the fastest counts, because other processes then hardly matter.  Of several threads
+each waits for the slowest: beside four other processes two were seen to be ten times slower than one.
+"""
+
+PROBE_TIMEOUT = 20.0
+
+EVERY_THREAD_COUNT = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+
+
+class UnknownTimeError(Exception):
+    """Nothing to estimate from; its text says what is missing."""
+
+
+class Job(NamedTuple):
+    """A job of the workflow that is going to run."""
+
+    rule: str
+    wildcards: Mapping[str, str]
+    threads: int
+
+
+@dataclass(frozen=True)
+class Content:
+    """How much a data set holds: words or images of each split, and the facts that a model depends on."""
+
+    counts: Mapping[str, int]
+    facts: Mapping[str, Any]
+
+
+CONTENTS = {
+    "ptb": Content({"train": 929_589, "valid": 73_760, "test": 82_430}, {"vocab_size": 10_000}),
+    "mnist": Content({"train": 55_000, "valid": 5_000, "test": 10_000}, {"classes": 10}),
+    "markov": Content({"train": 150_000, "valid": 10_000, "test": 10_000}, {"vocab_size": 64}),
+    "glyphs": Content({"train": 6_000, "valid": 1_000, "test": 1_000}, {"classes": 10}),
+}
+"""The content of the shipped data sets, because a first command estimates before it downloads anything."""
+
+
+def announce(
+    selection: Selection,
+    planned: Mapping[Cell, float],
+    jobs: Iterable[tuple[str, Mapping[str, str], int]],
+    data: Path,
+    cores: int | None,
+) -> None:
+    """Print what ``jobs`` will take, in one line, unless they only make tables.
+
+    Whatever goes wrong here ends no run.
+
+    Args:
+        planned: seconds of the runs that a plan covers.
+        jobs: rule, wildcards and threads of each job.
+        data: folder of the prepared data sets.
+        cores: how many the jobs share on this machine; None: other machines run them.
+    """
+    try:
+        line = in_words(selection, planned, [Job(*job) for job in jobs], data, cores)
+    except Exception as error:
+        line = _unknown(f"{type(error).__name__}: {error}")
+    if line:
+        print(one_line(line), file=sys.stderr, flush=True)
+
+
+def in_words(
+    selection: Selection, planned: Mapping[Cell, float], jobs: Sequence[Job], data: Path, cores: int | None
+) -> str:
+    """Return the line of ``announce``; empty if nothing is trained or measured."""
+    if not {job.rule for job in jobs} & {"train", *ALONE}:
+        return ""
+    costs = Costs(selection, planned, data)
+    try:
+        time = _time_in_words(selection, costs, jobs, cores)
+    except UnknownTimeError as error:
+        time = _unknown(str(error))
+    return " ".join(filter(None, [time, _disk_in_words(selection, costs, jobs, cores)]))
+
+
+def _unknown(reason: str) -> str:
+    return f"How long this will take is unknown ({reason}); make plan measures it."
+
+
+class Costs:
+    """Seconds and bytes of single jobs."""
+
+    def __init__(self, selection: Selection, planned: Mapping[Cell, float], data: Path) -> None:
+        self.planned = planned
+        self._selection, self._data = selection, data
+        self._known: dict[tuple[str, ...], float] = {}
+
+    @cached_property
+    def flops_per_second(self) -> float:
+        """The speed of one thread of this machine, measured when it is first asked for."""
+        return measured_flops_per_second()
+
+    @property
+    def probed(self) -> bool:
+        """Whether that speed has been measured."""
+        return "flops_per_second" in vars(self)
+
+    def seconds(self, job: Job) -> float:
+        """Return how long a job takes, alone on the machine.
+
+        Raises:
+            UnknownTimeError: a run on a GPU that no plan covers, or a data set of unknown content.
+        """
+        key = job.rule, *(value for name, value in job.wildcards.items() if name != "seed")
+        if key not in self._known:
+            self._known[key] = self._seconds(job)
+        return self._known[key]
+
+    def _seconds(self, job: Job) -> float:
+        if job.rule == "train":
+            cell = cell_of(job)
+            return self.planned[cell] if cell in self.planned else self._run(*cell)
+        if job.rule in ALONE:
+            speed = self._selection.speed
+            processes = speed.processes * len(speed.implementations) if job.rule == "measure" else 1
+            names = job.wildcards["dataset"], job.wildcards["size"], job.wildcards["device"]
+            # On a GPU a step is short beside the rest of a process.
+            step = 0.0 if self._selection.device == "gpu" else self._step(*names)
+            return processes * (MEASURED_SECONDS + MEASURED_STEPS * step)
+        return RULE_SECONDS.get(job.rule, OTHER_SECONDS)
+
+    def _run(self, dataset: str, size: str, implementation: str, device: str) -> float:
+        if self._selection.device == "gpu":
+            raise UnknownTimeError("no plan covers these runs, and how fast a GPU is shows only when one trains")
+        caps = self._selection.max_updates_of(size), self._selection.max_eval_predictions
+        work = count_steps(datasets.load_module(dataset).TASK, _preset(dataset, size), self._content(dataset), *caps)
+        return START_SECONDS + (work.updates + FORWARD * work.evaluated) * self._step(dataset, size, device)
+
+    def _step(self, dataset: str, size: str, device: str) -> float:
+        threads = self._selection.threads_of(device) * split_device(device).workers
+        return step_seconds(self.model(dataset, size), _preset(dataset, size), threads * self.flops_per_second)
+
+    def model(self, dataset: str, size: str) -> ModelSpec:
+        """Return the model that a size is."""
+        task = tasks.load(datasets.load_module(dataset).TASK)
+        return task.model_spec(_preset(dataset, size), self._content(dataset).facts)
+
+    def _content(self, dataset: str) -> Content:
+        return CONTENTS.get(dataset) or content_of(self._data / dataset / "manifest.json")
+
+
+def cell_of(job: Job) -> Cell:
+    """Return the cell that a run belongs to."""
+    names = job.wildcards
+    return names["dataset"], names["size"], names["implementation"], names["device"]
+
+
+def content_of(manifest: Path) -> Content:
+    """Return the content of a data set that has been prepared.
+
+    Raises:
+        UnknownTimeError: it has not been.
+    """
+    if not manifest.exists():
+        raise UnknownTimeError(f"the data set {manifest.parent.name} has not been prepared yet")
+    described = parse_json(manifest.read_bytes(), manifest)
+    arrays = described["arrays"]
+    counts = {
+        split: next(arrays[name]["shape"][0] for name in (split, f"{split}_labels") if name in arrays)
+        for split in datasets.SPLITS
+    }
+    return Content(counts, described["facts"])
+
+
+@dataclass(frozen=True)
+class Steps:
+    """The work of a run; ``evaluated``: its evaluations, in batches of a training step's size."""
+
+    updates: int
+    evaluated: float
+
+
+def count_steps(
+    task: str, preset: Preset, content: Content, max_updates: int | None, max_eval_predictions: int | None
+) -> Steps:
+    """Count the work of a run under these caps, as ``plan.count_work`` does, but without the data themselves."""
+    counts, batch = content.counts, preset.batch_size
+    if task == "language_model":
+        steps = (counts["train"] // batch - 1) // preset.num_steps
+        predictions = batch * preset.num_steps
+    else:
+        steps, predictions = counts["train"] // batch, batch
+    updates = min(steps * preset.epochs, max_updates or math.inf)
+    epochs = math.ceil(updates / steps)
+    valid, test = (min(counts[split], max_eval_predictions or math.inf) for split in ("valid", "test"))
+    return Steps(updates, (epochs * valid + test) / predictions)
+
+
+def step_seconds(spec: ModelSpec, preset: Preset, flops_per_second: float) -> float:
+    """Return the seconds of a training step on threads that together do ``flops_per_second`` in a large product."""
+    products = cost.step_flops(spec, preset.batch_size, preset.num_steps) / (SHARE * flops_per_second)
+    return products + LOOP_SECONDS * preset.num_steps * preset.num_layers
+
+
+def measured_flops_per_second() -> float:
+    """Measure one thread of this machine for a second.
+
+    In a process of its own, which leaves no thread behind and has no more than one.
+    """
+    environment = os.environ | dict.fromkeys(EVERY_THREAD_COUNT, "1")
+    command = [sys.executable, "-c", PROBE]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=PROBE_TIMEOUT, check=True)
+    return float(done.stdout)
+
+
+@cache
+def _preset(dataset: str, size: str) -> Preset:
+    return load_preset(PRESETS / dataset / f"{size}.yaml")
+
+
+def wall_seconds(selection: Selection, costs: Costs, jobs: Iterable[Job], cores: int) -> float:
+    """Return how long ``jobs`` take on this machine: no less than an equal share, nor than the longest run."""
+    cores = min(cores, usable_cores())
+    alone = shared = longest = 0.0
+    for job in jobs:
+        seconds = costs.seconds(job)
+        if job.rule in ALONE:
+            alone += seconds
+        else:
+            longest = max(longest, seconds)
+            shared += seconds / _at_a_time(selection, job, cores)
+    return alone + max(shared, longest)
+
+
+def _at_a_time(selection: Selection, job: Job, cores: int) -> int:
+    """Return how many jobs like this one run side by side."""
+    return 1 if job.rule == "train" and selection.device == "gpu" else max(1, cores // job.threads)
+
+
+def _time_in_words(selection: Selection, costs: Costs, jobs: Sequence[Job], cores: int | None) -> str:
+    runs = [job for job in jobs if job.rule == "train"]
+    measured = sum(job.rule in ALONE for job in jobs)
+    what = " and ".join(filter(None, [_counted(len(runs), "run"), _counted(measured, "speed measurement")]))
+    if cores is None and not runs:
+        return ""
+    if cores is None:
+        on_gpu = selection.device == "gpu"
+        widths = [split_device(job.wildcards["device"]).workers if on_gpu else job.threads for job in runs]
+        hours = sum(costs.seconds(job) * width for job, width in zip(runs, widths, strict=True)) / 3600
+        told = f"The runs will take about {_rounded(hours)} {'GPU' if on_gpu else 'core'} hours"
+        return f"{told}: {what} ({_source(costs, runs)}). When jobs start is up to the scheduler."
+    seconds = wall_seconds(selection, costs, jobs, cores)
+    told = f"This will take about {about(seconds)} on this machine: {what} ({_source(costs, runs)})."
+    if seconds <= LONG_SECONDS:
+        return told
+    better = "" if {*map(cell_of, runs)} <= {*costs.planned} else " make plan measures each case."
+    choices = ", ".join(smaller_choices(selection, costs, jobs, cores))
+    return f"{told}{better}{f' Shorter: {choices}.' if choices else ''}"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'s' * (number > 1)}" if number else ""
+
+
+def _source(costs: Costs, runs: Iterable[Job]) -> str:
+    cells = {*map(cell_of, runs)}
+    covered = cells & {*costs.planned}
+    speed = f"{costs.flops_per_second / 1e9:,.0f} GFLOP/s per thread" if costs.probed else ""
+    estimated = f"estimated from the models' FLOPs and {speed}, measured now" if speed else "estimated"
+    if not covered:
+        return estimated
+    if covered == cells:
+        return "the runs as planned"
+    return f"{len(covered)} of {_counted(len(cells), 'case')} as planned, the rest {estimated}"
+
+
+def smaller_choices(selection: Selection, costs: Costs, jobs: Sequence[Job], cores: int) -> list[str]:
+    """Return what to run instead that takes less time, and how long it takes where that is known."""
+    result = []
+    if any(map(datasets.sources, selection.datasets)):  # else it trains on embedded data, as the demo does
+        result += ["make demo", "make quick"] if selection.max_updates is None else ["make demo"]
+    runs = [job.wildcards for job in jobs if job.rule == "train"]
+    by_size = {size: _only(jobs, "size", size) for size in {run["size"] for run in runs}}
+    if len(by_size) > 1:
+        seconds = {size: wall_seconds(selection, costs, left, cores) for size, left in by_size.items()}
+        size = min(seconds, key=lambda size: (seconds[size], size))
+        result.append(f"--config sizes=[{size}] ({about(seconds[size])})")
+    seeds = {int(run["seed"]) for run in runs}
+    if len(seeds) > 1:
+        left = _only(jobs, "seed", str(min(seeds)))
+        result.append(f"--config seeds=[{min(seeds)}] ({about(wall_seconds(selection, costs, left, cores))})")
+    return result
+
+
+def _only(jobs: Iterable[Job], wildcard: str, value: str) -> list[Job]:
+    """Return the jobs without the runs that have another value."""
+    return [job for job in jobs if job.rule != "train" or job.wildcards[wildcard] == value]
+
+
+def _disk_in_words(selection: Selection, costs: Costs, jobs: Sequence[Job], cores: int | None) -> str:
+    try:
+        size = disk_bytes(selection, costs, jobs, cores)
+    except UnknownTimeError:
+        return ""
+    return f"It needs about {size / 1e9:,.0f} GB of disk." if size > LARGE_BYTES else ""
+
+
+def disk_bytes(selection: Selection, costs: Costs, jobs: Iterable[Job], cores: int | None) -> float:
+    """Return what the jobs leave on the disk, and the checkpoints of the runs that train at a time, as a plan does."""
+    kept = checkpoints = 0.0
+    for job in jobs:
+        if job.rule not in ("train", "initialise"):
+            continue
+        names = job.wildcards["dataset"], job.wildcards["size"]
+        memory = cost.least_memory(costs.model(*names), 1, 1)
+        kept += memory["weights"] if job.rule == "initialise" or selection.keep_models else 0
+        if job.rule == "train":
+            lanes = 1 if cores is None else _at_a_time(selection, job, min(cores, usable_cores()))
+            files = GENERATIONS + 1 + OTHERS
+            checkpoints = max(checkpoints, lanes * files * (memory["weights"] + memory["optimizer"]))
+    return kept + checkpoints
+
+
+def about(seconds: float) -> str:
+    """Return a time in the unit people would use, with two figures at most."""
+    for unit, length in (("days", 86_400.0), ("hours", 3600.0), ("min", 60.0)):
+        if seconds >= 1.5 * length:
+            return f"{_rounded(seconds / length)} {unit}"
+    return f"{_rounded(seconds)} s"
+
+
+def _rounded(value: float) -> str:
+    digits = 1 - math.floor(math.log10(max(value, 0.01)))
+    return f"{round(value, digits):,.{max(0, digits)}f}".removesuffix(".0")

@@ -1,0 +1,84 @@
+"""What a training job asks of a scheduler: what the plan says, or without a plan plenty.
+
+No part of a run's result, so a new plan repeats nothing.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from lstmbench.orchestration.config import Selection
+
+SLOWER = 2.0
+SPARE_MINUTES = 10
+"""A run may take so many times the planned time, and so much longer: others run beside it, and a queue kills."""
+
+SNAKEMAKE_MB = 500
+"""A scheduler's job also holds two Snakemakes: the one that was submitted, and the one it starts for the rule."""
+
+MOST_TIMES = 4
+"""What a retry asks for grows up to so many times the first; a run that needs many retries needs no more memory."""
+
+
+@dataclass(frozen=True)
+class Ask:
+    """minutes: of wall time; mem_mb: of memory."""
+
+    minutes: int
+    mem_mb: int
+
+    def of_attempt(self, attempt: int) -> Ask:
+        """What the first attempt, the second ... asks for: a queue tells not whether time or memory was too little."""
+        times = min(attempt, MOST_TIMES)
+        return Ask(self.minutes * times, self.mem_mb * times)
+
+
+UNPLANNED = Ask(minutes=3 * 24 * 60, mem_mb=16_000)
+
+Cell = tuple[str, str, str, str]
+"""Data set, size, implementation, device."""
+
+Value = TypeVar("Value")
+
+
+def read_plan(path: Path, selection: Selection) -> dict[Cell, Ask]:
+    """What to ask for the cells of plan.csv that were planned with the selection's threads and caps.
+
+    Empty without such a file: planning is never a condition for training.
+    """
+    return _read(path, selection, _ask)
+
+
+def planned_seconds(path: Path, selection: Selection) -> dict[Cell, float]:
+    """Return the seconds of a run of each of these cells."""
+    return _read(path, selection, lambda row: float(row["seconds"]))
+
+
+def _read(path: Path, selection: Selection, value: Callable[[dict[str, str]], Value]) -> dict[Cell, Value]:
+    try:
+        with path.open(encoding="utf-8", newline="") as stream:
+            rows = list(csv.DictReader(stream))
+        return {
+            (row["dataset"], row["size"], row["implementation"], row["device"]): value(row)
+            for row in rows
+            if row["device"] in selection.devices
+            and _number(row["threads"]) == selection.threads_of(row["device"])
+            and _number(row["max_updates"]) == selection.max_updates_of(row["size"])
+            and _number(row["max_eval_predictions"]) == selection.max_eval_predictions
+        }
+    except (OSError, KeyError, ValueError):
+        return {}
+
+
+def _ask(row: dict[str, str]) -> Ask:
+    minutes = SLOWER * float(row["seconds"]) / 60 + SPARE_MINUTES
+    return Ask(math.ceil(minutes), math.ceil(float(row["mem_mb"])) + SNAKEMAKE_MB)
+
+
+def _number(text: str) -> float | None:
+    return float(text) if text else None

@@ -1,0 +1,75 @@
+"""Certify: how far an implementation lies from the NumPy reference, on two small models and this machine.
+
+What the contract tests prove of the code, this shows of the installation at hand: one step's loss, gradients and state,
+an evaluation, and 20 steps of SGD and of Adam behind an active clip, each as the largest relative error found.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+
+import pandas as pd
+
+from lstmbench import implementations
+from lstmbench.models.learner import Learner, ModelSpec
+from lstmbench.parity import comparison
+from lstmbench.records.certificate import COLUMNS
+from lstmbench.records.tables import versions_column
+from lstmbench.system.machine import require_precision, split_device
+from lstmbench.utils.errors import MachineError
+
+TASKS = {"language_model": comparison.LANGUAGE_MODEL, "classifier": comparison.CLASSIFIER}
+CLIP = 0.2
+"""Shorter than every gradient of the 20 steps, so that each is clipped (tests/contract/checks.py holds it to that)."""
+
+
+def certify(implementation: str, device: str, threads: int) -> pd.DataFrame:
+    """A row per model and comparison; one row with the reason where the implementation cannot run here.
+
+    ``tolerance``: that of the contract tests.
+    """
+    name = {"implementation": implementation, "device": device}
+    where, precision, *_ = split_device(device)
+    try:
+        require_precision(where, precision)
+        module = implementations.load(implementation)
+        module.configure(threads)
+
+        def build(spec: ModelSpec, dtype: str = precision, seed: int = 0) -> Learner:
+            return module.Learner(spec, where, seed, dtype)
+
+        rows = [
+            {**name, "task": task, "what": what, "deviation": deviation, "tolerance": allowed, "failure": ""}
+            for task, spec in TASKS.items()
+            for what, deviation, allowed in _deviations(build, spec, precision)
+        ]
+        return pd.DataFrame(rows, columns=COLUMNS).assign(versions=versions_column(module.versions()))
+    except MachineError as error:
+        return not_certified(implementation, device, str(error))
+
+
+def not_certified(implementation: str, device: str, why: str) -> pd.DataFrame:
+    """One row with the reason."""
+    row = {"implementation": implementation, "device": device, "task": "", "what": "", "versions": "", "failure": why}
+    return pd.DataFrame([row], columns=COLUMNS)
+
+
+def _deviations(build: comparison.Build, spec: ModelSpec, precision: str) -> Iterator[tuple[str, float, float]]:
+    """Yield per kind of comparison the relative error that is the largest part of its tolerance, and the tolerance."""
+    clipped = dataclasses.replace(spec, max_grad_norm=CLIP)
+    adam = dataclasses.replace(clipped, optimizer="adam")
+    for kind, compared in (
+        ("", comparison.one_step(build, spec, precision)),
+        ("evaluation", comparison.evaluation(build, spec, precision)),
+        ("20 steps of SGD with a clip", comparison.twenty_steps(build, clipped, precision, learning_rate=1.0)),
+        ("20 steps of Adam with a clip", comparison.twenty_steps(build, adam, precision, learning_rate=0.01)),
+    ):
+        worst: dict[str, tuple[float, float]] = {}
+        for what, found, expected in compared:
+            part = kind or next((name for name in ("gradient", "state") if name in what), what)
+            if what == "correct predictions":
+                continue  # whole numbers, which a table of relative errors cannot show
+            now = comparison.relative_error(found, expected), comparison.tolerance(what, precision)
+            worst[part] = max(worst.get(part, now), now, key=lambda pair: pair[0] / pair[1])
+        yield from ((part, *values) for part, values in worst.items())

@@ -1,0 +1,1 @@
+"""Make the files that training starts from: raw data, arrays and initial weights."""

@@ -1,0 +1,93 @@
+"""Turn a data set's raw files into arrays that no framework owns.
+
+``{output}/{array}.npy`` and, last, ``{output}/manifest.json``: a folder with a manifest is whole.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from lstmbench import datasets
+from lstmbench.datasets import SCHEMA_VERSION, SPLITS, Prepared, Source
+from lstmbench.utils.errors import DataError
+from lstmbench.utils.files import atomic, hash_file, hash_json, write_json
+
+
+def prepare(*, dataset: str, raw: Path, output: Path) -> None:
+    """Check the raw files again, prepare ``dataset`` and write it to the folder ``output``.
+
+    Raises:
+        UsageError: there is no such data set.
+        DataError: a raw file is missing or not as listed in ``datasets.tsv``, or its content is wrong.
+    """
+    module = datasets.load_module(dataset)
+    sources = {source.file: source for source in datasets.sources(dataset)}
+    for file, source in sources.items():
+        _check_raw(raw / file, source)
+    prepared = module.prepare(raw)
+    check(dataset, module.TASK, prepared)
+    (output / "manifest.json").unlink(missing_ok=True)
+    entries = {}
+    for name, array in prepared.arrays.items():
+        path = output / f"{name}.npy"
+        with atomic(path) as temporary, temporary.open("wb") as stream:
+            np.save(stream, array)
+        entries[name] = {"dtype": str(array.dtype), "shape": list(array.shape), "sha256": hash_file(path)}
+    manifest = {
+        "schema_version": SCHEMA_VERSION,
+        "dataset": dataset,
+        "version": module.VERSION,
+        "task": module.TASK,
+        "facts": prepared.facts,
+        "arrays": entries,
+        "sources": {file: source.sha256 for file, source in sources.items()},
+    }
+    write_json(output / "manifest.json", {**manifest, "sha256": hash_json(manifest)})
+
+
+def check(dataset: str, task: str, prepared: Prepared) -> None:
+    """Hold a data set module to the formats of its task.
+
+    The only place where ids are compared with the vocabulary: XLA clamps one out of range in silence.
+
+    Raises:
+        DataError: an array is absent, too many, empty, of another type or shape, or holds a value out of range.
+    """
+    if task == "language_model":
+        expected = dict.fromkeys(SPLITS, ("int32", 1, "vocab_size"))
+    else:
+        expected = {f"{split}_images": ("uint8", 3, None) for split in SPLITS}
+        expected |= {f"{split}_labels": ("uint8", 1, "classes") for split in SPLITS}
+    if prepared.arrays.keys() != expected.keys():
+        raise DataError(
+            f"data set {dataset}: expected the arrays {', '.join(expected)}, found {', '.join(prepared.arrays)}"
+        )
+    for name, (dtype, ndim, limit_name) in expected.items():
+        array = prepared.arrays[name]
+        if array.dtype != dtype or array.ndim != ndim or array.size == 0:
+            raise DataError(
+                f"data set {dataset}: expected {name} to be {dtype} with {ndim} dimensions and not empty, "
+                f"found {array.dtype}{list(array.shape)}"
+            )
+        if limit_name and not (array.min() >= 0 and array.max() < prepared.facts[limit_name]):
+            raise DataError(
+                f"data set {dataset}: expected values of {name} from 0 to below "
+                f"{limit_name} {prepared.facts[limit_name]}, found {array.min()} to {array.max()}"
+            )
+        images = name.replace("_labels", "_images")
+        if len(array) != len(prepared.arrays[images]):
+            raise DataError(
+                f"data set {dataset}: expected a label for each of {len(prepared.arrays[images])} {images}, "
+                f"found {len(array)}"
+            )
+
+
+def _check_raw(path: Path, source: Source) -> None:
+    if not path.is_file():
+        raise DataError(f"{path}: missing; download it first")
+    if not datasets.is_listed(path, source):
+        raise DataError(
+            f"{path}: expected sha256 {source.sha256}, found {hash_file(path)}; delete it and download it again"
+        )

@@ -1,0 +1,189 @@
+"""Bundle: the records of a machine in one file, to be kept, sent and compared.
+
+A zip file of ``runs/.../run.json`` and ``measurements/.../{measurement.json,blocks.parquet}`` as they lie under a
+results folder, what an archive wants to know of them (``crate``), and a ``manifest.json`` with the sha256 of each.  The
+same records make the same bytes.  Where the folder has them, certificates of parity (``parity/.../{device}.csv``) and
+the summary of a GPU check (``GPU_CHECK``) are members too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator, Set
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pandas as pd
+
+from lstmbench import __version__
+from lstmbench.records.certificate import read_certificate
+from lstmbench.records.measurement import Measurement, read_measurement
+from lstmbench.records.ro_crate import CRATE, describe
+from lstmbench.records.run import failed, read_record
+from lstmbench.utils.errors import DataError
+from lstmbench.utils.files import atomic
+from lstmbench.utils.json_schema import read_json, short
+from lstmbench.utils.strict_json import parse_json
+
+RUNS = "runs/*/*/*/*/*/run.json"
+MEASUREMENTS = "measurements/*/*/*/measurement.json"
+CERTIFICATES = "parity/*/*.csv"
+"""Where records and certificates are below a results folder."""
+
+GPU_CHECK = "gpu-check.json"
+"""The summary of a GPU check in a results folder: any JSON; here only its size and form are checked."""
+
+MANIFEST = "manifest.json"
+FORMAT = 1
+
+LARGEST_FILE = 64 << 20
+LARGEST_BUNDLE = 1 << 30
+"""Bytes, unpacked.  5,000 records take 60 MB."""
+
+LARGEST_ASIDE = 1 << 20
+"""Bytes of a certificate or of the summary of a GPU check; a certificate takes 2 KB."""
+
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+"""The first moment that a zip file knows; when it was packed tells nothing."""
+
+_NAME = r"[a-z0-9][a-z0-9._-]{0,63}"
+_MEMBER = re.compile(
+    rf"(runs/{_NAME}/{_NAME}/{_NAME}/{_NAME}/seed-\d+/run\.json"
+    rf"|measurements/{_NAME}/{_NAME}/{_NAME}/(measurement\.json|blocks\.parquet)"
+    rf"|parity/{_NAME}/{_NAME}\.csv"
+    rf"|{re.escape(GPU_CHECK)})"
+)
+_RECORDS = ("run.json", "measurement.json")
+"""The names of the members that are records."""
+
+
+@dataclass(frozen=True)
+class Records:
+    """runs: those that ended well, as ``read_record`` gives them; measurements: of speed; certificates: of parity, a
+    table each, as ``read_certificate`` gives them."""
+
+    runs: list[dict[str, Any]]
+    measurements: list[Measurement]
+    certificates: list[pd.DataFrame] = field(default_factory=list)
+
+
+def records(results: Path, wanted: Set[str] | None = None) -> Records:
+    """Read and check every record and certificate below a results folder, or those at the ``wanted`` paths in it.
+
+    The summary of a GPU check is checked too.
+
+    Raises:
+        DataError: a bad record, certificate or summary.
+    """
+    found = [
+        [
+            path
+            for path in sorted(results.glob(pattern))
+            if wanted is None or path.relative_to(results).as_posix() in wanted
+        ]
+        for pattern in (RUNS, MEASUREMENTS, CERTIFICATES, GPU_CHECK)
+    ]
+    runs, measurements = map(read_record, found[0]), [read_measurement(path) for path in found[1]]
+    for path in [*found[2], *found[3]]:
+        _check_size(path)
+    for path in found[3]:
+        read_json(path)
+    certificates = [read_certificate(path) for path in found[2]]
+    return Records([run for run in runs if not failed(run)], measurements, certificates)
+
+
+def _check_size(path: Path) -> None:
+    size = path.stat().st_size
+    if size > LARGEST_ASIDE:
+        raise DataError(
+            f"{path}: expected at most {LARGEST_ASIDE:,} bytes, found {size:,}. Delete it and run the workflow again."
+        )
+
+
+def read_bundle(bundle: Path) -> Records:
+    """The records of a bundle, checked.
+
+    Raises:
+        DataError: not a bundle, damaged, or with a bad record, certificate or summary.
+    """
+    with unpacked(bundle) as folder:
+        return records(folder)
+
+
+def pack(results: Path, output: Path) -> int:
+    """Check every record below ``results`` and write the bundle; the number of files they are.
+
+    Raises:
+        DataError: a bad record, certificate or summary, or no record.
+    """
+    records(results)
+    members = {path.relative_to(results).as_posix(): path for path in results.rglob("*") if path.is_file()}
+    contents = {name: members[name].read_bytes() for name in sorted(members) if _MEMBER.fullmatch(name)}
+    made = {name: json.loads(content) for name, content in contents.items() if PurePosixPath(name).name in _RECORDS}
+    if not made:
+        raise DataError(f"{results}: expected runs or measurements, found none: run the workflow first")
+    described = {CRATE: describe(made, {name: len(content) for name, content in contents.items()}), **contents}
+    manifest = {
+        "format": FORMAT,
+        "lstm-bench": __version__,
+        "sha256": {name: hashlib.sha256(content).hexdigest() for name, content in described.items()},
+    }
+    with atomic(output) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in {MANIFEST: json.dumps(manifest, indent=1).encode(), **described}.items():
+            archive.writestr(zipfile.ZipInfo(name, _EPOCH), content, zipfile.ZIP_DEFLATED)
+    return len(contents)
+
+
+@contextmanager
+def unpacked(bundle: Path) -> Iterator[Path]:
+    """A folder with the bundle's files in it, as they lay under the results folder, for as long as the block lasts.
+
+    A DataError of the block names the bundle and its member: the folder is gone when the message is read.
+
+    Raises:
+        DataError: not a bundle, damaged, or with a file that has no business there.
+    """
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        try:
+            with zipfile.ZipFile(bundle) as archive:
+                _unpack(bundle, archive, folder)
+        except (OSError, EOFError, KeyError, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+            raise DataError(f"{bundle}: expected a bundle (make bundle): {error}") from error
+        try:
+            yield folder
+        except DataError as error:
+            if f"{folder}/" not in str(error):
+                raise
+            raise DataError(f"{bundle}: {str(error).replace(f'{folder}/', '')}") from error
+
+
+def _unpack(bundle: Path, archive: zipfile.ZipFile, folder: Path) -> None:
+    sizes = {info.filename: info.file_size for info in archive.infolist()}
+    if max(sizes.values(), default=0) > LARGEST_FILE or sum(sizes.values()) > LARGEST_BUNDLE:
+        raise DataError(f"{bundle}: expected at most {LARGEST_BUNDLE:,} bytes unpacked, found {sum(sizes.values()):,}")
+    manifest = parse_json(archive.read(MANIFEST), f"{bundle}: {MANIFEST}")
+    if not isinstance(manifest, dict) or not isinstance(manifest.get("sha256"), dict):
+        raise DataError(f"{bundle}: {MANIFEST}: expected format and sha256, found {short(manifest)}")
+    if manifest.get("format") != FORMAT:
+        raise DataError(f"{bundle}: expected a bundle of format {FORMAT}, found {short(manifest.get('format'))}")
+    expected = manifest["sha256"]
+    if {*expected, MANIFEST} != set(sizes) or len(sizes) != len(archive.infolist()):
+        raise DataError(f"{bundle}: its files are not those its manifest lists")
+    for name in sorted(expected):
+        if not (name == CRATE or _MEMBER.fullmatch(name)):
+            raise DataError(f"{bundle}: expected records only, found {name!r}")
+        content = archive.read(name)
+        found = hashlib.sha256(content).hexdigest()
+        if found != expected[name]:
+            raise DataError(f"{bundle}: {name}: expected sha256 {expected[name]}, found {found}")
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)

@@ -1,0 +1,62 @@
+"""Certificate: read a certificate of parity (``certify`` writes it) and check that it can be true."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pandas as pd
+
+from lstmbench.records.tables import TEXTS, read_table
+from lstmbench.utils.errors import DataError
+from lstmbench.utils.json_schema import short
+
+COLUMNS = ["implementation", "device", "task", "what", "deviation", "tolerance", "versions", "failure"]
+"""Those of a certificate."""
+
+AGAIN = "Delete it and run the workflow again."
+
+
+def read_certificate(path: Path) -> pd.DataFrame:
+    """Read and check ``{implementation}/{device}.csv``: a row per comparison, with the columns ``COLUMNS``.
+
+    A deviation may be infinite: that is what ``certify`` writes if an implementation computes a NaN.
+
+    Raises:
+        DataError: missing, not a table of these columns, of another implementation or device than its path names,
+            or with a number that cannot be; names the line and the column.
+    """
+    try:
+        table = read_table(path)
+    except DataError as error:
+        raise DataError(f"{error}. {AGAIN}") from error
+    # pandas takes the first column for an index where rows have more cells than the header.
+    if list(table.columns) != COLUMNS or not isinstance(table.index, pd.RangeIndex):
+        columns = ", ".join(table.columns)
+        raise DataError(
+            f"{path}: expected the columns {', '.join(COLUMNS)} and as many cells in each row; found {columns}. {AGAIN}"
+        )
+    if table.empty:
+        raise DataError(f"{path}: expected a row per comparison, found none. {AGAIN}")
+    for line, row in enumerate(table.to_dict("records"), start=2):
+        for column, value in row.items():
+            if expected := _expected(path, row, str(column)):
+                found = "none" if isinstance(value, float) and math.isnan(value) else short(value)
+                raise DataError(f"{path} line {line}, {column}: expected {expected}, found {found}. {AGAIN}")
+    return table
+
+
+def _expected(path: Path, row: dict[str, object], column: str) -> str:
+    """Return what a cell of a row should hold, or nothing if it does."""
+    value = row[column]
+    if column in ("implementation", "device"):
+        name = path.parent.name if column == "implementation" else path.stem
+        return "" if value == name else f"{name}, as in its path"
+    if column in TEXTS:
+        return ""
+    number = float(str(value))
+    if column == "deviation" and math.isnan(number) != (row["failure"] != ""):
+        return "none beside a failure" if row["failure"] else "a number"
+    if number < 0:
+        return "0 or more"
+    return "a finite number or none" if math.isinf(number) and column != "deviation" else ""

@@ -1,0 +1,102 @@
+"""The claims of a measurement whose two files are of their forms."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+
+from lstmbench.models.presets import Preset
+from lstmbench.records.consistency import ROUNDING, Claim, between, equal, memory
+from lstmbench.records.format import SHORTEST_BLOCK_SECONDS
+from lstmbench.records.interference import Load, disturbances
+from lstmbench.statistics.intervals import iqr_over_median
+from lstmbench.system.machine import split_device
+
+SAMPLE = ["implementation", "round", "attempt"]
+"""What names a sample within a measurement."""
+
+
+def claims_of_measurement(record: dict[str, Any], blocks: pd.DataFrame) -> Iterator[Claim]:
+    """All of them; the later ones rely on the earlier."""
+    samples = record["samples"]
+    precision = split_device(record["group"]["device"]).precision
+    yield equal("$.dtype", record["dtype"], precision, "as the device's name says")
+    started, finished = (datetime.fromisoformat(record[name]) for name in ("started", "finished"))
+    yield Claim("$.finished", started <= finished, f"not before it started, {record['started']}", record["finished"])
+    names = [tuple(sample[name] for name in SAMPLE) for sample in samples]
+    yield from _rounds(record, names)
+    timed = dict(iter(blocks.groupby(SAMPLE)))
+    for name in names:
+        yield Claim("$.samples", name in timed, "timed blocks of every sample", f"none of {name}")
+    for name in timed:
+        yield Claim("$.samples", name in names, "a sample for all blocks", f"none for those of {name}")
+    for index, (name, sample) in enumerate(zip(names, samples, strict=True)):
+        here = f"$.samples[{index}]"
+        yield from _blocks(here, sample, timed[name])
+        yield from _circumstances(here, sample, record)
+        yield from _products(here, sample)
+
+
+def _rounds(record: dict[str, Any], names: list[tuple[Any, ...]]) -> Iterator[Claim]:
+    yield Claim("$.samples", len(set(names)) == len(names), "each process once", names)
+    failed = {failure["implementation"] for failure in record["failures"]}
+    for implementation in sorted({name[0] for name in names} - failed):
+        rounds = sorted({name[1] for name in names if name[0] == implementation})
+        whole = list(range(1, record["processes"] + 1))
+        yield equal("$.samples", rounds, whole, f"the rounds of {implementation}")
+    for index, (implementation, number, _) in enumerate(names):
+        attempts = [name[2] for name in names if name[:2] == (implementation, number)]
+        in_order = list(range(1, len(attempts) + 1))
+        yield equal(f"$.samples[{index}].attempt", attempts, in_order, "attempts in order")
+
+
+def _blocks(here: str, sample: dict[str, Any], timed: pd.DataFrame) -> Iterator[Claim]:
+    steady, load = sample["phases"]["steady_seconds"], sample["load"]
+    because = "the sum of its blocks: the two files are not of one measurement"
+    yield equal(f"{here}.phases.steady_seconds", steady, float(timed["seconds"].sum()), because)
+    yield equal(f"{here}.steady_steps", sample["steady_steps"], int(timed["steps"].sum()), because)
+    spread = iqr_over_median((timed["seconds"] / timed["steps"]).tolist())
+    close = math.isclose(sample["spread"], spread, rel_tol=ROUNDING, abs_tol=1e-9)
+    yield Claim(f"{here}.spread", close, f"{spread:.6g}, of its blocks", sample["spread"])
+    least = f"blocks of at least {SHORTEST_BLOCK_SECONDS} s in the median, since shorter ones tell no speed"
+    median = float(timed["seconds"].median())
+    yield Claim(f"{here}.steady_steps", median >= SHORTEST_BLOCK_SECONDS, least, f"{median:.3g} s")
+    yield between(f"{here}.load.wall_seconds", load["wall_seconds"], steady, math.inf, "its blocks' time and more")
+
+
+def _circumstances(here: str, sample: dict[str, Any], record: dict[str, Any]) -> Iterator[Claim]:
+    samples, threads = record["samples"], record["threads"]
+    mine = [Load(**one["load"]) for one in samples if one["implementation"] == sample["implementation"]]
+    best = max(load.cpu_per_thread(threads) for load in mine)
+    judged = disturbances(Load(**sample["load"]), threads, best, sample["spread"])
+    yield equal(f"{here}.disturbances", bool(sample["disturbances"]), bool(judged), "what its counters say")
+    for name in ("initial_weights_sha256", "data_sha256", "unit"):
+        yield equal(f"{here}.{name}", sample[name], samples[0][name], "as in the first sample")
+    preset = Preset(**record["settings"])
+    per_step = preset.batch_size * (preset.num_steps if sample["unit"] == "words/s" else 1)
+    yield equal(f"{here}.predictions_per_step", sample["predictions_per_step"], per_step, "by the preset")
+    used = sample["memory"]
+    weights = used["least_bytes"]["weights"] // 4
+    yield memory(f"{here}.memory.peak_rss_bytes", used["peak_rss_bytes"], weights, record["machine"])
+    on_gpu = split_device(record["group"]["device"]).kind == "gpu"
+    known = used["peak_device_bytes"] is not None
+    yield equal(f"{here}.memory.peak_device_bytes", known, on_gpu, "whether it ran on a GPU")
+
+
+def _products(here: str, sample: dict[str, Any]) -> Iterator[Claim]:
+    for number, product in enumerate(sample["products"]):
+        (rows, depth), (_, columns) = product["left"], product["right"]
+        flops = 2 * rows * depth * columns * product["count"]
+        yield equal(f"{here}.products[{number}].flops", product["flops"], flops, "by its shapes")
+    details = sample.get("details", {})
+    trace = details.get("trace", {})
+    if (coverage := trace.get("coverage")) is not None:
+        share = sum(operation["seconds"] for operation in trace["operations"]) / trace["step_seconds"]
+        yield equal(f"{here}.details.trace.coverage", coverage, share, "of its operations and its step")
+    if loop := details.get("loop"):
+        place, most = f"{here}.details.loop.learner_seconds", loop["seconds"]
+        yield between(place, loop["learner_seconds"], 0, most, "no longer than the loop")

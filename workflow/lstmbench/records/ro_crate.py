@@ -1,0 +1,98 @@
+"""Crate: what a bundle says of itself to archives and their programs, as an RO-Crate (ro-crate-metadata.json).
+
+Each record is the result of an action, with one commit of lstm-bench, on one data set and one file of initial weights:
+a Process Run Crate.  The licence is left to whoever publishes the bundle.
+Formats: https://www.researchobject.org/ro-crate/specification/1.2, https://w3id.org/ro/wfrun/process/0.5.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+from typing import Any
+
+from rocrate.model import ContextEntity
+from rocrate.rocrate import ROCrate
+
+from lstmbench.records.run import failed
+
+CRATE = "ro-crate-metadata.json"
+
+_SPECIFICATION = "1.2"
+_PROFILE = "https://w3id.org/ro/wfrun/process/0.5"
+_FAILED = "http://schema.org/FailedActionStatus"
+_FORMATS = {".csv": "text/csv", ".json": "application/json", ".parquet": "application/vnd.apache.parquet"}
+
+
+def describe(records: Mapping[str, dict[str, Any]], sizes: Mapping[str, int]) -> bytes:
+    """The content of ``CRATE``; the same for the same records.
+
+    Args:
+        records: what stands in each run.json and measurement.json, by their names in the bundle.
+        sizes: bytes of every file of the bundle; one that is no record came about with the record beside it, if there
+            is one: a certificate of parity and the summary of a GPU check are the result of no record.
+    """
+    crate = ROCrate(version=_SPECIFICATION)
+    results: dict[PurePosixPath, list[Any]] = {}
+    for name, size in sizes.items():
+        path = PurePosixPath(name)
+        said = {"name": name, "encodingFormat": _FORMATS[path.suffix], "contentSize": str(size)}
+        results.setdefault(path.parent, []).append(crate.add_file(dest_path=name, properties=said))
+    root = crate.root_dataset
+    root["name"] = "Records of lstm-bench"
+    root["description"] = "Trainings of LSTMs in several frameworks, and measurements of their speed, a record each."
+    root["datePublished"] = max(_ended(record) for record in records.values())
+    root["conformsTo"] = _entity(crate, _PROFILE, ["CreativeWork", "Profile"], name="Process Run Crate", version="0.5")
+    root["mentions"] = [
+        _action(crate, name, record, results[PurePosixPath(name).parent]) for name, record in records.items()
+    ]
+    return json.dumps(crate.metadata.generate(), indent=1, sort_keys=True).encode()
+
+
+def _action(crate: ROCrate, name: str, record: dict[str, Any], results: list[Any]) -> ContextEntity:
+    """What made a record."""
+    verb, named = ("Training", record["run"]) if "run" in record else ("Measuring the speed of", record["group"])
+    said = {"name": " ".join(map(str, [verb, *named.values()])), "result": results, "endTime": _ended(record)}
+    if failed(record):
+        said |= {"instrument": _program(crate, None), "error": record["failure"]["message"], "actionStatus": _FAILED}
+    else:
+        commit = record["commit"] and record["commit"] + " and changes" * record["commit_dirty"]
+        inputs = [_entity(crate, f"#{sha256}", "CreativeWork", name=what) for what, sha256 in _inputs(record)]
+        said |= {"instrument": _program(crate, commit), "object": inputs, "startTime": record["started"]}
+    return _entity(crate, f"#{name}", "CreateAction", **said)
+
+
+def _ended(record: dict[str, Any]) -> str:
+    return record["failed"] if failed(record) else record["finished"]
+
+
+def _inputs(record: dict[str, Any]) -> list[tuple[str, str]]:
+    """What it was made from, as its hashes say: [what, sha256]."""
+    if "run" in record:
+        data, weights = {record["data"]["sha256"]}, {record["initial_weights_sha256"]}
+    else:
+        data, weights = (
+            {sample[key] for sample in record["samples"]} for key in ("data_sha256", "initial_weights_sha256")
+        )
+    named = record.get("run") or record["group"]
+    return [
+        *((f"{named['dataset']}, prepared: {sha256}", sha256) for sha256 in sorted(data)),
+        *((f"Initial weights of {named['dataset']} {named['size']}: {sha256}", sha256) for sha256 in sorted(weights)),
+    ]
+
+
+def _program(crate: ROCrate, commit: str | None) -> ContextEntity:
+    version = {"version": commit} if commit else {}
+    return _entity(
+        crate,
+        f"#lstm-bench-{commit or 'unknown'}".replace(" ", "-"),
+        "SoftwareApplication",
+        name="lstm-bench",
+        **version,
+    )
+
+
+def _entity(crate: ROCrate, identifier: str, kind: str | list[str], **said: Any) -> ContextEntity:
+    """What is not a file of the bundle; the same identifier is the same thing."""
+    return crate.add(ContextEntity(crate, identifier, properties={"@type": kind, **said}))

@@ -1,0 +1,171 @@
+"""The tables between the verbs: CSV for everybody and Parquet for programs, which read back as they were written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from pyarrow import ArrowInvalid
+
+from lstmbench.system.identity import UNKNOWN, is_unknown, kind_of
+from lstmbench.utils.errors import DataError
+from lstmbench.utils.escaping import csv_cell, from_csv_cell
+from lstmbench.utils.files import atomic, hash_json, write_text
+
+RUN = ["dataset", "size", "implementation", "device", "seed"]
+"""What names a run."""
+
+TEXTS = {
+    *RUN[:-1], "task", "caps", "seeds", "metric", "value_unit", "speed_unit", "unit", "cpu", "gpu", "os", "python",
+    "switches", "versions", "commit", "commits", "started", "finished", "settings_sha256", "data_sha256",
+    "initial_weights_sha256", "final_weights_sha256", "protocol", "first", "second", "source", "url", "note",
+    "published_source", "published_url", "published_note", "published_valid_source", "published_values", "lstm_init",
+    "output_init", "optimizer", "dtype", "steady", "disturbed", "verdict", "path", "numerator", "denominator", "part",
+    "direction", "framework", "product", "transposed", "precision", "applies_to", "published_metric", "why",
+    "target_source", "target_note", "failure", "bundle", "what", "node", "nodes", "libc", "spin_limits", "machine_kind",
+    "processor", "limited",
+}  # fmt: skip
+"""Columns of text.  pandas would take a hash of digits for a number and a device called "NA" for a hole."""
+
+PUBLISHED_METRICS = ("train_perplexity", "valid_perplexity", "test_perplexity", "test_accuracy", "first_128_accuracy")
+
+APPLIES_TO = ("complete", "capped")
+"""The runs that a target is for."""
+
+
+FAILED = "failed: "
+"""The verdict on a speed that was not measured begins with this; the reason follows."""
+
+MACHINE = ["cpu", "cores", "cpu_quota", "memory_gb", "gpu", "os", "libc", "python", "switches", "spin_limits"]
+"""The columns that say where a record was made.  Two machines that differ in some of them are one (``identity``)."""
+
+
+def machine_columns(record: dict[str, Any]) -> dict[str, Any]:
+    """Return the values of ``MACHINE``."""
+    machine = record["machine"]
+    cpu, capability = machine["cpu"], machine.get("capability")
+    if is_unknown(cpu) and not cpu.startswith(UNKNOWN):  # the first records gave the architecture for a name
+        cpu = f"{UNKNOWN} ({cpu})"
+    return {
+        "cpu": f"{cpu}, {capability}" if capability else cpu,
+        "cores": machine["cores"],
+        "cpu_quota": machine.get("cpu_quota"),
+        # Whole GB: the kernel's own share differs by a few MB from boot to boot of one machine.
+        "memory_gb": round(machine["memory_bytes"] / 1e9),
+        "gpu": machine["gpu"],
+        "os": machine["os"],
+        "libc": machine.get("libc"),
+        "python": machine["python"],
+        "switches": _variables(machine.get("switches", {})),
+        "spin_limits": _variables(machine.get("spin_limits", {})),
+    }
+
+
+def machine_kind(record: dict[str, Any], device: str) -> str:
+    """Return a name of all that counts of a machine, the same for machines that are alike; device: cpu or gpu."""
+    return hash_json(kind_of(record["machine"], device))[:16]
+
+
+def _variables(values: Mapping[str, str]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in sorted(values.items()))
+
+
+def versions_column(versions: dict[str, str]) -> str:
+    """Libraries and their versions as one text."""
+    return ", ".join(f"{name} {version}" for name, version in sorted(versions.items()))
+
+
+def write_table(path: Path, frame: pd.DataFrame) -> None:
+    """Write CSV atomically, and Parquet beside it; what is absent is an empty cell.
+
+    Raises:
+        DataError: a text where a number should be.
+    """
+    typed = _typed(path, frame)
+    write_text(path, frame.map(csv_cell).to_csv(index=False, lineterminator="\n"))
+    with atomic(path.with_suffix(".parquet")) as temporary:
+        typed.to_parquet(temporary, index=False)
+
+
+def read_table(path: Path, separator: str = ",") -> pd.DataFrame:
+    """Read CSV or, by its suffix, Parquet: text columns as str ("" where empty), others as numbers (NaN where empty).
+
+    Raises:
+        DataError: missing, empty, or a text where a number should be.
+    """
+    try:
+        if path.suffix == ".parquet":
+            return pd.read_parquet(path)
+        frame = pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False)
+    except (OSError, pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError, ArrowInvalid) as error:
+        raise DataError(f"{path}: not readable as a table: {error}") from error
+    for column in frame.columns.intersection(list(TEXTS)):
+        frame[column] = frame[column].map(from_csv_cell)
+    return _typed(path, frame)
+
+
+def _typed(path: Path, frame: pd.DataFrame) -> pd.DataFrame:
+    """``frame`` with each column either text or numbers, by its name."""
+    return pd.DataFrame({name: _column(path, values) for name, values in frame.items()}, columns=frame.columns)
+
+
+def _column(path: Path, values: pd.Series) -> pd.Series:
+    if values.name in TEXTS:
+        return values.where(values.notna(), "").astype("str")
+    try:
+        numbers = pd.to_numeric(values.replace("", None))
+    except (ValueError, TypeError) as error:
+        raise DataError(f"{path}: column {values.name}: expected numbers: {error}") from error
+    # Of nothing but holes pandas would not make numbers.
+    return numbers.astype(float) if numbers.dtype == object else numbers
+
+
+def read_published(path: Path) -> pd.DataFrame:
+    """Read published.tsv.
+
+    Raises:
+        DataError: a missing column, an unknown metric, or a value that is none.
+    """
+    frame = read_table(path, separator="\t")
+    expected = ["dataset", "size", "metric", "value", "source", "url", "note"]
+    if list(frame.columns) != expected:
+        raise DataError(f"{path}: expected the columns {', '.join(expected)}; found {', '.join(frame.columns)}")
+    for row in frame.itertuples():
+        if row.metric not in PUBLISHED_METRICS:
+            raise DataError(
+                f"{path} line {row.Index + 2}: unknown metric {row.metric!r}; known: {', '.join(PUBLISHED_METRICS)}"
+            )
+        low, high = (0, 1) if row.metric.endswith("accuracy") else (1, float("inf"))
+        if not low <= row.value <= high:
+            raise DataError(f"{path} line {row.Index + 2}: expected a value from {low} to {high}, found {row.value}")
+    return frame
+
+
+def read_targets(path: Path, published: pd.DataFrame) -> pd.DataFrame:
+    """Read targets.tsv: values that the validation metric is to reach, by dataset, size and applies_to.
+
+    A row gives a ``value`` of its own, or names a published one by ``published_metric`` and ``published_source``,
+    which then stands as its value.
+
+    Raises:
+        DataError: a missing column, neither or both of these, or no such published value.
+    """
+    frame = read_table(path, separator="\t")
+    expected = ["dataset", "size", "applies_to", "value", "published_metric", "published_source", "why"]
+    if list(frame.columns) != expected:
+        raise DataError(f"{path}: expected the columns {', '.join(expected)}; found {', '.join(frame.columns)}")
+    for row in frame.itertuples():
+        where = f"{path} line {row.Index + 2}"
+        if row.applies_to not in APPLIES_TO:
+            raise DataError(f"{where}: applies_to: expected {' or '.join(APPLIES_TO)}, found {row.applies_to!r}")
+        if pd.isna(row.value) != (row.published_source != ""):
+            raise DataError(f"{where}: expected either a value or a published_metric and published_source")
+        if row.published_source:
+            named = (row.dataset, row.size, row.published_metric, row.published_source)
+            found = published[(published[["dataset", "size", "metric", "source"]] == named).all(axis="columns")]
+            if len(found) != 1:
+                raise DataError(f"{where}: expected one published value of {', '.join(named)}; found {len(found)}")
+            frame.loc[row.Index, "value"] = found["value"].iloc[0]
+    return frame

@@ -1,0 +1,129 @@
+"""The comparison of bundles as text: a summary in words, and the tables for people."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from lstmbench.reporting import margins
+from lstmbench.reporting.html import Section, as_table, render
+from lstmbench.reporting.margins import unit_of_difference
+from lstmbench.reporting.quality import ABSENT, by_size, number, signed
+from lstmbench.reporting.speed import rounded
+
+NOTES = {
+    "quality": [
+        "Quality: the second relative to the first, over pairs of runs of one seed from the same initial weights: mean "
+        f"with its 95 % interval (t). {margins.EQUAL} by two one-sided t-tests; "
+        "different: by a t-test, corrected for all comparisons of the table (Holm); inconclusive: neither. "
+        f"{margins.FEWER} no claim is made.",
+    ],
+    "speed": [
+        "Speed: the second over the first, of the geometric means over the processes, with Welch's 95 % interval. "
+        f"Equal: the interval lies within {margins.SPEED} of 1; faster or slower: by Welch's t-test, corrected in the "
+        "same way. The two were not measured in turn: whatever differs between the machines, or between the moments "
+        "on one machine, is part of a ratio.",
+    ],
+    "circumstances": ["Machine, libraries and commit: what is not named here was the same."],
+}
+
+EMPTY = {
+    "quality": "No run of either was found.",
+    "speed": "No speed of either was measured.",
+    "circumstances": "Machine, libraries and commit are the same.",
+}
+
+
+def summary(tables: dict[str, pd.DataFrame]) -> list[str]:
+    """Per bundle and kind how many cells ended with which verdict, of speeds by how much, then a line for each that is
+    slower or differs."""
+    lines = []
+    for kind in ("quality", "speed"):
+        for bundle, rows in tables[kind].groupby("bundle", sort=False):
+            verdicts = rows["verdict"].str.partition(":")[0]
+            counts = ", ".join(f"{count} {verdict}" for verdict, count in verdicts.value_counts().items())
+            lines.append(f"{bundle}, {kind}: {counts}{_range(rows) if kind == 'speed' else ''}")
+            for row in rows[verdicts.isin(["slower", "different"])].to_dict("records"):
+                cell = "/".join(row[part] for part in ("dataset", "size", "implementation", "device"))
+                found = _difference(row) if kind == "quality" else f"{row['ratio']:.2f} times as fast"
+                lines.append(f"  {cell}: {row['verdict']}, {found}")
+    return lines
+
+
+def shown(tables: dict[str, pd.DataFrame]) -> tuple[dict[str, pd.DataFrame], list[str]]:
+    """The tables as text by their headings, and the notes below; a table without rows is a note."""
+    headings = {"quality": ("Quality", _quality), "speed": ("Speed", _speed), "circumstances": ("Circumstances", _text)}
+    parts, notes = {}, []
+    for name, table in tables.items():
+        heading, show = headings[name]
+        if table.empty:
+            notes.append(EMPTY[name])
+        else:
+            parts[heading] = show(table)
+            notes += NOTES[name]
+    return parts, notes
+
+
+def _quality(table: pd.DataFrame) -> pd.DataFrame:
+    table = by_size(table)
+    rows = _cell(table)
+    records = table.to_dict("records")
+    rows["metric"] = table["metric"].fillna("").replace("", ABSENT)
+    rows["n"] = [number(row["n"], 0) for row in records]
+    rows["difference"] = [_difference(row) for row in records]
+    rows["95 % interval"] = [
+        ABSENT if pd.isna(row["low"]) else f"{_signed(row, 'low')} to {_signed(row, 'high')}" for row in records
+    ]
+    rows["verdict"] = table["verdict"]
+    return rows
+
+
+def _speed(table: pd.DataFrame) -> pd.DataFrame:
+    table = by_size(table)
+    rows = _cell(table)
+    rows["threads"] = [number(value, 0) for value in table["threads"]]
+    rows["unit"] = table["unit"].fillna("").replace("", ABSENT)
+    for side in ("first", "second"):
+        rows[side] = [rounded(value) for value in table[f"{side}_rate"]]
+    rows["times as fast"] = [number(value, 2) for value in table["ratio"]]
+    rows["95 % interval"] = [
+        ABSENT if pd.isna(low) else f"{number(low, 2)} to {number(high, 2)}"
+        for low, high in zip(table["low"], table["high"], strict=True)
+    ]
+    rows["verdict"] = table["verdict"]
+    return rows
+
+
+def _text(table: pd.DataFrame) -> pd.DataFrame:
+    return table.replace("", ABSENT)
+
+
+def _cell(table: pd.DataFrame) -> pd.DataFrame:
+    cell = ["dataset", "size", "implementation", "device"]
+    return table[["bundle", *cell] if table["bundle"].nunique() > 1 else cell].copy()
+
+
+def _range(rows: pd.DataFrame) -> str:
+    """From the least to the greatest ratio, if there are several."""
+    ratios = rows["ratio"].dropna()
+    if len(ratios) < 2:
+        return ""
+    return f"; {ratios.min():.2f} to {ratios.max():.2f} times as fast, median {ratios.median():.2f}"
+
+
+def _difference(row: dict[str, object]) -> str:
+    return _signed(row, "difference")
+
+
+def _signed(row: dict[str, object], name: str) -> str:
+    return ABSENT if pd.isna(row[name]) else signed(row[name], unit_of_difference(row["metric"]))
+
+
+def html(title: str, summary: list[str], parts: dict[str, pd.DataFrame], notes: list[str]) -> str:
+    """Return the comparison as a page of its own."""
+    return render(
+        "comparison.html.j2",
+        title=title,
+        summary=summary,
+        sections=[Section(heading.lower(), heading, tables={"": as_table(part)}) for heading, part in parts.items()],
+        notes=notes,
+    )

@@ -1,0 +1,42 @@
+"""Say what a data set is, and what its quality can be compared with: published values, and a generated text's floor."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from lstmbench import datasets
+from lstmbench.reporting import quality as present
+
+
+def about(dataset: str, quality: pd.DataFrame) -> str:
+    """Return what a data set is, in the words of its module; what has no source comes with the workflow."""
+    if dataset not in datasets.names():
+        return ""
+    first = (datasets.load_module(dataset).__doc__ or "").partition("\n\n")[0].replace("``", "")
+    said = " ".join(first.split())
+    said = said[len(dataset) + 2 :] if said.lower().startswith(f"{dataset}: ") else said
+    said = said[:1].upper() + said[1:]
+    if datasets.sources(dataset):
+        return said
+    nothing = "" if (quality["published_source"] != "").any() else "; nobody has published results for it"
+    return f"{said} It comes with the workflow (embedded), without a download{nothing}."
+
+
+def compared_with(quality: pd.DataFrame, size: str) -> list[str]:
+    """Return sentences on the best published value of a size, and on the floor of a generated text.
+
+    A floor has two numbers, which are explained here and nowhere else: the source's perplexity over endless text, which
+    targets and learning curves use, and that on the words of the test text, which tests are compared with.
+    """
+    rows = quality[(quality["size"] == size) & (quality["failure"] == "")]
+    metric = quality["metric"].iloc[0]
+    sentences = [
+        f"Best published value for this size: {present.metric(row.published, metric)} ({row.published_source})."
+        for row in rows[rows["published"].notna()].head(1).itertuples()
+    ]
+    for average in rows["source_perplexity"].dropna().unique()[:1]:
+        floor = f"The text's own source has a perplexity of {present.metric(average, metric)} over endless text"
+        for on_test in rows["floor"].dropna().unique()[:1]:
+            floor += f" and, by chance, of {present.metric(on_test, metric)} on the words of this test text"
+        sentences.append(f"{floor}: the floor, below which a model gets only by luck.")
+    return sentences

@@ -1,0 +1,263 @@
+"""Say in one line each what was found of quality, speed and time to quality: numbers first, then how far they carry.
+
+Means over seeds and ratios over processes are compared, never a best run.  Every line begins with a data set and its
+size.  What too few seeds or processes show is still said in numbers; the line ends by saying what they do not show.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from lstmbench.implementations import framework
+from lstmbench.reporting import quality as present
+from lstmbench.reporting import speed as present_speed
+from lstmbench.reporting.chosen_size import spoken_of
+from lstmbench.reporting.margins import in_words, unit_of_difference
+from lstmbench.reporting.quality import BETTER, called, called_dataset
+from lstmbench.statistics import equivalence, intervals
+from lstmbench.utils.escaping import one_line, sentence_and_details
+
+LONGEST_REASON = 90
+"""Characters of a reason within a line; the whole reason is further below on the page."""
+
+
+@dataclass(frozen=True)
+class Headline:
+    """A line on ``where`` about ``what``: what was ``found``, and how far it ``reaches``.
+
+    settled: whether the question is answered: equal or different, faster or slower.
+    """
+
+    where: str
+    what: str
+    found: str
+    reaches: str
+    settled: bool
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.found}; {self.reaches}."
+
+
+def headlines(dataset: str, tables: dict[str, pd.DataFrame]) -> list[Headline]:
+    """Return the lines on one data set, for the size that is ``spoken_of`` and each of its devices.
+
+    tables: runs, quality, differences, speed, ratios and time_to_quality of the data set.
+    """
+    size = spoken_of(tables["quality"], tables["differences"], tables["speed"])
+    own = {
+        name: tables[name][tables[name]["size"] == size]
+        for name in ("runs", "quality", "differences", "speed", "ratios", "time_to_quality")
+    }
+    devices = present.devices(own["quality"]["device"])
+    lines = []
+    for device in devices:
+        here = {name: table[table["device"] == device] for name, table in own.items()}
+        where = f"{called_dataset(dataset)} {size}" + (f" ({device})" if len(devices) > 1 else "")
+        lines += [_quality(where, here), _speed(where, here, tables["speed"]), _time(where, here)]
+    return lines
+
+
+def _quality(where: str, here: dict[str, pd.DataFrame]) -> Headline:
+    well = here["quality"][here["quality"]["failure"] == ""]
+    complete = well[well["caps"] == ""]
+    metric = here["quality"]["metric"].iloc[0]
+    failed = sorted(set(here["quality"].loc[here["quality"]["failure"] != "", "implementation"]))
+    note = f"; {present.joined(map(called, failed))} failed" if failed else ""
+    if well.empty:
+        found = f"0 of {_count(len(failed), 'implementation')} trained to the end"
+        return Headline(where, "quality", found, note.removeprefix("; "), False)
+    if complete.empty:
+        count = int(well["n"].sum())
+        found = f"{_all_runs(count)} cut short ({well['caps'].iloc[0]})"
+        return Headline(where, "quality", found, f"their quality says nothing{note}", False)
+    pairs = here["differences"][here["differences"]["caps"] == ""]
+    # Between frameworks, if there are several; two implementations of one framework otherwise.
+    across = pairs[pairs["first"].map(framework) != pairs["second"].map(framework)]
+    compared = pairs if across.empty else across
+    runs = here["runs"][here["runs"]["caps"] == ""]
+    if len(compared) == 1:
+        paired = compared["seeds"].iloc[0].split()
+        runs = runs[runs["seed"].astype(str).isin(paired)]
+        complete = complete[complete["implementation"].isin([*compared["first"], *compared["second"]])]
+    values = f"{_values(complete, runs, metric)} test {metric} ({BETTER[metric]} is better)"
+    if compared.empty:
+        seeds = _seeds(complete["n"], each=len(complete) > 1)
+        return Headline(where, "quality", values, f"{seeds}, and nothing to compare with{note}", False)
+    apart = f"{compared['mean'].abs().max():.2f} {unit_of_difference(metric)}"
+    reaches, settled = _carries(compared, metric)
+    reaches += note
+    if len(compared) > 1:
+        return Headline(where, "quality", f"{values}, at most {apart} apart", reaches, settled)
+    (row,) = compared.to_dict("records")
+    match row["verdict"]:
+        case equivalence.EQUAL:
+            found = f"{values}, {apart} apart: equal within {in_words(metric)}"
+        case equivalence.DIFFERENT:
+            ahead = row["second"] if (row["mean"] < 0) == (metric == "perplexity") else row["first"]
+            found = f"{values}: {called(ahead)} is better by {apart}"
+        case _:
+            found = f"{values}, {apart} apart"
+    return Headline(where, "quality", found, reaches, settled)
+
+
+def _carries(compared: pd.DataFrame, metric: str) -> tuple[str, bool]:
+    """How far differences in quality carry, and whether they settle the question."""
+    seeds = _seeds(compared["n"], each=True)
+    counts = compared["verdict"].value_counts()
+    settled = not {equivalence.INCONCLUSIVE, equivalence.NO_CLAIM} & set(counts.index)
+    too_few = f"{seeds}, too few to call them equal or different (that takes {equivalence.FEWEST_SEEDS})"
+    if list(counts.index) == [equivalence.NO_CLAIM] and len(compared) > 1:
+        return too_few, settled
+    if len(compared) > 1:
+        each = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
+        return f"{seeds}; of {len(compared)} pairs: {each}", settled
+    (row,) = compared.to_dict("records")
+    unit = unit_of_difference(metric)
+    low, high = present.signed(row["low"], unit).partition(" ")[0], present.signed(row["high"], unit)
+    mean = f"{called(row['second'])} is {present.signed(row['mean'], unit)} from {called(row['first'])}"
+    interval = "" if np.isnan(row["low"]) else f": {mean}, 95 % interval {low} to {high}"
+    match row["verdict"]:
+        case equivalence.NO_CLAIM:
+            return too_few + interval, settled
+        case equivalence.INCONCLUSIVE:
+            return f"{seeds}{interval}, too wide to call them equal or different (inconclusive)", settled
+        case _:
+            return seeds + interval, settled
+
+
+def _speed(where: str, here: dict[str, pd.DataFrame], anywhere: pd.DataFrame) -> Headline:
+    """Say the speeds that hold, and how much faster one framework's fastest is than the next one's."""
+    speed = here["speed"]
+    if speed.empty:
+        asked = _count(here["quality"]["implementation"].nunique(), "implementation")
+        others = present.by_size(anywhere[anywhere["processes"] > 0].assign(dataset=""))["size"].unique()
+        hint = f"only {present.joined(others)} was" if len(others) else "make bench does it"
+        return Headline(where, "speed", f"the speed of 0 of {asked} was measured", hint, False)
+    good = speed[speed["headline"] == 1].sort_values("rate", ascending=False)
+    left = [f"{called(row.implementation)} ({_why(row)})" for row in speed[speed["headline"] == 0].itertuples()]
+    if good.empty:
+        return Headline(
+            where,
+            "speed",
+            f"0 of {_count(len(speed), 'speed')} can be relied on",
+            f"not compared: {', '.join(left)}",
+            False,
+        )
+    unit = present_speed.unit(good)
+    rates = [f"{called(row.implementation)} {present_speed.rounded(row.rate)}" for row in good.itertuples()]
+    found = f"{', '.join(rates)} {unit} (higher is faster)"
+    notes = ["something else used the machine meanwhile"] if (good["disturbed"] != "").any() else []
+    notes += [f"not compared: {', '.join(left)}"] if left else []
+    row = _first_pair(good["implementation"], here["ratios"])
+    if row is None:
+        why = "not measured in the same rounds, so not compared" if len(good) > 1 else "no second speed to compare with"
+        return Headline(where, "speed", found, "; ".join([why, *notes]), False)
+    times = f"{row['ratio']:.2f} times as fast as {called(row['denominator'])}"
+    found += f": {called(row['numerator'])} is {times}"
+    over = present_speed.interval(row["low"], row["high"], row["pairs"], "pair", 2)
+    pairs = _count(int(row["pairs"]), "pair") + " of processes"
+    verdict = present_speed.verdict_on_ratio(row)
+    match verdict:
+        case "faster" | "slower":
+            reaches = f"95 % interval {over}, {pairs}"
+        case "inconclusive":
+            reaches = f"95 % interval {over}, {pairs}; it includes 1, so which is faster is open (inconclusive)"
+        case _:
+            reaches = f"{pairs}, too few for an interval, so this is a hint and not a result"
+    return Headline(where, "speed", found, "; ".join([reaches, *notes]), verdict in ("faster", "slower"))
+
+
+def _first_pair(by_speed: Iterable[str], ratios: pd.DataFrame) -> pd.Series | None:
+    """Return the ratio of the fastest to the next one of another framework, or else to the next one."""
+    fastest, *others = by_speed
+    pairs = ratios.set_index(["numerator", "denominator"], drop=False)
+    for name in sorted(others, key=lambda name: framework(name) == framework(fastest)):
+        if (fastest, name) in pairs.index:
+            return pairs.loc[[(fastest, name)]].iloc[0]
+    return None
+
+
+def _time(where: str, here: dict[str, pd.DataFrame]) -> Headline:
+    """Say how long training takes to the target; these seconds have no verdict, because runs may share a machine."""
+    rows, what = here["time_to_quality"], "time to quality"
+    if here["runs"].empty:
+        return Headline(where, what, "0 runs trained to the end", "no target was reached", False)
+    if (rows["caps"] == "").any():
+        rows = rows[rows["caps"] == ""]
+    if rows.empty:
+        return Headline(where, what, "0 targets are set for this size", "workflow/targets.tsv has the others", False)
+    rows = rows[rows["target"] == rows["target"].iloc[0]].sort_values("seconds_median", kind="stable")
+    metric = rows["metric"].iloc[0]
+    target = f"a validation {metric} of {present.metric(rows['target'].iloc[0], metric)}"
+    reached, runs = int(rows["reached"].sum()), int(rows["n"].sum())
+    if not reached:
+        found = f"0 of {_count(runs, 'run')} reached {target}"
+        return Headline(where, what, found, _cut_short(rows) or "the whole schedule was trained", False)
+    each = [_reached(row) for row in rows.itertuples()]
+    found = f"{', '.join(each)} of training to {target} (less is better)"
+    seeds = _seeds(rows["n"], each=len(rows) > 1)
+    median = ", the median counts" if rows["n"].max() > 1 else ""
+    caveat = "runs may have shared the machine, so this is a hint and no benchmark"
+    short = f"; {_cut_short(rows)}" if _cut_short(rows) else ""
+    return Headline(where, what, found, f"{seeds}{median}; {caveat}{short}", False)
+
+
+def _reached(row: object) -> str:
+    name, seconds = called(row.implementation), row.seconds_median
+    if np.isnan(seconds):
+        return f"{name} not ({row.reached:.0f} of {_count(int(row.n), 'run')})"
+    return f"{name} {present.number(seconds, 0 if seconds >= 100 else 1)} s"
+
+
+def _cut_short(rows: pd.DataFrame) -> str:
+    caps = rows["caps"].iloc[0]
+    return f"runs were cut short ({caps}), so the target is a loose one" if caps else ""
+
+
+def _count(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def _all_runs(count: int) -> str:
+    return {1: "the only run was", 2: "both runs were"}.get(count, f"all {count} runs were")
+
+
+def _seeds(counts: pd.Series, each: bool) -> str:
+    """Return the number of seeds behind values: "one seed each", "3 to 5 seeds each"."""
+    low, high = int(counts.min()), int(counts.max())
+    words = "one seed" if high == 1 else f"{high} seeds" if low == high else f"{low} to {high} seeds"
+    return f"{words} each" if each else words
+
+
+def _why(row: object) -> str:
+    """The reason against a speed, in at most ``LONGEST_REASON`` characters."""
+    reason = one_line(sentence_and_details(row.verdict)[0])
+    return reason if len(reason) <= LONGEST_REASON else f"{reason[: LONGEST_REASON - 3]}..."
+
+
+def _values(quality: pd.DataFrame, runs: pd.DataFrame, metric: str) -> str:
+    """Return each mean over the seeds, the best first; runs that are not alike are never averaged together."""
+    rows = []
+    for name, group in quality.groupby("implementation", sort=True):
+        mine = runs[runs["implementation"] == name]
+        alike = len(group) == 1
+        shown = (
+            _amount(mine, metric) if alike else present.joined(present.metric(v, metric) for v in group["test_mean"])
+        )
+        rows.append((group["test_mean"].mean(), f"{called(name)} {shown}"))
+    return ", ".join(text for _, text in sorted(rows, reverse=BETTER[metric] == "higher"))
+
+
+def _amount(runs: pd.DataFrame, metric: str) -> str:
+    """Return the mean over the seeds, with half of its 95 % interval (t) if there are two or more."""
+    values = runs[f"test_{metric}"].tolist()
+    mean = intervals.geometric_mean(values) if metric == "perplexity" else intervals.arithmetic_mean(values)
+    text, half = present.metric(mean.estimate, metric), (mean.high - mean.low) / 2
+    if np.isnan(half):
+        return text
+    number, space, unit = text.partition(" ")
+    return f"{number} \N{PLUS-MINUS SIGN} {present.metric(half, metric).partition(' ')[0]}{space}{unit}"

@@ -1,0 +1,118 @@
+"""Format the plan, and how far earlier plans were off, for people."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from lstmbench.analysis.forecast import (
+    CELL,
+    DAY,
+    MB,
+    MEMORY_MARGIN,
+    calibration_file,
+    machine_in_words,
+    side_by_side,
+    threads_of,
+    whole_disk_mb,
+    whole_seconds,
+)
+from lstmbench.orchestration.config import Selection
+from lstmbench.reporting import quality
+from lstmbench.system import machine
+
+
+def advice(rows: pd.DataFrame, lanes: int) -> list[str]:
+    """What takes longer than a day, and a selection that does not; nothing if all of it takes less."""
+    if whole_seconds(rows, lanes) <= DAY:
+        return []
+    total = rows.assign(total=rows["seconds"] * rows["seeds"])
+    cells = total.groupby(["size", "implementation"])["total"].sum().sort_values(ascending=False)
+    lines = [f"{size} with {name}: {duration(value)}" for (size, name), value in cells.items() if value > DAY]
+    kept = list(total.groupby("size")["total"].sum().sort_values().index)
+    while len(kept) > 1 and whole_seconds(rows[rows["size"].isin(kept)], lanes) > DAY:
+        kept.pop()
+    chosen, choice = rows[rows["size"].isin(kept)], f"sizes: [{', '.join(kept)}]"
+    if whole_seconds(chosen, lanes) > DAY and chosen["seeds"].max() > 1:
+        chosen, choice = chosen.assign(seeds=1), f"{choice} with one seed"
+    shorter = duration(whole_seconds(chosen, lanes))
+    return [*lines, f"on this machine choose {choice}: {shorter}; or make quick, every cell cut short"]
+
+
+def duration(seconds: float) -> str:
+    """In the unit people would use, with one decimal beyond minutes."""
+    for unit, length, digits in (("days", DAY, 1), ("hours", 3600.0, 1), ("min", 60.0, 0)):
+        if seconds >= 1.5 * length:
+            return f"{seconds / length:,.{digits}f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def disturbed_in_words(rows: pd.DataFrame, calibrations: Path) -> list[str]:
+    """Return how many cells were disturbed, and which, by what, and what to do; nothing if none was."""
+    disturbed = rows[rows["disturbed"] != ""]
+    if disturbed.empty:
+        return []
+    was = "was" if len(disturbed) == 1 else "were"
+    files = [
+        calibration_file(calibrations, [row[name] for name in CELL], row["threads"]) for _, row in disturbed.iterrows()
+    ]
+    reasons = quality.joined(sorted(set(disturbed["disturbed"])))
+    return [
+        f"{len(disturbed)} of {len(rows)} cells {was} disturbed in every attempt to measure them ({reasons}). Their "
+        "times come from the fastest step, near to that of a quiet machine: while others run, they take longer. "
+        f"For a better plan, stop what else runs, delete {' '.join(map(str, files))} and plan again."
+    ]
+
+
+def plan_in_words(rows: pd.DataFrame, selection: Selection) -> list[str]:
+    here = machine.describe()
+    lanes = side_by_side(selection, here["cores"])
+    together = f" ({lanes} at a time: {duration(whole_seconds(rows, lanes))} or more)" if lanes > 1 else ""
+    memory, disk = rows["mem_mb"].max(), whole_disk_mb(rows, lanes)
+    tight = lanes * memory > here["memory_bytes"] / MB
+    several = len(selection.cells) - len(selection.cells_of_one)
+    return [
+        f"In all: {rows['seeds'].sum():,} runs, threads {', '.join(map(str, threads_of(selection)))}: "
+        f"{duration(whole_seconds(rows, 1))} one after another{together}; "
+        f"at most {quality.number(memory, 0)} MB of memory per run and {quality.number(disk, 0)} MB of disk.",
+        *([f"That is more memory than this machine has for {lanes} runs: use fewer cores."] if tight else []),
+        *([f"Runs of several workers are not planned: {several} cells."] if several else []),
+        *[f"- {line}" for line in advice(rows, lanes)],
+        f"Predicted from each cell alone on {machine_in_words(here)}; runs side by side slow one another down, which "
+        f"is not counted. Memory has a margin of {MEMORY_MARGIN - 1:.0%}; disk is what a run needs while it trains.",
+    ]
+
+
+def plan_as_text(rows: pd.DataFrame) -> pd.DataFrame:
+    text = rows[CELL].copy()
+    text["updates"] = rows["updates"].map(lambda value: quality.number(value, 0))
+    text["a run"] = rows["seconds"].map(duration)
+    text["runs"] = rows["seeds"].astype(str)
+    text["all runs"] = (rows["seconds"] * rows["seeds"]).map(duration)
+    text["memory, MB"] = rows["mem_mb"].map(lambda value: quality.number(value, 0))
+    if rows["device_mb"].notna().any():
+        text["GPU memory, MB"] = rows["device_mb"].map(lambda value: quality.number(value, 0))
+    text["disk, MB"] = rows["disk_mb"].map(lambda value: quality.number(value, 0))
+    if (rows["disturbed"] != "").any():
+        text["disturbed"] = rows["disturbed"].replace("", quality.ABSENT)
+    return text
+
+
+def errors_as_text(found: pd.DataFrame) -> tuple[dict[str, pd.DataFrame], list[str]]:
+    """Return the finished runs beside their plans, a table per processor, and how far the plans were off."""
+    tables, notes = {}, []
+    for name, part in found.groupby("processor", sort=True):
+        text = part[[*CELL, "seed"]].astype(str)
+        text["planned"], text["found"] = part["planned_seconds"].map(duration), part["seconds"].map(duration)
+        text["error"] = part["error_percent"].map(lambda value: quality.signed(value, "%"))
+        text["planned, MB"] = part["planned_mb"].map(lambda value: quality.number(value, 0))
+        text["peak, MB"] = part["peak_rss_mb"].map(lambda value: quality.number(value, 0))
+        tables[name] = text
+        off = part["error_percent"].abs()
+        notes.append(
+            f"{name}: planned times are off by {off.median():.0f} % in the median and {off.max():.0f} % at most over "
+            f"{len(part)} runs; planned memory was too low for {(part['spare_percent'] < 0).sum()} of them."
+        )
+    notes += [] if notes else ["No finished run of this configuration to hold a plan against."]
+    return tables, notes

@@ -1,0 +1,119 @@
+"""A page: self-contained HTML made from a template of ``workflow/report``, and the tables on it.
+
+Styles and scripts stand in the page, and its Content-Security-Policy names them by their hashes: it runs nothing else,
+and it loads nothing.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pandas as pd
+from markupsafe import Markup
+
+from lstmbench import __version__
+from lstmbench.reporting import quality
+from lstmbench.reporting.text_tables import numeric
+from lstmbench.utils.errors import DataError
+from lstmbench.utils.paths import WORKFLOW
+
+TEMPLATES = WORKFLOW / "report"
+STYLES = ("vendor/uPlot-1.6.32.min.css", "page.css")
+SCRIPTS = ("vendor/uPlot-1.6.32.iife.min.js", "vendor/sortable-tablesort-4.1.7.min.js", "page.js")
+"""In this order; vendor/README.md says where those of others come from."""
+
+SIZES = {size: str(rank) for rank, size in enumerate(quality.STANDARD_SIZES)}
+"""What a column of sizes is sorted by."""
+
+_LEADING = re.compile(r"^[+\N{MINUS SIGN}]?\d[\d,]*(\.\d+)?(e[+-]\d+)?")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of text; ``numeric`` tells the columns to align to the right, ``keys`` what their cells are sorted by."""
+
+    header: list[str]
+    rows: list[list[str]]
+    numeric: list[bool]
+    note: str
+    keys: list[list[str]]
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of a page below the data sets: paragraphs and tables under their titles ("" for none)."""
+
+    name: str
+    title: str
+    paragraphs: list[str] = field(default_factory=list)
+    tables: dict[str, Table] = field(default_factory=dict)
+
+
+def render(template: str, **values: Any) -> str:
+    """The page that ``template`` makes of ``values``."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    style = "\n".join(_inline(name) for name in STYLES)
+    scripts = [_inline(name) for name in SCRIPTS]
+    policy = "; ".join([
+        "default-src 'none'",
+        f"script-src {' '.join(map(_source, scripts))}",
+        f"style-src {_source(style)}",
+        "img-src data:",
+        "base-uri 'none'",
+        "form-action 'none'",
+    ])  # fmt: skip
+    return environment.get_template(template).render(
+        version=__version__, policy=policy, style=Markup(style), scripts=[Markup(one) for one in scripts], **values
+    )
+
+
+def _inline(name: str) -> str:
+    return (TEMPLATES / name).read_text(encoding="utf-8")
+
+
+def _source(text: str) -> str:
+    """As a policy names what stands between two tags (W3C, Content Security Policy Level 3)."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode('ascii')}'"
+
+
+def as_table(frame: pd.DataFrame, note: str = "") -> Table:
+    """A frame of text as a table."""
+    rows = frame.to_numpy().tolist()
+    right = numeric(frame)
+    keys = [[_key(cell, number) for cell, number in zip(row, right, strict=True)] for row in rows]
+    return Table(header=list(frame.columns), rows=rows, numeric=right, note=note, keys=keys)
+
+
+def _key(cell: str, numeric: bool) -> str:
+    """A number as a script reads it, a size by its rank, "" for what is absent; else the text itself."""
+    if cell == quality.ABSENT:
+        return ""
+    if not numeric:
+        return SIZES.get(cell.partition(",")[0], cell)
+    found = _LEADING.match(cell)
+    return found[0].replace(",", "").replace("\N{MINUS SIGN}", "-").replace("+", "") if found else ""
+
+
+def picture(path: Path) -> str:
+    """An SVG file as the source of an image.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}. Run `lstm-bench plot` first.") from error
+    return "data:image/svg+xml;base64," + base64.b64encode(content).decode("ascii")

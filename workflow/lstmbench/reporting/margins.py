@@ -1,0 +1,22 @@
+"""Say the margins of ``equivalence`` in words; no number is written here."""
+
+from __future__ import annotations
+
+from lstmbench.statistics.equivalence import FEWEST_SEEDS, MARGINS, SPEED_MARGIN, in_unit
+
+
+def unit_of_difference(metric: str) -> str:
+    """Return the unit in which two values of a metric are compared."""
+    return "%" if metric == "perplexity" else "points"
+
+
+def in_words(metric: str) -> str:
+    """Return the margin within which two implementations are as good as each other."""
+    return f"{in_unit(MARGINS[metric], metric):.3g} {unit_of_difference(metric)}"
+
+
+SPEED = f"{100 * SPEED_MARGIN:.3g} %"
+
+EQUAL = f"Equal: within {in_words('perplexity')} of a perplexity or {in_words('accuracy')} of an accuracy"
+
+FEWER = f"Below {FEWEST_SEEDS} seeds"

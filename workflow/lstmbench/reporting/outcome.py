@@ -1,0 +1,77 @@
+"""Say what happened: which configuration ran, how many of its cases ended well, and what to do next."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import math
+from dataclasses import dataclass
+
+import pandas as pd
+import yaml
+
+from lstmbench.orchestration.config import Selection, checked
+from lstmbench.records.tables import FAILED, RUN
+from lstmbench.utils.errors import UsageError
+from lstmbench.utils.paths import WORKFLOW
+
+CONFIGS = WORKFLOW / "configs"
+
+SHIPPED = {
+    "demo": ("the demo", "make quick", "trains the real PTB and MNIST, each case cut short: at most half an hour"),
+    "quick": ("the quick run", "make plan", "says how long the full benchmark takes here; make run then trains it"),
+}
+"""Configurations that come with the workflow: what they are called, and what follows them."""
+
+AGAIN = ("", "tries again what failed and repeats nothing else")
+ANY = ("make bundle", "keeps all records in one file, to compare them with another machine's")
+
+
+@dataclass(frozen=True)
+class Happened:
+    """Sentences for the top of the page, and the next command with what it does (the same one again: "")."""
+
+    said: str
+    command: str
+    does: str
+
+
+def happened(
+    runs: pd.DataFrame, failures: pd.DataFrame, speed: pd.DataFrame, selection: Selection, config_name: str
+) -> Happened:
+    """Return what happened, from the tables and the configuration."""
+    name = shipped_as(selection)
+    called, *following = SHIPPED[name] if name else (f"a run of {config_name}", *ANY)
+    cases = pd.concat([runs, failures])[RUN].drop_duplicates(RUN[:-1])
+    failed = failures.drop_duplicates(RUN[:-1])
+    lost = int(speed["verdict"].str.startswith(FAILED).sum())
+    measured = f"{len(speed) - lost} of {len(speed)} speeds were measured" if len(speed) else "no speed was measured"
+    if len(speed) and not lost:
+        measured = f"all {len(speed)} speeds were measured"
+    kinds = dict(zip(RUN[:-1], ("data set", "size", "implementation", "device"), strict=True))
+    numbers = {column: cases[column].nunique() for column in kinds}
+    parts = [_count(number, kinds[column]) for column, number in numbers.items() if column != "device" or number > 1]
+    # The product says what a case is, if every combination was asked for.
+    whole = " \N{MULTIPLICATION SIGN} ".join(parts) + "; " if math.prod(numbers.values()) == len(cases) else ""
+    ended = f"all {len(cases)}" if failed.empty else f"{len(cases) - len(failed)} of {len(cases)}"
+    trainings = _count(len(runs), "training")
+    capped = int((runs["caps"] != "").sum())
+    cut = f", {'all' if capped == len(runs) else capped} cut short" if capped else ""
+    said = f"This was {called}: {ended} cases ran ({whole}{trainings}{cut}), and {measured}."
+    return Happened(said, *(AGAIN if len(failed) or lost else following))
+
+
+def _count(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def shipped_as(selection: Selection) -> str:
+    """Return the shipped configuration of which a selection holds every value, wherever its results go, or ""."""
+    asked = dataclasses.asdict(selection)
+    for name in SHIPPED:
+        shipped = yaml.safe_load((CONFIGS / f"{name}.yaml").read_text(encoding="utf-8"))
+        speed = asked["speed"] | shipped.get("speed", {})
+        with contextlib.suppress(UsageError):  # sizes that the data sets of the shipped one do not have
+            if checked({**asked, **shipped, "speed": speed, "results": asked["results"]}) == selection:
+                return name
+    return ""

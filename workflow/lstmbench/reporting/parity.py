@@ -1,0 +1,47 @@
+"""The certificates of parity as text: a row per implementation and device, a column per comparison."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from lstmbench.reporting.quality import ABSENT
+
+TITLE = "Parity with the NumPy reference"
+
+NOTE = (
+    "The largest relative error against the NumPy reference in float64, of a small language model and a small "
+    "classifier, computed on this machine for this page. Loss, gradient and state: of one step. The last two: of the "
+    "loss of each of 20 steps whose gradients are all clipped. Tolerances are those of the contract tests: "
+)
+
+WITHIN, EXCEEDS, UNTESTED = "within tolerance", "exceeds: ", "no tolerance is set"
+
+
+def shown(table: pd.DataFrame) -> pd.DataFrame:
+    """``certify``'s rows as text; ``table`` holds those of every certificate."""
+    kinds = list(dict.fromkeys(table.loc[table["failure"] == "", "what"]))
+    rows = []
+    for (implementation, device), own in table.groupby(["implementation", "device"], sort=True):
+        failure = own["failure"].iloc[0]
+        worst = own.groupby("what", sort=False)["deviation"].max()
+        row = {"implementation": implementation, "device": device}
+        row |= {kind: f"{worst[kind]:.1e}" if kind in worst and not failure else ABSENT for kind in kinds}
+        rows.append(row | {"verdict": f"failed: {failure}" if failure else _verdict(own)})
+    return pd.DataFrame(rows)
+
+
+def note(table: pd.DataFrame) -> str:
+    """What the columns are, and the tolerances of the devices in the table."""
+    tolerances = table.dropna(subset=["tolerance"]).drop_duplicates(["device", "what", "tolerance"])
+    parts = [
+        f"{device}: " + ", ".join(f"{row['what']} {row['tolerance']:.2g}" for row in own.to_dict("records"))
+        for device, own in tolerances.groupby("device", sort=True)
+    ]
+    return NOTE + ("; ".join(parts) or "none") + "."
+
+
+def _verdict(own: pd.DataFrame) -> str:
+    beyond = own.loc[own["deviation"] > own["tolerance"], "what"].unique()
+    if len(beyond):
+        return EXCEEDS + ", ".join(beyond)
+    return UNTESTED if own["tolerance"].isna().any() else WITHIN

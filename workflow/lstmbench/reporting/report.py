@@ -1,0 +1,311 @@
+"""Report: the tables and figures on one self-contained page, with the findings in words."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from lstmbench.analysis import against_reference
+from lstmbench.analysis.scaling import SCALED
+from lstmbench.orchestration.config import Selection
+from lstmbench.records.tables import read_table
+from lstmbench.reporting import chosen_size, comparison, glossary, missing_runs, precision
+from lstmbench.reporting import parity as present_parity
+from lstmbench.reporting import quality as present
+from lstmbench.reporting import speed as present_speed
+from lstmbench.reporting.data_sets import about, compared_with
+from lstmbench.reporting.findings import headlines
+from lstmbench.reporting.html import Section, Table, as_table, picture, render
+from lstmbench.reporting.learning_curves import curves
+from lstmbench.reporting.outcome import happened
+from lstmbench.reporting.reproduce import measure_command, train_command, whole_command
+from lstmbench.reporting.scaling import WORDS, by_dataset
+
+FIGURES = {
+    "quality": "Test {metric} of {dataset} by size, a point per seed and the mean, for {implementations}.",
+    "learning": "Validation {metric} of {dataset} per epoch, a panel per size, for {implementations}.",
+}
+
+SPEED_FIGURES = {
+    "ceiling": "Training speed of {dataset}, a panel per size: a bar for each of {timed}, with the interval over its "
+    "processes, and beside it a mark where the matrix products alone would be.",
+    "anatomy": "A training step of {dataset} in milliseconds, a panel per size, for {timed}: forwards from the "
+    "embedding to the output, backwards (hatched), then clip, update and the rest. Dark: what the matrix products "
+    "alone take. The mark: a step without the profiler.",
+}
+
+SPEED_TABLES = ("speed", "ratios", "anatomy", "products")
+
+OVERVIEW = (
+    "Validation {metrics} against seconds of training, at the sizes of the lines beside it; dashed: the target. Runs "
+    "may have shared the machine: these seconds are a hint and no benchmark."
+)
+
+FIRST_FAILURES = 3
+"""Failures on the first screen; all of them are further below."""
+
+_UNIT = re.compile(r"(?<=\d) (?=%|points)|(?<=n) (?==)|(?<==) (?=\d)")
+
+
+def report(tables: Path, figures: Path, parity: Sequence[Path], config_name: str, selection: Selection) -> str:
+    """The page as HTML.
+
+    Args:
+        parity: certify's tables.
+        config_name: the configuration files, with commas.
+        selection: what they select, for the commands that make it again.
+
+    Raises:
+        DataError: a table or a figure that is missing or unreadable.
+    """
+    references = [f"reference_{name}" for name in against_reference.TABLES]
+    names = ("runs", "history", "failures", "settings", *present.TITLES, *SPEED_TABLES, "precision", *SCALED)
+    data = {name: read_table(tables / f"{name}.parquet") for name in (*names, *references)}
+    data["phases"] = data["speed"]
+    data["parity"] = pd.concat([read_table(path) for path in parity])
+    runs = data["runs"]
+    parts = [_dataset(name, data, figures) for name in sorted(runs["dataset"].unique())]
+    failures, not_measured = list(missing_runs.failed(data["failures"])), list(missing_runs.not_measured(data["speed"]))
+    return render(
+        "report.html.j2",
+        config_name=config_name,
+        facts=_facts(runs, data["failures"]),
+        when=_when(runs),
+        happened=happened(runs, data["failures"], data["speed"], selection, config_name),
+        rule=chosen_size.RULE,
+        guide=glossary.words(data),
+        overview=_overview(data, figures),
+        datasets=parts,
+        scaled=list(SCALED),
+        sections=list(_sections(data)),
+        capped=list(missing_runs.capped(data["quality"])),
+        published=bool((data["quality"]["published_source"] != "").any()),
+        failures=failures,
+        not_measured=not_measured,
+        first_failures=(failures + not_measured)[:FIRST_FAILURES],
+        more_failures=max(0, len(failures) + len(not_measured) - FIRST_FAILURES),
+        holes=list(missing_runs.holes(pd.concat([runs, data["failures"]]))),
+        resumed=int((runs["resumed"] > 0).sum()),
+        commits=sorted(set(zip(runs["commit"], runs["commit_dirty"].astype(bool), strict=True))),
+        again=_again(data["quality"], data["speed"], selection),
+        command=whole_command(selection),
+        build="GPU=1 " if selection.device == "gpu" else "",
+    )
+
+
+def _overview(data: dict[str, pd.DataFrame], figures: Path) -> dict[str, str]:
+    """The one picture of the first screen."""
+    metrics = " and ".join(sorted(set(data["quality"]["metric"]), reverse=True))
+    return {"source": picture(figures / "overview.svg"), "text": OVERVIEW.format(metrics=metrics)}
+
+
+def _sections(data: dict[str, pd.DataFrame]) -> Iterator[Section]:
+    """What follows the data sets; a further section is a further ``yield``."""
+    yield _parity(data["parity"])
+    yield _steadiness(data["speed"])
+    title = present.TITLES["environment"]
+    yield Section("where", title, tables={"": _table("environment", data["environment"])})
+    yield from _references({name: data[f"reference_{name}"] for name in against_reference.TABLES})
+
+
+def _references(tables: dict[str, pd.DataFrame]) -> Iterator[Section]:
+    """The cells that a reference machine has too, if there are any."""
+    shown = {}
+    for name, table in tables.items():
+        parts, notes = comparison.shown({name: table})
+        shown |= {heading: as_table(frame, " ".join(notes)) for heading, frame in parts.items()}
+    if shown:
+        yield Section("references", against_reference.TITLE, [against_reference.SIDES], shown)
+
+
+def _parity(certificates: pd.DataFrame) -> Section:
+    table = as_table(present_parity.shown(certificates), present_parity.note(certificates))
+    return Section("parity", present_parity.TITLE, tables={"": table})
+
+
+def _steadiness(speed: pd.DataFrame) -> Section:
+    """How many measured speeds may be quoted, and what was against the others."""
+    title = "Interference and steadiness"
+    if speed.empty:
+        return Section("steadiness", title, [present_speed.EMPTY["speed"]])
+    speed = present.by_size(speed)
+    verdicts = [present_speed.verdict(row) for row in speed.itertuples()]
+    rows = speed[["dataset", "size", "implementation", "device"]].assign(verdict=verdicts)
+    quoted = int(speed["headline"].sum())
+    said = [
+        f"{quoted} of {len(speed)} measured speeds may be quoted. A process must be in a steady state, its blocks "
+        "must not spread too far, and counters of the system tell whether something else used the machine."
+    ]
+    remarked = rows[rows["verdict"] != "good"]
+    if remarked.empty:
+        return Section("steadiness", title, [*said, "Nothing disturbed any of them, and all were steady."])
+    return Section("steadiness", title, said, {"What speaks against a speed": as_table(remarked)})
+
+
+def _again(quality: pd.DataFrame, speed: pd.DataFrame, selection: Selection) -> Table:
+    """The command that makes the records of a row again."""
+    rows = []
+    for row in present.by_size(quality).to_dict("records"):
+        cell = [row[part] for part in ("dataset", "size", "implementation", "device")]
+        rows.append(["quality", *cell, train_command(selection, *cell, seeds=map(int, row["seeds"].split()))])
+    for row in present.by_size(speed).drop_duplicates(["dataset", "size", "device"]).to_dict("records"):
+        cell = [row["dataset"], row["size"], row["device"]]
+        command = measure_command(selection, *cell)
+        rows.append(["speed", *cell[:2], "all of them, in turn", cell[2], command])
+    header = ["what", "dataset", "size", "implementation", "device", "command"]
+    return as_table(pd.DataFrame(rows, columns=header))
+
+
+def _dataset(dataset: str, data: dict[str, pd.DataFrame], figures: Path) -> dict[str, Any]:
+    own = {name: table[table["dataset"] == dataset] for name, table in data.items() if "dataset" in table}
+    metric = own["quality"]["metric"].iloc[0]
+    learned = own["quality"][own["quality"]["failure"] == ""]
+    implementations = present.joined(sorted(own["runs"]["implementation"].unique()))
+    timed = present.joined(sorted(own["speed"]["implementation"].unique()) or ["none"])
+    words = {"dataset": dataset, "metric": metric, "implementations": implementations, "timed": timed}
+    measured = not own["speed"].empty
+    size = chosen_size.spoken_of(own["quality"], own["differences"], own["speed"])
+    lines: dict[str, list[Any]] = {}
+    for line in headlines(dataset, own):
+        held = {name: _UNIT.sub("\N{NO-BREAK SPACE}", getattr(line, name)) for name in ("found", "reaches")}
+        lines.setdefault(line.where, []).append(dataclasses.replace(line, **held))
+    return {
+        "name": dataset,
+        "about": about(dataset, own["quality"]),
+        "headlines": lines,
+        "references": [_UNIT.sub("\N{NO-BREAK SPACE}", text) for text in compared_with(own["quality"], size)],
+        "speed": [
+            _UNIT.sub("\N{NO-BREAK SPACE}", line) for line in present_speed.in_words(own["speed"], own["ratios"])
+        ],
+        "capped": (learned["caps"] != "").all(),
+        "figures": {
+            kind: {"source": picture(figures / f"{kind}_{dataset}.svg"), "text": text.format(**words)}
+            for kind, text in [
+                *FIGURES.items(),
+                *(SPEED_FIGURES.items() if measured else []),
+                *((name, one.caption) for name, one in WORDS.items() if not own[name].empty),
+            ]
+        },
+        "tables": {
+            name: {"title": present.TITLES[name], "table": _table(name, own[name])}
+            for name in ("quality", "differences", "milestone_means", "time_to_quality")
+            if not own[name].empty
+        }
+        | {
+            name: {"title": title, "table": _speed_table(name, own[name])}
+            for name, title in present_speed.TITLES.items()
+            if not own[name].empty
+        }
+        | _others(own),
+        "curves": curves(own["history"], metric),
+        "published": _published(own["quality"]),
+        "settings": _settings(own["settings"], own["runs"]),
+    }
+
+
+def _table(name: str, table: pd.DataFrame) -> Table:
+    (frame,) = present.by_dataset(name, table).values()
+    notes = present.notes(name, table)
+    if "remark" in frame:
+        # Beside the other columns it would stand out of sight on most screens.
+        marked = frame[frame["remark"] != present.ABSENT]
+        for remark, group in marked.groupby("remark", sort=False):
+            sizes = present.joined(group["size"].str.removesuffix(", capped").unique())
+            notes = [f"{sizes.capitalize()} {remark}.", *notes]
+        frame = frame.drop(columns="remark")
+    return as_table(frame, " ".join(notes))
+
+
+def _speed_table(name: str, table: pd.DataFrame) -> Table:
+    (frame,) = present_speed.by_dataset(name, table).values()
+    return as_table(frame, " ".join(present_speed.notes(name, table)))
+
+
+def _others(own: dict[str, pd.DataFrame]) -> dict[str, dict[str, Any]]:
+    """The tables of modules of their own, those that have rows."""
+    tables = {}
+    if not own["precision"].empty:
+        (frame,) = precision.by_dataset(own["precision"]).values()
+        tables["precision"] = {
+            "title": precision.TITLE,
+            "table": as_table(frame, " ".join(precision.NOTES)),
+        }
+    for name, scaled in SCALED.items():
+        if not own[name].empty:
+            (frame,) = by_dataset(scaled, own[name]).values()
+            tables[name] = {"title": WORDS[name].title, "table": as_table(frame, WORDS[name].note)}
+    return tables
+
+
+def _settings(settings: pd.DataFrame, runs: pd.DataFrame) -> Table:
+    """A column per size (and per variant, should a size have been run with several)."""
+    columns = {}
+    ordered = present.by_size(settings)
+    for _, row in ordered.iterrows():
+        several = (ordered["size"] == row["size"]).sum() > 1
+        heading = f"{row['size']} ({row['settings_sha256'][:8]})" if several else row["size"]
+        values = row.drop(["dataset", "size", "settings_sha256"])
+        mine = runs[(runs["size"] == row["size"]) & (runs["settings_sha256"] == row["settings_sha256"])]
+        cells = {name.replace("_", " "): _setting(value) for name, value in values.items()}
+        columns[heading] = {"parameters": present.number(mine["parameters"].iloc[0], 0)} | cells
+    frame = pd.DataFrame(columns).rename_axis("setting").reset_index()
+    return as_table(frame)
+
+
+def _setting(value: Any) -> str:
+    if isinstance(value, str):
+        return value or present.ABSENT
+    return present.ABSENT if pd.isna(value) else f"{value:,.6g}"
+
+
+def _published(quality: pd.DataFrame) -> list[dict[str, str]]:
+    shown = quality[quality["published_source"] != ""]
+    rows = present.by_size(shown).drop_duplicates(["size", "published_source"])
+    return [
+        {
+            "size": row.size_,
+            "value": present.metric(row.published, row.metric),
+            "source": row.published_source,
+            # Anything else in an href could be a script.
+            "url": row.published_url if re.match(r"https?://", row.published_url) else "",
+            "note": row.published_note,
+        }
+        for row in rows.rename(columns={"size": "size_"}).itertuples()
+    ]
+
+
+def _facts(runs: pd.DataFrame, failures: pd.DataFrame) -> list[tuple[str, str]]:
+    def listed(column: str) -> str:
+        return ", ".join(map(str, sorted(runs[column].unique())))
+
+    capped = int((runs["caps"] != "").sum())
+    how_many = "all" if capped == len(runs) else f"{capped} of them"
+    failed = f"; {len(failures)} failed" if len(failures) else ""
+    return [
+        ("runs", f"{len(runs)}" + (f", {how_many} capped" if capped else "") + failed),
+        ("data sets", listed("dataset")),
+        ("sizes", ", ".join(present.by_size(runs.assign(dataset=""))["size"].unique())),
+        ("implementations", listed("implementation")),
+        ("seeds", _seeds(runs)),
+        ("devices", listed("device")),
+    ]
+
+
+def _seeds(runs: pd.DataFrame) -> str:
+    """The seeds of each size, once where they are the same."""
+    sizes: dict[str, list[str]] = {}
+    for size, own in present.by_size(runs.assign(dataset="")).groupby("size", sort=False):
+        sizes.setdefault(", ".join(map(str, sorted(own["seed"].unique()))), []).append(str(size))
+    if len(sizes) == 1:
+        return next(iter(sizes))
+    return "; ".join(f"{seeds} ({present.joined(names)})" for seeds, names in sizes.items())
+
+
+def _when(runs: pd.DataFrame) -> str:
+    first, last = runs["started"].min()[:10], runs["finished"].max()[:10]
+    return first if first == last else f"{first} to {last}"

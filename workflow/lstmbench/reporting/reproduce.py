@@ -1,0 +1,86 @@
+"""Commands that make what the report shows again.
+
+Each states every key that decides a result, so that it means the same whatever files and keys were given before.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import shlex
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from lstmbench.orchestration.config import MEASUREMENT, RECORD, Selection
+from lstmbench.system.machine import split_device
+
+NO_MATTER = ("local_data", "checkpoint_seconds")
+"""Keys that change no result."""
+
+
+def whole_command(selection: Selection) -> str:
+    """Return the command that makes everything of a selection."""
+    return _command(selection)
+
+
+def train_command(
+    selection: Selection, dataset: str, size: str, implementation: str, device: str, seeds: Iterable[int]
+) -> str:
+    """Return the command that trains one implementation with these seeds again, and nothing else."""
+    seeds = list(seeds)
+    cell = {"dataset": dataset, "size": size, "implementation": implementation, "device": device}
+    narrowed = _narrowed(selection, dataset, size, device, implementations=[implementation], seeds=seeds)
+    return _command(narrowed, *(RECORD.format(**cell, seed=seed) for seed in seeds))
+
+
+def measure_command(selection: Selection, dataset: str, size: str, device: str) -> str:
+    """Return the command that measures the speeds of a size on a device again."""
+    narrowed = _narrowed(selection, dataset, size, device, seeds=selection.seeds_of(size)[:1])
+    return _command(narrowed, MEASUREMENT.format(dataset=dataset, size=size, device=device))
+
+
+def _narrowed(selection: Selection, dataset: str, size: str, device: str, **rest: Any) -> Selection:
+    """The selection of one size on one device."""
+    parts = split_device(device)
+    return dataclasses.replace(
+        selection,
+        datasets=[dataset],
+        sizes=[size],
+        precisions=[parts.precision],
+        workers=[parts.workers],
+        threads=selection.threads if parts.threads is None else [parts.threads],
+        max_updates=selection.max_updates_of(size),
+        speed=dataclasses.replace(selection.speed, sizes=[size]),
+        **rest,
+    )
+
+
+def _command(selection: Selection, *targets: str) -> str:
+    values = {key: value for key, value in dataclasses.asdict(selection).items() if key not in NO_MATTER}
+    if not values["environments"]:
+        del values["environments"]
+    paths = [str(Path(selection.results, target)) for target in targets]
+    force = ["--force"] if targets else []
+    keys = [f"{key}={_written(value)}" for key, value in values.items()]
+    return shlex.join(["snakemake", *paths, *force, "--cores", "all", "--config", *keys])
+
+
+def _written(value: Any) -> str:
+    """A value as Snakemake's command line reads it: without quotes around it, a number, True, False, or else YAML."""
+    if isinstance(value, str):
+        return f"!!str {value}" if _is_number(value) or value in ("True", "False") else value
+    if value is None or isinstance(value, int):
+        return "null" if value is None else str(value)
+    text = yaml.safe_dump(value, default_flow_style=True, width=math.inf, allow_unicode=True, sort_keys=False)
+    return text.strip()
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

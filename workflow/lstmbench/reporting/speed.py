@@ -1,0 +1,331 @@
+"""The tables of speed as tables of text: what people read, in Markdown and in the report."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import pandas as pd
+
+from lstmbench.implementations import framework
+from lstmbench.records.format import NOT_SEEN
+from lstmbench.records.tables import FAILED, MACHINE
+from lstmbench.reporting.quality import ABSENT, by_size, number
+from lstmbench.timing.probes import LEAST_COVERAGE, PARTS
+from lstmbench.utils.escaping import sentence_and_details
+
+GROUP = ["size", "device", "threads"]
+"""What a measurement holds alike within a data set."""
+
+TITLES = {
+    "speed": "Training speed",
+    "ratios": "How many times as fast",
+    "phases": "Phases, evaluation and memory",
+    "anatomy": "What a training step consists of",
+    "products": "Matrix products alone",
+}
+
+NOTES = {
+    "speed": [
+        "Measured apart from training, while the workflow runs nothing else. The processes take turns: each trains for "
+        "one block, a short timed stretch of training steps. The speed is the geometric mean over the n processes, its "
+        "interval a t-interval over them; one process gives none. "
+        "ms/step: that of the median block. First step: with all tracing and compiling.",
+        "Share of the ceiling: of the time of a step, the part that its matrix products alone would take, at the pace "
+        "which the same framework reached with the same shapes, threads and precision in the same process between the "
+        "blocks, in the fastest of its ways. 100 % would be a step that does nothing but multiply matrices.",
+        "Only a speed whose verdict is good may be quoted, which means compared with others or repeated elsewhere. "
+        "Disturbed: something outside the workflow used the machine, or the blocks spread as if it had, and each "
+        "repeat was disturbed too.",
+    ],
+    "ratios": [
+        "The speed of the first over that of the second, over the rounds in which both ran: geometric mean, with its "
+        "95 % t-interval over these pairs. An interval that holds 1 shows no difference: inconclusive.",
+    ],
+    "phases": [
+        "Import, build and first step in seconds, medians over the processes. Evaluation in predictions per second: "
+        "valid by the protocol of the validation, test by that of the test, which for a text is a batch of one. Loop: "
+        "the share of training that is ours and not the implementation's (training loop, clock, history, progress). "
+        "Peak memory is the highest of the processes, framework included; the least is what no training step can do "
+        "without: weights, gradients, the optimizer's moments and the activations that the backward pass reads. "
+        "GB/s: the bandwidth of the device's memory, of adding one large array to another. "
+        "The path was found among the operations that a step executes. Not seen: the framework showed neither this "
+        "path nor another one.",
+    ],
+    "anatomy": [
+        "Milliseconds of one step under the framework's own profiler, which slows it; in brackets what the part's "
+        "matrix products alone take. Operations of two threads can overlap, and what XLA compiled is one call that the "
+        "profiler does not open.",
+    ],
+    "products": [
+        "The ceiling of a framework, product by product: medians over the processes of all its implementations. "
+        "A product is computed so many times per training step, in so many milliseconds together.",
+    ],
+}
+
+EMPTY = {
+    "speed": "No speed was measured.",
+    "ratios": "No two implementations were measured in the same round.",
+    "phases": "No speed was measured.",
+    "anatomy": "No training step was traced.",
+    "products": "No matrix product was measured.",
+}
+"""What stands in place of a table without rows."""
+
+
+def by_dataset(name: str, table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """The table called ``name`` as text, one part per data set; ``phases`` shows other columns of ``speed``."""
+    columns = {
+        "speed": _speed,
+        "ratios": _ratios,
+        "phases": _phases,
+        "anatomy": _anatomy,
+        "products": _products,
+    }[name]
+    return {dataset: columns(part) for dataset, part in by_size(table).groupby("dataset", sort=True)}
+
+
+def notes(name: str, table: pd.DataFrame) -> list[str]:
+    """What to say below the table called ``name``: with ``speed`` also where it was measured, with ``anatomy`` what is
+    not in it."""
+    if table.empty:
+        return [EMPTY[name]]
+    more = {"speed": _circumstances, "anatomy": _what_is_covered}
+    return [*NOTES[name], *(more[name](table) if name in more else [])]
+
+
+def in_words(speed: pd.DataFrame, ratios: pd.DataFrame) -> list[str]:
+    """A line per size and device of one data set, on its speeds that may be quoted, and the others with their reasons.
+
+    Compared are each framework's fastest with its slowest implementation, and the fastest of the frameworks.
+    """
+    lines = []
+    for (size, device), cells in by_size(speed).groupby(["size", "device"], sort=False):
+        sentences = []
+        good = cells[cells["headline"] == 1].sort_values("rate", ascending=False)
+        for row in good.head(1).itertuples():
+            over = interval(row.rate_low, row.rate_high, row.processes, "process")
+            ceiling = f", {share(row.share)} of its ceiling" if row.share > 0 else ""
+            fastest = "the fastest" if len(good) == len(cells) else "the fastest that may be quoted,"
+            sentences.append(
+                f"{row.implementation} is {fastest} with {rounded(row.rate)} {row.unit} ({_named(over)}){ceiling}."
+            )
+        here = ratios[(ratios["size"] == size) & (ratios["device"] == device)]
+        pairs = here.set_index(["numerator", "denominator"], drop=False)
+        sentences += [
+            _ratio_in_words(pairs.loc[pair]) for pair in _telling(good["implementation"]) if pair in pairs.index
+        ]
+        bad = [f"{row.implementation} ({verdict(row)})" for row in cells[cells["headline"] == 0].itertuples()]
+        disturbed = good.loc[good["disturbed"] != "", "implementation"]
+        if not disturbed.empty:
+            sentences.append(f"Disturbed in some process: {', '.join(sorted(disturbed))}.")
+        if bad:
+            sentences.append(f"Not to be quoted: {', '.join(bad)}.")
+        lines.append(f"Training speed, size {size} on {device}: {' '.join(sentences)}")
+    return lines or [EMPTY["speed"]]
+
+
+def _telling(by_speed: Iterable[str]) -> list[tuple[str, str]]:
+    """The pairs worth a sentence, of implementations from the fastest to the slowest."""
+    families: dict[str, list[str]] = {}
+    for name in by_speed:
+        families.setdefault(framework(name), []).append(name)
+    within = [(names[0], names[-1]) for names in families.values() if len(names) > 1]
+    return within + list(itertools.combinations([names[0] for names in families.values()], 2))
+
+
+def _ratio_in_words(row: pd.Series) -> str:
+    found = _named(interval(row["low"], row["high"], row["pairs"], "pair", 2))
+    found += f", {row['pairs']:.0f} pairs" if row["pairs"] > 1 else ""
+    if verdict_on_ratio(row) == "inconclusive":
+        return (
+            f"Between {row['numerator']} and {row['denominator']} it is inconclusive "
+            f"({row['ratio']:.2f} times as fast, {found})."
+        )
+    return f"{row['numerator']} trains {row['ratio']:.2f} times as fast as {row['denominator']} ({found})."
+
+
+def _named(found: str) -> str:
+    return f"95 % interval {found}" if " to " in found else found
+
+
+def rounded(value: float) -> str:
+    """A rate or a time to three digits, and all those before the point; a dash if absent."""
+    return number(value, 0 if value >= 100 else 1 if value >= 10 else 2)
+
+
+def share(value: float, low: float = math.nan, high: float = math.nan) -> str:
+    """In whole %, with its interval if there is one; a dash if absent."""
+    if pd.isna(value):
+        return ABSENT
+    return f"{100 * value:.0f} %" + ("" if pd.isna(low) else f" ({100 * low:.0f} to {100 * high:.0f})")
+
+
+def unit(speed: pd.DataFrame) -> str:
+    """In what the rates of a data set are; a failed cell has none."""
+    return next(filter(None, speed["unit"]), "per second")
+
+
+def interval(low: float, high: float, count: int, of: str, digits: int | None = None) -> str:
+    """The ends of an interval over ``count`` of ``of`` ("process", "pair"), or why there is none."""
+    if not pd.isna(low):
+        return " to ".join(rounded(end) if digits is None else number(end, digits) for end in (low, high))
+    return f"one {of}: no interval" if count == 1 else ABSENT
+
+
+def verdict(row: Any) -> str:
+    """The verdict on a row of ``speed``, with all that speaks against it."""
+    unsteady = "" if row.steady == "steady" else row.steady
+    disturbed = f"disturbed: {row.disturbed}" if row.disturbed else ""
+    path = f"path {NOT_SEEN}" if row.path == NOT_SEEN else ""
+    said = sentence_and_details(row.verdict)[0] if row.verdict.startswith(FAILED) else row.verdict
+    return "; ".join(filter(None, [said or "good", unsteady, disturbed, path]))
+
+
+def verdict_on_ratio(row: Any) -> str:
+    """The verdict on a row of ``ratios``; a dash where there is no interval to tell."""
+    if not row.headline:
+        return "not to be quoted: one of the speeds is not"
+    if pd.isna(row.low):
+        return ABSENT
+    return "faster" if row.low > 1 else "slower" if row.high < 1 else "inconclusive"
+
+
+def _speed(table: pd.DataFrame) -> pd.DataFrame:
+    rows = _cell(table)
+    rows[unit(table)] = table["rate"].map(rounded)
+    rows["95 % interval"] = [
+        interval(row.rate_low, row.rate_high, row.processes, "process") for row in table.itertuples()
+    ]
+    rows["n"] = _whole(table["processes"])
+    rows["ms/step"] = table["step_ms"].map(rounded)
+    rows["GFLOP/s"] = table["gflops"].map(rounded)
+    rows["share of the ceiling"] = [share(row.share, row.share_low, row.share_high) for row in table.itertuples()]
+    rows["first step, s"] = table["first_step_seconds"].map(rounded)
+    rows["verdict"] = [verdict(row) for row in table.itertuples()]
+    return rows
+
+
+def _ratios(table: pd.DataFrame) -> pd.DataFrame:
+    rows = _group(table)
+    rows["compared"] = table["numerator"] + " / " + table["denominator"]
+    rows["times as fast"] = table["ratio"].map(lambda value: number(value, 2))
+    rows["95 % interval"] = [interval(row.low, row.high, row.pairs, "pair", 2) for row in table.itertuples()]
+    rows["pairs"] = _whole(table["pairs"])
+    rows["verdict"] = [verdict_on_ratio(row) for row in table.itertuples()]
+    return rows
+
+
+def _phases(table: pd.DataFrame) -> pd.DataFrame:
+    rows = _cell(table)
+    for phase in ("import", "build", "first_step"):
+        rows[f"{phase.replace('_', ' ')}, s"] = table[f"{phase}_seconds"].map(rounded)
+    rows["valid, 1/s"] = table["valid_rate"].map(rounded)
+    rows["test, 1/s"] = table["test_rate"].map(rounded)
+    rows["loop"] = [ABSENT if pd.isna(value) else f"{100 * value:.2f} %" for value in table["loop_share"]]
+    rows["peak memory, MB"] = table["peak_rss_mb"].map(lambda value: number(value, 0))
+    if table["peak_device_mb"].notna().any():
+        rows["peak GPU memory, MB"] = table["peak_device_mb"].map(lambda value: number(value, 0))
+    rows["the least, MB"] = table["least_mb"].map(lambda value: number(value, 0))
+    rows["memory, GB/s"] = table["memory_gbs"].map(rounded)
+    rows["path"] = table["path"].replace("", ABSENT)
+    return rows
+
+
+def _anatomy(table: pd.DataFrame) -> pd.DataFrame:
+    """A row per part and a column per implementation, with their sum below."""
+    rows: dict[tuple[Any, ...], dict[str, str]] = {}
+    for group, of_group in table.groupby(GROUP, sort=False):
+        parts = of_group.groupby(["part", "direction"])
+        for part, direction in sorted(parts.groups, key=_in_order):
+            rows[*group, f"{part}, {direction}".removesuffix(", ")] = {
+                row.implementation: _with_products(row) for row in parts.get_group((part, direction)).itertuples()
+            }
+        rows[*group, "the whole step"] = {name: whole_step(rows) for name, rows in of_group.groupby("implementation")}
+    names = sorted(table["implementation"].unique())
+    cells = pd.DataFrame([[*name, *(row.get(one, ABSENT) for one in names)] for name, row in rows.items()])
+    cells.columns = [*GROUP, "part", *names]
+    return pd.concat([_group(cells), cells.drop(columns=GROUP)], axis="columns")
+
+
+def whole_step(rows: pd.DataFrame) -> str:
+    """Return the milliseconds of one traced step, and the share that was traced if it is small."""
+    traced = f", {share(rows['coverage'].iloc[0])} traced" if little_covered(rows).any() else ""
+    return rounded(rows["milliseconds"].sum()) + traced
+
+
+def little_covered(anatomy: pd.DataFrame) -> pd.Series:
+    """Return which rows are of a trace that covers less of its step than ``LEAST_COVERAGE``, in whole %."""
+    return anatomy["coverage"].round(2) < LEAST_COVERAGE
+
+
+def _what_is_covered(table: pd.DataFrame) -> list[str]:
+    """Return a line per cell whose trace covers little of its step."""
+    little = by_size(table[little_covered(table)]).drop_duplicates(["dataset", *GROUP, "implementation"])
+    return [
+        f"{row.implementation}, {row.size_} on {row.device}: the operations that the profiler shows take "
+        f"{share(row.coverage)} of the step. The rest is what it does not show, and the time between operations."
+        for row in little.rename(columns={"size": "size_"}).itertuples()
+    ]
+
+
+def _in_order(part: tuple[str, str]) -> tuple[int, bool]:
+    name, direction = part
+    return PARTS.index(name) if name in PARTS else len(PARTS), direction == "backward"
+
+
+def _with_products(row: Any) -> str:
+    products = f" ({rounded(row.product_milliseconds)})" if row.product_milliseconds > 0 else ""
+    return rounded(row.milliseconds) + products
+
+
+def _products(table: pd.DataFrame) -> pd.DataFrame:
+    rows = _group(table)
+    rows["framework"] = table["framework"]
+    rows["product"] = table["product"] + ", " + table["direction"]
+    rows["shapes"] = [
+        f"[{row.left_rows:.0f}, {row.inner:.0f}] @ [{row.inner:.0f}, {row.right_columns:.0f}]"
+        + (f", {row.transposed} one transposed" if row.transposed else "")
+        for row in table.itertuples()
+    ]
+    rows["times"] = _whole(table["count"])
+    rows["ms"] = table["milliseconds"].map(rounded)
+    rows["GFLOP/s"] = table["gflops"].map(rounded)
+    rows["n"] = _whole(table["processes"])
+    return rows
+
+
+def _circumstances(table: pd.DataFrame) -> list[str]:
+    """A line per machine, set of libraries and commit on which cells of ``speed`` were measured."""
+    names = [*(name for name in MACHINE if name != "spin_limits"), "versions", "commit", "commit_dirty"]
+    lines = []
+    for values, rows in table[table["cpu"] != ""].groupby([*names, "threads"], sort=True, dropna=False):
+        cpu, cores, quota, memory, gpu, system, libc, python, switches, versions, commit, dirty, threads = values
+        used = f"{threads:.0f} thread{'s' if threads > 1 else ''} of {cores:.0f} cores"
+        limit = "" if pd.isna(quota) else f"a quota of {quota:g} CPUs"
+        machine = ", ".join(filter(None, [cpu, used, limit, f"{memory:.0f} GB", gpu, system, libc]))
+        changes = " with changes" if dirty else ""
+        switched = f", {switches}" if switches else ""
+        lines.append(
+            f"{', '.join(sorted(set(rows['implementation'])))}: measured on {machine}, Python {python}, "
+            f"{versions}{switched}, commit {commit[:12] or 'unknown'}{changes}."
+        )
+    return lines
+
+
+def _group(table: pd.DataFrame) -> pd.DataFrame:
+    """What a row was measured with; the threads only where they differ, else they stand in the notes."""
+    rows = table[GROUP].assign(threads=_whole(table["threads"]))
+    return rows if table["threads"].nunique() > 1 else rows.drop(columns="threads")
+
+
+def _cell(table: pd.DataFrame) -> pd.DataFrame:
+    rows = _group(table)
+    rows.insert(1, "implementation", table["implementation"])
+    return rows
+
+
+def _whole(values: pd.Series) -> pd.Series:
+    return values.map(lambda value: f"{value:.0f}").astype(str)

@@ -1,0 +1,1 @@
+"""Compute intervals, tests and verdicts from numbers: pure mathematics, without files or tables of ours."""

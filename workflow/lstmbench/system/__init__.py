@@ -1,0 +1,1 @@
+"""Describe the machine and what limits a process on it: devices, processor, cores, switches, commit."""

@@ -1,0 +1,183 @@
+"""Count the cores that this process may use, and notice what takes time away from its threads.
+
+Three limits are easily overlooked: an affinity (``taskset``, a scheduler, OMP_PLACES), a quota of CPU time (a container
+with half a CPU), and more threads than there are cores.  Affinity and quota are read from the system.  What they did to
+threads that computed is counted beside every timed block, because no list of causes is complete.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import math
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+
+from lstmbench.utils.clock import Stopwatch, cpu_seconds
+from lstmbench.utils.errors import MachineError
+
+PROCESS = Path("/proc/self")
+
+GRANT_SECONDS = 0.1
+GRANT_TRIES = 5
+FULL_GRANT = 0.95
+"""A calibration takes ``GRANT_SECONDS``.  It is repeated until its threads got nearly all of their cores, at most
+``GRANT_TRIES`` times: what passes by is no limit."""
+
+LEAST_OF_BUSIEST = 0.1
+"""A thread that computed for less than this share of the busiest one's time may run where it wants."""
+
+
+def usable_cores() -> int:
+    """Return how many cores this process can keep busy: those of its affinity, or its quota of CPU time if less."""
+    quota = cpu_quota()
+    return max(1, min(_affinity(), math.floor(quota) if quota is not None else _affinity()))
+
+
+def require_cores(threads: int, workers: int = 1) -> None:
+    """Refuse more threads, all workers' together, than cores: no speed of theirs would be that of a machine.
+
+    Raises:
+        MachineError: expected and found.
+    """
+    cores = usable_cores()
+    if threads * workers > cores:
+        each = f"threads {threads}" if workers == 1 else f"workers {workers} with threads {threads} each"
+        fewer = f"threads: {max(1, cores // workers)}" if workers <= cores else "fewer workers"
+        quota = cpu_quota()
+        because = f"affinity to {_affinity()}" + ("" if quota is None else f", a quota of {quota:g} CPUs")
+        raise MachineError(
+            f"{each}: expected at most {cores}, the cores that this process may use ({because}); choose "
+            f"{fewer}, or let the process use more (taskset, --cpus of a container, cpus of a job)"
+        )
+
+
+def cpu_quota() -> float | None:
+    """Return how many CPUs' time the control groups of this process grant it; None: no limit is seen."""
+    found = [quota for folder in _groups() if (quota := _quota(folder)) is not None]
+    return min(found, default=None)
+
+
+def throttling() -> tuple[int, int]:
+    """Count the periods in which the control groups of this process had a quota, and those in which it was used up.
+
+    Groups that hold this process's own count too.
+    """
+    periods = throttled = 0
+    for folder in _groups():
+        told = dict(line.split(maxsplit=1) for line in _read(folder / "cpu.stat").splitlines() if " " in line)
+        periods += int(told.get("nr_periods", 0))
+        throttled += int(told.get("nr_throttled", 0))
+    return periods, throttled
+
+
+def granted_share(threads: int) -> float:
+    """Measure the share of a CPU that each of ``threads`` threads gets if they only compute; 1 on a free machine.
+
+    Every limit of this process shows in it, also one that the system does not tell.  Measure before a framework is
+    loaded: its libraries may bind the main thread to one core.
+    """
+    best = 0.0
+    for _ in range(GRANT_TRIES):
+        best = max(best, _granted(threads))
+        if best >= FULL_GRANT:
+            break
+    return best
+
+
+class Limits:
+    """Find out what holds back the threads of this process that compute from now on."""
+
+    def __init__(self) -> None:
+        self._periods, self._throttled = throttling()
+        self._before = _thread_seconds()
+
+    def throttled_share(self) -> float:
+        """Return the share of the periods in which the quota of CPU time was used up; 0 without a quota."""
+        periods, throttled = throttling()
+        return min(1.0, (throttled - self._throttled) / max(1, periods - self._periods))
+
+    def reachable_cores(self) -> int | None:
+        """Count the cores that the threads that computed may use, all together; None: the system does not say."""
+        if not hasattr(os, "sched_getaffinity"):
+            return None
+        used = {thread: seconds - self._before.get(thread, 0.0) for thread, seconds in _thread_seconds().items()}
+        least = LEAST_OF_BUSIEST * max(used.values(), default=0.0)
+        found: set[int] = set()
+        for thread in (thread for thread, seconds in used.items() if seconds >= least > 0):
+            with contextlib.suppress(OSError):  # it has ended
+                found |= os.sched_getaffinity(thread)
+        return len(found) or None
+
+
+def _affinity() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _thread_seconds() -> dict[int, float]:
+    try:
+        return {one.id: one.user_time + one.system_time for one in psutil.Process().threads()}
+    except psutil.Error:
+        return {}
+
+
+def _granted(threads: int) -> float:
+    def compute() -> None:
+        while watch.seconds() < GRANT_SECONDS:
+            hashlib.sha256(data)  # which lets the other threads of Python go on
+
+    data = bytes(2**22)
+    before, watch = cpu_seconds(), Stopwatch()
+    others = [threading.Thread(target=compute) for _ in range(threads - 1)]
+    for other in others:
+        other.start()
+    compute()
+    for other in others:
+        other.join()
+    return (cpu_seconds() - before) / watch.seconds() / threads
+
+
+def _groups() -> Iterator[Path]:
+    """Yield the folders of the control groups that rule this process's CPU time: its own, and those that hold it."""
+    paths = {}
+    for line in _read(PROCESS / "cgroup").splitlines():
+        _, controllers, path = line.split(":", 2)
+        if controllers == "" or "cpu" in controllers.split(","):
+            paths[controllers == ""] = path
+    for line in _read(PROCESS / "mountinfo").splitlines():
+        left, _, right = line.partition(" - ")
+        root, mount = (part.encode().decode("unicode_escape") for part in left.split()[3:5])
+        kind, _, *options = right.split()
+        if kind == "cgroup2":
+            path = paths.get(True)
+        elif kind == "cgroup" and "cpu" in options[-1].split(","):
+            path = paths.get(False)
+        else:
+            continue
+        if path is None:
+            continue
+        inside = path.removeprefix(root.rstrip("/")).strip("/")
+        folder = Path(mount, inside)
+        yield folder
+        yield from (parent for parent in folder.parents if parent.is_relative_to(mount))
+
+
+def _quota(folder: Path) -> float | None:
+    if words := _read(folder / "cpu.max").split():
+        quota, period = words
+    else:
+        quota, period = _read(folder / "cpu.cfs_quota_us").strip(), _read(folder / "cpu.cfs_period_us").strip()
+    if not (quota.isdecimal() and period.isdecimal() and int(period)):  # "max", -1, or none
+        return None
+    return int(quota) / int(period)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError:
+        return ""

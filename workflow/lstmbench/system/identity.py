@@ -1,0 +1,95 @@
+"""Decide which differences between two machines count, field by field.
+
+Of a machine's description some fields can change a bit of a result, or a speed: two machines that differ in one of them
+are two, a checkpoint of one is not used on the other, and their seeds are not averaged.  The others are recorded, their
+difference is noted, and they refuse nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from lstmbench.system.switches import counting
+
+UNKNOWN = "unknown"
+"""How the name of a processor begins that the system does not name."""
+
+ARCHITECTURES = {"arm64": "aarch64", "amd64": "x86_64", "x64": "x86_64", "AMD64": "x86_64"}
+"""One name for each, whatever a system calls it."""
+
+_BARE = re.compile(r"(aarch64|arm64|armv\d.*|x86_64|amd64)?", re.IGNORECASE)
+"""What version 1 recorded of a processor without a name: the architecture."""
+
+
+class Field(NamedTuple):
+    """counts: what of the value counts, as a function of it; None: nothing.  why: the reason."""
+
+    counts: Callable[[Any], Any] | None
+    why: str
+
+
+def _system(text: str) -> str:
+    """Return "Linux aarch64" for "Linux 6.1.0-13 arm64"; macOS keeps its release."""
+    name, *release, architecture = text.split() or ["", ""]
+    kept = release if name == "Darwin" else []
+    return " ".join([name, *kept, ARCHITECTURES.get(architecture, architecture)])
+
+
+def _minor(version: str) -> str:
+    return ".".join(version.split(".")[:2])
+
+
+FIELDS: dict[str, Field] = {
+    "cpu": Field(lambda value: value, "libraries choose kernels and block sizes by the model; it sets the speed"),
+    "capability": Field(lambda value: value, "libraries choose kernels by it, and these add up in another order"),
+    "gpu": Field(lambda value: value, "a GPU's kernels and speed; counts for runs on a GPU only"),
+    "os": Field(_system, "each system has its own libraries, and macOS its own BLAS; a Linux kernel computes nothing"),
+    "libc": Field(lambda value: value, "exp, log and tanh come from it, and their last bits have changed"),
+    "python": Field(_minor, "minor versions differ in speed; a patch changes neither a bit nor a speed"),
+    "switches": Field(counting, "libraries compute otherwise by them, unless they only say what is printed"),
+    "cores": Field(None, "the number of threads is set, and more cores change nothing; fewer than threads are refused"),
+    "cpu_quota": Field(None, "no bit; a quota that bites shows in the throttled periods beside each speed"),
+    "memory_bytes": Field(None, "a run that fits computes the same; the kernel's own share differs at every boot"),
+    "node": Field(None, "nodes that are alike are one machine"),
+    "spin_limits": Field(None, "how soon a waiting thread sleeps changes no bit; we set it, and only for training"),
+}
+
+
+def kind_of(described: Mapping[str, Any], device: str) -> dict[str, Any]:
+    """Return all of a description that counts for a run on ``device`` (cpu or gpu).
+
+    Of a processor without a name the description is all there is: then every field counts but the node, so that two
+    unknown ones are never taken for one while anything tells them apart.
+    """
+    unnamed = is_unknown(described.get("cpu") or "")
+    found = {"switches": {}}  # the first records have none
+    for name, value in described.items():
+        counts = FIELDS[name].counts
+        if unnamed and name in ("cores", "memory_bytes", "os"):
+            counts = _same
+        if value is not None and counts is not None and (name != "gpu" or device == "gpu"):
+            found[name] = counts(value)
+    return found
+
+
+def is_unknown(cpu: str) -> bool:
+    """Return whether this stands for a processor that the system did not name."""
+    return cpu.startswith(UNKNOWN) or _BARE.fullmatch(cpu) is not None
+
+
+def noted(described: Mapping[str, Any], device: str) -> dict[str, Any]:
+    """Return what ``kind_of`` leaves: differences in it are told, and refuse nothing."""
+    kind, found = kind_of(described, device), {}
+    for name, value in described.items():
+        counted = kind.get(name)
+        if isinstance(value, Mapping):
+            found[name] = {key: one for key, one in value.items() if key not in (counted or {})}
+        elif counted != value:
+            found[name] = value
+    return found
+
+
+def _same(value: Any) -> Any:
+    return value

@@ -1,0 +1,130 @@
+"""Ask the NVIDIA driver, through ``nvidia-smi``, so that no framework needs to be imported.
+
+Return codes of ``nvidia-smi``: its manual page, section "Return value".
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+
+from lstmbench.utils.errors import MachineError
+from lstmbench.utils.escaping import one_line
+
+TIMEOUT_SECONDS = 30.0
+"""A driver that has lost its card lets ``nvidia-smi`` hang; one that wakes eight cards takes some seconds."""
+
+NO_DEVICES = 6
+"""The return code of "No devices were found"."""
+
+_UUID = re.compile(r"\(UUID: (\S+)\)")
+
+
+class NoAnswerError(MachineError):
+    """The driver hangs: nobody can tell what GPUs there are."""
+
+
+class FailedError(MachineError):
+    """``nvidia-smi`` ended with an error, as it does if the driver is not loaded."""
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def installed() -> bool:
+    """Return whether there is an ``nvidia-smi`` to ask."""
+    return shutil.which("nvidia-smi") is not None
+
+
+def ask(*arguments: str) -> str:
+    """Return what ``nvidia-smi`` writes to standard output.
+
+    Raises:
+        NoAnswerError: it did not end within ``TIMEOUT_SECONDS``.
+        FailedError: it ended with another code than 0.
+    """
+    process = subprocess.Popen(
+        ["nvidia-smi", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8", errors="replace"
+    )
+    try:
+        answer, complaint = process.communicate(timeout=TIMEOUT_SECONDS)
+    except subprocess.TimeoutExpired as error:
+        # No waiting for its end, as subprocess.run does: within a system call of the driver it cannot be killed.
+        process.kill()
+        process.stdout.close()
+        process.stderr.close()
+        raise NoAnswerError(
+            f"nvidia-smi did not answer within {TIMEOUT_SECONDS:g} s: the driver or the card hangs; restart the "
+            "machine, or choose device: cpu"
+        ) from error
+    if process.returncode:
+        message = f"nvidia-smi failed ({process.returncode}): {one_line(answer + complaint)}"
+        raise FailedError(message, process.returncode)
+    return answer
+
+
+def visible_gpus(*fields: str) -> list[list[str]]:
+    """Return these fields of every GPU that CUDA_VISIBLE_DEVICES leaves, in its order; none without a driver.
+
+    An index counts the GPUs as ``nvidia-smi`` does. CUDA does so only with CUDA_DEVICE_ORDER=PCI_BUS_ID, which matters
+    where the GPUs of one machine differ.
+
+    Raises:
+        NoAnswerError, FailedError: as ``ask``.
+    """
+    if not installed():
+        return []
+    rows = _rows(*fields)
+    wanted = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return rows if wanted is None else [rows[index] for index in _chosen(wanted, len(rows))]
+
+
+def _rows(*fields: str) -> list[list[str]]:
+    """These fields of every GPU that the driver lists."""
+    try:
+        answer = ask(f"--query-gpu={','.join(fields)}", "--format=csv,noheader,nounits")
+    except FailedError as error:
+        if error.code == NO_DEVICES:
+            return []
+        raise
+    return [[text.strip() for text in line.split(",")] for line in answer.splitlines() if line.strip()]
+
+
+def _chosen(wanted: str, count: int) -> list[int]:
+    """Read CUDA_VISIBLE_DEVICES as CUDA does (torch.cuda._parse_visible_devices tells how).
+
+    The list ends at the first name that is none, such as "-1" or "NoDevFiles"; a GPU named twice leaves none at all.
+    """
+    chosen: list[int] = []
+    for name in map(str.strip, wanted.split(",")):
+        if name.isdecimal():
+            found = [int(name)] if int(name) < count else []
+        else:
+            found = _with_uuid(_card_of(name) if name.startswith("MIG-") else name)
+        if len(found) != 1:
+            break
+        if found[0] in chosen:
+            return []
+        chosen += found
+    return chosen
+
+
+def _with_uuid(name: str) -> list[int]:
+    """Which GPUs' UUIDs begin with ``name``."""
+    if not name.startswith("GPU-"):
+        return []
+    return [index for index, (uuid,) in enumerate(_rows("uuid")) if uuid.startswith(name)]
+
+
+def _card_of(part: str) -> str:
+    """Return the UUID of the GPU that a MIG device is a part of; empty if no GPU has it."""
+    card = ""
+    for uuid in _UUID.findall(ask("-L")):
+        if uuid == part:
+            return card
+        if uuid.startswith("GPU-"):
+            card = uuid
+    return ""

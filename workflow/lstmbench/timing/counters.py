@@ -1,0 +1,91 @@
+"""Read the operating system's counters around timed blocks.
+
+They count the CPU time of this process, of the whole machine and of what the host took away (steal), and how long
+runnable tasks waited for a CPU (pressure stall information).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from lstmbench.records.interference import Load
+from lstmbench.system.cores import throttling
+from lstmbench.utils.clock import Stopwatch
+
+PRESSURE = Path("/proc/pressure/cpu")
+
+
+@dataclass(frozen=True)
+class Span:
+    """What the counters counted between two moments, in seconds; None: the system does not say."""
+
+    wall: float
+    own: float
+    busy: float  # all processes, on all CPUs
+    steal: float | None
+    pressure: float | None
+    periods: int = 0  # in which a control group had a quota to keep, a count
+    throttled: int = 0  # and those in which it was used up
+
+
+class Counters:
+    """The counters at one moment."""
+
+    def __init__(self) -> None:
+        own, whole = psutil.Process().cpu_times(), psutil.cpu_times()
+        self.own = own.user + own.system
+        # guest time is part of user time already.
+        self.busy = whole.user + whole.nice + whole.system + getattr(whole, "irq", 0) + getattr(whole, "softirq", 0)
+        self.steal = getattr(whole, "steal", None)
+        self.pressure = _pressure_seconds()
+        self.periods, self.throttled = throttling()
+        self._watch = Stopwatch()
+
+    def span(self) -> Span:
+        """What was counted since these were read."""
+        wall, now = self._watch.seconds(), Counters()
+        return Span(
+            wall=wall,
+            own=now.own - self.own,
+            busy=now.busy - self.busy,
+            steal=None if self.steal is None else now.steal - self.steal,
+            pressure=None if self.pressure is None else now.pressure - self.pressure,
+            periods=now.periods - self.periods,
+            throttled=now.throttled - self.throttled,
+        )
+
+
+def load(spans: Sequence[Span], reachable_cores: int | None = None) -> Load:
+    """What happened in all of these spans together, and where the threads could run meanwhile (``cores.Limits``).
+
+    Summed before anything is judged: the system counts CPU time in ticks, so that a single span may be off by one.
+    """
+
+    def total(name: str) -> float | None:
+        values = [getattr(span, name) for span in spans]
+        return None if None in values else sum(values)
+
+    wall, own, steal, pressure = (total(name) for name in ("wall", "own", "steal", "pressure"))
+    on_all = wall * psutil.cpu_count()
+    return Load(
+        wall_seconds=wall,
+        cpu_seconds=own,
+        foreign_share=max(0.0, total("busy") - own) / on_all,
+        steal_share=None if steal is None else steal / on_all,
+        pressure_share=None if pressure is None else pressure / wall,
+        throttled_share=min(1.0, total("throttled") / max(1, total("periods"))),
+        reachable_cores=reachable_cores,
+    )
+
+
+def _pressure_seconds() -> float | None:
+    """Seconds that some runnable task has waited for a CPU since the system started; None: not accounted for."""
+    try:
+        line = PRESSURE.read_text(encoding="ascii").splitlines()[0]
+    except OSError:
+        return None
+    return int(line.rpartition("total=")[2]) / 1e6

@@ -1,0 +1,120 @@
+"""PyTorch's matrix products alone, and the operations of a step by ``torch.profiler``.
+
+What an operation belongs to is told by the nearest scope around it: a ``record_function`` of an adapter
+(``recurrent/backward``), else the autograd node or the operation itself (``AddmmBackward0``).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import torch
+from torch.autograd.profiler_util import FunctionEvent
+from torch.profiler import ProfilerActivity, profile
+
+from lstmbench.implementations.pytorch import Model
+from lstmbench.timing.probes import PARTS, Operation, label
+
+OWNERS = [
+    (re.compile(r"EmbeddingBackward|embedding_dense_backward"), ("embedding", "backward")),
+    (re.compile(r"aten::embedding"), ("embedding", "forward")),
+    (re.compile(r"Rnn\w*Backward|_backward_input|rnn_layer_backward"), ("recurrent", "backward")),
+    (re.compile(r"aten::lstm"), ("recurrent", "forward")),
+    (re.compile(r"(Addmm|LogSoftmax|NllLoss|View|T|Transpose)\w*Backward"), ("output", "backward")),
+    (re.compile(r"aten::(linear|cross_entropy_loss)"), ("output", "forward")),
+    (re.compile(r"^clip$|clip_grad_norm"), ("clip", "")),
+    (re.compile(r"^update$|Optimizer\."), ("update", "")),
+]
+"""Names of scopes and operations -> (part, direction); the first that fits, from the operation outwards."""
+
+
+def gemms(
+    left: tuple[int, int], right: tuple[int, int], transposed: str, shared: bool, device: str, dtype: str
+) -> list[Callable[[int], None]]:
+    """See ``probes``; on a CPU by ``torch.mm``, and by oneDNN, whose LSTM packs the weights once for all time steps."""
+    where = "cuda" if device == "gpu" else "cpu"
+    Model.set_precision(dtype)
+    kind = torch.bfloat16 if dtype == "bfloat16" else torch.float32
+
+    def operand(shape: tuple[int, int], lies_transposed: bool) -> torch.Tensor:
+        rows, columns = shape
+        matrix = torch.randn(columns, rows) if lies_transposed else torch.randn(rows, columns)
+        return (matrix.t() if lies_transposed else matrix).to(where, kind)
+
+    first, second = operand(left, transposed == "left"), operand(right, transposed == "right")
+    result = first @ second
+
+    def product(times: int) -> None:
+        for _ in range(times):
+            torch.mm(first, second, out=result)
+        if where == "cuda":
+            torch.cuda.synchronize()
+
+    if where != "cpu" or not torch.backends.mkldnn.is_available():
+        return [product]
+    weight = second.t()
+    if shared:
+        weight = torch.ops.mkldnn._reorder_linear_weight(weight.contiguous(), left[0])
+
+    def product_by_onednn(times: int) -> None:
+        for _ in range(times):
+            torch.ops.mkldnn._linear_pointwise(first, weight, None, "none", [], "")
+
+    return [product, product_by_onednn]
+
+
+def addition(elements: int, device: str) -> Callable[[int], None]:
+    """See ``probes``."""
+    source = torch.ones(elements, device="cuda" if device == "gpu" else "cpu")
+    target = torch.zeros_like(source)
+
+    def work(times: int) -> None:
+        for _ in range(times):
+            target.add_(source)
+        if source.is_cuda:
+            torch.cuda.synchronize()
+
+    return work
+
+
+def trace(work: Callable[[], None]) -> list[Operation]:
+    """See ``probes``; on a GPU the seconds are those of its kernels, else those of the thread that called."""
+    on_gpu = _on_gpu()
+    seconds: dict[tuple[str, str, str], float] = {}
+    for event in _profiled(work):
+        own = event.self_device_time_total if on_gpu else event.self_cpu_time_total
+        if own > 0:
+            key = (event.name, *_owner(event))
+            seconds[key] = seconds.get(key, 0.0) + own / 1e6  # from microseconds
+    return [Operation(*key, seconds=value) for key, value in seconds.items()]
+
+
+def executed(work: Callable[[], None]) -> set[str]:
+    """See ``probes``: PyTorch calls its profiler at every operation, however short."""
+    return {label(*_owner(event), event.name) for event in _profiled(work)}
+
+
+def _profiled(work: Callable[[], None]) -> list[FunctionEvent]:
+    """Return the operations of one call of ``work``; a kernel's time is told by the operation that launched it."""
+    activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if _on_gpu() else [])]
+    with profile(activities=activities) as profiler:
+        work()
+    return [event for event in profiler.events() if event.device_type == torch.autograd.DeviceType.CPU]
+
+
+def _on_gpu() -> bool:
+    return torch.cuda.is_available() and torch.cuda.memory_allocated() > 0
+
+
+def _owner(event: FunctionEvent) -> tuple[str, str]:
+    scope: FunctionEvent | None = event
+    while scope is not None:
+        part, _, direction = scope.name.partition("/")
+        if part in PARTS and direction in ("forward", "backward"):
+            return part, direction
+        for pattern, owner in OWNERS:
+            if pattern.search(scope.name):
+                return owner
+        scope = scope.cpu_parent
+    return "other", ""

@@ -1,0 +1,218 @@
+"""TensorFlow's matrix products alone, and the operations of a step by TensorFlow's own profiler.
+
+A trace lacks the operations that TensorFlow takes for cheap.  Each process estimates their cost while it runs, and one
+slow call counts for long.  Of a small model, the traces of some processes show the products of the recurrence and those
+of others do not.  So a graph tells what a step executes (``executed``), and a trace how much of the step it covers.
+
+The name of a graph's node tells what an operation belongs to: the name scopes of an adapter (``recurrent/backward``),
+Keras's layers and the tape's ``gradient_tape``.  What XLA has compiled is one node; the operations within it bear XLA's
+names, and waiting for the threads that share their work is ``BlockUntilReady``.  Two executor threads may work at once:
+time in which n operations run counts 1 / n for each, so that all together take no longer than the step.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+from tensorflow.python.eager import context
+from tensorflow.tsl.profiler.protobuf import xplane_pb2
+
+from lstmbench.timing.probes import Operation, label
+
+OWNERS = [
+    (re.compile(r"(embedding|recurrent|output)/(forward|backward)"), None),
+    (re.compile(r"(^|/)clip/"), ("clip", "")),
+    (re.compile(r"(^|/)update/|SGD|sgd|Adam|adam|AssignSub|AssignAdd|ScatterSub|ScatterAdd"), ("update", "")),
+    (re.compile(r"gradient_tape/.*lstm|lstm.*/gradients"), ("recurrent", "backward")),
+    (re.compile(r"gradient_tape/.*embedding"), ("embedding", "backward")),
+    (re.compile(r"gradient_tape/.*(dense|SoftmaxCrossEntropy)"), ("output", "backward")),
+    (re.compile(r"lstm"), ("recurrent", "forward")),
+    (re.compile(r"embedding"), ("embedding", "forward")),
+    (re.compile(r"dense|SoftmaxCrossEntropy"), ("output", "forward")),
+]
+"""Part of a name -> (part, direction), the first that fits; None: as the name says."""
+
+_TINY = 1e-30
+
+MUST_COMPILE = "_XlaMustCompile"
+"""The mark of a function that was made with ``jit_compile=True``."""
+
+DEVICE_PLANE, HOST_PLANE = "/device:GPU:0", "/host:CPU"
+
+Key = tuple[str, str, str]
+"""Name, part and direction of an operation."""
+
+
+def gemms(
+    left: tuple[int, int], right: tuple[int, int], transposed: str, shared: bool, device: str, dtype: str
+) -> list[Callable[[int], None]]:
+    """See ``probes``; along a recurrence XLA, which multiplies fastest by rows of the weights, is a second way."""
+    kind = tf.bfloat16 if dtype == "bfloat16" else tf.float32
+    place = "/GPU:0" if device == "gpu" else "/CPU:0"
+    with tf.device(place):
+        first = tf.Variable(tf.cast(tf.random.normal(left[::-1] if transposed == "left" else left), kind))
+        second = tf.Variable(tf.cast(tf.random.normal(right[::-1] if transposed == "right" else right), kind))
+
+    @tf.function
+    def repeated(times: tf.Tensor) -> tf.Tensor:
+        result = tf.zeros([left[0], right[1]], kind)
+        for _ in tf.range(times):
+            # Variables are read anew each time, so that the optimiser cannot take the product out of the loop.
+            result = tf.linalg.matmul(
+                first.read_value(),
+                second.read_value(),
+                transpose_a=transposed == "left",
+                transpose_b=transposed == "right",
+            )
+        return result[0, 0]
+
+    def work(times: int) -> None:
+        with tf.device(place):
+            repeated(tf.constant(times)).numpy()  # waits for the device
+
+    if not shared:
+        return [work]
+    with tf.device(place):
+        by_rows = second if transposed == "right" else tf.Variable(tf.transpose(second))
+
+    @tf.function(jit_compile=True)
+    def compiled(times: tf.Tensor) -> tf.Tensor:
+        last = tf.zeros([], kind)
+        for _ in tf.range(times):
+            # Each waits for the one before, as in a recurrence; else XLA would take the product out of the loop.
+            state = first.read_value() + last
+            product = tf.linalg.matmul(state, by_rows.read_value(), transpose_a=transposed == "left", transpose_b=True)
+            last = _TINY * tf.reduce_max(product)
+        return last
+
+    def compiled_work(times: int) -> None:
+        with tf.device(place):
+            compiled(tf.constant(times)).numpy()
+
+    return [work, compiled_work]
+
+
+def addition(elements: int, device: str) -> Callable[[int], None]:
+    """See ``probes``."""
+    with tf.device("/GPU:0" if device == "gpu" else "/CPU:0"):
+        source, target = tf.Variable(tf.ones([elements])), tf.Variable(tf.zeros([elements]))
+
+    @tf.function
+    def repeated(times: tf.Tensor) -> tf.Tensor:
+        for _ in tf.range(times):
+            target.assign_add(source)
+        return target[0]
+
+    def work(times: int) -> None:
+        repeated(tf.constant(times)).numpy()  # waits for the device
+
+    return work
+
+
+def trace(work: Callable[[], None]) -> list[Operation]:
+    """See ``probes``; on a GPU the seconds are those of its kernels, else those of the executor's threads."""
+    with tempfile.TemporaryDirectory() as folder:
+        tf.profiler.experimental.start(folder)
+        try:
+            work()
+        finally:
+            tf.profiler.experimental.stop()
+        (file,) = Path(folder).rglob("*.xplane.pb")
+        planes = {plane.name: plane for plane in xplane_pb2.XSpace.FromString(file.read_bytes()).planes}
+    seconds = _shared_seconds(_stretches(planes.get(DEVICE_PLANE) or planes[HOST_PLANE]))
+    return [Operation(*key, seconds=value) for key, value in seconds.items()]
+
+
+def executed(work: Callable[[], None]) -> set[str]:
+    """See ``probes``: the nodes of the graphs that TensorFlow's executors are given, after all of its optimisations.
+
+    A call that XLA must compile, or has taken a part of the graph into, is called XLA; TensorFlow compiles it or fails.
+    """
+    runtime = context.context()
+    runtime.clear_kernel_cache()  # a graph is shown when it is made ready to run
+    runtime.enable_graph_collection()
+    try:
+        work()
+        graphs = runtime.export_run_metadata().partition_graphs
+    finally:
+        runtime.disable_graph_collection()
+    return {label(*_owner(node.name), _kind(node)) for graph in graphs for node in graph.node}
+
+
+def _kind(node: Any) -> str:
+    compiled = MUST_COMPILE in node.attr and node.attr[MUST_COMPILE].b
+    return "XLA" if compiled or node.op.lstrip("_").startswith("Xla") else node.op
+
+
+def _stretches(plane: Any) -> Iterator[tuple[int, int, Key]]:
+    """Start, end (picoseconds) and the innermost operation, for every thread or stream."""
+    for line in plane.lines:
+        open_events: list[tuple[int, str, str]] = []  # end, node, name; innermost last
+        now = 0
+        # An end of the line closes what is open.
+        for start, event in [*sorted(_timed(line), key=lambda timed: (timed[0], -timed[1].duration_ps)), (None, None)]:
+            while open_events and (start is None or open_events[-1][0] <= start):
+                end, node, name = open_events.pop()
+                if node and end > now:
+                    yield now, end, (name, *_owner(node))
+                now = max(now, end)
+            if event is None:
+                break
+            if open_events and open_events[-1][1] and start > now:
+                _, node, name = open_events[-1]
+                yield now, start, (name, *_owner(node))
+            node, name = _node_and_name(plane, event)
+            if not node and open_events:
+                _, node, outer = open_events[-1]
+                # Only within what XLA has compiled, a call of the runtime, are the parts of a node told apart.
+                name = name if "::" in outer else outer
+            open_events.append((start + event.duration_ps, node, name))
+            now = start
+
+
+def _timed(line: Any) -> Iterator[tuple[int, Any]]:
+    return ((line.timestamp_ns * 1000 + event.offset_ps, event) for event in line.events)
+
+
+def _node_and_name(plane: Any, event: Any) -> tuple[str, str]:
+    """The graph's node that an event begins, or "", and the name of the operation.
+
+    Most nodes are events named ``path:Type``.  One that ends on another thread, as what XLA has compiled does, is a
+    scheduling event with the path as its statistic ``name``; a GPU's kernel has it as ``tf_op``.
+    """
+    name = plane.event_metadata[event.metadata_id].name
+    if found := re.fullmatch(r"(.*[^:]):(\w+)", name):
+        return found[1], found[2]
+    for statistic in event.stats:
+        if plane.stat_metadata[statistic.metadata_id].name in ("name", "tf_op"):
+            return statistic.str_value or plane.stat_metadata[statistic.ref_value].name, name
+    return "", name
+
+
+def _shared_seconds(stretches: Iterable[tuple[int, int, Key]]) -> Counter[Key]:
+    """Seconds of each operation, time in which several run being shared among them."""
+    changes = [change for start, end, key in stretches for change in ((start, 1, key), (end, -1, key))]
+    seconds: Counter[Key] = Counter()
+    running: Counter[Key] = Counter()
+    before = 0
+    for now, change, key in sorted(changes):
+        for one, count in running.items():
+            seconds[one] += (now - before) * count / running.total() / 1e12
+        running[key] += change
+        running = +running
+        before = now
+    return seconds
+
+
+def _owner(name: str) -> tuple[str, str]:
+    for pattern, owner in OWNERS:
+        found = pattern.search(name)
+        if found:
+            return owner or (found[1], found[2])
+    return "other", ""

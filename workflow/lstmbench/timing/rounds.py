@@ -1,0 +1,162 @@
+"""Measure the speed of several implementations of one model, in processes that take turns.
+
+A round is one process (``sample``) per implementation.  They start one after the other, and when all are ready each
+computes a block at a time, alone on the machine, while the others wait (``turns``).  A round in which a process was
+disturbed is repeated.  Nothing is dropped: all attempts stand in the record.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from tqdm import tqdm
+
+from lstmbench.records.interference import Load, disturbances
+from lstmbench.records.measurement import (
+    BLOCK_COLUMNS,
+    Measurement,
+    read_measurement,
+)
+from lstmbench.statistics.intervals import iqr_over_median
+from lstmbench.system import machine
+from lstmbench.system.identity import kind_of
+from lstmbench.timing.interleaving import Led, ended_at_last, take_turns
+from lstmbench.timing.process import DETAILS
+from lstmbench.training.checkpoint import differences
+from lstmbench.utils.clock import Stopwatch
+from lstmbench.utils.errors import PREFIX, DataError
+from lstmbench.utils.json_schema import read_json
+
+Sampler = Callable[[Sequence[str], Sequence[str]], dict[str, dict[str, Any]]]
+"""sampler(implementations, details) -> for each a sample, or {"failure": message, "exit_code": code}."""
+
+
+def order(implementations: list[str], rounds: int, seed: int) -> list[list[str]]:
+    """The implementations in the order of each round: drawn from ``seed``, every second round backwards."""
+    first = random.Random(seed).sample(implementations, len(implementations))
+    return [first if number % 2 == 0 else first[::-1] for number in range(rounds)]
+
+
+def measure_group(
+    *,
+    implementations: list[str],
+    rounds: int,
+    attempts: int,
+    threads: int,
+    seed: int,
+    sampler: Sampler,
+    say: Callable[[str], None],
+    earlier: Measurement | None = None,
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]], pd.DataFrame]:
+    """All samples, all failures and all blocks of ``rounds`` rounds, after those of an ``earlier`` measurement.
+
+    The first process of each implementation measures the details too.  An implementation that fails is not tried again.
+    """
+    samples: list[dict[str, Any]] = list(earlier.record["samples"]) if earlier else []
+    failures: list[dict[str, Any]] = list(earlier.record["failures"]) if earlier else []
+    blocks: list[dict[str, Any]] = earlier.blocks.to_dict("records") if earlier else []
+    done = earlier.record["processes"] if earlier else 0
+    bar = tqdm(total=rounds, unit=" rounds", disable=not sys.stderr.isatty())
+    watch = Stopwatch()
+    for number, turn in list(enumerate(order(implementations, done + rounds, seed), start=1))[done:]:
+        for attempt in range(1, attempts + 1):
+            left = [name for name in turn if name not in {failure["implementation"] for failure in failures}]
+            found = sampler(left, DETAILS if number == 1 and attempt == 1 else ()) if left else {}
+            of_round = []
+            for implementation, sample in found.items():
+                name = {"implementation": implementation, "round": number, "attempt": attempt}
+                if "failure" in sample:
+                    failures.append({**name, **sample})
+                    say(f"{implementation}: {sample['failure']}")
+                    continue
+                timed = sample.pop("blocks")
+                blocks += [{**name, "block": place, **block} for place, block in enumerate(timed, start=1)]
+                spread = iqr_over_median([block["seconds"] / block["steps"] for block in timed])
+                samples.append({**sample, **name, "spread": spread})
+                of_round.append(samples[-1])
+                _judge(samples, implementation, threads)
+                say(_sentence(samples[-1]))
+            if not any(sample["disturbances"] for sample in of_round):
+                break
+        bar.update()
+        rest = tqdm.format_interval((done + rounds - number) * watch.seconds() / (number - done))
+        say(f"{number} of {done + rounds} rounds, {rest} left")
+    bar.close()
+    return samples, failures, pd.DataFrame(blocks, columns=BLOCK_COLUMNS)
+
+
+def _judge(samples: list[dict[str, Any]], implementation: str, threads: int) -> None:
+    """Enter the disturbances of all processes of an implementation: each is held against the best of them so far."""
+    mine = [(sample, Load(**sample["load"])) for sample in samples if sample["implementation"] == implementation]
+    best = max(load.cpu_per_thread(threads) for _, load in mine)
+    for sample, load in mine:
+        sample["disturbances"] = disturbances(load, threads, best, sample["spread"])
+
+
+def run_round(
+    commands: Mapping[str, list[str]], blocks: int, folder: Path, say: Callable[[str], None]
+) -> dict[str, dict[str, Any]]:
+    """Run one ``sample`` per command, in processes that take turns; what each wrote, or how it failed.
+
+    ``folder`` is for their files.
+    """
+    processes: dict[str, Led] = {}
+    result = {}
+    with ended_at_last(processes):
+        for name, command in commands.items():
+            output = folder / f"{name}.json"
+            output.unlink(missing_ok=True)
+            processes[name] = Led([*command, "--led", "--output", str(output)], folder / f"{name}.log")
+            say(f"{name} is ready" if processes[name].alive else f"{name} ended before it was ready")
+        take_turns(list(processes.values()), blocks)
+        for name, process in processes.items():
+            code = process.finish()
+            result[name] = _failure(process.errors, code) if code else read_json(folder / f"{name}.json")
+            result[name].pop("machine", None)  # the same for all, and told once
+    return result
+
+
+def read_earlier(path: Path, circumstances: Mapping[str, Any]) -> Measurement | None:
+    """Read the measurement that rounds are to be added to; None if there is none yet.
+
+    Raises:
+        DataError: it is damaged, or was made in other ``circumstances``: its rounds and new ones cannot be compared.
+    """
+    if not path.exists():
+        return None
+    earlier = read_measurement(path)
+    if other := differences(_counting({key: earlier.record[key] for key in circumstances}), _counting(circumstances)):
+        raise DataError(
+            f"{path}: expected a measurement in the present circumstances, found others: {'; '.join(other)}; "
+            "move it away to measure from the first round on"
+        )
+    return earlier
+
+
+def _counting(circumstances: Mapping[str, Any]) -> dict[str, Any]:
+    """``circumstances`` with all that counts of the machine, and no more."""
+    if "machine" not in circumstances:
+        return dict(circumstances)
+    device = machine.split_device(circumstances["group"]["device"])
+    return {**circumstances, "machine": kind_of(circumstances["machine"], device.kind)}
+
+
+def _failure(errors: Path, code: int) -> dict[str, Any]:
+    lines = [line for line in errors.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+    message = next((line.removeprefix(PREFIX) for line in lines if line.startswith(PREFIX)), ["no message", *lines][-1])
+    return {"failure": message, "exit_code": code}
+
+
+def _sentence(sample: dict[str, Any]) -> str:
+    steady = sample["phases"]["steady_seconds"]
+    rate = sample["steady_steps"] * sample["predictions_per_step"] / steady
+    mark = f" (attempt {sample['attempt']}, disturbed: {'; '.join(sample['disturbances'])})"
+    return (
+        f"{sample['implementation']}, round {sample['round']}: {rate:,.0f} {sample['unit']} "
+        f"over {steady:.1f} s{mark if sample['disturbances'] else ''}"
+    )

@@ -1,0 +1,164 @@
+"""Start several workers that share one training, a process each, and end all of them when one is lost.
+
+``process_group`` reads which of them a process is.  How they reach one another is the framework's: PyTorch reads
+MASTER_ADDR and MASTER_PORT, TensorFlow reads TF_CONFIG.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+
+from lstmbench.models.process_group import AGAIN, SILENCE_SECONDS
+from lstmbench.utils.clock import Stopwatch
+from lstmbench.utils.errors import Interrupted, WorkerError
+from lstmbench.utils.signals import SIGNALS
+
+LAUNCHER = "LSTMBENCH_LAUNCHER"
+"""Environment variable: the process that started this worker, and tells the user of one that is lost."""
+
+GRACE_SECONDS = 10.0
+"""When one worker has failed, the others have so long to end by themselves."""
+
+POLL_SECONDS = 0.1
+
+
+def launcher() -> psutil.Process | None:
+    """The ``launch`` that started this worker, if one did."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return psutil.Process(int(os.environ[LAUNCHER])) if LAUNCHER in os.environ else None
+    raise WorkerError("the process that started this worker is gone already")
+
+
+@contextlib.contextmanager
+def told_by_launcher() -> Iterator[None]:
+    """In a worker that ``launch`` started: a lost one is told by the launcher, which knows its rank, and told once."""
+    try:
+        yield
+    except WorkerError as error:
+        if LAUNCHER not in os.environ:
+            raise
+        print(error, file=sys.stderr)
+        sys.exit(error.exit_code)
+
+
+def launch(command: list[str], count: int) -> int:
+    """Run ``command`` as ``count`` workers on this machine; the exit code of that of rank 0, or of one that failed.
+
+    Signals that ask this process to stop are passed on.  What the workers of other ranks write to stderr is shown only
+    if one of them fails alone.
+
+    Raises:
+        WorkerError: a worker was killed, or does not answer; no other is left running then.
+    """
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
+        told = {rank: stack.enter_context(Path(folder, str(rank)).open("w+")) for rank in range(1, count)}
+        processes: list[subprocess.Popen] = []
+        stack.enter_context(_passed_on(processes))
+        try:
+            for rank, environment in enumerate(_environments(count)):
+                # In a session of its own, so that Ctrl-C reaches it once, through this process.
+                processes.append(
+                    subprocess.Popen(command, env=environment, stderr=told.get(rank), start_new_session=True)
+                )
+            culprit = _wait(processes)
+        finally:
+            for process in processes:
+                process.kill()
+                process.wait()
+        if culprit in told:
+            told[culprit].seek(0)
+            sys.stderr.write(told[culprit].read())
+        return processes[culprit].returncode
+
+
+def _wait(processes: list[subprocess.Popen]) -> int:
+    """Wait until all have ended well, or no more can come of it; the rank whose exit code is that of all."""
+    while not (failed := [rank for rank, process in enumerate(processes) if process.poll()]):
+        if all(process.returncode == 0 for process in processes):
+            return 0
+        time.sleep(POLL_SECONDS)
+    _refuse_killed(processes)
+    watch = Stopwatch()
+    # Workers that are asked to stop do so together, after a block of each and a checkpoint.
+    stopping = processes[failed[0]].returncode == Interrupted.exit_code
+    while watch.seconds() < (SILENCE_SECONDS if stopping else GRACE_SECONDS):
+        if all(process.poll() is not None for process in processes):
+            break
+        time.sleep(POLL_SECONDS)
+    _refuse_killed(processes)
+    codes = [process.returncode for process in processes]
+    if codes[0] not in (None, 0, WorkerError.exit_code):
+        return 0
+    reasons = [rank for rank in failed if codes[rank] != WorkerError.exit_code]
+    if reasons:
+        return reasons[0]
+    silent = [str(rank) for rank, code in enumerate(codes) if code is None]
+    if silent:
+        raise WorkerError(
+            f"the worker of rank {', '.join(silent)} (of {len(processes)} workers) does not answer the others; {AGAIN}"
+        )
+    raise WorkerError(f"the {len(processes)} workers lost one another, as said above; {AGAIN}")
+
+
+def _refuse_killed(processes: list[subprocess.Popen]) -> None:
+    for rank, process in enumerate(processes):
+        if process.returncode is not None and process.returncode < 0:
+            name = signal.Signals(-process.returncode).name
+            hint = ", as the system does when memory runs out" if name == "SIGKILL" else ""
+            raise WorkerError(
+                f"the worker of rank {rank} (of {len(processes)} workers, process {process.pid}) was ended by "
+                f"{name}{hint}, and with it the run; {AGAIN}"
+            )
+
+
+@contextlib.contextmanager
+def _passed_on(processes: list[subprocess.Popen]) -> Iterator[None]:
+    """Within the block, the signals that ask to stop go to ``processes``."""
+
+    def pass_on(number: int, _: object) -> None:
+        for process in processes:
+            process.send_signal(number)
+
+    before = {number: signal.signal(number, pass_on) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _environments(count: int) -> Iterator[dict[str, str]]:
+    """The environment of each worker."""
+    meeting, *ports = _free_ports(count + 1)
+    cluster = {"worker": [f"127.0.0.1:{port}" for port in ports]}
+    for rank in range(count):
+        yield {
+            **os.environ,
+            "RANK": str(rank),
+            "WORLD_SIZE": str(count),
+            "LOCAL_RANK": str(rank),
+            "MASTER_ADDR": "127.0.0.1",
+            "MASTER_PORT": str(meeting),
+            "TF_CONFIG": json.dumps({"cluster": cluster, "task": {"type": "worker", "index": rank}}),
+            LAUNCHER: str(os.getpid()),
+        }
+
+
+def _free_ports(count: int) -> list[int]:
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]

@@ -1,0 +1,93 @@
+"""Verify: run the first updates of a recorded run again, from its record alone, and say whether they are the same.
+
+The record names the data and the initial weights by their hashes and holds the settings and the losses of the first
+updates.  Bits are the same only on the same kind of CPU with the same libraries and threads; what differs is said.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lstmbench import tasks
+from lstmbench.datasets import load_dataset
+from lstmbench.models.presets import Preset
+from lstmbench.models.weights import initial_weights
+from lstmbench.records.run import failed, read_record
+from lstmbench.system import machine
+from lstmbench.system.identity import kind_of, noted
+from lstmbench.training.checkpoint import differences
+from lstmbench.training.session import build_cell
+from lstmbench.utils.errors import DataError
+from lstmbench.utils.files import hash_arrays
+
+TOLERANCE = 1e-4
+"""Relative, of each loss: ten times what two implementations may differ by over 20 updates (tests/contract)."""
+
+
+def verify(path: Path, data: Path) -> list[str]:
+    """What was found, a line each; ``data`` holds the prepared data sets by name.
+
+    Raises:
+        DataError: the record has nothing to hold a run against, the data or the initial weights are not those of the
+            record, or the losses differ by more than ``TOLERANCE``.
+        MachineError: the framework or the device is not there.
+    """
+    record = read_record(path)
+    if failed(record) or "first_losses" not in record:
+        raise DataError(f"{path}: expected first_losses to hold a run against, found none: run it anew")
+    name, settings = record["run"], record["settings"]
+    dataset = load_dataset(data / name["dataset"])
+    _require_same(path, "data.sha256", record["data"]["sha256"], dataset.sha256)
+    preset = Preset(**settings["preset"])
+    spec = tasks.load(dataset.task).model_spec(preset, dataset.facts)
+    weights = initial_weights(spec, preset, name["seed"])
+    described = machine.describe()  # before a framework adds switches of its own
+    _require_same(path, "initial_weights_sha256", record["initial_weights_sha256"], hash_arrays(weights))
+    cell = build_cell(
+        dataset,
+        preset,
+        weights,
+        implementation=name["implementation"],
+        device=name["device"],
+        threads=settings["threads"],
+        seed=name["seed"],
+    )
+    examples = cell.task.training_examples(dataset.arrays, preset)
+    order = cell.task.training_order(len(examples.inputs), preset, name["seed"], 1)
+    expected = np.array(record["first_losses"][: len(order)])
+    batches = order[: len(expected)]
+    state = cell.learner.initial_state(preset.batch_size)
+    losses, _ = cell.learner.train_block(cell.learner.place(examples), batches, state, preset.learning_rate_at(1))
+    title = "/".join(str(part) for part in name.values())
+    kind = machine.split_device(name["device"]).kind
+    versions = {"numpy": np.__version__, **cell.framework.versions()}
+    both = record["machine"].keys() & described.keys()
+    there, here = ({field: one[field] for field in one if field in both} for one in (record["machine"], described))
+    sides = {"machine": kind_of(there, kind), "versions": record["versions"]}
+    lines = [
+        f"fingerprint: {line}" for line in differences(sides, {"machine": kind_of(here, kind), "versions": versions})
+    ]
+    lines += [f"noted: {line}" for line in differences(noted(there, kind), noted(here, kind), "machine")]
+    return [*lines, f"{title}: {_verdict(path, losses.astype(np.float64), expected)}"]
+
+
+def _verdict(path: Path, losses: np.ndarray, expected: np.ndarray) -> str:
+    if np.array_equal(losses, expected):
+        return f"identical over {len(losses)} updates"
+    away = np.abs(losses / expected - 1)
+    first = int(np.flatnonzero(losses != expected)[0])
+    worst = f"from update {first + 1} on, by {away.max():.1e} at most"
+    if not away.max() <= TOLERANCE:
+        raise DataError(
+            f"{path}: different {worst}: expected a loss of {expected[first]:.9g}, found {losses[first]:.9g} "
+            f"(tolerance {TOLERANCE:g})"
+        )
+    return f"within tolerance over {len(losses)} updates: different {worst}"
+
+
+def _require_same(path: Path, what: str, expected: Any, found: Any) -> None:
+    if expected != found:
+        raise DataError(f"{path}: {what}: expected {expected}, found {found}: it cannot be verified with these")

@@ -1,0 +1,200 @@
+"""Train one cell of the benchmark and write its record.
+
+One run, one process (or several, ``workers``): ``{dataset}/{size}/{implementation}/{device}/seed-{seed}``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lstmbench.models import process_group
+from lstmbench.models.weights import parameter_count
+from lstmbench.orchestration.dependencies import training_hash
+from lstmbench.records.run import MODEL, SCHEMA_VERSION, check_record, write_record
+from lstmbench.system import machine, spin
+from lstmbench.system.cores import Limits
+from lstmbench.system.identity import kind_of, noted
+from lstmbench.training import launcher
+from lstmbench.training.checkpoint import CheckpointFolder
+from lstmbench.training.loop import Caps, Progressed, train
+from lstmbench.training.rehearsal import rehearse
+from lstmbench.training.session import memory_explained, open_cell
+from lstmbench.training.tensorboard import EventFile
+from lstmbench.utils.clock import Stopwatch, later, utc_now
+from lstmbench.utils.errors import DataError, UsageError
+from lstmbench.utils.files import hash_arrays, hash_json, write_arrays
+from lstmbench.utils.lock import locked
+from lstmbench.utils.signals import Interruption
+
+CHECKPOINT_SECONDS = 60.0
+"""What is lost by a crash, at most."""
+
+
+def train_run(
+    *,
+    data: Path,
+    preset_file: Path,
+    weights_file: Path,
+    implementation: str,
+    device: str,
+    threads: int,
+    seed: int,
+    caps: Caps,
+    checkpoints: Path,
+    output: Path,
+    keep_model: bool = True,
+    checkpoint_seconds: float = CHECKPOINT_SECONDS,
+) -> None:
+    """Train from ``weights_file`` on ``data`` and write the run's record to ``output``, its final weights beside it.
+
+    Of several workers each calls this, and the first writes.
+
+    TensorBoard event files go beside the record, checkpoints into their own folder, from which an
+    interrupted run goes on and in which a complete one leaves none of its own.
+
+    Raises:
+        UsageError, DataError, MachineError, DivergedError, LockedError, WorkerError, Interrupted: see ``errors``.
+    """
+    team, where = process_group.team(), machine.split_device(device)
+    if team.size != where.workers:
+        raise UsageError(f"device {device}: expected {where.workers} workers, found {team.size} in the environment")
+    started, watch = utc_now(), Stopwatch()
+    commit, dirty = machine.commit()
+    described = machine.describe()  # before a framework adds switches of its own
+    with spin.limited(where.kind) as described["spin_limits"]:
+        cell = open_cell(
+            data=data,
+            preset_file=preset_file,
+            weights_file=weights_file,
+            implementation=implementation,
+            device=device,
+            threads=threads,
+            seed=seed,
+        )
+    dataset, preset, task = cell.dataset, cell.preset, cell.task
+
+    identity = {
+        "dataset": dataset.name,
+        "size": preset_file.stem,
+        "implementation": implementation,
+        "device": device,
+        "seed": seed,
+    }
+    settings = {
+        "preset": dataclasses.asdict(preset),
+        **dataclasses.asdict(caps),
+        "threads": threads,
+        "dtype": where.precision,
+    }
+    versions = {"numpy": np.__version__, **cell.framework.versions()}
+    common = {
+        "run": identity,
+        "initial_weights_sha256": hash_arrays(cell.weights),
+        "versions": versions,
+        "machine": described,
+    }
+    # Values, not their hash, so that a difference can be told.  Where the recipe comes from changes no bit.
+    recipe = {name: value for name, value in settings["preset"].items() if name != "source"}
+    fingerprint = {
+        **common,
+        "settings": {**settings, "preset": recipe},
+        "machine": kind_of(described, where.kind),
+        "data": dataset.sha256,
+        "code": training_hash(dataset.task, implementation),
+    }
+    label = "/".join(str(part) for part in identity.values())
+    limits = Limits()
+
+    def record_of(reached: Progressed, final: dict[str, Any], full_updates: int, weights_sha256: str) -> dict[str, Any]:
+        return {
+            "schema_version": SCHEMA_VERSION,
+            **common,
+            "started": started,
+            "finished": later(started, watch.seconds()),
+            "commit": commit,
+            "commit_dirty": dirty,
+            "settings": settings,
+            "settings_sha256": hash_json(settings),
+            "data": {"task": dataset.task, "sha256": dataset.sha256, "facts": dataset.facts},
+            "final_weights_sha256": weights_sha256,
+            "parameters": parameter_count(cell.spec),
+            "caps": _caps_in_words(caps, reached.updates, full_updates),
+            "resumed": reached.resumed,
+            "history": reached.history,
+            "first_losses": reached.first_losses,
+            "milestones": reached.milestones,
+            "final": final,
+            "speed": {
+                **_throughput(reached.rates),
+                "unit": task.UNIT,
+                "import_seconds": cell.import_seconds,
+                "build_seconds": cell.build_seconds,
+                "first_step_seconds": reached.first_step_seconds,
+                "train_seconds": reached.train_seconds,
+                "throttled_share": limits.throttled_share(),
+                "reachable_cores": limits.reachable_cores(),
+            },
+            "memory": {
+                "peak_rss_bytes": machine.peak_rss_bytes(),
+                "peak_device_bytes": cell.learner.peak_device_bytes(),
+            },
+        }
+
+    try:
+        check_record(output, record_of(*rehearse(task, dataset, preset, caps, seed), hash_json("other weights")))
+    except DataError as error:
+        raise UsageError(f"{label}: its record would be refused, so it is not trained: {error}") from error
+    folder = CheckpointFolder(checkpoints, fingerprint, noted(described, where.kind))
+    alone = contextlib.nullcontext()  # of what the first worker does for all
+    with locked(checkpoints) if team.leads else alone, memory_explained(cell.spec, preset):
+        with (
+            Interruption(launcher.launcher()) as interruption,
+            EventFile(output.parent / "tensorboard") if team.leads else alone as events,
+        ):
+            result = train(
+                learner=cell.learner,
+                task=task,
+                dataset=dataset,
+                preset=preset,
+                caps=caps,
+                seed=seed,
+                checkpoints=folder,
+                checkpoint_seconds=checkpoint_seconds,
+                interruption=interruption,
+                on_epoch=events.add if team.leads else lambda row: None,
+                label=label,
+                leads=team.leads,
+            )
+        if not team.leads:
+            return
+        weights = cell.learner.weights()
+        record = record_of(*result, hash_arrays(weights))
+        check_record(output, record)
+        # Before the record, which Snakemake takes for the end of the run.
+        model = output.with_name(MODEL)
+        if keep_model:
+            write_arrays(model, weights)
+        else:
+            model.unlink(missing_ok=True)
+        write_record(output, record)
+        folder.clear()
+
+
+def _caps_in_words(caps: Caps, updates: int, full_updates: int) -> list[str]:
+    words = []
+    if updates < full_updates:
+        words.append(f"trained for {updates:,} of {full_updates:,} updates")
+    if caps.max_eval_predictions is not None:
+        words.append(f"evaluated on the first {caps.max_eval_predictions:,} predictions")
+    return words
+
+
+def _throughput(rates: list[float]) -> dict[str, Any]:
+    """Median and quartiles over steady blocks, in predictions per second; nulls if a run was too short for any."""
+    quartiles = np.quantile(rates, [0.25, 0.5, 0.75]).tolist() if rates else [None] * 3
+    return dict(zip(("p25", "median", "p75"), quartiles, strict=True)) | {"blocks": len(rates)}

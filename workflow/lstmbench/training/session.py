@@ -1,0 +1,138 @@
+"""A cell of the benchmark, ready to learn: data, preset, initial weights and the learner made from them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+
+from lstmbench import implementations, tasks
+from lstmbench.datasets import Dataset, load_dataset
+from lstmbench.models import cost
+from lstmbench.models.learner import Learner, ModelSpec
+from lstmbench.models.presets import Preset, load_preset
+from lstmbench.models.weights import shapes
+from lstmbench.system.cores import require_cores
+from lstmbench.system.machine import memory_limit_bytes, require_precision, require_threads, split_device
+from lstmbench.utils.clock import Stopwatch
+from lstmbench.utils.errors import ResourceError, UsageError, out_of_memory
+from lstmbench.utils.escaping import brief
+from lstmbench.utils.files import read_arrays
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What a process needs to train or to measure, and how long it took to get there."""
+
+    dataset: Dataset
+    preset: Preset
+    task: ModuleType
+    spec: ModelSpec
+    weights: dict[str, np.ndarray]  # the initial ones
+    framework: ModuleType  # the implementation's module
+    learner: Learner
+    import_seconds: float
+    build_seconds: float
+
+
+def open_cell(
+    *,
+    data: Path,
+    preset_file: Path,
+    weights_file: Path,
+    implementation: str,
+    device: str,
+    threads: int,
+    seed: int,
+) -> Cell:
+    """Read and check everything, and build the cell of it.
+
+    Raises:
+        UsageError: faulty preset, or weights of another model; see also ``build_cell``.
+        DataError: damaged data or weights.
+    """
+    dataset = load_dataset(data)
+    preset = load_preset(preset_file)
+    weights = read_arrays(weights_file)
+    spec = tasks.load(dataset.task).model_spec(preset, dataset.facts)
+    if {name: value.shape for name, value in weights.items()} != shapes(spec):
+        raise UsageError(f"{weights_file}: its names and shapes are not those of {preset_file}: initialise it anew")
+    return build_cell(
+        dataset, preset, weights, implementation=implementation, device=device, threads=threads, seed=seed
+    )
+
+
+def build_cell(
+    dataset: Dataset,
+    preset: Preset,
+    weights: dict[str, np.ndarray],
+    *,
+    implementation: str,
+    device: str,
+    threads: int,
+    seed: int,
+) -> Cell:
+    """Import the framework, limit it to ``threads``, and build the learner.
+
+    ``device`` carries its precision, its workers and perhaps its threads, as in gpu-tf32-x2 (``machine.split_device``).
+
+    Raises:
+        UsageError: a preset that asks what the task does not have, unknown implementation, one or a batch that the
+            workers cannot share, or other threads than the device's name tells.
+        MachineError: the framework or the device is not there, or lacks the precision, or there are fewer cores than
+            threads.
+        ResourceError: the model needs more memory than there is.
+    """
+    task = tasks.load(dataset.task)
+    spec = task.model_spec(preset, dataset.facts)
+    where = split_device(device)
+    tasks.require_suited(dataset.task, preset)
+    implementations.require_shared(implementation, preset.batch_size, where.workers)
+    require_threads(device, threads)
+    require_cores(threads)
+    require_precision(where.kind, where.precision)
+    with memory_explained(spec, preset):
+        if where.kind == "cpu" and least_bytes(spec, preset) > memory_limit_bytes():
+            raise MemoryError("not tried")
+        watch = Stopwatch()
+        framework = implementations.load(implementation)
+        framework.configure(threads)
+        import_seconds = watch.seconds()
+        watch = Stopwatch()
+        learner = framework.Learner(spec, where.kind, seed, where.precision)
+        learner.load_weights(weights)
+        build_seconds = watch.seconds()
+    return Cell(dataset, preset, task, spec, weights, framework, learner, import_seconds, build_seconds)
+
+
+def least_bytes(spec: ModelSpec, preset: Preset) -> int:
+    """Memory that training cannot do without (``limits.least_memory``)."""
+    return sum(cost.least_memory(spec, preset.batch_size, preset.num_steps).values())
+
+
+@contextmanager
+def memory_explained(spec: ModelSpec, preset: Preset) -> Iterator[None]:
+    """Tell of a lack of memory in the block how much the model needs, and how much there is.
+
+    Raises:
+        ResourceError: memory ran out.
+    """
+    try:
+        yield
+    except Exception as error:
+        if not out_of_memory(error):
+            raise
+        raise ResourceError(f"out of memory ({brief(error)}): {memory_needed(spec, preset)}") from error
+
+
+def memory_needed(spec: ModelSpec, preset: Preset) -> str:
+    """What the model needs and what there is, and what to do about it, in words."""
+    return (
+        f"the model needs at least {least_bytes(spec, preset) / 1e6:,.0f} MB (weights, gradients, activations), the "
+        f"framework and the data their own beside it; expected no more than {memory_limit_bytes() / 1e6:,.0f} MB. "
+        "Run fewer jobs at a time, or choose a smaller size"
+    )

@@ -1,0 +1,53 @@
+"""TensorBoard event files, written without a framework.
+
+The convenient writers import PyTorch or TensorFlow if they find them, and a process that measures one
+framework must not carry the other.  TensorBoard's own records and messages need neither.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.summary.writer.record_writer import RecordWriter
+
+from lstmbench.utils.clock import timestamp
+
+# What TensorBoard takes for an event file, and the first event it wants there.
+FILE_NAME = "events.out.tfevents.0.lstm-bench"
+FILE_VERSION = "brain.Event:2"
+
+
+class EventFile:
+    """Scalars per epoch, written anew by every attempt, so that a resumed run has each epoch once."""
+
+    def __init__(self, folder: Path) -> None:
+        shutil.rmtree(folder, ignore_errors=True)
+        # On a network share it stays while another program has a file of it open.
+        folder.mkdir(parents=True, exist_ok=True)
+        self._file = (folder / FILE_NAME).open("wb")
+        self._records = RecordWriter(self._file)
+        self._write(Event(wall_time=timestamp(), file_version=FILE_VERSION))
+
+    def __enter__(self) -> EventFile:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        """Write the numbers of a history row under their names, at the row's updates."""
+        values = [
+            Summary.Value(tag=name, simple_value=value)
+            for name, value in row.items()
+            if name not in ("epoch", "updates")
+        ]
+        self._write(Event(wall_time=timestamp(), step=row["updates"], summary=Summary(value=values)))
+
+    def _write(self, event: Event) -> None:
+        self._records.write(event.SerializeToString())
+        self._records.flush()

@@ -1,0 +1,27 @@
+"""What every verb's command line shares."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Callable
+
+from lstmbench.utils.errors import PREFIX, as_bench_error
+from lstmbench.utils.escaping import printable
+
+
+def run(main: Callable[[], None]) -> int:
+    """Run a verb's command line; what the user can act on becomes one message on stderr and its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal or a locale that lacks a character gets its escape.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        main()
+    except Exception as raised:
+        error = as_bench_error(raised)
+        if error is None:
+            raise
+        print(f"{PREFIX}{error.label}: {printable(str(error))}", file=sys.stderr)
+        return error.exit_code
+    return 0

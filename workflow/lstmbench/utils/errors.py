@@ -1,0 +1,141 @@
+"""The errors a user can meet, each with its name and the exit code a command ends with.
+
+The names and codes are stable: scripts and tables rely on them.
+"""
+
+from __future__ import annotations
+
+import errno
+import re
+from collections.abc import Iterable
+
+from lstmbench.utils.escaping import brief, one_line
+
+PREFIX = "error: "
+
+
+def last_error(log: Iterable[str]) -> str:
+    """Return the last message that ``run`` printed, without "error: ", of a log's lines; or else the last line."""
+    lines = [line for line in map(one_line, log) if line] or ["no message"]
+    return ([line for line in lines if line.startswith(PREFIX)] or lines)[-1].removeprefix(PREFIX)
+
+
+class BenchError(Exception):
+    """Something the user can act on: printed as one message, without a traceback."""
+
+    exit_code = 1
+    name = "ERROR"
+
+    @property
+    def label(self) -> str:
+        """Code and name: E3-DATA."""
+        return f"E{self.exit_code}-{self.name}"
+
+
+class UsageError(BenchError):
+    """A wrong configuration, preset or command line."""
+
+    exit_code = 2
+    name = "USAGE"
+
+
+class DataError(BenchError):
+    """A file whose content is not what it should be."""
+
+    exit_code = 3
+    name = "DATA"
+
+
+class MachineError(BenchError):
+    """The machine or its software cannot do what was asked: no GPU, a framework not installed."""
+
+    exit_code = 4
+    name = "MACHINE"
+
+
+class DivergedError(BenchError):
+    """The loss is no longer a finite number."""
+
+    exit_code = 5
+    name = "DIVERGED"
+
+
+class ResourceError(BenchError):
+    """Memory or disk space has run out, or a place cannot be written."""
+
+    exit_code = 6
+    name = "RESOURCES"
+
+
+class NetworkError(BenchError):
+    """No source of a file could be reached."""
+
+    exit_code = 7
+    name = "NETWORK"
+
+
+class LockedError(BenchError):
+    """Another process works on the same run."""
+
+    exit_code = 8
+    name = "LOCKED"
+
+
+class WorkerError(BenchError):
+    """A worker of a training that several share is lost, or does not answer."""
+
+    exit_code = 9
+    name = "WORKER"
+
+
+class Interrupted(BenchError):
+    """The process was asked to stop, and has saved what it had: the same command goes on from there."""
+
+    exit_code = 75  # EX_TEMPFAIL of sysexits.h
+    name = "INTERRUPTED"
+
+
+_NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
+_NOT_WRITABLE = {errno.EROFS, errno.EACCES, errno.EPERM}
+_FAULTS_OF_OURS = {errno.ENOENT, errno.EEXIST, errno.ENOTEMPTY}
+"""Of a path: it was not made, or not removed.  Any other error of a path is one of its file system."""
+
+_NO_MEMORY = re.compile(
+    r"out of memory|can't allocate memory|cannot allocate memory|bad_alloc|OOM when allocating", re.IGNORECASE
+)
+"""What PyTorch's RuntimeError and OutOfMemoryError say, and TensorFlow's ResourceExhaustedError."""
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Is this what Python or a framework raises when memory has run out?"""
+    return isinstance(error, MemoryError) or (not isinstance(error, BenchError) and tells_of_no_memory(str(error)))
+
+
+def tells_of_no_memory(line: str) -> bool:
+    """Does a line that Python, a framework or the C++ library wrote say that memory has run out?"""
+    return bool(_NO_MEMORY.search(line))
+
+
+def as_bench_error(error: Exception) -> BenchError | None:
+    """The error for the user that ``error`` comes to; None if it is a fault of ours."""
+    if isinstance(error, BenchError):
+        return error
+    if out_of_memory(error):
+        return ResourceError(f"out of memory ({brief(error)}): choose fewer jobs at a time, or a smaller size")
+    if isinstance(error, OSError) and error.errno is not None:
+        return _of_file_system(error)
+    return None
+
+
+def _of_file_system(error: OSError) -> ResourceError | None:
+    number = f"(errno {error.errno}, {errno.errorcode.get(error.errno, 'unknown')})"
+    if error.errno in _NO_SPACE:
+        free = "free some, and run the same command again"
+        return ResourceError(f"{error.filename}: no space left on its file system {number}: {free}")
+    if error.errno in _NOT_WRITABLE:
+        allowed = "expected to be allowed to read and to write there"
+        return ResourceError(f"{error.filename}: {error.strerror} {number}: {allowed}")
+    if error.filename is None or error.errno in _FAULTS_OF_OURS:
+        return None
+    again = "use another file system, or run the same command again when this one is sound"
+    return ResourceError(f"{error.filename}: {error.strerror} {number}: {again}")

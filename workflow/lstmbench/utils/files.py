@@ -1,0 +1,139 @@
+"""Files that are whole or absent, and hashes of what they hold."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import re
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from lstmbench.utils.errors import DataError
+
+UNSUPPORTED = frozenset({errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL})
+"""How a file system (a network share, FUSE) says that it does not have a call."""
+
+
+@contextmanager
+def atomic(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside ``path`` that takes its name when the block ends without an error.
+
+    A reader sees the old content or the new one, never a half: write, fsync, rename, fsync of the folder.  A step that
+    the file system does not have is left out.
+
+    Raises:
+        OSError: the file system failed; with the path.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        umask = os.umask(0)
+        os.umask(umask)
+        # For writing, as some shares want it for fsync.
+        with temporary.open("r+b") as stream:
+            with _if_supported(errno.EPERM, errno.EACCES):
+                os.fchmod(stream.fileno(), 0o666 & ~umask)
+            with _if_supported():
+                os.fsync(stream.fileno())
+        temporary.replace(path)
+        # The file is in place: a folder that may not be read is no error.
+        with _if_supported(errno.EPERM, errno.EACCES, errno.EISDIR):
+            _sync_folder(path.parent)
+    except OSError as error:
+        if error.errno is not None and error.filename is None:
+            error.filename = str(path)
+        raise
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def _if_supported(*others: int) -> Iterator[None]:
+    """Pass over an error that says that this file system cannot do what the block asks for."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in {*UNSUPPORTED, *others}:
+            raise
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 text atomically."""
+    with atomic(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON atomically; NaN and infinity are refused, as JSON has neither."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def write_arrays(path: Path, arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str] | None = None) -> None:
+    """Write arrays atomically in safetensors format.
+
+    Raises:
+        OSError: cannot be written; with its number and the path, which safetensors alone would not give.
+    """
+    with atomic(path) as temporary:
+        try:
+            save_file(dict(arrays), temporary, metadata=metadata)
+        except SafetensorError as error:
+            number = re.search(r"os error (\d+)", str(error))
+            if number is None:
+                raise
+            raise OSError(int(number[1]), os.strerror(int(number[1])), str(path)) from error
+
+
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """Read a safetensors file.
+
+    Raises:
+        DataError: missing, or not such a file.
+    """
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        again = "delete it and run the workflow again"
+        raise DataError(f"{path}: expected a safetensors file: {error}; {again}") from error
+
+
+def hash_file(path: Path) -> str:
+    """sha256 of a file's bytes, in hex."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def hash_arrays(arrays: Mapping[str, np.ndarray]) -> str:
+    """sha256 over names, dtypes, shapes and values of arrays, in order of their names, in hex."""
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        digest.update(f"{name}|{array.dtype.str}|{array.shape}|".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def hash_json(value: Any) -> str:
+    """sha256 of a JSON value in canonical form, in hex."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()

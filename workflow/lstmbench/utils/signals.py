@@ -1,0 +1,59 @@
+"""Being asked to stop: by a signal, or because what started this process (Snakemake, ``workers.launch``) is gone.
+
+Work goes on to the next place where ``check`` is called, a block of half a second or so later.  A second signal ends
+the process at once.
+"""
+
+from __future__ import annotations
+
+import signal
+from types import FrameType, TracebackType
+
+import psutil
+
+from lstmbench.utils.errors import Interrupted
+
+SIGNALS = [signal.SIGTERM, signal.SIGINT, signal.SIGHUP]
+
+
+class Interruption:
+    """Within its block, the signals that end a process are remembered instead; ``launcher`` must live on too."""
+
+    def __init__(self, launcher: psutil.Process | None = None) -> None:
+        self.reason: str | None = None
+        above = {"Snakemake": _snakemake(), "the launcher of the workers": launcher}
+        self._above = {name: process for name, process in above.items() if process is not None}
+
+    def __enter__(self) -> Interruption:
+        self._before = {number: signal.signal(number, self._remember) for number in SIGNALS}
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def check(self) -> None:
+        """Raise ``Interrupted`` if this process was asked to stop."""
+        for name, process in self._above.items():
+            if not process.is_running():
+                self.reason = f"{name} (process {process.pid}) is gone"
+        if self.reason:
+            raise Interrupted(self.reason)
+
+    def _remember(self, number: int, frame: FrameType | None) -> None:
+        self.reason = f"stopped by {signal.Signals(number).name}"
+        for one in SIGNALS:
+            signal.signal(one, signal.SIG_DFL)
+
+
+def _snakemake() -> psutil.Process | None:
+    """The nearest Snakemake above this process, if there is one; anybody else may go, as a shell does under nohup."""
+    for parent in psutil.Process().parents():
+        try:
+            if any("snakemake" in word for word in parent.cmdline()[:3]):
+                return parent
+        except psutil.Error:  # gone meanwhile, or another user's
+            continue
+    return None

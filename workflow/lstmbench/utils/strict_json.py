@@ -1,0 +1,58 @@
+"""Read JSON from anybody: each key once, every number finite, and a refusal in one line for anything else."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+from lstmbench.utils.errors import DataError
+
+MAX_DIGITS = 18
+"""Of a whole number: what fits into 64 bits."""
+
+
+def parse_json(text: str | bytes, where: object) -> Any:
+    """Parse JSON (as bytes: in UTF-8); ``where`` it is from begins the message.
+
+    Raises:
+        DataError: not JSON, nested too deeply, with a key twice in one object, or a number that is none.
+    """
+    try:
+        return json.loads(
+            text if isinstance(text, str) else text.decode("utf-8"),
+            object_pairs_hook=_unique,
+            parse_constant=_refuse,
+            parse_float=_finite,
+            parse_int=_whole,
+        )
+    except RecursionError as error:
+        raise DataError(f"{where}: not JSON: nested too deeply") from error
+    except ValueError as error:
+        raise DataError(f"{where}: not JSON: {error}") from error
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key {twice!r} stands twice")
+    return values
+
+
+def _refuse(name: str) -> float:
+    raise ValueError(f"{name} is no number")
+
+
+def _whole(text: str) -> int:
+    if len(text) > MAX_DIGITS:
+        raise ValueError(f"{text[:MAX_DIGITS]}... is too large for a whole number")
+    return int(text)
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text} is too large for a number")
+    return value
