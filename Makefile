@@ -131,7 +131,7 @@ $(VENV)/.installed: $(REQUIREMENTS) envs/constraints.txt envs/locked.txt $(if $(
 	echo $(BUILD) > $@
 
 # The command line of this checkout, as it is; what it needs is installed already.
-$(VENV)/bin/lstm-bench: $(VENV)/.installed
+$(VENV)/bin/lstm-bench: | $(VENV)/.installed
 	python -m pip install --quiet --no-deps --editable .
 
 $(VENV)/.installed-dev: $(VENV)/.installed envs/requirements-dev.txt

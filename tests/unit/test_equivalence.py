@@ -103,14 +103,14 @@ def test_runs_that_agree_in_every_bit_are_equal():
 
 CHANGED = """
 import math
-from lstmbench import equivalence
+from lstmbench.statistics import equivalence
 equivalence.MARGINS.update(perplexity=math.log(1.03), accuracy=0.005)
 equivalence.SPEED_MARGIN = 0.04
-from lstmbench import headline, present, present_compare
-print(present.NOTES["differences"][0])
-print(present_compare.NOTES["quality"][0])
-print(present_compare.NOTES["speed"][0])
-print(headline.in_words("perplexity"), headline.in_words("accuracy"))
+from lstmbench.reporting import comparison, findings, quality
+print(quality.NOTES["differences"][0])
+print(comparison.NOTES["quality"][0])
+print(comparison.NOTES["speed"][0])
+print(findings.in_words("perplexity"), findings.in_words("accuracy"))
 """
 
 

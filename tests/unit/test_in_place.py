@@ -18,8 +18,12 @@ def make_environment(project: Path) -> Path:
     project.mkdir()
     shutil.copy(ROOT / "Makefile", project)
     shutil.copytree(ROOT / "envs", project / "envs")
+    (project / "workflow").mkdir()
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", project / ".venv"], check=True)
-    write_script(project / ".venv/bin/hello", f"#!{project}/.venv/bin/python")
+    for script in ("hello", "lstm-bench"):
+        write_script(project / ".venv/bin" / script, f"#!{project}/.venv/bin/python")
+    (packages,) = (project / ".venv/lib").glob("python3*/site-packages")
+    (packages / "__editable__.lstm_bench-0.1.0.pth").write_text(f"{project}/workflow\n", encoding="utf-8")
     (project / ".venv/.installed").write_text("cpu\n", encoding="ascii")
     return project / ".venv"
 
@@ -52,6 +56,7 @@ def test_make_mends_an_environment_that_was_moved(tmp_path, name):
     assert f"moved from {tmp_path}/project/.venv" in make(tmp_path / name)
     assert run(environment / "bin/hello") == str(environment)
     assert run("bash", "-c", f'. "{environment}/bin/activate"; echo "$VIRTUAL_ENV"') == str(environment)
+    assert run(environment / "bin/python", "-c", "import sys; print(sys.path[-1])") == str(tmp_path / name / "workflow")
     assert "moved" not in make(tmp_path / name)
 
 

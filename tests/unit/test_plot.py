@@ -81,14 +81,14 @@ svg.image_inline: False
 """
 
 
-@pytest.mark.parametrize("module", ["plot", "plot_speed", "plot_scaling", "plot_overview"])
+@pytest.mark.parametrize("module", ["quality", "speed", "scaling", "overview"])
 def test_a_notebook_s_backend_that_is_not_here_stops_no_figure(module):
     notebook = {
         **os.environ,
         "PYTHONPATH": os.pathsep.join(sys.path),
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
     }
-    command = [sys.executable, "-c", f"import lstmbench.{module}"]
+    command = [sys.executable, "-c", f"import lstmbench.reporting.figures.{module}"]
     done = subprocess.run(command, env=notebook, stderr=subprocess.PIPE, text=True)
     assert done.returncode == 0, done.stderr
 

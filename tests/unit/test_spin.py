@@ -41,7 +41,7 @@ def test_nothing_is_set_beside_a_gpu():
 
 def test_gnu_openmp_that_is_loaded_within_the_block_spins_as_little_as_we_say():
     pytest.importorskip("torch")
-    program = "from lstmbench import spin\nwith spin.limited('cpu'):\n    import torch"
+    program = "from lstmbench.system import spin\nwith spin.limited('cpu'):\n    import torch"
     environment = {**os.environ, "OMP_DISPLAY_ENV": "verbose", "PYTHONPATH": str(PACKAGE.parent)}
     done = subprocess.run(
         [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True

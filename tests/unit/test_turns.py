@@ -16,10 +16,10 @@ from lstmbench.timing.rounds import run_round
 SCRIPT = """
 import json, os, sys
 sys.path.insert(0, {package!r})
-from lstmbench import turns
+from lstmbench.timing import interleaving
 name, output, log = {name!r}, sys.argv[-1], open({log!r}, "a")
 {before}
-more, seconds, taken = turns.led(), 0, 0
+more, seconds, taken = interleaving.led(), 0, 0
 print("noise on standard output")
 while more(seconds):
     taken, seconds = taken + 1, {seconds}

@@ -8,9 +8,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 
-from lstmbench.terminal import Job, Terminal
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
+
+from lstmbench.orchestration.terminal import Job, Terminal
 
 HIDDEN = frozenset(LogEvent) - {LogEvent.ERROR}
 """Events that are not printed as they come: what they tell is in our own lines, or only in the log."""
