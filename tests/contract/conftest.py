@@ -59,7 +59,7 @@ CLIPPED_IN_FLOAT64 = re.compile(
 BY_CUDNN_IN_FLOAT32 = re.compile(
     r"test_one_step_gives.*\[gpu-pytorch\w*-float32-|test_evaluation_gives.*\[gpu-pytorch\w*-float32-language_model"
 )
-"""Where cuDNN's LSTM is beyond the tolerance of float32 (``parity.CUDNN_FLOAT32``)."""
+"""Where cuDNN's LSTM is beyond the tolerance of float32 (``parity.comparison.CUDNN_FLOAT32``)."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,4 +1,4 @@
-"""One worker's part of a training on the models of ``parity``, for ``workers.launch``: it writes what it found.
+"""Run one worker's part of a training on the models of ``parity.comparison``, and write what it found.
 
 ``python -m tests.contract.several IMPLEMENTATION OUTPUT``
 """

@@ -1,8 +1,8 @@
 """Two workers do what one does: the same losses, evaluations, states and weights, dropout and clip included.
 
 Between float32 sums in another order (two halves of a batch, added up) and the same ones lie a few units in the last
-place of each gradient: the tolerances are those of two implementations over 20 steps (``parity``).  In float64 the same
-difference is 1e-9 times that: nothing but rounding lies between them.
+place of each gradient: the tolerances are those of two implementations over 20 steps (``parity.comparison``).  In
+float64 the same difference is 1e-9 times that: nothing but rounding lies between them.
 """
 
 from __future__ import annotations

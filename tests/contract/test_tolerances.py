@@ -1,7 +1,7 @@
 """Check that the tolerances of tf32 and bfloat16 are neither too tight nor too loose, by emulated rounding in NumPy.
 
 These tests run no implementation and no GPU.  They run the reference in float64 and round what a GPU rounds, which
-shows how far from the reference a healthy implementation may come.  The tolerances are derived in ``parity``.
+shows how far from the reference a healthy implementation may come.  ``parity.comparison`` derives the tolerances.
 """
 
 from __future__ import annotations

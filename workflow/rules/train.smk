@@ -1,8 +1,8 @@
-# One run = one path = one process, or one that starts several workers (workers.py).
+# One run = one path = one process, or one that starts several workers (launcher.py).
 #
 # inputs    the prepared data, a preset, initial weights, and the code the run depends on
 # outputs   record = {results}/runs/{dataset}/{size}/{implementation}/{device}/seed-{seed}/run.json, which says how the
-#           run ended, or why it failed (failure.py), which is tried again (retry.py)
+#           run ended, or why it failed (failure.py), which is tried again (failed_runs.py)
 #           beside it: tensorboard/, failed.json, and with keep_models model.safetensors, which is no output: deleting it
 #           repeats nothing; until the run is complete: {results}/checkpoints/...
 

@@ -235,7 +235,7 @@ class Check:
             self.runner.run_one(job)
 
     def _predicted(self, dataset: str, size: str, name: str) -> float | None:
-        """Seconds of a whole run by its measured steps (``plan.predict``); None where they were not measured."""
+        """Seconds of a whole run by its measured steps (``forecast.predict``); None where they were not measured."""
         record = self._measurement(dataset, size, self.devices[0])
         if not record.exists():
             return None

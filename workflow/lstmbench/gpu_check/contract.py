@@ -73,7 +73,8 @@ def certificate_of(implementation: str, device: str, folder: Path) -> Job:
 def read_certificate(table: Path, precision: str) -> Found:
     """Return the largest deviation in parts of its tolerance.
 
-    Above 1 the card does not compute what it should, unless that is known of its library (``parity.CUDNN_FLOAT32``).
+    Above 1 the card does not compute what it should, unless that is known of its library: ``CUDNN_FLOAT32`` of
+    ``parity.comparison``.
     """
     rows = read_table(table)
     failures = sorted({reason for reason in rows["failure"] if reason})

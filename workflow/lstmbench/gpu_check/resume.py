@@ -42,7 +42,7 @@ def check_resume(updates: int = UPDATES, **files_and_device: Any) -> dict[str, A
     """Return whether a second run ``repeats`` the first one's weights bit for bit, and whether a resumed one does.
 
     Args:
-        files_and_device: the arguments of ``cell.open_cell``.
+        files_and_device: the arguments of ``session.open_cell``.
     """
     whole = _train(updates, files_and_device, None)
     again = _train(updates, files_and_device, None)

@@ -1,6 +1,6 @@
 """Say which of several workers that share one training this process is.
 
-Whoever starts the workers tells each by its environment: ``torchrun`` and ``workers.launch`` by RANK, WORLD_SIZE and
+Whoever starts the workers tells each by its environment: ``torchrun`` and ``launcher.launch`` by RANK, WORLD_SIZE and
 LOCAL_RANK, Slurm's ``srun`` by variables of its own.
 """
 

@@ -69,7 +69,7 @@ def training_hash(task: str, implementation: str) -> str:
 
 
 def roots_of_run(task: str, implementation: str) -> tuple[str, ...]:
-    """Return the verb and the modules that it loads by name."""
+    """Return the command and the modules that it loads by name."""
     return "commands.train", f"tasks.{task}", f"implementations.{split(implementation)[0]}"
 
 

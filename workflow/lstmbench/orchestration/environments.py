@@ -65,7 +65,7 @@ def installed(environments: Path, *implementations: str) -> list[str]:
 
 
 def failure_file(folder: Path) -> Path:
-    """Return the file that says why an environment could not be made the last time (``retry``)."""
+    """Return the file that says why an environment could not be made the last time (``failed_runs``)."""
     return folder.with_name(f"{folder.name}.failed.json")
 
 
@@ -123,7 +123,7 @@ def adopt(folder: Path, path: str) -> str:
 
 
 def refuse(folder: Path, error: MachineError) -> None:
-    """Let the environment be a program that prints ``error`` as the verbs do, and exits with its code."""
+    """Let the environment be a program that prints ``error`` as the commands do, and exits with its code."""
     line = f"{PREFIX}{error.label}: {one_line(str(error))}"
     _write_python(folder, f"printf '%s\\n' {shlex.quote(line)} >&2\nexit {error.exit_code}")
 

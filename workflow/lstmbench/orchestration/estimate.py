@@ -249,7 +249,7 @@ class Steps:
 def count_steps(
     task: str, preset: Preset, content: Content, max_updates: int | None, max_eval_predictions: int | None
 ) -> Steps:
-    """Count the work of a run under these caps, as ``plan.count_work`` does, but without the data themselves."""
+    """Count the work of a run under these caps, as ``forecast.count_work`` does, but without the data themselves."""
     counts, batch = content.counts, preset.batch_size
     if task == "language_model":
         steps = (counts["train"] // batch - 1) // preset.num_steps

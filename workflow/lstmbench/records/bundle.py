@@ -1,9 +1,9 @@
 """Bundle: the records of a machine in one file, to be kept, sent and compared.
 
 A zip file of ``runs/.../run.json`` and ``measurements/.../{measurement.json,blocks.parquet}`` as they lie under a
-results folder, what an archive wants to know of them (``crate``), and a ``manifest.json`` with the sha256 of each.  The
-same records make the same bytes.  Where the folder has them, certificates of parity (``parity/.../{device}.csv``) and
-the summary of a GPU check (``GPU_CHECK``) are members too.
+results folder, what an archive wants to know of them (``ro_crate``), and a ``manifest.json`` with the sha256 of each.
+The same records make the same bytes.  Where the folder has them, certificates of parity (``parity/.../{device}.csv``)
+and the summary of a GPU check (``GPU_CHECK``) are members too.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ from lstmbench.utils.json_schema import check, read_json
 
 SCHEMA = "measurement.schema.json"
 SCHEMA_VERSION = 2
-"""As in ``record``."""
+"""As in ``run``."""
 
 BLOCK_COLUMNS = ["round", "attempt", "implementation", "block", "steps", "seconds"]
 

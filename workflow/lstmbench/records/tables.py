@@ -1,4 +1,4 @@
-"""The tables between the verbs: CSV for everybody and Parquet for programs, which read back as they were written."""
+"""Read and write result tables: CSV for people, Parquet with exact types for programs."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ class Headline:
 
 
 def headlines(dataset: str, tables: dict[str, pd.DataFrame]) -> list[Headline]:
-    """Return the lines on one data set, for the size that is ``spoken_of`` and each of its devices.
+    """Return the lines on one data set, for the size that ``chosen_size`` chooses and each of its devices.
 
     tables: runs, quality, differences, speed, ratios and time_to_quality of the data set.
     """

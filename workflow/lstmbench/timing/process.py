@@ -1,8 +1,8 @@
 """Measure one cell in one process: its phases apart, then blocks of training steps in steady state.
 
-``measure`` starts several such processes and lets them take turns (``turns``).  Alone one serves for a first look and
-for ``calibrate``, and says what the machine did from its start to its end (``whole_load``).  Nothing is judged here:
-block times and counters are written as they came.
+``measure`` starts several such processes and lets them take turns (``interleaving``).  Alone one serves for a first look
+and for ``calibrate``, and says what the machine did from its start to its end (``whole_load``).  Nothing is judged
+here: block times and counters are written as they came.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def measure_sample(
     every process (``DETAILS``).
 
     Raises:
-        UsageError, DataError, MachineError: see ``cell.open_cell``; UsageError too if several workers are asked for;
+        UsageError, DataError, MachineError: see ``session.open_cell``; UsageError too if several workers are asked for;
             MachineError too if the implementation did not take the path it states in ``PATHS``.
     """
     where = machine.split_device(device)

@@ -1,8 +1,8 @@
 """Measure the speed of several implementations of one model, in processes that take turns.
 
 A round is one process (``sample``) per implementation.  They start one after the other, and when all are ready each
-computes a block at a time, alone on the machine, while the others wait (``turns``).  A round in which a process was
-disturbed is repeated.  Nothing is dropped: all attempts stand in the record.
+computes a block at a time, alone on the machine, while the others wait (``interleaving``).  A round in which a process
+was disturbed is repeated.  Nothing is dropped: all attempts stand in the record.
 """
 
 from __future__ import annotations

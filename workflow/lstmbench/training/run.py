@@ -1,6 +1,6 @@
 """Train one cell of the benchmark and write its record.
 
-One run, one process (or several, ``workers``): ``{dataset}/{size}/{implementation}/{device}/seed-{seed}``.
+One run, one process (or several, ``launcher``): ``{dataset}/{size}/{implementation}/{device}/seed-{seed}``.
 """
 
 from __future__ import annotations

@@ -110,7 +110,7 @@ def build_cell(
 
 
 def least_bytes(spec: ModelSpec, preset: Preset) -> int:
-    """Memory that training cannot do without (``limits.least_memory``)."""
+    """Memory that training cannot do without (``cost.least_memory``)."""
     return sum(cost.least_memory(spec, preset.batch_size, preset.num_steps).values())
 
 

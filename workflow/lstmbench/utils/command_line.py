@@ -1,4 +1,4 @@
-"""What every verb's command line shares."""
+"""Run a command line, and turn what the user can act on into one message and an exit code."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lstmbench.utils.escaping import printable
 
 
 def run(main: Callable[[], None]) -> int:
-    """Run a verb's command line; what the user can act on becomes one message on stderr and its exit code."""
+    """Run ``main`` and return the exit code; what the user can act on becomes one message on stderr."""
     for stream in (sys.stdout, sys.stderr):
         # A terminal or a locale that lacks a character gets its escape.
         if isinstance(stream, io.TextIOWrapper):

@@ -1,4 +1,4 @@
-"""Being asked to stop: by a signal, or because what started this process (Snakemake, ``workers.launch``) is gone.
+"""Being asked to stop: by a signal, or because what started this process (Snakemake, the launcher of workers) is gone.
 
 Work goes on to the next place where ``check`` is called, a block of half a second or so later.  A second signal ends
 the process at once.
