@@ -1,7 +1,7 @@
 """Measure one cell in one process: its phases apart, then blocks of training steps in steady state.
 
-``measure`` starts several such processes and lets them take turns (``interleaving``).  Alone one serves for a first look
-and for ``calibrate``, and says what the machine did from its start to its end (``whole_load``).  Nothing is judged
+``measure`` starts several such processes and lets them take turns (``interleaving``).  Alone one serves for a first
+look and for ``calibrate``, and says what the machine did from its start to its end (``whole_load``).  Nothing is judged
 here: block times and counters are written as they came.
 """
 
