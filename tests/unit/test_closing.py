@@ -112,6 +112,16 @@ def test_a_speed_that_was_disturbed_has_a_mark_which_is_explained(closed):
     assert closing_table.DISTURBED in text
 
 
+def test_a_speed_that_was_disturbed_is_compared_with_none(closed):
+    speeds = {"pytorch": [10.0] * 5, "tensorflow": [5.0] * 5}
+    records = [make_record(implementation=name) for name in speeds]
+    assert "0.50x as fast" in closed(*records, measured=[make_measurement(speeds)])
+    busy = make_measurement(speeds, disturbances=["steal 4.5 % > 1.0 %"], load__steal_share=0.045)
+    text = closed(*records, measured=[busy])
+    assert "x as fast" not in text
+    assert rows(text)[1].endswith("speed unclear")
+
+
 def test_of_many_rows_some_are_shown_and_the_others_counted(closed):
     records = [make_record(implementation=f"made{number:02}") for number in range(closing_table.MAX_ROWS + 3)]
     text = closed(*records)

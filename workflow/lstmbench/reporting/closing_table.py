@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Any
 
 import pandas as pd
@@ -34,7 +34,7 @@ COLUMNS = ("dataset", "size", "implementation", "device")
 
 _VERDICTS = {EQUAL: "equal", INCONCLUSIVE: "inconclusive", NO_CLAIM: "too few seeds"}
 BRACKETS = "In brackets: a speed that may not be quoted."
-DISTURBED = "*: something else used the machine meanwhile, so the speed and its ratio are doubtful."
+DISTURBED = "*: something else used the machine meanwhile, so the speed is doubtful and compared with none."
 ONE_PROCESS = "~: one process of each, no interval."
 
 
@@ -92,13 +92,14 @@ def _rows(
         own = [_of(table, dict(zip(("dataset", "size", "device"), group, strict=True))) for table in
                (quality, differences, speed, ratios)]  # fmt: skip
         names = list(members["implementation"])
+        disturbed = {*own[2].loc[own[2]["disturbed"] != "", "implementation"]}
         for name in names:
             learned, timed = (_of(own[place], {"implementation": name}) for place in (0, 2))
             # Runs of one implementation that are not alike (versions, machines) have a row each and no common verdict.
             for one in learned.to_dict("records") or [None]:
                 said = [_failures(one, timed)]
                 if name != names[0] and (one is None or len(learned) == 1):
-                    said += [_on_quality(one, own[1], names[0], name), _on_speed(own[3], names[0], name)]
+                    said += [_on_quality(one, own[1], names[0], name), _on_speed(own[3], names[0], name, disturbed)]
                 elif one is not None and one["failure"] == "" and one["caps"]:
                     said.append("cut short")
                 rows.append(
@@ -166,8 +167,8 @@ def _on_quality(row: Mapping[str, Any] | None, differences: pd.DataFrame, first:
     return _VERDICTS[one["verdict"]]
 
 
-def _on_speed(ratios: pd.DataFrame, first: str, second: str) -> str:
-    """How many times as fast the second implementation is, if that may be said."""
+def _on_speed(ratios: pd.DataFrame, first: str, second: str, disturbed: Set[str]) -> str:
+    """How many times as fast the second implementation is, if that may be said: not if either was disturbed."""
     there = _of(ratios, {"numerator": second, "denominator": first})
     back = _of(ratios, {"numerator": first, "denominator": second})
     if len(there) + len(back) != 1:
@@ -175,7 +176,7 @@ def _on_speed(ratios: pd.DataFrame, first: str, second: str) -> str:
     row = pd.concat([there, back]).iloc[0]
     ratio = row["ratio"] if len(there) else 1 / row["ratio"]
     verdict = present_speed.verdict_on_ratio(row)
-    if not row["headline"] or math.isnan(ratio):
+    if not row["headline"] or math.isnan(ratio) or disturbed & {first, second}:
         return "speed unclear"
     if verdict == "inconclusive":
         return "speed inconclusive"
