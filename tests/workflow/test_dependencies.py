@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from lstmbench.orchestration import dependencies
-from tests.workflow.conftest import CONFIG, House, planned
+from tests.workflow.conftest import CONFIG, ROOT, House, planned
 
 
 @contextmanager
@@ -61,7 +61,13 @@ NUMBERS = {
     "prepare": {"datasets.markov"},
     "initialise": {"tasks.language_model"},
     "train": {"tasks.language_model", "implementations.reference", "implementations.copycat"},
-    "measure": {"tasks.language_model", "implementations.reference", "implementations.copycat", "timing.probes"},
+    "measure": {
+        "commands.sample",
+        "tasks.language_model",
+        "implementations.reference",
+        "implementations.copycat",
+        "timing.probes",
+    },
 }
 """What each rule that computes numbers loads by name in the house."""
 
@@ -190,3 +196,21 @@ def test_rules_run_in_the_python_that_runs_snakemake(house, mine):
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_the_package_of_another_checkout_that_is_installed_does_not_take_the_place_of_this_one(house, mine):
+    """Snakemake imports the logger plugin of the other, which is found first."""
+    environment = {**house.circumstances()["env"], "PYTHONPATH": str(ROOT / "workflow")}
+    for logger in ([], ["--logger", "lstmbench"]):
+        done = subprocess.run(
+            [
+                *("snakemake", "--cores", "1", *logger, "-s", house.root / "Snakefile", "-d", mine.parent),
+                *("results/weights/markov/tiny/seed-1.safetensors", "--forceall", "--configfile", mine),
+            ],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        # Only the house has a size of this name.
+        assert done.returncode == 0, done.stdout + done.stderr

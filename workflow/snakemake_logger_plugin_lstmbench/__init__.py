@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
-from lstmbench.orchestration.terminal import Job, Terminal
+if TYPE_CHECKING:
+    from lstmbench.orchestration.terminal import Job
 
 HIDDEN = frozenset(LogEvent) - {LogEvent.ERROR}
 """Events that are not printed as they come: what they tell is in our own lines, or only in the log."""
@@ -47,7 +49,11 @@ class LogHandler(LogHandlerBase):
     needs_rulegraph = False
 
     def __post_init__(self) -> None:
-        self._terminal = Terminal()
+        # Not earlier: Snakemake imports every plugin that it finds, also for the workflow of another checkout, which
+        # must then meet its own package.
+        from lstmbench.orchestration.terminal import Job, Terminal
+
+        self._job, self._terminal = Job, Terminal()
         self._closing: Callable[[], str | None] = lambda: None
 
     def expect(self, jobs: Iterable[Job]) -> None:
@@ -75,7 +81,8 @@ class LogHandler(LogHandlerBase):
             print(self.format(record), flush=True)
         elif event == LogEvent.JOB_INFO:
             said = record.rule_msg or record.rule_name
-            self._terminal.start(record.jobid, Job(record.rule_name, dict(record.wildcards or {})), said, record.log)
+            job = self._job(record.rule_name, dict(record.wildcards or {}))
+            self._terminal.start(record.jobid, job, said, record.log)
         elif event == LogEvent.JOB_FINISHED:
             self._terminal.finish(record.job_id)
         elif event == LogEvent.JOB_ERROR:
