@@ -13,7 +13,9 @@ PACKAGE_ROOT = Path(workflow.basedir) / "workflow"
 os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [str(PACKAGE_ROOT), os.environ.get("PYTHONPATH")])))
 sys.path.insert(0, str(PACKAGE_ROOT))
 # What another checkout's package is installed as, or shows on the terminal, must not take the place of this one's.
-if getattr(sys.modules.get("lstmbench"), "__path__", [str(PACKAGE_ROOT / "lstmbench")])[0] != str(PACKAGE_ROOT / "lstmbench"):
+if getattr(sys.modules.get("lstmbench"), "__path__", [str(PACKAGE_ROOT / "lstmbench")])[0] != str(
+    PACKAGE_ROOT / "lstmbench"
+):
     for name in [name for name in sys.modules if name.partition(".")[0] == "lstmbench"]:
         del sys.modules[name]
 # The rules say `python`, and mean the one that runs Snakemake, unless each job has an environment (--sdm conda).
