@@ -102,7 +102,11 @@ fuzz: install-dev
 lint: install-dev
 	ruff check .
 	ruff format --check .
-	PYTHONPATH=workflow lint-imports
+	lint-imports
+	mypy
+	codespell
+	check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	pre-commit validate-config
 	snakefmt --check Snakefile workflow/rules
 	snakemake --lint
 
