@@ -278,7 +278,7 @@ def test_make_shows_a_line_per_job_and_a_closing_table_and_a_failed_job_with_its
 
 
 def test_a_plan_calibrates_every_cell_once_and_trains_nothing(house):
-    done = house.snakemake("--dry-run", "plan", seeds="[1,2]")
+    done = house.snakemake("--dry-run", "plan", "--forcerun", "calibrate", seeds="[1,2]")
     jobs = planned(done)
     assert (jobs["calibrate"], jobs["plan"]) == (2, 1)
     assert not jobs["train"]
@@ -306,7 +306,7 @@ def test_a_plan_calibrates_every_number_of_threads(house):
 
 
 def test_calibrations_are_shared_by_configurations_with_other_caps(house):
-    done = house.snakemake("--dry-run", "plan", max_updates="13", results="results/other")
+    done = house.snakemake("--dry-run", "plan", "--forcerun", "calibrate", max_updates="13", results="results/other")
     assert "--output results/calibration/markov/tiny/reference/cpu/threads-1.json" in done.stdout
 
 
