@@ -22,7 +22,9 @@ def parser() -> argparse.ArgumentParser:
     add(result, "--data", "--preset", "--weights", "--implementation", "--device", "--threads")
     result.add_argument("--seed", type=int, default=1, help="of the shuffling and the dropout masks")
     result.add_argument("--max-updates", type=int, help="stop after this many updates: a capped run")
-    result.add_argument("--max-eval-predictions", type=int, help="evaluate on the first so many: a capped run")
+    result.add_argument(
+        "--max-eval-predictions", type=int, help="evaluate on the first predictions only, this many: a capped run"
+    )
     result.add_argument("--checkpoints", type=Path, required=True, help="folder from which an interrupted run goes on")
     result.add_argument(
         "--checkpoint-seconds", type=float, default=CHECKPOINT_SECONDS, help="between two checkpoints, at least"

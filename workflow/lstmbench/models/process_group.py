@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from lstmbench.utils.errors import UsageError
 
 SILENCE_SECONDS = 300
-"""A worker that has not answered for so long is lost; evaluation and checkpoints must take the workers less than that
-out of step."""
+"""A worker that does not answer within this time is lost.  Evaluation and checkpoints must delay one worker by less."""
 
 ENVIRONMENTS = (("RANK", "WORLD_SIZE", "LOCAL_RANK"), ("SLURM_PROCID", "SLURM_STEP_NUM_TASKS", "SLURM_LOCALID"))
 """Rank, number of workers, and rank among those of this machine, by the names of ``torchrun`` and of ``srun``."""

@@ -2,7 +2,7 @@
 
 A round is one process (``sample``) per implementation.  They start one after the other, and when all are ready each
 computes a block at a time, alone on the machine, while the others wait (``interleaving``).  A round in which a process
-was disturbed is repeated.  Nothing is dropped: all attempts stand in the record.
+was disturbed is repeated.  Nothing is dropped: the record holds all attempts.
 """
 
 from __future__ import annotations
