@@ -31,7 +31,7 @@ BUILD := $(if $(filter-out 0,$(GPU)),gpu,$(if $(CPU)$(filter-out undefined,$(ori
 WRONG := $(filter-out $(BUILD),$(or $(HELD),nothing) $(FOUND))
 REQUIREMENTS := envs/requirements$(if $(filter gpu,$(BUILD)),-gpu).txt
 
-# PATH and PYTHONPATH end a folder's name at a colon.
+# PATH ends a folder's name at a colon.
 ifneq (,$(findstring :,$(abspath $(VENV))))
 $(error $(abspath $(VENV)): a folder whose path holds a colon cannot be on PATH: rename or move it)
 endif
@@ -44,7 +44,7 @@ export PATH := $(abspath $(VENV))/bin:$(PATH)
 
 # A line per finished job, and at the end a table: workflow/snakemake_logger_plugin_lstmbench.  Without --logger Snakemake
 # says everything itself.
-SHOWN := PYTHONPATH="$(CURDIR)/workflow$${PYTHONPATH:+:$$PYTHONPATH}" snakemake --logger lstmbench
+SHOWN := snakemake --logger lstmbench
 
 demo: install
 	@$(SHOWN) --cores $(CORES) --configfile workflow/configs/demo.yaml $(ARGS)
@@ -75,7 +75,8 @@ compare: install
 # With WHEELS=.wheels the Python at hand is used, with torch in it, and nothing is fetched.
 gpu-check: $(if $(WHEELS),,install-dev)
 	$(if $(WHEELS),$(PYTHON) -m pip install --quiet --no-index --find-links $(WHEELS) -r envs/gpu-check.txt)
-	@PYTHONPATH=workflow $(if $(WHEELS),$(PYTHON),python) -m lstmbench gpu-check $(ARGS)
+	$(if $(WHEELS),$(PYTHON) -m pip install --quiet --no-index --find-links $(WHEELS) --no-deps --editable .)
+	@$(if $(WHEELS),$(PYTHON),python) -m lstmbench gpu-check $(ARGS)
 
 # PRESENT="numpy scipy": packages that the other machine has, and whose wheels need not travel.
 gpu-wheels:

@@ -9,4 +9,4 @@ from lstmbench import commands
 
 def run_command(name: str, arguments: Sequence[str] = ()) -> None:
     """Run the command ``name`` with its arguments."""
-    commands.load(name).main(list(arguments))
+    commands.start(name, arguments)

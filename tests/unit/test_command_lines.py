@@ -19,7 +19,7 @@ from lstmbench import commands
 for name in commands.names():
     told = io.StringIO()
     with contextlib.redirect_stdout(told), contextlib.suppress(SystemExit):
-        commands.load(name).main(["--help"])
+        commands.start(name, ["--help"])
     print(name, told.getvalue().split(maxsplit=1)[0])
 """
 
@@ -81,6 +81,21 @@ def test_all_commands_are_listed_each_with_what_it_does():
     assert set(listed) == set(commands.names())
     assert all(words.endswith((".", "?")) for words in listed.values())
     assert max(map(len, lines)) <= 80
+
+
+def test_a_call_in_the_old_form_is_answered_in_one_line_with_the_new_one():
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-m", "lstmbench.gpu_check", "--budget", "60"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: E2-USAGE: python -m lstmbench.gpu_check: expected lstm-bench gpu-check, or python")
+
+
+def test_every_command_is_called_by_its_name_in_its_help():
+    for name in commands.names():
+        told = said(name, "--help") if name in ("train", "plot", "prepare") else commands.parser_of(name).format_usage()
+        assert told.startswith(f"usage: lstm-bench {name} "), told
 
 
 def test_a_command_that_is_misspelt_is_refused_with_the_nearest_in_one_line():

@@ -11,7 +11,7 @@ import pandas as pd
 import psutil
 import pytest
 
-from lstmbench.commands.gpu_check import main
+from lstmbench import commands
 from lstmbench.gpu_check import card, contract
 from lstmbench.gpu_check.budget import MINIMUM_SECONDS, Budget
 from lstmbench.gpu_check.jobs import Job, Runner, Summary
@@ -46,7 +46,7 @@ def driver(tmp_path, monkeypatch):
 
 def run_main(capsys, tmp_path, *arguments):
     """Exit code and the one line of an error."""
-    code = run(lambda: main([*arguments, "--output", str(tmp_path / "out")]))
+    code = run(lambda: commands.start("gpu-check", [*arguments, "--output", str(tmp_path / "out")]))
     (line,) = capsys.readouterr().err.splitlines()
     return code, line
 

@@ -54,14 +54,6 @@ class Cell:
             self.uninterrupted[implementation] = essence(folder / "whole/run.json")
         return self.uninterrupted[implementation]
 
-    def failed(self, implementation: str, preset: Path, status: int, log: Path, output: Path) -> subprocess.Popen:
-        """Tell that training ended with this exit status."""
-        return self.verb(
-            "failure",
-            *("--exit-code", status, "--log", log, "--data", self.folder / "data", "--preset", preset),
-            *("--implementation", implementation, "--device", "cpu", "--seed", 1, "--output", output),
-        )
-
     def environment(self) -> dict[str, str]:
         """In which the package is found."""
         return {**os.environ, "PYTHONPATH": str(ROOT / "workflow")}

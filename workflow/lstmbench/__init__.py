@@ -17,4 +17,21 @@ holds them to that: ``make lint``).  The first lines of each folder's ``__init__
     utils                          files, clocks, errors, locks, escaping
 """
 
+import sys
+
 __version__ = "0.1.0"
+
+
+def _refuse_a_module_as_command() -> None:
+    """Refuse ``python -m lstmbench.train``, as commands were once run; Python would only say that there is none."""
+    if sys.argv[:1] != ["-m"]:  # Python has not yet found the module that it is to run
+        return
+    module = sys.orig_argv[sys.orig_argv.index("-m") + 1] if "-m" in sys.orig_argv[:-1] else ""
+    if module.startswith(f"{__name__}."):
+        command = module.rpartition(".")[2].replace("_", "-")
+        expected = f"expected lstm-bench {command}, or python -m {__name__} {command}"
+        print(f"error: E2-USAGE: python -m {module}: {expected}; lstm-bench --help lists all", file=sys.stderr)
+        sys.exit(2)
+
+
+_refuse_a_module_as_command()

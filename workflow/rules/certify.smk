@@ -22,7 +22,6 @@ rule certify:
     message:
         "Holding {wildcards.implementation} on {wildcards.device} against the NumPy reference"
     shell:
-        "{params.python:q} -m lstmbench certify --implementation {wildcards.implementation}"
-        " --device {wildcards.device} --threads {threads} --output {output.table:q} > {log:q} 2>&1"
-        " || python -m lstmbench certify --exit-code $? --log {log:q} --implementation {wildcards.implementation}"
-        " --device {wildcards.device} --threads {threads} --output {output.table:q} 2>> {log:q}"
+        "exec python -m lstmbench attempt --python {params.python:q} --log {log:q} certify"
+        " --implementation {wildcards.implementation} --device {wildcards.device} --threads {threads}"
+        " --output {output.table:q} > {log:q} 2>&1"

@@ -16,9 +16,9 @@ rule closing:
     resources:
         machine=1,
     params:
-        code=code_hash("commands.closing"),
-        tables=TABLES,
         page=rules.report.output.page,
+        tables=TABLES,
+        code=code_hash("commands.closing"),
     message:
         "Making the closing table"
     shell:
@@ -37,13 +37,12 @@ rule closing_speed:
     resources:
         machine=1,
     params:
-        code=code_hash("commands.closing"),
         tables=TABLES,
-        table=TABLES / "speed.md",
+        code=code_hash("commands.closing"),
     message:
         "Making the closing table of the speeds"
     shell:
-        "python -m lstmbench closing --speed-only --tables {params.tables:q} --details {params.table:q} --output {output.text:q} > {log:q} 2>&1"
+        "python -m lstmbench closing --speed-only --tables {params.tables:q} --details {params.tables:q}/speed.md --output {output.text:q} > {log:q} 2>&1"
 
 
 # The speeds, and nothing of the runs.

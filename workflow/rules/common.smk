@@ -31,6 +31,7 @@ from lstmbench.utils.files import hash_json
 from lstmbench.implementations import framework, split
 from lstmbench.system.machine import require_cores, split_device
 from lstmbench.models.presets import load_preset
+from lstmbench.records import table_names
 from lstmbench.orchestration.resources import UNPLANNED, planned_seconds, read_plan
 from lstmbench.orchestration.failed_runs import FAILED, failed_sample, last_failure
 from lstmbench.orchestration.config import RECORD, checked, require_path
@@ -73,11 +74,9 @@ RESULTS = Path(SELECTION.results)
 TABLES = RESULTS / "tables"
 FIGURES = RESULTS / "figures"
 
-# A table is written for everybody and for programs; and as people read it, to be read and to be put into a paper.
-TABLE_KINDS = ["csv", "parquet"]
-
 # What is known of the runs; without a plan nothing.
-PLAN = RESULTS / "plan/plan.csv"
+PLANS = RESULTS / "plan"
+PLAN = PLANS / "plan.csv"
 PLANNED = read_plan(PLAN, SELECTION)
 
 
@@ -210,10 +209,16 @@ def in_cells(pattern, cells):
     return expand(pattern, zip, implementation=names, device=devices, threads=counts, allow_missing=True)
 
 
-def shown_tables(names, caption="table"):
-    """The tables that people read, each with a label in the report of Snakemake itself."""
+def data_tables(names):
+    """The tables for everybody and for programs."""
+    return expand(TABLES / "{name}.{suffix}", name=names, suffix=table_names.DATA_SUFFIXES, allow_missing=True)
+
+
+def text_tables(names, caption="table"):
+    """The tables that people read, each with a label in the report of Snakemake itself, and those for a paper."""
     shown = {"category": "Tables", "caption": f"../report/{caption}.rst"}
-    return [report(TABLES / f"{name}.md", labels={"table": name.replace("_", " ")}, **shown) for name in names]
+    marked = [report(TABLES / f"{name}.md", labels={"table": name.replace("_", " ")}, **shown) for name in names]
+    return [*marked, *(TABLES / f"{name}.tex" for name in names)]
 
 
 def shown_figures(kind, datasets, caption):

@@ -12,9 +12,6 @@
 #           overview = {results}/figures/overview.{svg,png,pdf}
 #           report  = {results}/report.html
 
-COLLECTED = ["runs", "history", "milestones", "settings", "failures"]
-TABULATED = ["quality", "differences", "environment", "milestone_means", "time_to_quality"]
-COMPARED = ["quality", "speed", "circumstances"]
 # What a training is tried with several numbers of, and so has figures of how it speeds up.
 SCALED = [
     *(["workers"] if len(SELECTION.workers) > 1 else []),
@@ -26,7 +23,7 @@ rule collect:
     input:
         records=SELECTION.records(),
     output:
-        records=expand(TABLES / "{name}.{kind}", name=COLLECTED, kind=TABLE_KINDS),
+        records=data_tables(table_names.COLLECTED),
     log:
         RESULTS / "logs/collect.log",
     conda:
@@ -34,22 +31,21 @@ rule collect:
     resources:
         machine=1,
     params:
+        tables=TABLES,
         code=code_hash("commands.collect"),
-        folder=lambda wildcards, output: Path(output.records[0]).parent,
         selection=SELECTED,
     message:
         "Collecting the records of the runs"
     shell:
-        "python -m lstmbench collect --selection {params.selection:q} --output-dir {params.folder:q} > {log:q} 2>&1"
+        "python -m lstmbench collect --selection {params.selection:q} --output-dir {params.tables:q} > {log:q} 2>&1"
 
 
 rule tabulate:
     input:
         records=rules.collect.output.records,
     output:
-        tables=expand(TABLES / "{name}.{kind}", name=TABULATED, kind=TABLE_KINDS),
-        latex=expand(TABLES / "{name}.tex", name=TABULATED),
-        shown=shown_tables(TABULATED),
+        tables=data_tables(table_names.QUALITY),
+        shown=text_tables(table_names.QUALITY),
     log:
         RESULTS / "logs/tabulate.log",
     conda:
@@ -57,15 +53,15 @@ rule tabulate:
     resources:
         machine=1,
     params:
+        tables=TABLES,
         published=PUBLISHED,
         targets=TARGETS,
         contents=[content_hash(PUBLISHED), content_hash(TARGETS)],
         code=code_hash("commands.tabulate"),
-        folder=lambda wildcards, output: Path(output.tables[0]).parent,
     message:
         "Making the tables"
     shell:
-        "python -m lstmbench tabulate --tables {params.folder:q} --published {params.published:q}"
+        "python -m lstmbench tabulate --tables {params.tables:q} --published {params.published:q}"
         " --targets {params.targets:q} > {log:q} 2>&1"
 
 
@@ -74,9 +70,8 @@ rule precision:
         records=rules.collect.output.records,
         speed=rules.analyse.output.tables,
     output:
-        table=expand(TABLES / "precision.{kind}", kind=TABLE_KINDS),
-        latex=TABLES / "precision.tex",
-        shown=shown_tables(["precision"]),
+        table=data_tables(["precision"]),
+        shown=text_tables(["precision"]),
     log:
         RESULTS / "logs/precision.log",
     conda:
@@ -84,12 +79,12 @@ rule precision:
     resources:
         machine=1,
     params:
+        tables=TABLES,
         code=code_hash("commands.precision"),
-        folder=lambda wildcards, output: Path(output.latex).parent,
     message:
         "Setting the cost of precisions beside their gain"
     shell:
-        "python -m lstmbench precision --tables {params.folder:q} > {log:q} 2>&1"
+        "python -m lstmbench precision --tables {params.tables:q} > {log:q} 2>&1"
 
 
 rule against_reference:
@@ -97,9 +92,8 @@ rule against_reference:
         records=rules.collect.output.records,
         speed=rules.analyse.output.tables,
     output:
-        tables=expand(TABLES / "reference_{name}.{kind}", name=COMPARED, kind=TABLE_KINDS),
-        latex=expand(TABLES / "reference_{name}.tex", name=COMPARED),
-        shown=shown_tables(expand("reference_{name}", name=COMPARED)),
+        tables=data_tables(table_names.AGAINST_REFERENCE),
+        shown=text_tables(table_names.AGAINST_REFERENCE),
     log:
         RESULTS / "logs/against_reference.log",
     conda:
@@ -108,10 +102,10 @@ rule against_reference:
         machine=1,
     params:
         references=REFERENCES,
+        results=RESULTS,
+        tables=TABLES,
         contents=[content_hash(path) for path in sorted(REFERENCES.glob("*.zip"))],
         code=code_hash("commands.against_reference"),
-        results=RESULTS,
-        tables=lambda wildcards, output: Path(output.tables[0]).parent,
     message:
         "Setting the results beside those of the reference machines"
     shell:
@@ -125,9 +119,8 @@ rule scaling:
             wildcards.scaled
         ],
     output:
-        table=expand(TABLES / "{{scaled}}.{kind}", kind=TABLE_KINDS),
-        latex=TABLES / "{scaled}.tex",
-        shown=shown_tables(["{scaled}"], caption="speed"),
+        table=data_tables(["{scaled}"]),
+        shown=text_tables(["{scaled}"], caption="speed"),
     log:
         RESULTS / "logs/scaling/{scaled}.log",
     conda:
@@ -135,8 +128,8 @@ rule scaling:
     resources:
         machine=1,
     params:
+        tables=TABLES,
         code=code_hash("commands.scaling"),
-        tables=lambda wildcards, output: Path(output.latex).parent,
     message:
         "Setting the speeds with several {wildcards.scaled} beside those with fewer"
     shell:
@@ -156,9 +149,9 @@ rule plot_scaling:
     resources:
         machine=1,
     params:
+        tables=TABLES,
+        figures=FIGURES,
         code=code_hash("commands.plot_scaling"),
-        tables=lambda wildcards, input: Path(input.table[0]).parent,
-        figures=lambda wildcards, output: Path(output.paper[0]).parent,
     message:
         "Drawing how {wildcards.dataset} speeds up with {wildcards.scaled}"
     shell:
@@ -181,9 +174,9 @@ rule plot:
     resources:
         machine=1,
     params:
+        tables=TABLES,
+        figures=FIGURES,
         code=code_hash("commands.plot"),
-        tables=lambda wildcards, input: Path(input.tables[0]).parent,
-        figures=lambda wildcards, output: Path(output.paper[0]).parent,
     message:
         "Drawing the figures"
     shell:
@@ -204,9 +197,9 @@ rule plot_overview:
     resources:
         machine=1,
     params:
+        tables=TABLES,
+        figures=FIGURES,
         code=code_hash("commands.plot_overview"),
-        tables=lambda wildcards, input: Path(input.tables[0]).parent,
-        figures=lambda wildcards, output: Path(output.figure[0]).parent,
     message:
         "Drawing quality and time together"
     shell:
@@ -242,9 +235,9 @@ rule report:
     resources:
         machine=1,
     params:
+        tables=TABLES,
+        figures=FIGURES,
         code=code_hash("commands.report"),
-        tables=lambda wildcards, input: Path(input.tables[0]).parent,
-        figures=lambda wildcards, input: Path(input.figures[0]).parent,
         # The Snakefile's own comes first, as it is read: later files change it.
         configuration=", ".join(
             sorted(map(os.path.relpath, workflow.configfiles), key=lambda path: path != OWN_CONFIGURATION)

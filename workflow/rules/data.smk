@@ -40,14 +40,14 @@ rule prepare:
     resources:
         machine=1,
     params:
-        folder=lambda wildcards, output: Path(output.manifest).parent,
+        data=lambda wildcards: DATA / wildcards.dataset,
         sources=sources_of,
         code=lambda wildcards: numbers_hash("commands.prepare", f"datasets.{wildcards.dataset}"),
     message:
         "Preparing {wildcards.dataset}"
     shell:
-        "python -m lstmbench prepare --dataset {wildcards.dataset} --raw {params.folder}/raw"
-        " --output {params.folder} > {log:q} 2>&1"
+        "python -m lstmbench prepare --dataset {wildcards.dataset} --raw {params.data}/raw"
+        " --output {params.data} > {log:q} 2>&1"
 
 
 rule initialise:
@@ -62,7 +62,7 @@ rule initialise:
     resources:
         machine=1,
     params:
-        data=lambda wildcards, input: Path(input.manifest).parent,
+        data=lambda wildcards: DATA / wildcards.dataset,
         preset=preset_file,
         values=preset_values,
         code=lambda wildcards: numbers_hash("commands.initialise", f"tasks.{task_of(wildcards.dataset)}"),

@@ -16,10 +16,10 @@ checkpoint install:
     resources:
         machine=1,
     params:
+        folder=lambda wildcards: ENVIRONMENTS / wildcards.environment,
+        tools=TOOLS,
         description=lambda wildcards: json.dumps(SELECTION.environments[wildcards.environment]),
         failed=lambda wildcards: last_failure(failure_file(ENVIRONMENTS / wildcards.environment)),
-        folder=lambda wildcards, output: Path(output.installed).parent,
-        tools=TOOLS,
         contents=content_hash(TOOLS),
         code=numbers_hash("commands.environment"),
     message:

@@ -4,9 +4,6 @@
 # outputs   record = {results}/measurements/{dataset}/{size}/{device}/measurement.json, blocks.parquet beside it
 #           tables = {results}/tables/{speed,ratios,anatomy,products}.{csv,parquet,md,tex}, phases.{md,tex}
 
-SPEED_TABLES = ["speed", "ratios", "anatomy", "products"]
-SPEED_SHOWN = [*SPEED_TABLES, "phases"]
-
 
 rule measure:
     input:
@@ -25,12 +22,12 @@ rule measure:
         machine=100,
         gpu=1 if SELECTION.device == "gpu" else 0,
     params:
-        data=lambda wildcards, input: Path(input.manifest).parent,
+        data=lambda wildcards: DATA / wildcards.dataset,
+        environments=ENVIRONMENTS,
         preset=preset_file,
         values=preset_values,
         code=code_of_measurement,
         implementations=shlex.join(SELECTION.speed.implementations),
-        environments=ENVIRONMENTS,
         threads=threads_as_argument,
         counts=f"--processes {SELECTION.speed.processes} --attempts {SELECTION.speed.attempts} --blocks {SELECTION.speed.blocks}",
     message:
@@ -50,9 +47,8 @@ rule analyse:
             device=SELECTION.devices,
         ),
     output:
-        tables=expand(TABLES / "{name}.{kind}", name=SPEED_TABLES, kind=TABLE_KINDS),
-        latex=expand(TABLES / "{name}.tex", name=SPEED_SHOWN),
-        shown=shown_tables(SPEED_SHOWN, caption="speed"),
+        tables=data_tables(table_names.SPEED),
+        shown=text_tables(table_names.SPEED_SHOWN, caption="speed"),
     log:
         RESULTS / "logs/analyse.log",
     conda:
@@ -60,12 +56,12 @@ rule analyse:
     resources:
         machine=1,
     params:
+        tables=TABLES,
         code=code_hash("commands.analyse"),
-        folder=lambda wildcards, output: Path(output.tables[0]).parent,
     message:
         "Making the tables of speed"
     shell:
-        "python -m lstmbench analyse --output-dir {params.folder:q} {input.records} > {log:q} 2>&1"
+        "python -m lstmbench analyse --output-dir {params.tables:q} {input.records} > {log:q} 2>&1"
 
 
 rule plot_speed:
@@ -82,9 +78,9 @@ rule plot_speed:
     resources:
         machine=1,
     params:
+        tables=TABLES,
+        figures=FIGURES,
         code=code_hash("commands.plot_speed"),
-        tables=lambda wildcards, input: Path(input.tables[0]).parent,
-        figures=lambda wildcards, output: Path(output.paper[0]).parent,
     message:
         "Drawing the figures of speed"
     shell:

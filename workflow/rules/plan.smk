@@ -24,13 +24,13 @@ rule calibrate:
         machine=100,
         gpu=1 if SELECTION.device == "gpu" else 0,
     params:
-        data=lambda wildcards, input: Path(input.manifest).parent,
+        data=lambda wildcards: DATA / wildcards.dataset,
+        environments=ENVIRONMENTS,
         preset=preset_file,
         values=preset_values,
         failed=lambda wildcards: last_failure(failed_sample(CALIBRATION / SAMPLE.format(**wildcards))),
         code=code_of_calibration,
         threads=threads_as_argument,
-        environments=ENVIRONMENTS,
     message:
         "Calibrating {wildcards.dataset} {wildcards.size} with {wildcards.implementation}"
     shell:
@@ -47,7 +47,11 @@ rule plan:
             size=SELECTION.sizes,
         ),
     output:
-        plan=expand(RESULTS / "plan/{name}.{kind}", name=["plan", "error"], kind=[*TABLE_KINDS, "md", "tex"]),
+        tables=expand(
+            PLANS / "{name}.{suffix}",
+            name=table_names.FORECAST,
+            suffix=[*table_names.DATA_SUFFIXES, *table_names.TEXT_SUFFIXES],
+        ),
     log:
         RESULTS / "logs/plan.log",
     conda:
@@ -55,14 +59,14 @@ rule plan:
     resources:
         machine=1,
     params:
-        code=code_hash("commands.plan"),
-        selection=SELECTED,
         data=DATA,
         calibrations=CALIBRATION,
-        folder=lambda wildcards, output: Path(output.plan[0]).parent,
+        plans=PLANS,
+        code=code_hash("commands.plan"),
+        selection=SELECTED,
     message:
         "Planning the runs of this configuration"
     shell:
         "python -m lstmbench plan --selection {params.selection:q} --data {params.data}"
-        " --calibrations {params.calibrations} --output-dir {params.folder:q}"
+        " --calibrations {params.calibrations} --output-dir {params.plans:q}"
         " 2>&1 | tee {log:q}"

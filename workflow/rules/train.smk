@@ -1,4 +1,4 @@
-# One run = one path = one process, or one that starts several workers (launcher.py).
+# One run = one path = one process, or one that starts several workers (training/launcher.py).
 #
 # inputs    the prepared data, a preset, initial weights, and the code the run depends on
 # outputs   record = {results}/runs/{dataset}/{size}/{implementation}/{device}/seed-{seed}/run.json, which says how the
@@ -33,7 +33,7 @@ rule train:
         # A profile that retries says how often yet; a lack of memory is final only if there is no retry with more.
         retries_left=0,
     params:
-        data=lambda wildcards, input: Path(input.manifest).parent,
+        data=lambda wildcards: DATA / wildcards.dataset,
         preset=preset_file,
         values=preset_values,
         code=code_of_run,
@@ -46,15 +46,10 @@ rule train:
     message:
         "Training {wildcards.dataset} {wildcards.size} with {wildcards.implementation}, seed {wildcards.seed}, on {wildcards.device}"
     shell:
-        # A scheduler signals every process: the shell has to outlive Python, which saves a checkpoint.
-        "trap : TERM; {params.python:q} -m lstmbench train --data {params.data} --preset {params.preset:q}"
-        " --weights {input.weights:q} --implementation {wildcards.implementation} --device {wildcards.device}"
-        " {params.threads} --seed {wildcards.seed} {params.caps}"
-        " --checkpoints {params.checkpoints:q}"
-        " --checkpoint-seconds {resources.checkpoint_seconds}"
-        " --keep-model {resources.keep_models}"
+        # exec: a scheduler signals every process of a job, and a shell would not outlive it as attempt does.
+        "exec python -m lstmbench attempt --python {params.python:q} --log {log:q} --retries-left {resources.retries_left}"
+        " train --data {params.data} --preset {params.preset:q} --weights {input.weights:q}"
+        " --implementation {wildcards.implementation} --device {wildcards.device} {params.threads}"
+        " --seed {wildcards.seed} {params.caps} --checkpoints {params.checkpoints:q}"
+        " --checkpoint-seconds {resources.checkpoint_seconds} --keep-model {resources.keep_models}"
         " --output {output.record:q} > {log:q} 2>&1"
-        " || python -m lstmbench failure --exit-code $? --retries-left {resources.retries_left} --log {log:q}"
-        " --data {params.data} --preset {params.preset:q}"
-        " --implementation {wildcards.implementation} --device {wildcards.device} --seed {wildcards.seed}"
-        " --output {output.record:q} 2>> {log:q}"

@@ -1,6 +1,7 @@
 """Show a run on the terminal: a line per finished job, what is left, and every error; `snakemake --logger lstmbench`.
 
-Snakemake finds this by its name on PYTHONPATH.  Its own log, .snakemake/log, holds everything as before.
+Snakemake finds this by its name once `make` has installed the project.  Its own log, .snakemake/log, holds everything
+as before.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ Nothing imports a command but ``__main__``.  No module below this folder parses 
 
 from __future__ import annotations
 
+import argparse
 import ast
 import importlib
 import pkgutil
@@ -40,13 +41,45 @@ def names() -> list[str]:
 
 
 def load(name: str) -> ModuleType:
-    """Import the module of a command; it has ``parser()`` and ``main(arguments)``.
+    """Import the module of a command; it has ``parser()`` and ``main(options)``.
 
     Raises:
         UsageError: there is no such command.
     """
     require_known("command", name, names())
     return importlib.import_module(f"{__name__}.{name.replace('-', '_')}")
+
+
+def parser_of(name: str) -> argparse.ArgumentParser:
+    """Return the parser of a command, which knows its own name.
+
+    Raises:
+        UsageError: there is no such command.
+    """
+    parser = load(name).parser()
+    parser.prog = f"lstm-bench {name}"
+    return parser
+
+
+def parse(name: str, words: Sequence[str]) -> argparse.Namespace:
+    """Return what was typed behind a command: the values of its options, and ``words`` as they are.
+
+    Raises:
+        UsageError: there is no such command.
+        SystemExit: the words are no options of it, or ask for help.
+    """
+    options = parser_of(name).parse_args(words)
+    options.words = list(words)
+    return options
+
+
+def start(name: str, words: Sequence[str]) -> None:
+    """Run a command with what was typed behind it.
+
+    Raises:
+        BenchError: what the command ends with; also as for ``parse``.
+    """
+    load(name).main(parse(name, words))
 
 
 def summary(name: str) -> str:
@@ -78,4 +111,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if words[0] == "--version":
         print(f"lstm-bench {__version__}")
         return 0
-    return run(lambda: load(words[0]).main(words[1:]))
+    return run(lambda: start(words[0], words[1:]))

@@ -6,7 +6,10 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from lstmbench.system.machine import DEVICE_HELP
+DEVICE = (
+    "auto, cpu or gpu; behind it a precision other than float32, the threads of a sweep over them, and several "
+    "workers, as in gpu-tf32-x2 and cpu-t4"
+)
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "--data": {"type": Path, "required": True, "help": "prepared data set, e.g. results/data/ptb"},
@@ -14,7 +17,10 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "--weights": {"type": Path, "required": True, "help": "initial weights (lstm-bench initialise)"},
     "--implementation": {"required": True, "help": "a module of workflow/lstmbench/implementations"},
     "--environments": {"type": Path, "help": "folder of the environments that implementations name"},
-    "--device": {"default": "auto", "help": DEVICE_HELP},
+    "--seed": {"type": int, "default": 1, "help": "of all that is drawn at random [%(default)s]"},
+    "--selection": {"required": True, "help": "the checked configuration as JSON, with the keys of config.yaml"},
+    "--tables": {"type": Path, "required": True, "help": "folder of the tables, read and written"},
+    "--device": {"default": "auto", "help": DEVICE},
     "--threads": {"type": int, "default": 1, "help": "CPU threads of the framework, of each worker"},
 }
 

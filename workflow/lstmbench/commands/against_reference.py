@@ -7,6 +7,7 @@ import itertools
 from pathlib import Path
 
 from lstmbench.analysis.against_reference import GROUP, SIDES, TITLE, against, paths
+from lstmbench.commands._arguments import add
 from lstmbench.records.bundle import records, unpacked
 from lstmbench.records.tables import RUN, read_table, write_table
 from lstmbench.reporting import comparison
@@ -15,16 +16,15 @@ from lstmbench.reporting.text_tables import write_shown
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    result = argparse.ArgumentParser(prog="lstm-bench against-reference", description=__doc__)
+    result = argparse.ArgumentParser(description=__doc__)
     result.add_argument("bundles", type=Path, nargs="*", help="of the reference machines, or folders of them")
     result.add_argument("--results", type=Path, required=True, help="folder of the runs and measurements here")
-    result.add_argument("--tables", type=Path, required=True, help="folder of their tables, and of the result")
+    add(result, "--tables")
     return result
 
 
-def main(argv: list[str] | None = None) -> None:
+def main(options: argparse.Namespace) -> None:
     """Run the command."""
-    options = parser().parse_args(argv)
     # Folders may also hold what another selection left.
     of_here = paths(
         read_table(options.tables / "runs.parquet")[RUN].itertuples(index=False, name=None),

@@ -14,15 +14,14 @@ from lstmbench.reporting.text_tables import write_shown
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    result = argparse.ArgumentParser(prog="lstm-bench analyse", description=__doc__)
+    result = argparse.ArgumentParser(description=__doc__)
     result.add_argument("--output-dir", type=Path, required=True, help="folder of speed.csv and the other tables")
     result.add_argument("records", type=Path, nargs="+", metavar="measurement.json", help="blocks.parquet is beside it")
     return result
 
 
-def main(arguments: list[str] | None = None) -> None:
+def main(options: argparse.Namespace) -> None:
     """Run the command."""
-    options = parser().parse_args(arguments)
     for name, table in analyse(read_measurement(path) for path in options.records).items():
         write_table(options.output_dir / f"{name}.csv", table)
     for name, title in speed.TITLES.items():

@@ -11,7 +11,7 @@ from lstmbench.records.bundle import pack
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    result = argparse.ArgumentParser(prog="lstm-bench bundle", description=__doc__)
+    result = argparse.ArgumentParser(description=__doc__)
     result.add_argument(
         "--results", type=Path, default=Path("results"), help="folder of runs, measurements and certificates"
     )
@@ -19,8 +19,7 @@ def parser() -> argparse.ArgumentParser:
     return result
 
 
-def main(argv: list[str] | None = None) -> None:
+def main(options: argparse.Namespace) -> None:
     """Run the command."""
-    options = parser().parse_args(argv)
     count = pack(options.results, options.output)
     print(f"{options.output}: {count} files, {options.output.stat().st_size:,} bytes", file=sys.stderr)

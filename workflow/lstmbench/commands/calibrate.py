@@ -22,16 +22,15 @@ from lstmbench.utils.json_schema import read_json
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    result = argparse.ArgumentParser(prog="lstm-bench calibrate", description=__doc__)
+    result = argparse.ArgumentParser(description=__doc__)
     add(result, "--data", "--preset", "--weights", "--implementation", "--environments", "--device", "--threads")
     result.add_argument("--attempts", type=int, default=ATTEMPTS, help="tries of a cell that was disturbed")
     result.add_argument("--output", type=Path, required=True, help="the sample, a JSON file")
     return result
 
 
-def main(arguments: list[str] | None = None) -> None:
+def main(options: argparse.Namespace) -> None:
     """Run the command."""
-    options = parser().parse_args(arguments)
 
     def measure() -> dict[str, Any]:
         with tempfile.TemporaryDirectory() as folder:

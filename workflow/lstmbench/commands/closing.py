@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from lstmbench.commands._arguments import add
 from lstmbench.records.tables import read_table
 from lstmbench.reporting.closing_table import COLUMNS, closing
 from lstmbench.utils.files import write_text
@@ -15,19 +16,18 @@ from lstmbench.utils.files import write_text
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     result = argparse.ArgumentParser(description=__doc__)
-    result.add_argument("--tables", type=Path, required=True, help="folder of the tables")
+    add(result, "--tables")
     result.add_argument("--speed-only", action="store_true", help="of the speeds alone, as there are no runs")
     result.add_argument("--details", required=True, help="what holds more: the page or a table, by its path")
     result.add_argument("--output", type=Path, required=True, help="the text")
     return result
 
 
-def main(argv: list[str] | None = None) -> None:
+def main(options: argparse.Namespace) -> None:
     """Run the command."""
-    arguments = parser().parse_args(argv)
     names = ("quality", "differences", "speed", "ratios")
-    tables = {name: read_table(arguments.tables / f"{name}.parquet") for name in names[2 * arguments.speed_only :]}
+    tables = {name: read_table(options.tables / f"{name}.parquet") for name in names[2 * options.speed_only :]}
     for name, columns in (("quality", COLUMNS), ("differences", ("dataset", "size", "device"))):
         tables.setdefault(name, pd.DataFrame(columns=[*columns]))
     text = closing(*(tables[name] for name in names))
-    write_text(arguments.output, f"{text}{'Speeds' if arguments.speed_only else 'The page'}: {arguments.details}\n")
+    write_text(options.output, f"{text}{'Speeds' if options.speed_only else 'The page'}: {options.details}\n")

@@ -20,10 +20,9 @@ def parser() -> argparse.ArgumentParser:
     return result
 
 
-def main(argv: list[str] | None = None) -> None:
+def main(options: argparse.Namespace) -> None:
     """Run the command."""
-    arguments = parser().parse_args(argv)
     # Thousands of paths are more than a command line holds.
-    selected = checked(json.loads(arguments.selection)).records() if arguments.selection else []
-    for name, table in collect([*selected, *arguments.records]).items():
-        write_table(arguments.output_dir / f"{name}.csv", table)
+    selected = checked(json.loads(options.selection)).records() if options.selection else []
+    for name, table in collect([*selected, *options.records]).items():
+        write_table(options.output_dir / f"{name}.csv", table)

@@ -23,9 +23,8 @@ def parser() -> argparse.ArgumentParser:
     return result
 
 
-def main(argv: list[str] | None = None) -> None:
+def main(options: argparse.Namespace) -> None:
     """Run the command."""
-    options = parser().parse_args(argv)
     called = names(options.bundles)
     tables = compare({name: read_bundle(path) for name, path in zip(called, options.bundles, strict=True)})
     for name, table in tables.items():

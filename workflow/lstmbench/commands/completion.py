@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 
 from lstmbench import commands
 from lstmbench.utils.errors import UsageError
@@ -11,14 +10,13 @@ from lstmbench.utils.errors import UsageError
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    result = argparse.ArgumentParser(prog="lstm-bench completion", description=__doc__)
+    result = argparse.ArgumentParser(description=__doc__)
     result.add_argument("shell", choices=("bash", "zsh", "tcsh"), help='e.g. eval "$(lstm-bench completion bash)"')
     return result
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main(options: argparse.Namespace) -> None:
     """Print the script for a shell."""
-    options = parser().parse_args(arguments)
     try:
         import shtab
     except ImportError as error:

@@ -11,7 +11,7 @@ from lstmbench.utils.validation import require_folder
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    result = argparse.ArgumentParser(prog="python -m lstmbench download", description=__doc__)
+    result = argparse.ArgumentParser(description=__doc__)
     result.add_argument("--dataset", required=True, help="a data set of workflow/datasets.tsv")
     result.add_argument("--file", required=True, help="one of its files")
     result.add_argument("--output", type=Path, required=True, help="file to write")
@@ -21,8 +21,7 @@ def parser() -> argparse.ArgumentParser:
     return result
 
 
-def main(argv: list[str] | None = None) -> None:
+def main(options: argparse.Namespace) -> None:
     """Run the command."""
-    args = parser().parse_args(argv)
-    local = [require_folder("--local", name) for name in args.local]
-    download(dataset=args.dataset, file=args.file, output=args.output, local=local)
+    local = [require_folder("--local", name) for name in options.local]
+    download(dataset=options.dataset, file=options.file, output=options.output, local=local)

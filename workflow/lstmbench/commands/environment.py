@@ -11,14 +11,13 @@ from lstmbench.orchestration.environments import make, tools
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    result = argparse.ArgumentParser(prog="lstm-bench environment", description=__doc__)
+    result = argparse.ArgumentParser(description=__doc__)
     result.add_argument("--description", type=json.loads, required=True, help="as in config.yaml, in JSON")
     result.add_argument("--tools", type=Path, required=True, help="envs/tools.yaml")
     result.add_argument("--folder", type=Path, required=True, help="the environment; what is there is replaced")
     return result
 
 
-def main(arguments: list[str] | None = None) -> None:
+def main(options: argparse.Namespace) -> None:
     """Run the command."""
-    options = parser().parse_args(arguments)
     make(options.folder, tools(options.tools), options.description)

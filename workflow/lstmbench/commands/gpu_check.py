@@ -23,9 +23,7 @@ BUDGET_SECONDS = 600.0
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    result = argparse.ArgumentParser(
-        prog="lstm-bench gpu-check", description=description, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    result = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     result.add_argument("--budget", type=float, default=BUDGET_SECONDS, help="seconds for all steps [%(default)g]")
     result.add_argument("--output", type=Path, default=Path("results/gpu"), help="folder to write [%(default)s]")
     result.add_argument("--device", choices=("gpu", "cpu"), default="gpu", help="cpu: try the check without a GPU")
@@ -49,13 +47,13 @@ def parser() -> argparse.ArgumentParser:
     return result
 
 
-def options_of(arguments: list[str] | None) -> tuple[Options, float]:
+def checked(options: argparse.Namespace) -> tuple[Options, float]:
     """Return the checked options and the budget in seconds.
 
     Raises:
         UsageError: an unknown name.
     """
-    values = vars(parser().parse_args(arguments))
+    values = {name: value for name, value in vars(options).items() if name != "words"}
     seconds = values.pop("budget")
     for name in values["datasets"]:
         require_known("data set", name, datasets.names())
@@ -70,17 +68,17 @@ def options_of(arguments: list[str] | None) -> tuple[Options, float]:
     return Options(**values), seconds
 
 
-def main(arguments: list[str] | None = None) -> None:
+def main(options: argparse.Namespace) -> None:
     """Run the command."""
-    options, seconds = options_of(arguments)
+    chosen, seconds = checked(options)
 
     def stop(number: int, _: object) -> None:
         raise Interrupted(
-            f"stopped by {signal.Signals(number).name}; what was finished is in {options.output / BUNDLE} and "
-            f"{options.output / GPU_CHECK}"
+            f"stopped by {signal.Signals(number).name}; what was finished is in {chosen.output / BUNDLE} and "
+            f"{chosen.output / GPU_CHECK}"
         )
 
     for number in SIGNALS:
         signal.signal(number, stop)
-    Check(options, Budget(seconds)).run()
-    print(f"{options.output / BUNDLE}: the records; {options.output / GPU_CHECK}: what was done")
+    Check(chosen, Budget(seconds)).run()
+    print(f"{chosen.output / BUNDLE}: the records; {chosen.output / GPU_CHECK}: what was done")

@@ -13,7 +13,7 @@ from lstmbench.utils.files import write_json
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    result = argparse.ArgumentParser(prog="lstm-bench gpu-framework", description=__doc__)
+    result = argparse.ArgumentParser(description=__doc__)
     add(result, "--implementation")
     result.add_argument("--device", required=True)
     result.add_argument("--card", type=json.loads, required=True, help="what card.describe_card gave, as JSON")
@@ -21,7 +21,6 @@ def parser() -> argparse.ArgumentParser:
     return result
 
 
-def main(arguments: list[str] | None = None) -> None:
+def main(options: argparse.Namespace) -> None:
     """Run the command."""
-    options = parser().parse_args(arguments)
     write_json(options.output, versions(options.implementation, options.device, options.card))

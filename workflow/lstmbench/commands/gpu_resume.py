@@ -12,7 +12,7 @@ from lstmbench.utils.files import write_json
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    result = argparse.ArgumentParser(prog="lstm-bench gpu-resume", description=__doc__)
+    result = argparse.ArgumentParser(description=__doc__)
     add(result, "--data", "--preset", "--weights", "--implementation")
     result.add_argument("--device", required=True)
     add(result, "--threads")
@@ -21,9 +21,8 @@ def parser() -> argparse.ArgumentParser:
     return result
 
 
-def main(arguments: list[str] | None = None) -> None:
+def main(options: argparse.Namespace) -> None:
     """Run the command."""
-    options = parser().parse_args(arguments)
     answer = check_resume(
         options.updates,
         data=options.data,

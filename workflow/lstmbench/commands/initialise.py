@@ -11,14 +11,13 @@ from lstmbench.preparation.initialise import initialise
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    result = argparse.ArgumentParser(prog="lstm-bench initialise", description=__doc__)
+    result = argparse.ArgumentParser(description=__doc__)
     add(result, "--data", "--preset")
-    result.add_argument("--seed", type=int, default=1)
+    add(result, "--seed")
     result.add_argument("--output", type=Path, required=True, help="safetensors file to write")
     return result
 
 
-def main(arguments: list[str] | None = None) -> None:
+def main(options: argparse.Namespace) -> None:
     """Run the command."""
-    options = parser().parse_args(arguments)
     initialise(data=options.data, preset_file=options.preset, seed=options.seed, output=options.output)

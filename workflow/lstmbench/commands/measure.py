@@ -35,7 +35,7 @@ from lstmbench.utils.validation import require_known
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    result = argparse.ArgumentParser(prog="lstm-bench measure", description=__doc__)
+    result = argparse.ArgumentParser(description=__doc__)
     add(result, "--data", "--preset", "--weights")
     result.add_argument("--implementations", nargs="+", required=True, help="modules of lstmbench/implementations")
     add(result, "--environments", "--device", "--threads")
@@ -43,14 +43,13 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--attempts", type=int, default=ATTEMPTS, help="tries of a round that was disturbed")
     result.add_argument("--blocks", type=int, default=BLOCKS, help="steady blocks to time per process")
     result.add_argument("--add", action="store_true", help="add the processes to those that --output holds already")
-    result.add_argument("--seed", type=int, default=1, help="of the order of the implementations")
+    add(result, "--seed")
     result.add_argument("--output", type=Path, required=True, help="measurement.json; blocks.parquet goes beside it")
     return result
 
 
-def main(arguments: list[str] | None = None) -> None:
+def main(options: argparse.Namespace) -> None:
     """Run the command."""
-    options = parser().parse_args(arguments)
     if min(options.processes, options.threads, options.blocks, options.attempts) < 1:
         raise UsageError("--processes, --threads, --blocks and --attempts: expected at least 1")
     for name in options.implementations:

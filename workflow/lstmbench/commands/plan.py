@@ -17,27 +17,26 @@ from lstmbench.reporting.text_tables import write_shown
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    result = argparse.ArgumentParser(prog="lstm-bench plan", description=__doc__)
-    result.add_argument("--selection", required=True, help="the configuration, as JSON with the keys of config.yaml")
+    result = argparse.ArgumentParser(description=__doc__)
+    add(result, "--selection")
     add(result, "--data")
     result.add_argument("--calibrations", type=Path, required=True, help="folder of the samples of all cells")
     result.add_argument("--output-dir", type=Path, required=True, help="folder of plan.csv, error.csv and their .md")
     return result
 
 
-def main(argv: list[str] | None = None) -> None:
+def main(options: argparse.Namespace) -> None:
     """Run the command."""
-    arguments = parser().parse_args(argv)
-    selection = checked(json.loads(arguments.selection))
-    rows, unplanned = plan(selection, arguments.data, arguments.calibrations)
-    disturbed = forecast.disturbed_in_words(rows, arguments.calibrations)
+    selection = checked(json.loads(options.selection))
+    rows, unplanned = plan(selection, options.data, options.calibrations)
+    disturbed = forecast.disturbed_in_words(rows, options.calibrations)
     words = [*unplanned, *disturbed, *forecast.plan_in_words(rows, selection)]
-    write_table(arguments.output_dir / "plan.csv", rows)
-    write_shown(arguments.output_dir / "plan", "Plan", {"": forecast.plan_as_text(rows)}, words)
+    write_table(options.output_dir / "plan.csv", rows)
+    write_shown(options.output_dir / "plan", "Plan", {"": forecast.plan_as_text(rows)}, words)
     finished = filter(Path.exists, selection.records())
     records = [record for record in map(read_record, finished) if not failed(record)]
     found = errors(rows, records)
-    write_table(arguments.output_dir / "error.csv", found)
-    write_shown(arguments.output_dir / "error", "Plan against finished runs", *forecast.errors_as_text(found))
+    write_table(options.output_dir / "error.csv", found)
+    write_shown(options.output_dir / "error", "Plan against finished runs", *forecast.errors_as_text(found))
     names = ["plan", "error"] if records else ["plan"]
-    print("\n".join((arguments.output_dir / f"{name}.md").read_text(encoding="utf-8") for name in names))
+    print("\n".join((options.output_dir / f"{name}.md").read_text(encoding="utf-8") for name in names))

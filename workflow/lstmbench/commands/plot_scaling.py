@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from lstmbench.analysis.scaling import SCALED
+from lstmbench.commands._arguments import add
 from lstmbench.records.tables import read_table
 from lstmbench.reporting import quality
 from lstmbench.reporting.figures.scaling import draw
@@ -14,17 +15,16 @@ from lstmbench.reporting.figures.style import figure_style, save
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    result = argparse.ArgumentParser(prog="lstm-bench plot-scaling", description=__doc__)
+    result = argparse.ArgumentParser(description=__doc__)
     result.add_argument("--of", choices=list(SCALED), required=True, help="what there is more of")
     result.add_argument("--dataset", required=True, help="the data set whose cells are drawn")
-    result.add_argument("--tables", type=Path, required=True, help="folder of scaling's tables")
+    add(result, "--tables")
     result.add_argument("--output-dir", type=Path, required=True, help="folder of the figures")
     return result
 
 
-def main(arguments: list[str] | None = None) -> None:
+def main(options: argparse.Namespace) -> None:
     """Run the command."""
-    options = parser().parse_args(arguments)
     table = read_table(options.tables / f"{options.of}.parquet")
     mine = quality.by_size(table[table["dataset"] == options.dataset])
     with figure_style():

@@ -5,18 +5,18 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from lstmbench.commands._arguments import add
 from lstmbench.reporting.figures.speed import plot_speed
 
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    result = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    result.add_argument("--tables", type=Path, required=True, help="folder of analyse's tables")
+    result = argparse.ArgumentParser(description=__doc__)
+    add(result, "--tables")
     result.add_argument("--output-dir", type=Path, required=True, help="folder of the figures")
     return result
 
 
-def main(argv: list[str] | None = None) -> None:
+def main(options: argparse.Namespace) -> None:
     """Run the command."""
-    arguments = parser().parse_args(argv)
-    plot_speed(arguments.tables, arguments.output_dir)
+    plot_speed(options.tables, options.output_dir)

@@ -16,9 +16,9 @@ from lstmbench.utils.files import write_json
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    result = argparse.ArgumentParser(prog="lstm-bench sample", description=__doc__)
+    result = argparse.ArgumentParser(description=__doc__)
     add(result, "--data", "--preset", "--weights", "--implementation", "--device", "--threads")
-    result.add_argument("--seed", type=int, default=1, help="of the dropout masks")
+    add(result, "--seed")
     result.add_argument("--blocks", type=int, default=BLOCKS, help="steady blocks to time, if nobody leads")
     result.add_argument("--led", action="store_true", help="time a block when standard input says so (turns)")
     result.add_argument("--details", nargs="*", choices=DETAILS, default=[], help="also measure these")
@@ -26,9 +26,8 @@ def parser() -> argparse.ArgumentParser:
     return result
 
 
-def main(arguments: list[str] | None = None) -> None:
+def main(options: argparse.Namespace) -> None:
     """Run the command."""
-    options = parser().parse_args(arguments)
     more = interleaving.led() if options.led else interleaving.alone(options.blocks)
     before = Counters()
     described = machine.describe()  # before a framework adds switches of its own

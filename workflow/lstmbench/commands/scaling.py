@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from lstmbench.analysis.scaling import SCALED, scaling
+from lstmbench.commands._arguments import add
 from lstmbench.records.tables import read_table, write_table
 from lstmbench.reporting import scaling as present_scaling
 from lstmbench.reporting.text_tables import write_shown
@@ -13,15 +13,14 @@ from lstmbench.reporting.text_tables import write_shown
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    result = argparse.ArgumentParser(prog="lstm-bench scaling", description=__doc__)
+    result = argparse.ArgumentParser(description=__doc__)
     result.add_argument("--of", choices=list(SCALED), required=True, help="what there is more of")
-    result.add_argument("--tables", type=Path, required=True, help="folder of runs.csv and speed.csv, and of this")
+    add(result, "--tables")
     return result
 
 
-def main(arguments: list[str] | None = None) -> None:
+def main(options: argparse.Namespace) -> None:
     """Run the command."""
-    options = parser().parse_args(arguments)
     scaled = SCALED[options.of]
     table = scaling(scaled, read_table(options.tables / f"{scaled.source}.parquet"))
     write_table(options.tables / f"{scaled.count}.csv", table)

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from lstmbench.analysis.quality import differences, environment, milestones, number_machines, quality, time_to_quality
+from lstmbench.commands._arguments import add
 from lstmbench.records.tables import read_published, read_table, read_targets, write_table
 from lstmbench.reporting import quality as present
 from lstmbench.reporting.text_tables import write_shown
@@ -13,19 +14,18 @@ from lstmbench.reporting.text_tables import write_shown
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    result = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    result.add_argument("--tables", type=Path, required=True, help="folder of collect's tables, and of the new ones")
+    result = argparse.ArgumentParser(description=__doc__)
+    add(result, "--tables")
     result.add_argument("--published", type=Path, required=True, help="published.tsv")
     result.add_argument("--targets", type=Path, required=True, help="targets.tsv")
     return result
 
 
-def main(argv: list[str] | None = None) -> None:
+def main(options: argparse.Namespace) -> None:
     """Run the command."""
-    arguments = parser().parse_args(argv)
-    folder = arguments.tables
-    published = read_published(arguments.published)
-    targets = read_targets(arguments.targets, published)
+    folder = options.tables
+    published = read_published(options.published)
+    targets = read_targets(options.targets, published)
     runs = number_machines(read_table(folder / "runs.parquet"))
     results = {
         "quality": quality(runs, read_table(folder / "failures.parquet"), published),

@@ -18,9 +18,9 @@ from lstmbench.training.run import CHECKPOINT_SECONDS, train_run
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    result = argparse.ArgumentParser(prog="lstm-bench train", description=__doc__)
+    result = argparse.ArgumentParser(description=__doc__)
     add(result, "--data", "--preset", "--weights", "--implementation", "--device", "--threads")
-    result.add_argument("--seed", type=int, default=1, help="of the shuffling and the dropout masks")
+    add(result, "--seed")
     result.add_argument("--max-updates", type=int, help="stop after this many updates: a capped run")
     result.add_argument(
         "--max-eval-predictions", type=int, help="evaluate on the first predictions only, this many: a capped run"
@@ -36,15 +36,13 @@ def parser() -> argparse.ArgumentParser:
     return result
 
 
-def main(arguments: list[str] | None = None) -> None:
+def main(options: argparse.Namespace) -> None:
     """Run the command."""
-    options = parser().parse_args(arguments)
     device = machine.resolve_device(options.device)
     count = machine.split_device(device).workers
     if count > 1 and process_group.team().size == 1:
-        words = sys.argv[1:] if arguments is None else arguments
         require_cores(options.threads, count)
-        sys.exit(launcher.launch([sys.executable, "-m", "lstmbench", "train", *words], count))
+        sys.exit(launcher.launch([sys.executable, "-m", "lstmbench", "train", *options.words], count))
     with launcher.told_by_launcher():
         train_run(
             data=options.data,

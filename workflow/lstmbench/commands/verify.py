@@ -10,14 +10,13 @@ from lstmbench.training.replay import verify
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    result = argparse.ArgumentParser(prog="lstm-bench verify", description=__doc__)
+    result = argparse.ArgumentParser(description=__doc__)
     # One per process: a framework takes its number of threads only once.
     result.add_argument("record", type=Path, metavar="run.json", help="record of a finished run")
     result.add_argument("--data", type=Path, default=Path("results/data"), help="the prepared data sets")
     return result
 
 
-def main(arguments: list[str] | None = None) -> None:
+def main(options: argparse.Namespace) -> None:
     """Run the command."""
-    options = parser().parse_args(arguments)
     print("\n".join(verify(options.record, options.data)))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
+from pathlib import Path
 
 import pandas as pd
 
@@ -15,9 +16,9 @@ from lstmbench import implementations
 from lstmbench.models.learner import Learner, ModelSpec
 from lstmbench.parity import comparison
 from lstmbench.records.certificate import COLUMNS
-from lstmbench.records.tables import versions_column
+from lstmbench.records.tables import versions_column, write_table
 from lstmbench.system.machine import require_precision, split_device
-from lstmbench.utils.errors import MachineError
+from lstmbench.utils.errors import MachineError, last_error
 
 TASKS = {"language_model": comparison.LANGUAGE_MODEL, "classifier": comparison.CLASSIFIER}
 CLIP = 0.2
@@ -46,10 +47,19 @@ def certify(implementation: str, device: str, threads: int) -> pd.DataFrame:
         ]
         return pd.DataFrame(rows, columns=COLUMNS).assign(versions=versions_column(module.versions()))
     except MachineError as error:
-        return not_certified(implementation, device, str(error))
+        return _not_certified(implementation, device, str(error))
 
 
-def not_certified(implementation: str, device: str, why: str) -> pd.DataFrame:
+def write_failed_certificate(exit_code: int, log: Path, implementation: str, device: str, output: Path) -> bool:
+    """Write a certificate that says why an implementation cannot run here; False if it failed for another reason."""
+    if exit_code != MachineError.exit_code:
+        return False
+    why = last_error(log.read_text(encoding="utf-8", errors="replace").splitlines())
+    write_table(output, _not_certified(implementation, device, why))
+    return True
+
+
+def _not_certified(implementation: str, device: str, why: str) -> pd.DataFrame:
     """One row with the reason."""
     row = {"implementation": implementation, "device": device, "task": "", "what": "", "versions": "", "failure": why}
     return pd.DataFrame([row], columns=COLUMNS)

@@ -1,8 +1,7 @@
 """A run that failed for a reason that leaves the others sound: its place is taken by a record that says why.
 
-``lstm-bench train ... || lstm-bench failure --exit-code $?`` ends with 0 if the failure is a result of its own:
-a framework or a GPU that is not there, a loss that diverged, memory that ran out and that no retry will raise, a crash
-in a framework's own code.
+``lstm-bench attempt train`` ends with 0 if the failure is a result of its own: a framework or a GPU that is not there,
+a loss that diverged, memory that ran out and that no retry will raise, a crash in a framework's own code.
 Everything else (a wrong configuration, damaged data, an interruption, a fault of ours) ends with the code it came with.
 """
 
