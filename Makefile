@@ -87,9 +87,12 @@ gpu-wheels:
 	rm -f $(foreach name,$(PRESENT),.wheels/$(name)-*.whl)
 	du -sh .wheels
 
+# This one measures how other processes disturb a computation: it runs before all others, alone.
+ALONE := tests/unit/records/test_interference.py
+
 test: install-dev
-	python -m pytest tests/unit/test_interference.py
-	python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder --ignore=tests/unit/test_interference.py
+	python -m pytest $(ALONE)
+	python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder --ignore=$(ALONE)
 
 test-slow: install-dev
 	python -m pytest -m slow $(ARGS)

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.measurements import make_measurement
-from tests.unit.pages import make_page
-from tests.unit.records import make_record
+from tests.factories.measurements import make_measurement
+from tests.factories.pages import make_page
+from tests.factories.records import make_record
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (make install-dev)")
 

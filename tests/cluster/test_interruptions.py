@@ -12,7 +12,7 @@ import pytest
 
 from tests.cluster.conftest import RUNS
 from tests.cluster.slurm import MEMORY_MB
-from tests.workflow.cell import essence
+from tests.helpers.case import essence
 
 SLOW = '''\
 """The reference, {seconds} s later for every update."""

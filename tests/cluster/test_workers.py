@@ -12,7 +12,7 @@ import pytest
 
 from lstmbench.records.tables import read_table
 from tests.cluster.slurm import NODES
-from tests.workflow.cell import Cell, essence
+from tests.helpers.case import Cell, essence
 
 TOLERANCE = 1e-4
 """Of a loss, relative, as in tests/workflow/test_workers.py."""

@@ -12,7 +12,7 @@ from lstmbench import implementations
 from lstmbench.models.learner import Learner, ModelSpec
 from lstmbench.parity.comparison import Build
 from lstmbench.utils.errors import MachineError
-from tests.each import NAMES, each
+from tests.helpers.implementation_params import NAMES, each
 
 
 @functools.cache

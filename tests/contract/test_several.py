@@ -18,8 +18,8 @@ from lstmbench.parity import comparison
 from lstmbench.training import launcher
 from tests.contract import checks
 from tests.contract.conftest import configured
-from tests.contract.several import CASES, trained
-from tests.workflow.cell import ROOT
+from tests.contract.worker_program import CASES, trained
+from tests.helpers.case import ROOT
 
 DISTRIBUTED = [name for name in implementations.names() if implementations.distributed(name)]
 
@@ -33,7 +33,7 @@ def together(request, tmp_path_factory) -> tuple[str, list[dict[str, np.ndarray]
     folder = tmp_path_factory.mktemp(request.param)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT / "workflow"), str(ROOT)]))
-        command = [sys.executable, "-m", "tests.contract.several", request.param, str(folder)]
+        command = [sys.executable, "-m", "tests.contract.worker_program", request.param, str(folder)]
         assert launcher.launch(command, 2) == 0
     return request.param, [dict(np.load(folder / f"{rank}.npz")) for rank in range(2)]
 

@@ -24,8 +24,8 @@ from lstmbench.records.run import read_record
 from lstmbench.training.checkpoint import Checkpoint, CheckpointFolder
 from lstmbench.utils.errors import BenchError, DataError, UsageError
 from lstmbench.utils.files import read_arrays
-from tests.refusal import taken_or_refused
-from tests.unit.records import make_record
+from tests.factories.records import make_record
+from tests.helpers.expect_error import taken_or_refused
 
 pytestmark = pytest.mark.fuzz
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.workflow.cell import Cell
+from tests.helpers.case import Cell
 
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("Snakefile", "config.yaml", "workflow", "envs", "profiles")

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from lstmbench.utils.errors import Interrupted, LockedError
-from tests.each import NAMES, each
-from tests.workflow.cell import Cell, essence
+from tests.helpers.case import Cell, essence
+from tests.helpers.implementation_params import NAMES, each
 
 KILLS = 100
 """Of the long version, over all implementations."""

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from lstmbench.utils.errors import MachineError
-from tests.each import each
+from tests.helpers.implementation_params import each
 from tests.workflow.conftest import ROOT
 
 ABOVE_FLOOR = 0.06

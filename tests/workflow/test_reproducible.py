@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from tests.each import each
-from tests.workflow.cell import essence
+from tests.helpers.case import essence
+from tests.helpers.implementation_params import each
 
 
 @pytest.fixture

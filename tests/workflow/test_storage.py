@@ -16,7 +16,7 @@ import yaml
 
 from lstmbench.records.run import read_record
 from lstmbench.utils.errors import MachineError, ResourceError
-from tests.workflow.cell import PRESET, essence
+from tests.helpers.case import PRESET, essence
 
 LIMITS = {"reference": 450 << 20, "pytorch": 800 << 20, "tensorflow": 1200 << 20}
 """Bytes of data that each may have: enough to start, too little for the model."""

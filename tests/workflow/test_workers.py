@@ -14,7 +14,7 @@ import pytest
 from lstmbench import implementations
 from lstmbench.system.cores import usable_cores
 from lstmbench.utils.errors import Interrupted, MachineError, WorkerError
-from tests.workflow.cell import essence
+from tests.helpers.case import essence
 
 DISTRIBUTED = [
     pytest.param(name, marks=[pytest.mark.slow] if name.startswith("tensorflow") else [])

@@ -3,7 +3,7 @@
 Times are positive and their errors multiply, so means and intervals are those of logarithms.  The unit of
 repetition is the process: blocks of one process share its memory layout and its moment, and an interval over
 blocks alone covers far less than it claims.  So does one that bootstraps processes, then blocks: 88 % with 6
-processes, 92 % with 10 (tests/unit/test_statistics.py shows all three).
+processes, 92 % with 10 (tests/unit/statistics/test_intervals.py shows all three).
 """
 
 from __future__ import annotations

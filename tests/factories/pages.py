@@ -1,0 +1,69 @@
+"""Report pages of made-up records, for tests of the page's text and of the page in a browser."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from lstmbench.analysis import scaling, speed
+from lstmbench.parity import certificate
+from lstmbench.records.measurement import Measurement
+from lstmbench.records.tables import write_table
+from tests.factories.records import save
+from tests.helpers.run_command import run_command
+
+WORKFLOW = Path(__file__).resolve().parents[2] / "workflow"
+PUBLISHED = WORKFLOW / "published.tsv"
+TARGETS = WORKFLOW / "targets.tsv"
+
+SELECTION = yaml.safe_load((WORKFLOW.parent / "config.yaml").read_text(encoding="utf-8")) | {"device": "cpu"}
+
+SVG = b'<svg xmlns="http://www.w3.org/2000/svg"/>'
+
+
+def make_page(
+    folder: Path,
+    *records: dict[str, Any],
+    published: Path = PUBLISHED,
+    targets: Path = TARGETS,
+    config: str = "config.yaml",
+    figures: str = "empty",
+    measured: Iterable[Measurement] = (),
+    references: Iterable[Path] = (),
+    selection: Mapping[str, Any] = SELECTION,
+) -> Path:
+    """The path of the report of these records, its tables beside it; ``figures``: empty, drawn or none."""
+    tables, pictures, output = folder / "tables", folder / "figures", folder / "report.html"
+    run_command("collect", ["--output-dir", str(tables), *map(str, save(folder, *records))])
+    run_command("tabulate", ["--tables", str(tables), "--published", str(published), "--targets", str(targets)])
+    for name, table in speed.analyse(measured).items():
+        write_table(tables / f"{name}.csv", table)
+    run_command("precision", ["--tables", str(tables)])
+    run_command("against-reference", [*map(str, references), "--results", str(folder), "--tables", str(tables)])
+    for name in scaling.SCALED:
+        run_command("scaling", ["--of", name, "--tables", str(tables)])
+    datasets = {record["run"]["dataset"] for record in records}
+    if figures == "drawn":
+        for drawing in ("plot", "plot-speed", "plot-overview"):
+            run_command(drawing, ["--tables", str(tables), "--output-dir", str(pictures)])
+        for name, dataset in itertools.product(scaling.SCALED, datasets):
+            of = ["--of", name, "--dataset", dataset]
+            run_command("plot-scaling", [*of, "--tables", str(tables), "--output-dir", str(pictures)])
+    if figures == "empty":
+        pictures.mkdir(exist_ok=True)
+        kinds = ("learning", "quality", "ceiling", "anatomy", *scaling.SCALED)
+        for kind, dataset in itertools.product(kinds, datasets):
+            (pictures / f"{kind}_{dataset}.svg").write_bytes(SVG)
+        (pictures / "overview.svg").write_bytes(SVG)
+    certified = folder / "parity.csv"
+    write_table(certified, certificate.certify("reference", "cpu", threads=1))
+    run_command("report", [
+        "--tables", str(tables), "--figures", str(pictures), "--parity", str(certified), "--config-name", config,
+        "--selection", json.dumps(selection), "--output", str(output)
+    ])  # fmt: skip
+    return output

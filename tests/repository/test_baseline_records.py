@@ -1,0 +1,140 @@
+"""The records of runs kept in the repository are complete and sound, and what the README says of them."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from lstmbench.statistics import equivalence
+from lstmbench.statistics.intervals import arithmetic_mean
+from tests.repository.baselines import (
+    CPUS,
+    ENTRIES,
+    FOLDER,
+    MACHINES,
+    QUOTED,
+    REFERENCE,
+    ROOT,
+    differences,
+    entry_of,
+    unlike_starts,
+    without_bundle,
+)
+
+FRAMEWORKS = ("pytorch", "tensorflow")
+DATASETS = ("ptb", "mnist")
+SEEDS = (1, 2, 3, 4, 5)
+SECOND = "amd-epyc-avx512-2-cores"
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+FLOWING = " ".join(README.split())
+"""The README without its line breaks."""
+
+RECORDS = {
+    machine: {
+        (record["run"]["dataset"], record["run"]["implementation"], record["run"]["seed"]): record
+        for record in bundle.runs
+    }
+    for machine, bundle in MACHINES.items()
+    if machine in CPUS
+}
+
+each_machine = pytest.mark.parametrize("machine", MACHINES)
+each_cpu = pytest.mark.parametrize("machine", CPUS)
+
+
+def first_seed(machine, dataset):
+    """The records of both frameworks."""
+    return [RECORDS[machine][dataset, name, 1] for name in FRAMEWORKS]
+
+
+@each_machine
+def test_a_bundle_holds_what_its_entry_says(machine):
+    told = differences(MACHINES[machine], entry_of(machine, ENTRIES))
+    assert not told, "\n".join([f"results/reference/{machine}.zip differs from its entry in bundles.yaml:", *told])
+
+
+def test_every_entry_is_of_a_bundle():
+    assert without_bundle(FOLDER) == []
+
+
+@each_cpu
+def test_a_cpu_holds_complete_runs_of_both_frameworks_and_is_quoted(machine):
+    entry = ENTRIES[machine]
+    assert machine in QUOTED
+    assert sorted(entry.frameworks) == list(FRAMEWORKS)
+    assert all(block.published and block.sizes == ["small"] for block in entry.runs)
+    assert {(dataset, name, 1) for dataset in DATASETS for name in FRAMEWORKS} <= set(RECORDS[machine])
+
+
+@pytest.mark.parametrize("machine", QUOTED)
+def test_what_is_quoted_was_made_by_committed_code(machine):
+    assert ENTRIES[machine].committed
+
+
+def test_all_runs_started_from_the_same_weights_on_the_same_data():
+    assert unlike_starts(MACHINES.values()) == []
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_all_runs_on_cpus_had_the_same_settings(dataset):
+    one, *others = (record for machine in RECORDS for record in first_seed(machine, dataset))
+    for other in others:
+        assert one["initial_weights_sha256"] == other["initial_weights_sha256"]
+        assert one["data"]["sha256"] == other["data"]["sha256"]
+        assert one["settings_sha256"] == other["settings_sha256"]
+        assert one["parameters"] == other["parameters"]
+
+
+@each_cpu
+def test_ptb_small_ends_within_a_percent_in_both_frameworks(machine):
+    found = [record["final"]["perplexity"] for record in first_seed(machine, "ptb")]
+    assert max(found) / min(found) < 1.01
+
+
+def alike(records):
+    """Whether their losses lie within 3 in a million of one another."""
+    losses = [record["final"]["loss"] for record in records]
+    return max(losses) / min(losses) < 1 + 3e-6
+
+
+def test_all_runs_of_mnist_small_from_one_seed_end_with_the_same_loss():
+    assert alike([record for machine in RECORDS for record in first_seed(machine, "mnist")])
+    assert all(alike([RECORDS[SECOND]["mnist", name, seed] for name in FRAMEWORKS]) for seed in SEEDS)
+
+
+def test_mnist_small_is_equal_over_five_seeds_and_the_readme_says_so():
+    of_each = [[RECORDS[SECOND]["mnist", name, seed]["final"]["accuracy"] for seed in SEEDS] for name in FRAMEWORKS]
+    assert of_each[0] == of_each[1]
+    assert equivalence.verdicts([equivalence.compare(*of_each, "accuracy")]) == [equivalence.EQUAL]
+    mean, low, high = (f"{100 * value:.2f}" for value in dataclasses.astuple(arithmetic_mean(of_each[0])))
+    assert f"both end MNIST at {mean} % ({low} to {high}, 95 % interval over the seeds)" in FLOWING
+
+
+def shown(record):
+    final = record["final"]
+    return f"{final['perplexity']:.2f}" if "perplexity" in final else f"{100 * final['accuracy']:.2f} %"
+
+
+def test_the_readme_shows_the_first_machines_numbers():
+    for record in REFERENCE.runs:
+        dataset, name = record["run"]["dataset"], record["run"]["implementation"]
+        (row,) = [line for line in README.splitlines() if line.startswith(f"| {dataset} small | {name} ")]
+        assert shown(record) in row
+        assert record["commit"][:7] in README
+
+
+def test_the_readme_shows_the_second_machines_numbers():
+    ptb, mnist = (" and ".join(map(shown, first_seed(SECOND, dataset))) for dataset in DATASETS)
+    (commit,) = {record["commit"][:7] for record in RECORDS[SECOND].values()}
+    assert f"(commit {commit}), ended the same runs at {ptb} (PTB) and {mnist} (MNIST)" in FLOWING
+
+
+def test_the_readme_shows_the_gpu_s_numbers():
+    (record,) = MACHINES["nvidia-h200"].runs
+    assert f"ends PTB small at a test perplexity of {shown(record)} after" in FLOWING
+    assert f"{record['speed']['train_seconds']:.0f} s of training" in FLOWING
+    for measurement in MACHINES["nvidia-h200"].measurements:
+        (sample,) = [one for one in measurement.record["samples"] if one["implementation"] == "pytorch"]
+        speed = sample["predictions_per_step"] * sample["steady_steps"] / sample["phases"]["steady_seconds"]
+        assert f"PTB {measurement.record['group']['size']} at {speed:,.0f} words/s" in FLOWING

@@ -1,0 +1,188 @@
+"""Bundles are compared cell by cell, and what cannot be compared says why."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from lstmbench.analysis.comparison import compare, names
+from lstmbench.records.bundle import Records, pack
+from lstmbench.records.measurement import write_measurement
+from lstmbench.records.tables import read_table
+from lstmbench.reporting.comparison import shown, summary
+from lstmbench.utils.errors import DataError, UsageError
+from tests.factories.certificates import make_certificate
+from tests.factories.measurements import make_measurement
+from tests.factories.records import make_record, save
+from tests.helpers.run_command import run_command
+
+SEEDS = range(1, 7)
+RATES = (5.0, 5.02, 4.99, 5.01, 5.0)
+SPREAD = {seed: 1 + 0.001 * math.sin(seed) for seed in SEEDS}
+
+
+def runs(factor=1.0, seeds=SEEDS, **changes):
+    return [make_record(seed=seed, metric=114.0 * factor * SPREAD[seed] ** factor, **changes) for seed in seeds]
+
+
+def speeds(factor=1.0, **changes):
+    return [make_measurement({"pytorch": [factor * rate for rate in RATES]}, **changes)]
+
+
+def against(first, second):
+    return compare({"old": first, "new": second})
+
+
+def only(table):
+    (row,) = table.to_dict("records")
+    return row
+
+
+@pytest.mark.parametrize(("factor", "verdict"), [(1.001, "equal"), (1.05, "different")])
+def test_quality_is_told_equal_or_different_over_pairs_of_seeds(factor, verdict):
+    row = only(against(Records(runs(), []), Records(runs(factor), []))["quality"])
+    assert row["verdict"] == verdict
+    assert row["n"] == len(SEEDS)
+    assert row["difference"] == pytest.approx(100 * (factor - 1), abs=0.1)
+    assert row["low"] < row["difference"] < row["high"]
+
+
+def test_only_seeds_that_both_have_are_compared():
+    row = only(against(Records(runs(), []), Records(runs(seeds=[2, 3]), []))["quality"])
+    assert (row["n"], row["seeds"], row["verdict"]) == (2, "2 3", "no claim")
+
+
+@pytest.mark.parametrize(("factor", "verdict"), [(1.0, "equal"), (1.1, "faster"), (0.9, "slower"), (1.019, "faster")])
+def test_speed_is_told_faster_slower_or_equal(factor, verdict):
+    row = only(against(Records([], speeds()), Records([], speeds(factor)))["speed"])
+    assert row["verdict"] == verdict
+    assert row["ratio"] == pytest.approx(factor)
+    assert row["second_rate"] / row["first_rate"] == pytest.approx(factor)
+
+
+def test_one_process_on_a_side_is_inconclusive():
+    row = only(against(Records([], speeds()), Records([], [make_measurement({"pytorch": [9.0]})]))["speed"])
+    assert row["verdict"] == "inconclusive"
+    assert math.isnan(row["low"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"settings__preset__learning_rate": 0.5}, "learning_rate differs: 0.5, 1.0"),
+        ({"settings__max_updates": 9}, "max_updates differs: 9, None"),
+        ({"data__sha256": "f" * 64}, "data differs"),
+        ({"initial_weights_sha256": "f" * 64}, "no two runs of one seed from the same initial weights"),
+    ],
+)
+def test_runs_that_differ_in_more_than_their_circumstances_are_not_compared(changes, reason):
+    # A cell that can be compared stands beside it, or nothing at all could be.
+    more = runs(dataset="mnist", seeds=[1])
+    table = against(Records([*runs(), *more], []), Records([*runs(**changes), *more], []))["quality"]
+    verdict = table.loc[table["dataset"] == "ptb", "verdict"].item()
+    assert verdict.startswith("not compared: ")
+    assert reason in verdict
+
+
+def test_runs_with_other_threads_are_compared_and_the_threads_named():
+    tables = against(Records(runs(), []), Records(runs(settings__threads=2), []))
+    assert only(tables["quality"])["difference"] == 0
+    row = only(tables["circumstances"])
+    assert (row["what"], row["first"], row["second"]) == ("threads of runs", "1", "2")
+
+
+def test_a_cell_that_only_one_has_is_named():
+    table = against(Records(runs(), speeds()), Records(runs(), speeds(size="medium")))["speed"]
+    assert set(table["verdict"]) == {"not compared: only in the first", "not compared: only in the second"}
+
+
+def test_a_speed_that_may_not_be_quoted_is_not_compared():
+    failed = [make_measurement({}, failures={"pytorch": "out of memory"})]
+    table = against(Records(runs(), speeds()), Records(runs(), failed))["speed"]
+    assert only(table)["verdict"] == "not compared: second failed: out of memory"
+
+
+def test_what_differs_in_machine_and_libraries_is_named_and_nothing_else():
+    newer = runs(versions__torch="2.14.0", machine__cpu="Another CPU")
+    table = against(Records(runs(), []), Records(newer, []))["circumstances"]
+    assert table.set_index("what")[["first", "second"]].T.to_dict("list") == {
+        "cpu": ["Example CPU", "Another CPU"],
+        "torch": ["2.13.0", "2.14.0"],
+    }
+
+
+def test_certificates_are_not_compared():
+    certified = Records(runs(), speeds(), [make_certificate(), make_certificate("pytorch", "gpu-tf32")])
+    found, expected = (against(Records(runs(), speeds()), one) for one in (certified, Records(runs(), speeds())))
+    for name, table in expected.items():
+        pd.testing.assert_frame_equal(found[name], table)
+
+
+def test_many_comparisons_of_the_same_cry_wolf_no_more_often_than_one():
+    # 40 cells, each slower by what alone would pass for a difference in one case of twenty.
+    cells = [make_measurement({"pytorch": [5.0, 5.4, 4.7, 5.2, 5.1]}, size=f"s{place}") for place in range(40)]
+    slower = [make_measurement({"pytorch": [4.7, 5.0, 4.3, 4.8, 4.6]}, size=f"s{place}") for place in range(40)]
+    assert "slower" in set(against(Records([], cells[:1]), Records([], slower[:1]))["speed"]["verdict"])
+    assert set(against(Records([], cells), Records([], slower))["speed"]["verdict"]) == {"inconclusive"}
+
+
+def test_bundles_without_a_common_cell_are_refused():
+    with pytest.raises(DataError, match="expected a cell that can be compared, found none: only in the first"):
+        against(Records(runs(), []), Records(runs(dataset="mnist"), []))
+
+
+@pytest.fixture
+def bundles(tmp_path):
+    paths = []
+    for name, factor in (("old", 1.0), ("new", 1.05), ("newest", 0.9)):
+        save(tmp_path / name, *runs(factor))
+        (measurement,) = speeds(factor)
+        write_measurement(tmp_path / name / "measurements/ptb/small/cpu/measurement.json", measurement)
+        pack(tmp_path / name, tmp_path / f"{name}.zip")
+        paths.append(tmp_path / f"{name}.zip")
+    return paths
+
+
+def test_three_bundles_make_tables_a_page_and_a_summary(bundles, tmp_path, capsys):
+    run_command("compare", [*map(str, bundles), "--output-dir", str(tmp_path / "out")])
+    table = read_table(tmp_path / "out/speed.csv")
+    assert dict(zip(table["bundle"], table["verdict"], strict=True)) == {"new": "faster", "newest": "slower"}
+    printed = capsys.readouterr().out
+    assert "newest, speed: 1 slower" in printed
+    assert "  ptb/small/pytorch/cpu: slower, 0.90 times as fast" in printed
+    page = (tmp_path / "out/comparison.md").read_text()
+    assert page.startswith("# new and newest against old")
+    assert "+5.00 %" in page
+    html = (tmp_path / "out/comparison.html").read_text()
+    assert "<h1>lstm-bench: new and newest against old</h1>" in html
+    assert '<td class="num" data-sort="5.00">+5.00 %</td>' in html
+    assert "<li>newest, speed: 1 slower</li>" in html
+
+
+def test_runs_that_agree_in_every_bit_differ_by_a_zero_without_a_minus():
+    parts, _ = shown(against(Records(runs(), []), Records(runs(), [])))
+    row = only(parts["Quality"])
+    assert (row["difference"], row["95 % interval"], row["verdict"]) == ("+0.00 %", "+0.00 % to +0.00 %", "equal")
+
+
+def test_the_summary_of_several_speeds_says_by_how_much():
+    def measured(*factors):
+        rates = {f"pytorch-{place}": [factor * rate for rate in RATES] for place, factor in enumerate(factors)}
+        return Records([], [make_measurement(rates)])
+
+    lines = summary(against(measured(1.0, 1.0, 1.0), measured(1.1, 2.0, 1.5)))
+    assert lines == ["new, speed: 3 faster; 1.10 to 2.00 times as fast, median 1.50"]
+
+
+def test_a_bundle_is_not_compared_with_itself_or_with_none(bundles, tmp_path):
+    for given in (bundles[:1], bundles[:1] * 2):
+        with pytest.raises(UsageError, match="two or more different bundles"):
+            run_command("compare", [*map(str, given), "--output-dir", str(tmp_path)])
+
+
+def test_bundles_of_one_file_name_are_called_by_their_paths():
+    assert names([Path("a/bundle.zip"), Path("b/bundle.zip")]) == ["a/bundle.zip", "b/bundle.zip"]
+    assert names([Path("a/old.zip"), Path("b/new.zip")]) == ["old", "new"]

@@ -1,0 +1,110 @@
+"""Every command line starts in whatever Python a user's environment makes of it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from lstmbench import commands
+from tests.repository.baselines import ROOT
+
+HELP = """
+import contextlib, io
+from lstmbench import commands
+
+for name in commands.names():
+    told = io.StringIO()
+    with contextlib.redirect_stdout(told), contextlib.suppress(SystemExit):
+        commands.start(name, ["--help"])
+    print(name, told.getvalue().split(maxsplit=1)[0])
+"""
+
+
+def test_every_command_line_starts_in_a_python_that_drops_docstrings():
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONOPTIMIZE": "2"}
+    done = subprocess.run([sys.executable, "-c", HELP], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    started = dict(line.split() for line in done.stdout.splitlines())
+    assert set(started.values()) == {"usage:"}
+    assert {"download", "prepare", "train", "report", "gpu-check"} <= set(started)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_a_terminal_that_lacks_a_character_gets_its_escape(encoding):
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONIOENCODING": encoding}
+    command = [
+        sys.executable,
+        "-c",
+        "from lstmbench.utils.command_line import run; run(lambda: print('a\\N{EN DASH}b'))",
+    ]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "a\\u2013b\n"
+
+
+def test_a_colon_in_the_project_s_path_is_refused_by_make_in_one_line(tmp_path):
+    folder = tmp_path / "a:b"
+    folder.mkdir()
+    shutil.copy2(ROOT / "Makefile", folder)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    done = subprocess.run(["make", "demo"], cwd=folder, env=environment, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert f"{folder}/.venv: a folder whose path holds a colon" in done.stderr
+    assert [path.name for path in folder.iterdir()] == ["Makefile"]
+
+
+def said(*words: str) -> str:
+    """What ``python -m lstmbench`` prints."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-m", "lstmbench", *words]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    return done.stdout + done.stderr
+
+
+def test_the_help_fits_on_a_screen_and_names_commands_that_there_are():
+    lines = said("--help").splitlines()
+    assert len(lines) <= 24
+    assert max(map(len, lines)) <= 80
+    listed = [line.split()[0] for line in lines if line.startswith("  ")]
+    assert listed == [name for group in commands.GROUPS.values() for name in group]
+    assert set(listed) <= set(commands.names())
+
+
+def test_all_commands_are_listed_each_with_what_it_does():
+    lines = said("--help-all").splitlines()
+    listed = dict(line.split(maxsplit=1) for line in lines if line.startswith("  "))
+    assert set(listed) == set(commands.names())
+    assert all(words.endswith((".", "?")) for words in listed.values())
+    assert max(map(len, lines)) <= 80
+
+
+def test_a_call_in_the_old_form_is_answered_in_one_line_with_the_new_one():
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-m", "lstmbench.gpu_check", "--budget", "60"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: E2-USAGE: python -m lstmbench.gpu_check: expected lstm-bench gpu-check, or python")
+
+
+def test_every_command_is_called_by_its_name_in_its_help():
+    for name in commands.names():
+        told = said(name, "--help") if name in ("train", "plot", "prepare") else commands.parser_of(name).format_usage()
+        assert told.startswith(f"usage: lstm-bench {name} "), told
+
+
+def test_a_command_that_is_misspelt_is_refused_with_the_nearest_in_one_line():
+    (line,) = said("trian").splitlines()
+    assert line.startswith("error: E2-USAGE: unknown command 'trian' (did you mean train?)")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+def test_the_shell_completes_commands_and_their_options(shell):
+    script = said("completion", shell)
+    assert "gpu-check" in script
+    assert "--checkpoint-seconds" in script

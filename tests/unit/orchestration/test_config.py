@@ -1,0 +1,261 @@
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import example, given
+from hypothesis import strategies as st
+from snakemake.cli import parse_config
+from snakemake.utils import update_config
+
+from lstmbench import datasets, implementations
+from lstmbench.models.presets import PRESETS
+from lstmbench.orchestration.config import checked, sizes
+from lstmbench.system import machine
+from lstmbench.utils.errors import UsageError
+
+ROOT = Path(__file__).resolve().parents[3]
+SHIPPED = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+
+
+def test_the_shipped_configuration_is_the_full_benchmark():
+    selection = checked({**SHIPPED, "device": "cpu"})
+    assert selection.datasets == ["ptb", "mnist"]
+    assert selection.sizes == ["small", "medium", "large"]
+    assert selection.implementations == ["tensorflow", "pytorch"]
+    assert selection.caps_as_arguments("large") == ""
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "workflow/configs").glob("*.yaml")), ids=lambda path: path.stem)
+def test_a_ready_configuration_is_a_valid_difference_to_the_shipped_one(path):
+    changed = copy.deepcopy(SHIPPED)
+    update_config(changed, yaml.safe_load(path.read_text(encoding="utf-8")))  # as --configfile does
+    assert checked({**changed, "device": "cpu"})
+
+
+def test_every_key_of_the_shipped_configuration_is_explained():
+    blocks = (ROOT / "config.yaml").read_text(encoding="utf-8").split("\n\n")
+    for key in SHIPPED:
+        (block,) = [block for block in blocks if f"\n{key}:" in block]
+        assert block.startswith("# ")
+    schema = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text(encoding="utf-8"))
+    assert set(schema["properties"]) == set(SHIPPED) == set(schema["required"])
+    assert all(value["description"] for value in schema["properties"].values())
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"datasets": ["ptp"]}, "unknown dataset 'ptp' (did you mean ptb?); known: " + ", ".join(datasets.names())),
+        (
+            {"implementations": ["pytroch"]},
+            "unknown implementation 'pytroch' (did you mean pytorch?); known: " + ", ".join(implementations.names()),
+        ),
+        (
+            {"sizes": ["adventures"]},
+            "unknown size of dataset mnist 'adventures'; known: " + ", ".join(sizes("mnist")),
+        ),
+        ({"sizes": ["../../small"]}, "sizes.0: '../../small' does not match"),
+        ({"device": "tpu"}, "device: 'tpu' is not one of"),
+        ({"seeds": []}, "seeds: [] should be non-empty"),
+        ({"seeds": [1, 1]}, "seeds: [1, 1] has non-unique elements"),
+        ({"seeds": [1.5]}, "seeds.0: 1.5 is not of type 'integer'"),
+        ({"seeds": 1}, "seeds: 1 is not of type 'array'"),
+        ({"seeds": {}}, "seeds: {} should be non-empty"),
+        ({"seeds": {"small": 1}}, "seeds.small: 1 is not of type 'array'"),
+        ({"seeds": {"small": [1, 1]}}, "seeds.small: [1, 1] has non-unique elements"),
+        ({"seeds": {"smal": [1]}}, "unknown size in seeds 'smal' (did you mean small?); known: "),
+        ({"threads": 0}, "threads: 0 is less than the minimum of 1"),
+        ({"threads": True}, "threads: True is not of type 'integer'"),
+        ({"threads": []}, "threads: [] should be non-empty"),
+        ({"threads": [2, 2]}, "threads: [2, 2] has non-unique elements"),
+        ({"threads": [1, 0]}, "threads.1: 0 is less than the minimum of 1"),
+        ({"max_updates": {"huge": 3}}, "unknown size in max_updates 'huge'"),
+        ({"max_updates": 0}, "max_updates: 0"),
+        ({"workers": [0]}, "workers.0: 0 is less than the minimum of 1"),
+        (
+            {"workers": [2]},
+            "workers [2]: each of tensorflow, pytorch runs with 1 alone; add 1, or an implementation of",
+        ),
+        (
+            {"workers": [1, 3], "implementations": ["pytorch_ddp"]},
+            "ptb small: 3 workers: expected a number that divides the batch_size 20",
+        ),
+        ({"environments": {"old": []}}, "environments.old: [] should be non-empty"),
+        ({"environments": {"old": {"pyhton": "x"}}}, "environments.old: "),
+        ({"environments": {"old": {"python": ""}}}, "environments.old.python: "),
+        ({"environments": {"old": "torch"}}, "environments.old: 'torch' is not of type 'array', 'object'"),
+        ({"results": "/somewhere"}, "results: '/somewhere' does not match"),
+        ({"results": "a/../b"}, "results: 'a/../b' does not match"),
+        ({"thread": 1}, "unknown configuration key 'thread' (did you mean threads?)"),
+    ],
+)
+def test_a_wrong_selection_is_refused_in_one_line_that_names_what_is_known(change, told):
+    with pytest.raises(UsageError) as caught:
+        checked({**SHIPPED, "device": "cpu", **change})
+    assert told in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_text_that_is_to_be_tested_on_the_way_is_refused_before_any_job(tmp_path, monkeypatch):
+    preset = (PRESETS / "markov/small.yaml").read_text(encoding="utf-8")
+    (tmp_path / "markov").mkdir()
+    (tmp_path / "markov/small.yaml").write_text(f"{preset}report_after_updates: 5\n", encoding="utf-8")
+    monkeypatch.setattr("lstmbench.orchestration.config.PRESETS", tmp_path)
+    chosen = {
+        "datasets": ["markov"],
+        "sizes": ["small"],
+        "device": "cpu",
+        "speed": {**SHIPPED["speed"], "sizes": ["small"]},
+    }
+    with pytest.raises(UsageError, match=r"markov small: report_after_updates 5: .* null"):
+        checked({**SHIPPED, **chosen})
+
+
+def test_a_folder_of_local_data_is_there_or_refused_with_the_nearest(tmp_path, monkeypatch):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    for name in ("data", "~/data", str(tmp_path / "data")):
+        (folder,) = checked({**SHIPPED, "device": "cpu", "local_data": [name]}).local_data
+        assert Path(folder).samefile(tmp_path / "data")
+    told = {
+        "dta": f"local_data 'dta': expected a folder, found nothing at '{tmp_path}/dta' (did you mean 'data'?)",
+        "~/dta/ptb": f"found nothing at '{tmp_path}/dta/ptb' (did you mean '{tmp_path}/data/ptb'?)",
+        "file": f"expected a folder, found a file at '{tmp_path}/file'",
+        "~nobody-at-all": "expected a folder, found nothing at",
+        "x" * 300: "expected a folder, found nothing at",
+    }
+    for name, part in told.items():
+        with pytest.raises(UsageError) as caught:
+            checked({**SHIPPED, "device": "cpu", "local_data": [name]})
+        assert part in str(caught.value)
+
+
+def test_several_workers_are_for_the_implementations_that_can_have_them():
+    chosen = {"implementations": ["pytorch", "pytorch_ddp"], "workers": ["1", 2], "precisions": ["float32", "tf32"]}
+    selection = checked({**SHIPPED, **chosen, "device": "gpu"})
+    assert selection.cells == [
+        ("pytorch", "gpu"),
+        ("pytorch", "gpu-tf32"),
+        ("pytorch_ddp", "gpu"),
+        ("pytorch_ddp", "gpu-x2"),
+        ("pytorch_ddp", "gpu-tf32"),
+        ("pytorch_ddp", "gpu-tf32-x2"),
+    ]
+    assert {device for _, device in selection.cells_of_one} == {"gpu", "gpu-tf32"} == set(selection.devices)
+    assert checked({**SHIPPED, **chosen, "device": "cpu", "workers": [2], "precisions": ["float32"]}).cells == [
+        ("pytorch_ddp", "cpu-x2")
+    ]
+
+
+def test_a_list_of_threads_is_part_of_the_devices_and_one_number_is_not():
+    chosen = {"implementations": ["pytorch", "pytorch_ddp"], "workers": [1, 2], "device": "cpu"}
+    selection = checked({**SHIPPED, **chosen, "threads": ["1", 2]})
+    assert selection.devices == ["cpu-t1", "cpu-t2"]
+    assert selection.bare_devices == ["cpu"]
+    assert selection.cells == [
+        ("pytorch", "cpu-t1"),
+        ("pytorch", "cpu-t2"),
+        ("pytorch_ddp", "cpu-t1"),
+        ("pytorch_ddp", "cpu-t1-x2"),
+        ("pytorch_ddp", "cpu-t2"),
+        ("pytorch_ddp", "cpu-t2-x2"),
+    ]
+    assert [selection.threads_of(device) for _, device in selection.cells] == [1, 2, 1, 1, 2, 2]
+    assert checked({**SHIPPED, **chosen, "threads": [4]}).devices == ["cpu-t4"]
+    assert checked({**SHIPPED, **chosen, "threads": 4}).devices == ["cpu"]
+    assert checked({**SHIPPED, **chosen, "threads": 4}).threads_of("cpu-x2") == 4
+
+
+def test_numbers_from_snakemakes_command_line_are_numbers():
+    selection = checked({**SHIPPED, "device": "cpu", "seeds": ["1", "2"], "max_updates": {"small": "5"}})
+    assert selection.seeds == [1, 2]
+    assert selection.caps_as_arguments("small") == "--max-updates 5"
+    assert selection.caps_as_arguments("large") == ""
+    assert checked({**SHIPPED, "device": "cpu", "max_updates": "null"}).max_updates is None
+
+
+def understood(*keys):
+    """The selection of the shipped configuration with what Snakemake's command line says of these keys."""
+    config = copy.deepcopy(SHIPPED)
+    update_config(config, parse_config(["device=cpu", *keys]))
+    return checked(config)
+
+
+def test_each_size_has_the_seeds_that_a_mapping_names_for_it_and_seed_1_if_it_names_none():
+    selection = understood("datasets=[markov]", "implementations=[pytorch]", "seeds={small: [1, 2], large: [7]}")
+    assert [selection.seeds_of(size) for size in ("small", "medium", "large")] == [[1, 2], [1], [7]]
+    runs = [path.parts[3] + path.parts[6].removeprefix("seed-") for path in selection.records()]
+    assert runs == ["small1", "small2", "medium1", "large7"]
+    # Sizes that are measured and not trained start from weights too.
+    assert understood("sizes=[small]", "seeds={small: [2]}").seeds_of("large") == [1]
+
+
+def test_the_same_seeds_are_the_same_selection_whether_they_come_as_a_list_or_by_size():
+    for_all = understood("seeds=[3, 1]")
+    assert for_all.seeds == [3, 1]
+    assert understood("seeds={small: [3, 1], medium: [3, 1], large: [3, 1]}") == for_all
+    assert understood("seeds={medium: [1]}") == understood("seeds=[1]")
+
+
+def test_a_size_that_is_not_selected_may_keep_its_seeds_and_its_cap():
+    narrow = ("sizes=[small]", "speed={sizes: [small]}")
+    narrowed = understood(*narrow, "seeds={small: [2], large: [5]}", "max_updates={large: 5}")
+    assert narrowed.seeds == [2]
+    assert narrowed.max_updates_of("small") is None
+
+
+@pytest.mark.parametrize("text", ["false", "False"])
+def test_whether_models_are_kept_may_come_from_snakemakes_command_line(text):
+    assert SHIPPED["keep_models"] is True
+    assert checked({**SHIPPED, "device": "cpu", "keep_models": text}).keep_models is False
+    with pytest.raises(UsageError, match="keep_models: 'no' is not of type 'boolean'"):
+        checked({**SHIPPED, "device": "cpu", "keep_models": "no"})
+
+
+def test_auto_takes_the_gpu_where_there_is_one_and_else_the_cpu(monkeypatch):
+    monkeypatch.setattr(machine, "gpu_names", lambda: ["a GPU"])
+    assert checked(SHIPPED).device == "gpu"
+    monkeypatch.setattr(machine, "gpu_names", list)
+    assert checked(SHIPPED).device == "cpu"
+
+
+def test_a_gpu_that_was_asked_for_is_never_replaced_by_the_cpu(monkeypatch):
+    monkeypatch.setattr(machine, "gpu_names", list)
+    assert checked({**SHIPPED, "device": "gpu"}).device == "gpu"
+
+
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)
+VALUES = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(SCALARS.filter(bool), inner, max_size=3)
+)
+
+
+@example("environments", {True: None, "0": None})  # no two of these can be compared
+@example("max_updates", {True: None, "2": {1: 2}})
+@example("seeds", [{"a": 1, 2: 3}])
+@given(key=st.sampled_from(sorted(SHIPPED)) | st.text(max_size=20), value=VALUES)
+def test_any_value_of_any_key_is_taken_or_refused_in_one_line(key, value):
+    try:
+        checked({**SHIPPED, "device": "cpu", key: value})
+    except UsageError as error:
+        lines = str(error).splitlines()
+    else:
+        return
+    assert len(lines) == 1
+
+
+def test_an_implementation_may_name_an_environment_that_the_configuration_lists():
+    change = {"device": "cpu", "implementations": ["pytorch", "pytorch-old"]}
+    assert checked({**SHIPPED, **change, "environments": {"old": ["torch==2.12.0"]}}).implementations == [
+        "pytorch",
+        "pytorch-old",
+    ]
+    there = {"old": {"python": ".venv-old/bin/python"}}
+    assert checked({**SHIPPED, **change, "environments": there}).environments == there
+    with pytest.raises(UsageError, match="unknown environment of pytorch-old: 'old'; known: none"):
+        checked({**SHIPPED, **change})

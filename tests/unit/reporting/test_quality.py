@@ -1,0 +1,144 @@
+"""Time to quality: golden cases, small enough to check by hand."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from lstmbench.records.tables import read_published, read_table, read_targets
+from lstmbench.reporting.quality import by_dataset
+from lstmbench.utils.errors import DataError
+from tests.factories.records import make_record
+from tests.unit.analysis.test_quality import CAPS, PUBLISHED, TARGETS, tables  # noqa: F401 - a fixture
+
+HEADER = "dataset\tsize\tapplies_to\tvalue\tpublished_metric\tpublished_source\twhy\n"
+
+
+def learned(*perplexities, seed=1, seconds=100.0, **changes):
+    """A run whose validations show these perplexities, each after an epoch of ``seconds`` (its number of times)."""
+    record = make_record(seed=seed, epochs=len(perplexities), **changes)
+    for row, perplexity in zip(record["history"], perplexities, strict=True):
+        row |= {"valid_loss": math.log(perplexity), "valid_perplexity": perplexity}
+        row |= {"train_seconds": seconds * row["epoch"], "valid_seconds": 7.0}
+    unmeasured = dict.fromkeys(("p25", "median", "p75"))
+    record["speed"] |= {
+        "train_seconds": sum(row["train_seconds"] for row in record["history"]),
+        "blocks": 0,
+        **unmeasured,
+    }
+    return record
+
+
+@pytest.fixture
+def rows(tables):  # noqa: F811
+    """The rows for these records, as tuples by column."""
+    return lambda *records: list(tables(*records)["time_to_quality"].itertuples())
+
+
+def test_the_training_seconds_of_all_epochs_up_to_the_first_that_shows_the_target_add_up(rows):
+    (row,) = rows(learned(200.0, 121.0, 130.0, 120.0))
+    assert (row.target, row.target_source) == (121.39, "TensorFlow tutorial")
+    assert (row.seconds_median, row.epochs_median) == (100.0 + 200.0, 2)  # without 2 * 7 s of validation
+
+
+def test_a_perplexity_that_equals_the_target_reaches_it(rows):
+    assert [row.reached for row in rows(learned(121.39))] == [1]
+
+
+def test_an_accuracy_reaches_its_target_from_below(rows):
+    record = make_record("mnist", epochs=3)
+    for row, accuracy in zip(record["history"], (0.9, 0.98, 0.97), strict=True):
+        row["valid_accuracy"] = accuracy
+    (row,) = rows(record)
+    assert (row.metric, row.target, row.seconds_median, row.epochs_median) == ("accuracy", 0.98, 500.0, 2)
+
+
+def test_a_run_that_never_reaches_the_target_is_counted_and_never_dropped(rows):
+    runs = [learned(120.0, seed=1), learned(122.0, seed=2, seconds=5.0), learned(119.0, seed=3, seconds=200.0)]
+    (row,) = rows(*runs)
+    assert (row.n, row.reached, row.seeds) == (3, 2, "1 2 3")
+    assert (row.seconds_min, row.seconds_median) == (100.0, 200.0)  # of 100, 200 and for ever
+    assert math.isnan(row.seconds_max)
+
+
+def test_where_half_of_the_runs_never_reach_the_target_nor_does_their_median(rows):
+    (row,) = rows(learned(120.0, seed=1), learned(122.0, seed=2))
+    assert (row.reached, row.seconds_min) == (1, 100.0)
+    assert math.isnan(row.seconds_median)
+    assert math.isnan(row.epochs_median)
+
+
+def test_not_reached_is_said_in_words(tables, tmp_path):  # noqa: F811
+    table = tables(learned(120.0, seed=1), learned(122.0, seed=2))["time_to_quality"]
+    (shown,) = by_dataset("time_to_quality", table)["ptb"].to_dict("records")
+    assert shown == {
+        "size": "small",
+        "implementation": "pytorch",
+        "device": "cpu",
+        "target: validation perplexity": "121.39",
+        "reached": "1 of 2",
+        "seconds": "not reached",
+        "shortest": "100",
+        "longest": "not reached",
+        "epochs": "not reached",
+        "source of the target": "TensorFlow tutorial; the recipe used here",
+    }
+    assert "taking for ever" in (tmp_path / "tables/time_to_quality.md").read_text(encoding="utf-8")
+
+
+def test_a_capped_run_has_a_looser_target_of_our_own(rows):
+    (row,) = rows(learned(600.0, caps=CAPS))
+    assert (row.caps, row.target, row.target_source, row.seconds_median) == (CAPS[0], 687.0, "", 100.0)
+
+
+def test_runs_of_two_implementations_are_apart(rows):
+    found = rows(learned(120.0), learned(120.0, implementation="tensorflow", seconds=50.0))
+    assert [(row.implementation, row.seconds_median) for row in found] == [("pytorch", 100.0), ("tensorflow", 50.0)]
+
+
+def test_a_size_without_a_target_says_so(tables, tmp_path):  # noqa: F811
+    assert tables(make_record(size="gigantic"))["time_to_quality"].empty
+    text = (tmp_path / "tables/time_to_quality.md").read_text(encoding="utf-8")
+    assert "No run has a target in workflow/targets.tsv." in text
+
+
+def test_the_shipped_targets_are_reached_from_the_right_side_of_chance():
+    targets = read_targets(TARGETS, read_published(PUBLISHED))
+    published = targets[targets["published_source"] != ""]
+    assert published[["dataset", "size", "value"]].to_numpy().tolist() == [
+        ["ptb", "small", 121.39], ["ptb", "medium", 86.16], ["ptb", "large", 82.62], ["mnist", "small", 0.98]
+    ]  # fmt: skip
+    assert (published["applies_to"] == "complete").all()  # a capped run is compared with nothing published
+    for (dataset, size), rows in targets.groupby(["dataset", "size"]):
+        values = rows.set_index("applies_to")["value"]
+        if len(values) == 2:
+            assert (values["capped"] > values["complete"]) == (dataset in ("ptb", "markov")), (dataset, size)
+
+
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        ("ptb\tsmall\tcomplete\t100\ttest_perplexity\tZaremba et al. 2014\t", "either a value or"),
+        ("ptb\tsmall\tcomplete\t\t\t\t", "either a value or"),
+        ("ptb\tsmall\tcomplete\t\ttest_perplexity\tNobody\t", "found 0"),
+        ("ptb\tsmall\tsometimes\t100\t\t\t", "expected complete or capped, found 'sometimes'"),
+    ],
+)
+def test_a_faulty_target_is_told_with_its_line(tmp_path, row, told):
+    path = tmp_path / "targets.tsv"
+    path.write_text(HEADER + row + "\n", encoding="utf-8")
+    with pytest.raises(DataError, match=f"line 2: .*{told}"):
+        read_targets(path, read_published(PUBLISHED))
+
+
+def test_another_header_is_refused(tmp_path):
+    path = tmp_path / "targets.tsv"
+    path.write_text("dataset\tsize\n", encoding="utf-8")
+    with pytest.raises(DataError, match="expected the columns dataset, size, applies_to"):
+        read_targets(path, read_published(PUBLISHED))
+
+
+def test_the_table_reads_back_as_it_was_written(tables, tmp_path):  # noqa: F811
+    built = tables(learned(120.0))["time_to_quality"]
+    assert read_table(tmp_path / "tables/time_to_quality.csv").equals(built)

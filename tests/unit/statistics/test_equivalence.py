@@ -1,0 +1,132 @@
+"""Verdicts on simulated truth: "equal" and "different" are said falsely in one case of twenty at most."""
+
+from __future__ import annotations
+
+import math
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from lstmbench.reporting.margins import SPEED, in_words
+from lstmbench.statistics.equivalence import FEWEST_SEEDS, MARGINS, Comparison, compare, holm, verdicts
+from tests.repository.baselines import ROOT
+
+TRIALS = 4000
+SPREAD = 0.005
+"""Of the logarithm of a ratio between pairs."""
+
+
+def pairs(truth: float, seeds: int, trials: int = TRIALS) -> list[Comparison]:
+    generator = np.random.default_rng(seeds)
+    ratios = np.exp(generator.normal(truth, SPREAD, (trials, seeds)))
+    return [compare(np.full(seeds, 115.0), 115.0 * trial, "perplexity") for trial in ratios]
+
+
+def said(word: str, comparisons: list[Comparison]) -> float:
+    return sum(verdicts([comparison]) == [word] for comparison in comparisons) / len(comparisons)
+
+
+@pytest.mark.parametrize("seeds", [5, 10])
+def test_the_interval_covers_the_truth_as_often_as_it_claims(seeds):
+    covered = [comparison.low <= 0.01 <= comparison.high for comparison in pairs(0.01, seeds)]
+    assert 0.93 <= np.mean(covered) <= 0.97
+
+
+@pytest.mark.parametrize("seeds", [5, 10])
+def test_what_lies_at_the_margin_is_rarely_called_equal(seeds):
+    assert said("equal", pairs(MARGINS["perplexity"], seeds)) <= 0.06
+
+
+@pytest.mark.parametrize("seeds", [5, 10])
+def test_what_does_not_differ_is_rarely_called_different(seeds):
+    assert said("different", pairs(0.0, seeds)) <= 0.06
+
+
+def test_ten_seeds_suffice_to_call_the_same_equal():
+    assert said("equal", pairs(0.0, 10)) > 0.95
+
+
+def test_a_large_difference_is_called_one():
+    assert said("different", pairs(0.05, 10)) > 0.95
+
+
+def test_many_comparisons_together_cry_wolf_no_more_often_than_one():
+    # Five comparisons of what does not differ, wide enough for none to be equal: any "different" is false.
+    generator = np.random.default_rng(1)
+    false = 0
+    for _ in range(1000):
+        ratios = np.exp(generator.normal(0.0, 0.05, (5, 6)))
+        together = [compare(np.full(6, 115.0), 115.0 * trial, "perplexity") for trial in ratios]
+        false += "different" in verdicts(together)
+    assert false / 1000 <= 0.065
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "rejected"),
+    [
+        # Holm's own procedure by hand: 0.05 / 3, then / 2, then / 1, and none after the first that stands.
+        ([0.01, 0.04, 0.03], [True, False, False]),
+        ([0.01, 0.04, 0.02], [True, True, True]),
+        ([0.02, 0.02, 0.02], [False, False, False]),
+        ([math.nan, 0.01], [False, True]),
+        ([], []),
+    ],
+)
+def test_many_hypotheses_fall_by_holm_s_steps(probabilities, rejected):
+    assert holm(probabilities) == rejected
+
+
+def test_few_seeds_support_no_claim():
+    one = compare([115.0] * (FEWEST_SEEDS - 1), [230.0] * (FEWEST_SEEDS - 1), "perplexity")
+    assert verdicts([one]) == ["no claim"]
+    assert math.isnan(compare([115.0], [116.0], "perplexity").low)
+
+
+def test_the_p_values_are_those_of_scipy_s_tests():
+    generator = np.random.default_rng(2)
+    first, second = generator.normal(0.98, 0.001, 8), generator.normal(0.981, 0.001, 8)
+    found = compare(first, second, "accuracy")
+    assert found.p_different == pytest.approx(stats.ttest_rel(second, first).pvalue)
+    margin = MARGINS["accuracy"]
+    below = stats.ttest_1samp(second - first, margin, alternative="less").pvalue
+    above = stats.ttest_1samp(second - first, -margin, alternative="greater").pvalue
+    assert found.p_equal == pytest.approx(max(below, above))
+
+
+def test_runs_that_agree_in_every_bit_are_equal():
+    assert verdicts([compare([0.98] * 5, [0.98] * 5, "accuracy")]) == ["equal"]
+
+
+CHANGED = """
+import math
+from lstmbench.statistics import equivalence
+equivalence.MARGINS.update(perplexity=math.log(1.03), accuracy=0.005)
+equivalence.SPEED_MARGIN = 0.04
+from lstmbench.reporting import comparison, findings, quality
+print(quality.NOTES["differences"][0])
+print(comparison.NOTES["quality"][0])
+print(comparison.NOTES["speed"][0])
+print(findings.in_words("perplexity"), findings.in_words("accuracy"))
+"""
+
+
+def test_a_margin_that_changes_changes_every_sentence_that_names_it():
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-c", CHANGED]
+    differences, quality, speed, words = subprocess.run(
+        command, env=environment, check=True, capture_output=True, text=True
+    ).stdout.splitlines()
+    for note in (differences, quality):
+        assert "Equal: within 3 % of a perplexity or 0.5 points of an accuracy by two one-sided t-tests" in note
+    assert "Equal: the interval lies within 4 % of 1;" in speed
+    assert words == "3 % 0.5 points"
+
+
+def test_the_documentation_names_the_margins_that_hold():
+    text = " ".join((ROOT / "docs/comparing.md").read_text(encoding="utf-8").split())
+    assert f"within {in_words('perplexity')} of a perplexity or {in_words('accuracy')} of an accuracy" in text
+    assert f"the interval lies within {SPEED} of 1" in text

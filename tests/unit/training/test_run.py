@@ -1,0 +1,225 @@
+"""The verb that trains, on both tasks, with the NumPy reference: what it writes is a record that can be read."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+
+from lstmbench import tasks
+from lstmbench.datasets import load_dataset
+from lstmbench.implementations import reference
+from lstmbench.models.presets import load_preset
+from lstmbench.models.weights import shapes
+from lstmbench.records.run import MODEL, read_record
+from lstmbench.system import machine, spin
+from lstmbench.tasks import language_model
+from lstmbench.training import session
+from lstmbench.training.loop import Caps
+from lstmbench.training.rehearsal import rehearse
+from lstmbench.training.run import train_run
+from lstmbench.utils.errors import DataError, Interrupted, ResourceError, UsageError
+from lstmbench.utils.files import hash_arrays, read_arrays
+from lstmbench.utils.signals import Interruption
+from tests.factories.cases import PRESET, Images, Text, make_cell
+
+
+@pytest.fixture
+def train(tmp_path, monkeypatch):
+    """Trains on a made-up data set; returns the record as it is read back."""
+
+    def run(module, *, caps=Caps(), weights_of=None, threads=1, size="tiny", keep_model=True, **changes):  # noqa: B008 - frozen
+        files = make_cell(tmp_path, monkeypatch, module, **(weights_of or changes))
+        files["preset_file"].write_text(yaml.safe_dump({**PRESET, **changes}), encoding="utf-8")
+        files["preset_file"] = files["preset_file"].rename(tmp_path / f"{size}.yaml")
+        output = tmp_path / "runs/made/tiny/reference/cpu/seed-1/run.json"
+        train_run(
+            **files,
+            implementation="reference",
+            device="cpu",
+            threads=threads,
+            seed=1,
+            caps=caps,
+            checkpoints=tmp_path / "checkpoints/made",
+            keep_model=keep_model,
+            output=output,
+        )
+        return read_record(output)
+
+    return run
+
+
+def test_a_classifiers_record_is_whole_with_the_tests_made_on_the_way(train, tmp_path):
+    record = train(Images, report_after_updates=7)
+    assert [(row["updates"], row["predictions"]) for row in record["milestones"]] == [(7, 20), (7, 4)]
+    assert [row["updates"] for row in record["history"]] == [5, 10]
+    assert record["caps"] == []
+    assert record["final_weights_sha256"] != record["initial_weights_sha256"]
+    assert not (tmp_path / "checkpoints").exists()
+    assert list((tmp_path / "runs/made/tiny/reference/cpu/seed-1/tensorboard").iterdir())
+
+
+def test_a_language_models_record_says_what_was_capped(train):
+    record = train(Text, caps=Caps(max_updates=3, max_eval_predictions=150))
+    assert record["caps"] == ["trained for 3 of 4 updates", "evaluated on the first 150 predictions"]
+    assert record["final"]["predictions"] == 150
+    assert record["history"][-1]["updates"] == 3
+
+
+RUN = "runs/made/tiny/reference/cpu/seed-1"
+
+
+@pytest.mark.parametrize("caps", [Caps(), Caps(max_updates=3)], ids=["whole", "capped"])
+def test_a_complete_run_keeps_its_final_weights_by_their_canonical_names(train, tmp_path, caps):
+    record = train(Text, caps=caps)
+    weights = read_arrays(tmp_path / RUN / MODEL)
+    assert hash_arrays(weights) == record["final_weights_sha256"]
+    spec = language_model.model_spec(load_preset(tmp_path / "tiny.yaml"), record["data"]["facts"])
+    assert {name: value.shape for name, value in weights.items()} == shapes(spec)
+
+
+def test_who_keeps_no_models_has_none_that_an_earlier_run_left_either(train, tmp_path):
+    train(Text)
+    train(Text, keep_model=False, learning_rate=0.5)
+    assert not (tmp_path / RUN / MODEL).exists()
+
+
+def test_there_is_no_record_before_its_model_and_no_model_of_a_record_that_is_refused(train, tmp_path, monkeypatch):
+    checked = []
+
+    def check(path, record):
+        if checked:
+            raise DataError("an accuracy too good to be true")
+        checked.append(record)
+
+    with monkeypatch.context() as refusing:
+        refusing.setattr("lstmbench.training.run.check_record", check)
+        with pytest.raises(DataError):
+            train(Text)
+    assert not (tmp_path / RUN / MODEL).exists()
+    with monkeypatch.context() as full:
+        full.setattr("lstmbench.training.run.write_arrays", lambda *_: (_ for _ in ()).throw(OSError(28, "full")))
+        with pytest.raises(OSError, match="full"):
+            train(Text)
+    assert not (tmp_path / RUN / "run.json").exists()
+    assert train(Text)["resumed"] == 1
+
+
+def test_a_checkpoint_of_other_settings_is_passed_over_with_the_settings_that_differ(train, monkeypatch, capsys):
+    monkeypatch.setattr(Interruption, "check", lambda self: (_ for _ in ()).throw(Interrupted("told to")))
+    for changes in ({"learning_rate": 1.0}, {"learning_rate": 0.5, "max_grad_norm": 5.0}):
+        with pytest.raises(Interrupted):
+            train(Text, **changes)
+    (told,) = [line for line in capsys.readouterr().err.splitlines() if "is not used" in line]
+    differing = "settings.preset.learning_rate 1.0, now 0.5; settings.preset.max_grad_norm None, now 5.0"
+    assert told.endswith(f"it belongs to another run: {differing}")
+
+
+def test_where_a_recipe_comes_from_is_no_setting_a_checkpoint_depends_on(train, monkeypatch, capsys):
+    with monkeypatch.context() as interrupted:
+        interrupted.setattr(Interruption, "check", lambda self: (_ for _ in ()).throw(Interrupted("told to")))
+        with pytest.raises(Interrupted):
+            train(Text, source="a test")
+    assert train(Text, source="the same test in other words")["resumed"] == 1
+
+
+REFUSED = {
+    "a text that is to be tested on the way": ({"report_after_updates": 2}, "report_after_updates"),
+    "a cap of no update": ({"caps": Caps(max_updates=0)}, r"\$\.settings\.max_updates"),
+    "a cap below that": ({"caps": Caps(max_updates=-1)}, r"\$\.settings\.max_updates|\$\.history"),
+    "an evaluation of nothing": ({"caps": Caps(max_eval_predictions=0)}, "expected a prediction at least"),
+    "no thread": ({"threads": 0}, r"\$\.settings\.threads"),
+    "a preset whose name no path may have": ({"size": "Tiny Cell"}, r"\$\.run\.size"),
+    "the path of another run": ({"size": "small"}, r"\$\.run\.size: expected 'tiny' as in its path"),
+    "a source of two lines": ({"source": "two\nlines"}, "source"),
+    "a source that a spreadsheet takes for a formula": ({"source": "=1+1"}, "source"),
+    "more layers than a record may have": ({"num_layers": 1001}, "num_layers"),
+    "a bias that is no number": ({"forget_bias": float("nan")}, "forget_bias"),
+    "a rate that falls to zero": ({"lr_decay": 1e-200, "epochs": 4}, "lr_decay"),
+    "a rate that grows beyond a float": ({"lr_decay": 1e5, "epochs": 90}, "lr_decay"),
+}
+
+
+@pytest.mark.parametrize(("changes", "told"), REFUSED.values(), ids=REFUSED)
+def test_inputs_whose_record_would_be_refused_are_refused_before_the_first_update(
+    train, monkeypatch, tmp_path, changes, told
+):
+    monkeypatch.setattr(reference.Learner, "train_block", lambda *_: pytest.fail("it was trained"))
+    with pytest.raises(UsageError, match=told):
+        train(Text, weights_of={}, **changes)
+    assert not (tmp_path / "runs").exists()
+    assert not (tmp_path / "checkpoints").exists()
+
+
+SURROUNDINGS = {
+    "versions of two lines": (reference, "versions", lambda: {"numpy": "1\n2"}),
+    "an unknown unit": (language_model, "UNIT", "tokens/s"),
+    "memory of a device on the CPU": (reference.Learner, "peak_device_bytes", lambda self: 1),
+    "a processor without a name": (machine, "describe", lambda: {"cores": 1, "memory_bytes": 10**12}),
+    "a commit that is none": (machine, "commit", lambda: ("main", False)),
+}
+
+
+@pytest.mark.parametrize(("place", "name", "value"), SURROUNDINGS.values(), ids=SURROUNDINGS)
+def test_surroundings_whose_record_would_be_refused_are_told_before_the_first_update(
+    train, monkeypatch, tmp_path, place, name, value
+):
+    monkeypatch.setattr(place, name, value)
+    monkeypatch.setattr(reference.Learner, "train_block", lambda *_: pytest.fail("it was trained"))
+    with pytest.raises(UsageError, match="its record would be refused"):
+        train(Text)
+    assert not (tmp_path / "checkpoints").exists()
+
+
+@pytest.mark.parametrize(
+    ("module", "caps", "changes"),
+    [
+        (Text, Caps(), {}),
+        (Text, Caps(3, 150), {}),
+        (Images, Caps(), {"report_after_updates": 7}),
+        (Images, Caps(6, 7), {"report_after_updates": 7}),
+    ],
+)
+def test_what_is_rehearsed_is_the_run_but_for_what_is_learned_and_how_fast(train, tmp_path, module, caps, changes):
+    record = train(module, caps=caps, **changes)
+    dataset, preset = load_dataset(tmp_path / "data"), load_preset(tmp_path / "tiny.yaml")
+    reached, final, full = rehearse(tasks.load(dataset.task), dataset, preset, caps, seed=1)
+    counts = {"epoch", "learning_rate", "updates", "train_predictions", "valid_predictions", "predictions", "protocol"}
+    for rehearsed, found in (
+        (reached.history, record["history"]),
+        (reached.milestones, record["milestones"]),
+        ([final], [record["final"]]),
+    ):
+        assert [set(row) for row in rehearsed] == [set(row) for row in found]
+        assert [{name: row[name] for name in counts & set(row)} for row in rehearsed] == [
+            {name: row[name] for name in counts & set(row)} for row in found
+        ]
+    assert len(reached.first_losses) == len(record["first_losses"])
+    assert (full == reached.updates) == (caps.max_updates is None)
+
+
+def test_what_we_set_for_the_threads_stands_in_a_field_of_its_own_and_among_no_switches(train, monkeypatch):
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    monkeypatch.setenv("GOMP_SPINCOUNT", "7")
+    monkeypatch.delenv("KMP_BLOCKTIME", raising=False)
+    found = train(Images)["machine"]
+    assert "GOMP_SPINCOUNT" not in found["spin_limits"]
+    assert found["switches"]["GOMP_SPINCOUNT"] == "7"
+    assert set(found["spin_limits"]).isdisjoint(found["switches"])
+    assert found["spin_limits"]["KMP_BLOCKTIME"] == spin.LIMITS["KMP_BLOCKTIME"]
+
+
+def test_a_run_tells_what_held_it_back(train):
+    speed = train(Images)["speed"]
+    assert 0 <= speed["throttled_share"] <= 1
+    assert "reachable_cores" in speed
+
+
+def test_weights_of_another_model_are_refused(train):
+    with pytest.raises(UsageError, match=r"weights\.safetensors.*initialise it anew"):
+        train(Text, weights_of={"hidden_size": 5})
+
+
+def test_a_model_larger_than_the_memory_is_not_tried_and_told_with_both_sizes(train, monkeypatch):
+    monkeypatch.setattr(session, "memory_limit_bytes", lambda: 2_000_000)
+    with pytest.raises(ResourceError, match=r"not tried.*at least \d+ MB .*no more than 2 MB"):
+        train(Text, hidden_size=400)
