@@ -8,7 +8,7 @@ from lstmbench.analysis.runs import collect
 from lstmbench.analysis.speed import analyse
 from lstmbench.records import table_names
 from lstmbench.reporting import quality, speed
-from tests.unit.records import make_record, save
+from tests.factories.records import make_record, save
 
 
 def test_collect_writes_the_tables_that_are_named(tmp_path):

@@ -8,7 +8,7 @@ from lstmbench.models.presets import PRESETS
 from lstmbench.preparation.prepare import prepare
 from lstmbench.records.run import read_record
 from lstmbench.records.tables import read_table
-from tests.run_command import run_command
+from tests.helpers.run_command import run_command
 
 
 @pytest.fixture
