@@ -13,7 +13,7 @@ import pytest
 from lstmbench import implementations
 from lstmbench.parity import comparison
 from lstmbench.parity.comparison import LANGUAGE_MODEL, Build
-from lstmbench.system.machine import PRECISIONS
+from lstmbench.system.device import PRECISIONS
 from tests.contract import checks
 from tests.contract.test_parity import two_layer_model
 

@@ -17,7 +17,7 @@ from lstmbench.implementations import reference
 from lstmbench.parity import comparison
 from lstmbench.parity.certificate import CLIP
 from lstmbench.parity.comparison import CLASSIFIER, LANGUAGE_MODEL, ROUNDINGS, Build
-from lstmbench.system.machine import PRECISIONS
+from lstmbench.system.device import PRECISIONS
 from tests.contract import checks, test_mutants
 from tests.contract.test_parity import two_layer_model
 

@@ -10,7 +10,7 @@ import pandas as pd
 from lstmbench.parity.certificate import TASKS
 from lstmbench.records.certificate import COLUMNS
 from lstmbench.records.tables import write_table
-from lstmbench.system.machine import split_device
+from lstmbench.system.device import split_device
 
 TOLERANCES = {"loss": 5e-6, "gradient": 1e-5, "evaluation": 5e-6}
 

@@ -14,7 +14,7 @@ from lstmbench import tasks
 from lstmbench.models.presets import Preset
 from lstmbench.models.weights import parameter_count
 from lstmbench.records.run import write_record
-from lstmbench.system.machine import split_device
+from lstmbench.system.device import split_device
 from lstmbench.utils.files import hash_json
 
 CLASSIFIERS = ("mnist", "glyphs")

@@ -18,7 +18,7 @@ import yaml
 from lstmbench.implementations import framework
 from lstmbench.records.bundle import Records, read_bundle
 from lstmbench.records.tables import RUN
-from lstmbench.system.machine import split_device
+from lstmbench.system.device import split_device
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "results/reference"

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from lstmbench.records.tables import read_table
-from lstmbench.system import machine
+from lstmbench.system import hardware
 from lstmbench.utils.errors import MachineError
 from tests.workflow.conftest import TINY, planned
 
@@ -147,7 +147,7 @@ def test_a_second_instance_touches_nothing_of_a_running_benchmark(moody, failed)
 
 @pytest.mark.parametrize("implementation", ["reference", "pytorch"])
 def test_a_gpu_that_is_not_there_ends_a_run_with_the_code_that_becomes_a_row(cell, tmp_path, implementation):
-    if machine.gpu_names():
+    if hardware.gpu_names():
         pytest.skip("this machine has a GPU")
     process = cell.train(implementation, tmp_path, device="gpu")
     assert process.wait() == MachineError.exit_code

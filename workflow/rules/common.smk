@@ -29,10 +29,10 @@ from lstmbench.utils.errors import PREFIX, BenchError, UsageError
 from lstmbench.orchestration.estimate import announce
 from lstmbench.utils.files import hash_json
 from lstmbench.implementations import framework, split
-from lstmbench.system.machine import require_cores, split_device
+from lstmbench.system.device import split_device
 from lstmbench.models.presets import load_preset
 from lstmbench.records import table_names
-from lstmbench.orchestration.resources import UNPLANNED, planned_seconds, read_plan
+from lstmbench.orchestration.resources import UNPLANNED, planned_seconds, read_plan, require_cores_of_job
 from lstmbench.orchestration.failed_runs import FAILED, failed_sample, last_failure
 from lstmbench.orchestration.config import RECORD, checked, require_path
 from lstmbench.orchestration.terminal import Job
@@ -115,7 +115,9 @@ onstart:
     for job in workflow.dag.needrun_jobs():
         if job.params.get("threads"):
             try:
-                require_cores(job.output[0], threads_of(job.wildcards), workers_of(job.wildcards), job.threads)
+                require_cores_of_job(
+                    job.output[0], threads_of(job.wildcards), workers_of(job.wildcards), job.threads
+                )
             except BenchError as error:
                 stop(error)
     seconds = planned_seconds(PLAN, SELECTION)

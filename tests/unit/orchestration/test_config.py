@@ -13,7 +13,7 @@ from snakemake.utils import update_config
 from lstmbench import datasets, implementations
 from lstmbench.models.presets import PRESETS
 from lstmbench.orchestration.config import checked, sizes
-from lstmbench.system import machine
+from lstmbench.system import device
 from lstmbench.utils.errors import UsageError
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -218,14 +218,14 @@ def test_whether_models_are_kept_may_come_from_snakemakes_command_line(text):
 
 
 def test_auto_takes_the_gpu_where_there_is_one_and_else_the_cpu(monkeypatch):
-    monkeypatch.setattr(machine, "gpu_names", lambda: ["a GPU"])
+    monkeypatch.setattr(device, "gpu_names", lambda: ["a GPU"])
     assert checked(SHIPPED).device == "gpu"
-    monkeypatch.setattr(machine, "gpu_names", list)
+    monkeypatch.setattr(device, "gpu_names", list)
     assert checked(SHIPPED).device == "cpu"
 
 
 def test_a_gpu_that_was_asked_for_is_never_replaced_by_the_cpu(monkeypatch):
-    monkeypatch.setattr(machine, "gpu_names", list)
+    monkeypatch.setattr(device, "gpu_names", list)
     assert checked({**SHIPPED, "device": "gpu"}).device == "gpu"
 
 

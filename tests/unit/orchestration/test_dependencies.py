@@ -256,7 +256,7 @@ def test_every_module_that_finds_a_file_of_the_workflow_by_itself_is_known():
         "orchestration.dependencies": "computes the hash",
         "datasets": "datasets.tsv: the rules take its checksums",
         "gpu_check.contract": "no rule runs it",
-        "system.machine": "the commit of the checkout",
+        "system.provenance": "the commit of the checkout",
         "models.presets": "the rules take the values of a preset",
         "orchestration.config": "the schema of the configuration, which is checked whenever the workflow is read",
     }

@@ -11,13 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lstmbench.system import machine
+from lstmbench.orchestration import resources
+from lstmbench.system import device, hardware, provenance
 from lstmbench.system.processor import Processor
 from lstmbench.utils.errors import MachineError, UsageError
 
 
 def test_the_description_names_the_machine_but_neither_its_host_nor_its_user():
-    found = machine.describe()
+    found = hardware.describe()
     assert found["cpu"]
     assert found["cores"] >= 1
     assert found["memory_bytes"] > 2**28
@@ -27,44 +28,44 @@ def test_the_description_names_the_machine_but_neither_its_host_nor_its_user():
 
 
 def test_the_node_of_a_cluster_is_told_and_no_host_otherwise(monkeypatch):
-    monkeypatch.delenv(machine.NODE, raising=False)
-    assert machine.describe()["node"] is None
-    monkeypatch.setenv(machine.NODE, "n17")
-    assert machine.describe()["node"] == "n17"
+    monkeypatch.delenv(hardware.NODE, raising=False)
+    assert hardware.describe()["node"] is None
+    monkeypatch.setenv(hardware.NODE, "n17")
+    assert hardware.describe()["node"] == "n17"
 
 
 @pytest.mark.parametrize("architecture", ["arm64", "aarch64"])
 def test_a_processor_that_nobody_names_is_unknown_and_not_its_architecture(monkeypatch, architecture):
-    monkeypatch.setattr(machine, "processor", lambda: Processor(None, None))
-    monkeypatch.setattr(machine.platform, "machine", lambda: architecture)
-    assert machine.describe()["cpu"] == "unknown (aarch64)"
+    monkeypatch.setattr(hardware, "processor", lambda: Processor(None, None))
+    monkeypatch.setattr(hardware.platform, "machine", lambda: architecture)
+    assert hardware.describe()["cpu"] == "unknown (aarch64)"
 
 
 def test_a_control_group_s_limit_of_memory_counts(monkeypatch, tmp_path):
-    monkeypatch.setattr(machine, "CGROUP_MEMORY", tmp_path / "memory.max")
-    whole = machine.memory_limit_bytes()
+    monkeypatch.setattr(hardware, "CGROUP_MEMORY", tmp_path / "memory.max")
+    whole = hardware.memory_limit_bytes()
     (tmp_path / "memory.max").write_text("1073741824\n")
-    assert machine.memory_limit_bytes() == 2**30
+    assert hardware.memory_limit_bytes() == 2**30
     (tmp_path / "memory.max").write_text("max\n")
-    assert machine.memory_limit_bytes() == whole
+    assert hardware.memory_limit_bytes() == whole
 
 
 def test_peak_memory_grows_with_what_is_held():
-    before = machine.peak_rss_bytes()
+    before = hardware.peak_rss_bytes()
     block = bytearray(64 << 20)
     block[:: 1 << 12] = b"x" * (len(block) >> 12)
-    assert machine.peak_rss_bytes() >= max(before, len(block))
+    assert hardware.peak_rss_bytes() >= max(before, len(block))
 
 
 def test_an_unknown_device_is_refused_with_the_known_ones():
     with pytest.raises(UsageError, match="auto, cpu, gpu"):
-        machine.resolve_device("tpu")
+        device.resolve_device("tpu")
 
 
 def test_a_machine_without_the_driver_has_no_gpu(monkeypatch):
     monkeypatch.setenv("PATH", "")
-    assert machine.gpu_names() == []
-    assert machine.resolve_device("auto") == "cpu"
+    assert hardware.gpu_names() == []
+    assert device.resolve_device("auto") == "cpu"
 
 
 def test_the_gpus_are_those_the_driver_lists(monkeypatch, tmp_path):
@@ -72,8 +73,8 @@ def test_the_gpus_are_those_the_driver_lists(monkeypatch, tmp_path):
     driver.write_text('#!/bin/sh\necho "NVIDIA H100 80GB HBM3"\n')
     driver.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
-    assert machine.gpu_names() == ["NVIDIA H100 80GB HBM3"]
-    assert machine.resolve_device("auto") == "gpu"
+    assert hardware.gpu_names() == ["NVIDIA H100 80GB HBM3"]
+    assert device.resolve_device("auto") == "gpu"
 
 
 @pytest.mark.parametrize(
@@ -92,12 +93,12 @@ def test_the_gpus_are_those_the_driver_lists(monkeypatch, tmp_path):
     ],
 )
 def test_what_is_not_usual_is_part_of_a_device_s_name(wanted, name):
-    assert machine.resolve_device(wanted) == name
+    assert device.resolve_device(wanted) == name
 
 
 def test_an_unknown_precision_is_refused_with_the_known_ones():
     with pytest.raises(UsageError, match="float32, tf32"):
-        machine.resolve_device("gpu-float8")
+        device.resolve_device("gpu-float8")
 
 
 @pytest.mark.parametrize(
@@ -112,8 +113,8 @@ def test_an_unknown_precision_is_refused_with_the_known_ones():
     ],
 )
 def test_a_device_s_name_splits_into_its_parts_and_is_made_of_them(name, parts):
-    assert machine.split_device(name) == parts
-    assert machine.split_device(name).name == name
+    assert device.split_device(name) == parts
+    assert device.split_device(name).name == name
 
 
 @pytest.mark.parametrize(
@@ -132,31 +133,31 @@ def test_a_device_s_name_splits_into_its_parts_and_is_made_of_them(name, parts):
 )
 def test_a_device_without_workers_or_threads_or_in_another_order_is_refused(wanted, told):
     with pytest.raises(UsageError, match=told):
-        machine.resolve_device(wanted)
+        device.resolve_device(wanted)
 
 
 @given(st.text(alphabet="-abcgptux0123456789 \n", max_size=20) | st.text())
 def test_any_text_is_a_device_s_name_or_refused(name):
     try:
-        resolved = machine.resolve_device(name)
+        resolved = device.resolve_device(name)
     except UsageError:
         return
-    assert machine.resolve_device(resolved) == resolved
+    assert device.resolve_device(resolved) == resolved
 
 
 def test_threads_that_a_device_s_name_tells_are_those_of_the_process():
-    machine.require_threads("cpu-t4", 4)
-    machine.require_threads("cpu", 3)
+    device.require_threads("cpu-t4", 4)
+    device.require_threads("cpu", 3)
     with pytest.raises(UsageError, match="cpu-t4-x2: expected --threads 4, found 2"):
-        machine.require_threads("cpu-t4-x2", 2)
+        device.require_threads("cpu-t4-x2", 2)
 
 
 def test_a_job_with_fewer_cores_than_threads_is_told_how_many_to_write():
-    machine.require_cores("run.json", 2, 2, 4)
+    resources.require_cores_of_job("run.json", 2, 2, 4)
     with pytest.raises(
         UsageError, match=r"^run\.json: expected 4 cores \(2 workers of 2 threads\), found 3; write --cores 4"
     ):
-        machine.require_cores("run.json", 2, 2, 3)
+        resources.require_cores_of_job("run.json", 2, 2, 3)
 
 
 @pytest.mark.parametrize(("capability", "enough"), [("7.5", False), ("8.0", True), ("9.0", True)])
@@ -166,18 +167,18 @@ def test_a_lower_precision_wants_a_gpu_that_has_it(precision, capability, enough
     driver.write_text(f"#!/bin/sh\necho {capability}\n")
     driver.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
-    machine.require_precision("gpu", "float32")
+    device.require_precision("gpu", "float32")
     if enough:
-        machine.require_precision("gpu", precision)
+        device.require_precision("gpu", precision)
     else:
         with pytest.raises(MachineError, match=rf"{precision}.*8\.0.*7\.5"):
-            machine.require_precision("gpu", precision)
+            device.require_precision("gpu", precision)
 
 
 @pytest.mark.parametrize("precision", ["tf32", "bfloat16"])
 def test_a_cpu_has_no_lower_precision(precision):
     with pytest.raises(MachineError, match="only a GPU"):
-        machine.require_precision("cpu", precision)
+        device.require_precision("cpu", precision)
 
 
 @pytest.fixture
@@ -189,7 +190,7 @@ def checkout(tmp_path, monkeypatch):
     git(folder, "init", "--quiet")
     git(folder, "add", ".")
     git(folder, "commit", "--quiet", "--message", "One")
-    monkeypatch.setattr(machine, "ROOT", folder)
+    monkeypatch.setattr(provenance, "ROOT", folder)
     return folder
 
 
@@ -199,31 +200,31 @@ def git(folder, *arguments):
 
 
 def test_the_root_is_the_folder_of_the_snakefile():
-    assert (machine.ROOT / "Snakefile").is_file()
+    assert (provenance.ROOT / "Snakefile").is_file()
 
 
 def test_the_commit_is_that_of_the_checkout(checkout):
     head = git(checkout, "rev-parse", "HEAD").strip()
-    assert machine.commit() == (head, False)
+    assert provenance.commit() == (head, False)
     (checkout / "workflow/file").write_text("2")
-    assert machine.commit() == (head, True)
+    assert provenance.commit() == (head, True)
 
 
 def test_a_copy_inside_somebody_else_s_repository_has_no_commit(checkout, monkeypatch):
     copy = checkout / "copies/lstm-bench"
     copy.mkdir(parents=True)
-    monkeypatch.setattr(machine, "ROOT", copy)
-    assert machine.commit() == (None, False)
+    monkeypatch.setattr(provenance, "ROOT", copy)
+    assert provenance.commit() == (None, False)
 
 
 def test_a_folder_that_is_a_link_to_the_checkout_has_its_commit(checkout, tmp_path, monkeypatch):
     (tmp_path / "link").symlink_to(checkout)
-    monkeypatch.setattr(machine, "ROOT", tmp_path / "link")
-    assert machine.commit()[0] is not None
+    monkeypatch.setattr(provenance, "ROOT", tmp_path / "link")
+    assert provenance.commit()[0] is not None
 
 
 def test_what_a_user_set_for_git_changes_no_commit(checkout, tmp_path, monkeypatch):
-    expected = machine.commit()
+    expected = provenance.commit()
     other = tmp_path / "other"
     shutil.copytree(checkout, other)
     (other / "workflow/file").write_text("3")
@@ -236,13 +237,13 @@ def test_what_a_user_set_for_git_changes_no_commit(checkout, tmp_path, monkeypat
         "GIT_TRACE": 1,
     }.items():
         monkeypatch.setenv(name, str(value))
-    assert machine.commit() == expected
+    assert provenance.commit() == expected
 
 
 def test_asking_for_the_commit_writes_nothing(checkout):
     (checkout / "workflow/file").touch()
     before = {path: path.stat().st_mtime_ns for path in Path(checkout).rglob("*")}
-    machine.commit()
+    provenance.commit()
     assert {path: path.stat().st_mtime_ns for path in Path(checkout).rglob("*")} == before
 
 
@@ -252,4 +253,4 @@ def test_a_repository_that_git_does_not_trust_has_no_commit(checkout):
     os.chown(checkout / ".git", 12345, 12345)
     if subprocess.run(["git", "status"], cwd=checkout, capture_output=True).returncode == 0:
         pytest.skip("git trusts every folder here (safe.directory)")
-    assert machine.commit() == (None, False)
+    assert provenance.commit() == (None, False)

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from lstmbench.system import machine
+from lstmbench.system import hardware
 from lstmbench.system.identity import FIELDS, kind_of, noted
 from lstmbench.utils.json_schema import SCHEMAS
 
@@ -72,7 +72,7 @@ def test_every_field_of_a_description_is_decided_and_every_decision_is_of_a_fiel
     for schema in ("run.schema.json", "measurement.schema.json"):
         properties = json.loads((SCHEMAS / schema).read_text(encoding="utf-8"))["properties"]["machine"]["properties"]
         assert set(properties) <= set(FIELDS)
-    assert {*machine.describe(), "spin_limits"} == set(FIELDS)
+    assert {*hardware.describe(), "spin_limits"} == set(FIELDS)
     assert all(field.why for field in FIELDS.values())
 
 

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from lstmbench.system import machine, nvidia
+from lstmbench.system import device, hardware, nvidia
 from lstmbench.utils.errors import MachineError
 
 ROWS = ("GPU-aa11, NVIDIA A100, 8.0", "GPU-bb22, NVIDIA H100, 9.0", "GPU-bb33, NVIDIA T4, 7.5")
@@ -66,17 +66,17 @@ def three_gpus(put):
 def test_the_gpus_are_those_that_cuda_visible_devices_leaves_in_its_order(three_gpus, monkeypatch, value, names):
     if value is not None:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", value)
-    assert machine.gpu_names() == names
-    assert machine.resolve_device("auto") == ("gpu" if names else "cpu")
-    assert machine.describe()["gpu"] == next(iter(names), None)
+    assert hardware.gpu_names() == names
+    assert device.resolve_device("auto") == ("gpu" if names else "cpu")
+    assert hardware.describe()["gpu"] == next(iter(names), None)
 
 
 def test_only_a_visible_gpu_has_to_have_a_precision(three_gpus, monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
-    machine.require_precision("gpu", "tf32")
+    device.require_precision("gpu", "tf32")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2")
     with pytest.raises(MachineError, match=r"found 7\.5"):
-        machine.require_precision("gpu", "tf32")
+        device.require_precision("gpu", "tf32")
 
 
 def test_a_driver_that_hangs_is_not_waited_for_even_if_it_cannot_be_killed(put, monkeypatch):
@@ -88,8 +88,8 @@ def test_a_driver_that_hangs_is_not_waited_for_even_if_it_cannot_be_killed(put, 
     monkeypatch.setattr(subprocess.Popen, "kill", lambda process: hanging.append(process))
     try:
         with pytest.raises(MachineError, match=r"nvidia-smi did not answer within 0\.2 s: .*choose device: cpu"):
-            machine.resolve_device("auto")
-        assert machine.describe()["gpu"] is None
+            device.resolve_device("auto")
+        assert hardware.describe()["gpu"] is None
         assert hanging
         assert all(process.poll() is None for process in hanging)
     finally:
@@ -100,14 +100,14 @@ def test_a_driver_that_hangs_is_not_waited_for_even_if_it_cannot_be_killed(put, 
 
 def test_a_driver_without_gpus_means_the_cpu_and_is_no_fault(put, capfd):
     put("echo 'No devices were found'", "exit 6")
-    assert machine.gpu_names() == []
-    assert machine.resolve_device("auto") == "cpu"
+    assert hardware.gpu_names() == []
+    assert device.resolve_device("auto") == "cpu"
     assert capfd.readouterr().err == ""
 
 
 def test_a_driver_that_fails_means_the_cpu_and_one_line_says_so(put, capfd):
     put("echo 'NVIDIA-SMI has failed because it could not communicate with the NVIDIA driver.'", "exit 9")
-    assert machine.resolve_device("auto") == "cpu"
-    assert machine.describe()["gpu"] is None
+    assert device.resolve_device("auto") == "cpu"
+    assert hardware.describe()["gpu"] is None
     (line,) = capfd.readouterr().err.splitlines()
     assert line.startswith("device auto takes the CPU: nvidia-smi failed (9): NVIDIA-SMI has failed")

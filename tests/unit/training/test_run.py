@@ -11,7 +11,7 @@ from lstmbench.implementations import reference
 from lstmbench.models.presets import load_preset
 from lstmbench.models.weights import shapes
 from lstmbench.records.run import MODEL, read_record
-from lstmbench.system import machine, spin
+from lstmbench.system import hardware, provenance, spin
 from lstmbench.tasks import language_model
 from lstmbench.training import session
 from lstmbench.training.loop import Caps
@@ -154,8 +154,8 @@ SURROUNDINGS = {
     "versions of two lines": (reference, "versions", lambda: {"numpy": "1\n2"}),
     "an unknown unit": (language_model, "UNIT", "tokens/s"),
     "memory of a device on the CPU": (reference.Learner, "peak_device_bytes", lambda self: 1),
-    "a processor without a name": (machine, "describe", lambda: {"cores": 1, "memory_bytes": 10**12}),
-    "a commit that is none": (machine, "commit", lambda: ("main", False)),
+    "a processor without a name": (hardware, "describe", lambda: {"cores": 1, "memory_bytes": 10**12}),
+    "a commit that is none": (provenance, "commit", lambda: ("main", False)),
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from lstmbench.analysis.quality import difference, mean, metric_of
-from lstmbench.system.machine import split_device
+from lstmbench.system.device import split_device
 
 CELL = ["dataset", "size", "implementation", "device", "threads", "cpu", "gpu", "machine_kind", "versions"]
 PAIR = [*CELL, "seed", "initial_weights_sha256", "data_sha256", "caps"]

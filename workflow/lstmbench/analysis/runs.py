@@ -12,7 +12,7 @@ import pandas as pd
 from lstmbench.records.interference import limits
 from lstmbench.records.run import failed, read_record
 from lstmbench.records.tables import RUN, machine_columns, machine_kind, versions_column
-from lstmbench.system.machine import split_device
+from lstmbench.system.device import split_device
 from lstmbench.utils.errors import DataError
 
 MILESTONE = ["updates", "protocol", "loss", "accuracy", "predictions"]

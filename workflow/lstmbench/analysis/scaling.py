@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from lstmbench.system.machine import split_device
+from lstmbench.system.device import split_device
 
 CELL = ["dataset", "size", "implementation", "device", "cpu", "machine_kind", "versions"]
 FOUND = ["n", "unit", "rate", "speed_up", "efficiency"]

@@ -21,7 +21,7 @@ from lstmbench.records.measurement import Measurement
 from lstmbench.records.measurement_consistency import SAMPLE
 from lstmbench.records.tables import FAILED, MACHINE, machine_columns, machine_kind, versions_column
 from lstmbench.statistics import intervals
-from lstmbench.system.machine import split_device
+from lstmbench.system.device import split_device
 
 GROUP = ["dataset", "size", "device", "threads"]
 SPEED = [

@@ -12,7 +12,7 @@ from lstmbench.gpu_check.budget import Budget
 from lstmbench.gpu_check.check import BUNDLE, Check, Options
 from lstmbench.orchestration.config import sizes
 from lstmbench.records.bundle import GPU_CHECK
-from lstmbench.system.machine import PRECISIONS
+from lstmbench.system.device import PRECISIONS
 from lstmbench.timing.process import BLOCKS
 from lstmbench.utils.errors import Interrupted, UsageError
 from lstmbench.utils.signals import SIGNALS

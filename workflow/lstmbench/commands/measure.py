@@ -25,7 +25,8 @@ from lstmbench.records.measurement import (
     check_measurement,
     write_measurement,
 )
-from lstmbench.system import machine
+from lstmbench.system import hardware, provenance
+from lstmbench.system.device import require_threads, resolve_device, split_device
 from lstmbench.timing.process import BLOCKS
 from lstmbench.timing.rounds import measure_group, read_earlier, run_round
 from lstmbench.utils.clock import Stopwatch, later, utc_now
@@ -54,19 +55,19 @@ def main(options: argparse.Namespace) -> None:
         raise UsageError("--processes, --threads, --blocks and --attempts: expected at least 1")
     for name in options.implementations:
         require_known("implementation", implementations.split(name)[0], implementations.names())
-    device = machine.resolve_device(options.device)
-    machine.require_threads(device, options.threads)
+    device = resolve_device(options.device)
+    require_threads(device, options.threads)
     preset = load_preset(options.preset)
     started, watch = utc_now(), Stopwatch()
-    commit, dirty = machine.commit()
+    commit, dirty = provenance.commit()
     circumstances = {
         "group": {"dataset": options.data.name, "size": options.preset.stem, "device": device},
         "threads": options.threads,
-        "dtype": machine.split_device(device).precision,
+        "dtype": split_device(device).precision,
         "seed": options.seed,
         "commit": commit,
         "commit_dirty": dirty,
-        "machine": machine.describe(),
+        "machine": hardware.describe(),
         "settings": dataclasses.asdict(preset),
     }
     earlier = read_earlier(options.output, circumstances) if options.add else None

@@ -7,7 +7,8 @@ import dataclasses
 from pathlib import Path
 
 from lstmbench.commands._arguments import add
-from lstmbench.system import machine
+from lstmbench.system import hardware
+from lstmbench.system.device import resolve_device
 from lstmbench.timing import interleaving
 from lstmbench.timing.counters import Counters, load
 from lstmbench.timing.process import BLOCKS, DETAILS, measure_sample
@@ -30,13 +31,13 @@ def main(options: argparse.Namespace) -> None:
     """Run the command."""
     more = interleaving.led() if options.led else interleaving.alone(options.blocks)
     before = Counters()
-    described = machine.describe()  # before a framework adds switches of its own
+    described = hardware.describe()  # before a framework adds switches of its own
     sample = measure_sample(
         data=options.data,
         preset_file=options.preset,
         weights_file=options.weights,
         implementation=options.implementation,
-        device=machine.resolve_device(options.device),
+        device=resolve_device(options.device),
         threads=options.threads,
         seed=options.seed,
         more=more,

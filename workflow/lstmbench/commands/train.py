@@ -9,8 +9,8 @@ from pathlib import Path
 from lstmbench.commands._arguments import add
 from lstmbench.models import process_group
 from lstmbench.records.run import MODEL
-from lstmbench.system import machine
 from lstmbench.system.cores import require_cores
+from lstmbench.system.device import resolve_device, split_device
 from lstmbench.training import launcher
 from lstmbench.training.loop import Caps
 from lstmbench.training.run import CHECKPOINT_SECONDS, train_run
@@ -38,8 +38,8 @@ def parser() -> argparse.ArgumentParser:
 
 def main(options: argparse.Namespace) -> None:
     """Run the command."""
-    device = machine.resolve_device(options.device)
-    count = machine.split_device(device).workers
+    device = resolve_device(options.device)
+    count = split_device(device).workers
     if count > 1 and process_group.team().size == 1:
         require_cores(options.threads, count)
         sys.exit(launcher.launch([sys.executable, "-m", "lstmbench", "train", *options.words], count))

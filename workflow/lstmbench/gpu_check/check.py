@@ -24,9 +24,9 @@ from lstmbench.preparation.prepare import prepare
 from lstmbench.records import bundle
 from lstmbench.records.measurement import read_measurement
 from lstmbench.records.run import read_record
-from lstmbench.system import machine
+from lstmbench.system import hardware, provenance
 from lstmbench.system.cores import usable_cores
-from lstmbench.system.machine import PRECISIONS
+from lstmbench.system.device import PRECISIONS, resolve_device
 from lstmbench.utils.clock import utc_now
 from lstmbench.utils.errors import BenchError, MachineError
 from lstmbench.utils.escaping import one_line
@@ -69,7 +69,7 @@ class Check:
 
     def __init__(self, options: Options, budget: Budget) -> None:
         self.options = options
-        commit, dirty = machine.commit()
+        commit, dirty = provenance.commit()
         content = {
             "format": FORMAT,
             "started": utc_now(),
@@ -81,7 +81,7 @@ class Check:
         self.summary = Summary(options.output / bundle.GPU_CHECK, content, on_change=self._pack)
         self.runner = Runner(budget, self.summary, options.output / "logs/gpu-check")
         self.devices = [
-            machine.resolve_device(f"{options.device}-{name}")
+            resolve_device(f"{options.device}-{name}")
             for name in (options.precisions if options.device == "gpu" else PRECISIONS[:1])
         ]
         self.here: list[str] = []  # implementations that run on the device
@@ -110,7 +110,7 @@ class Check:
         if self.options.device == "gpu":
             card = describe_card()
             require_idle()
-        self.summary.put(machine=machine.describe(), card=card)
+        self.summary.put(machine=hardware.describe(), card=card)
         folder = self._made("frameworks")
         names = self.options.implementations or implementations.names()
         jobs = [

@@ -12,7 +12,7 @@ import pandas as pd
 from lstmbench.gpu_check.jobs import Found, Job
 from lstmbench.parity import comparison
 from lstmbench.records.tables import read_table
-from lstmbench.system.machine import split_device
+from lstmbench.system.device import split_device
 from lstmbench.utils.errors import DataError
 from lstmbench.utils.paths import ROOT
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from lstmbench import implementations
 from lstmbench.gpu_check.card import require_new_enough
 from lstmbench.parity import comparison
-from lstmbench.system.machine import split_device
+from lstmbench.system.device import split_device
 from lstmbench.utils.errors import MachineError
 
 

@@ -19,7 +19,7 @@ from jsonschema.exceptions import best_match
 
 from lstmbench import datasets, implementations, tasks
 from lstmbench.models.presets import PRESETS, load_preset
-from lstmbench.system.machine import resolve_device, split_device
+from lstmbench.system.device import resolve_device, split_device
 from lstmbench.utils.errors import UsageError
 from lstmbench.utils.paths import WORKFLOW
 from lstmbench.utils.validation import require_folder, require_known

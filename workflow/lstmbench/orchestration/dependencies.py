@@ -33,14 +33,16 @@ NO_NUMBERS = {
     "system.identity": "decides on which machine a run is resumed, and is compared field by field",
     "utils.lock": "decides who may train, not what",
     "utils.validation": "the words of a refusal",
+    "system.hardware": "describes the machine, which every record does; refuses a run that needs more memory",
     "system.nvidia": "says which GPUs there are; a run's device is in its path",
-    "system.processor": "names the machine, which every record does",
+    "system.processor": "as system.hardware",
+    "system.provenance": "names the commit, which every record does",
     "utils.paths": "where the files of the project are",
     "utils.progress": "the progress bar",
     "training.rehearsal": "refuses a run before its first update",
     "utils.json_schema": "as records.consistency",
     "system.spin": "decides how long a thread waits before it sleeps, and no bit",
-    "system.switches": "as system.processor",
+    "system.switches": "as system.hardware",
     "utils.escaping": "escapes what is shown",
 }
 """Modules that show or refuse and compute no number, with the reason: what they import does not count either."""

@@ -25,7 +25,7 @@ from lstmbench.orchestration.config import Selection
 from lstmbench.orchestration.resources import Cell
 from lstmbench.records.format import GENERATIONS, OTHERS
 from lstmbench.system.cores import usable_cores
-from lstmbench.system.machine import split_device
+from lstmbench.system.device import split_device
 from lstmbench.utils.escaping import one_line
 from lstmbench.utils.strict_json import parse_json
 

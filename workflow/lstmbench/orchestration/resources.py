@@ -1,6 +1,6 @@
-"""What a training job asks of a scheduler: what the plan says, or without a plan plenty.
+"""Say what a training job asks of a scheduler: what the plan says, or without a plan plenty; refuse too few cores.
 
-No part of a run's result, so a new plan repeats nothing.
+None of it is part of a run's result, so a new plan repeats nothing.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from lstmbench.orchestration.config import Selection
+from lstmbench.utils.errors import UsageError
 
 SLOWER = 2.0
 SPARE_MINUTES = 10
@@ -57,6 +58,24 @@ def read_plan(path: Path, selection: Selection) -> dict[Cell, Ask]:
 def planned_seconds(path: Path, selection: Selection) -> dict[Cell, float]:
     """Return the seconds of a run of each of these cells."""
     return _read(path, selection, lambda row: float(row["seconds"]))
+
+
+def require_cores_of_job(output: str, threads: int, workers: int, found: int) -> None:
+    """Refuse a job, told by its output, whose workers have more threads together than Snakemake gives it cores.
+
+    Snakemake itself would give it fewer threads without a word.
+
+    Raises:
+        UsageError: expected, found, and what to write.
+    """
+    expected = threads * workers
+    if found < expected:
+        each = f"{threads} thread{'s' if threads > 1 else ''}"
+        needs = each if workers == 1 else f"{workers} workers of {each}"
+        raise UsageError(
+            f"{output}: expected {expected} cores ({needs}), found {found}; write --cores {expected}, or ask for fewer "
+            "threads or workers, as in --config threads=1"
+        )
 
 
 def _read(path: Path, selection: Selection, value: Callable[[dict[str, str]], Value]) -> dict[Cell, Value]:

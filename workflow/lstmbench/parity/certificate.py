@@ -17,7 +17,7 @@ from lstmbench.models.learner import Learner, ModelSpec
 from lstmbench.parity import comparison
 from lstmbench.records.certificate import COLUMNS
 from lstmbench.records.tables import versions_column, write_table
-from lstmbench.system.machine import require_precision, split_device
+from lstmbench.system.device import require_precision, split_device
 from lstmbench.utils.errors import MachineError, last_error
 
 TASKS = {"language_model": comparison.LANGUAGE_MODEL, "classifier": comparison.CLASSIFIER}

@@ -14,7 +14,7 @@ from lstmbench.records.consistency import ROUNDING, Claim, between, equal, memor
 from lstmbench.records.format import SHORTEST_BLOCK_SECONDS
 from lstmbench.records.interference import Load, disturbances
 from lstmbench.statistics.intervals import iqr_over_median
-from lstmbench.system.machine import split_device
+from lstmbench.system.device import split_device
 
 SAMPLE = ["implementation", "round", "attempt"]
 """What names a sample within a measurement."""

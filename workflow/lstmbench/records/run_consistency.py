@@ -13,7 +13,7 @@ from lstmbench.models.presets import Preset
 from lstmbench.models.weights import parameter_count
 from lstmbench.records.consistency import ROUNDING, Claim, between, equal, memory
 from lstmbench.records.format import FIRST_LOSSES
-from lstmbench.system.machine import split_device
+from lstmbench.system.device import split_device
 from lstmbench.utils.files import hash_json
 
 LARGEST_EXPONENT = 709.0

@@ -20,7 +20,7 @@ from lstmbench.analysis.forecast import (
 )
 from lstmbench.orchestration.config import Selection
 from lstmbench.reporting import quality
-from lstmbench.system import machine
+from lstmbench.system import hardware
 
 
 def advice(rows: pd.DataFrame, lanes: int) -> list[str]:
@@ -66,7 +66,7 @@ def disturbed_in_words(rows: pd.DataFrame, calibrations: Path) -> list[str]:
 
 
 def plan_in_words(rows: pd.DataFrame, selection: Selection) -> list[str]:
-    here = machine.describe()
+    here = hardware.describe()
     lanes = side_by_side(selection, here["cores"])
     together = f" ({lanes} at a time: {duration(whole_seconds(rows, lanes))} or more)" if lanes > 1 else ""
     memory, disk = rows["mem_mb"].max(), whole_disk_mb(rows, lanes)

@@ -9,7 +9,7 @@ import pandas as pd
 
 from lstmbench.records.tables import FAILED, RUN
 from lstmbench.reporting import quality as present
-from lstmbench.system.machine import split_device
+from lstmbench.system.device import split_device
 from lstmbench.utils.escaping import sentence_and_details
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 from lstmbench.reporting import margins
 from lstmbench.reporting.margins import unit_of_difference
-from lstmbench.system.machine import PRECISIONS, split_device
+from lstmbench.system.device import PRECISIONS, split_device
 from lstmbench.utils.escaping import sentence_and_details
 
 ABSENT = "\N{EN DASH}"

@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from lstmbench.orchestration.config import MEASUREMENT, RECORD, Selection
-from lstmbench.system.machine import split_device
+from lstmbench.system.device import split_device
 
 NO_MATTER = ("local_data", "checkpoint_seconds")
 """Keys that change no result."""

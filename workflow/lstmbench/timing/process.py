@@ -22,8 +22,9 @@ from lstmbench.models import cost
 from lstmbench.models.learner import Learner
 from lstmbench.records.format import BLOCK_SECONDS, SHORTEST_BLOCK_SECONDS
 from lstmbench.records.interference import Load
-from lstmbench.system import machine
+from lstmbench.system import hardware
 from lstmbench.system.cores import Limits, granted_share
+from lstmbench.system.device import split_device
 from lstmbench.tasks import predictions
 from lstmbench.timing import kernels, probes
 from lstmbench.timing.counters import Counters, Span, load
@@ -96,7 +97,7 @@ def measure_sample(
         UsageError, DataError, MachineError: see ``session.open_cell``; UsageError too if several workers are asked for;
             MachineError too if the implementation did not take the path it states in ``PATHS``.
     """
-    where = machine.split_device(device)
+    where = split_device(device)
     if where.workers > 1:
         raise UsageError(f"device {device}: one process is measured, and so one worker; choose {where.kind}")
     granted = granted_share(threads)
@@ -115,7 +116,7 @@ def measure_sample(
     first_step_seconds = steps.timed(1)
     warm_up = _warm_up(steps)
     memory = {
-        "peak_rss_bytes": machine.peak_rss_bytes(),
+        "peak_rss_bytes": hardware.peak_rss_bytes(),
         "peak_device_bytes": cell.learner.peak_device_bytes(),
         "least_bytes": cost.least_memory(cell.spec, cell.preset.batch_size, cell.preset.num_steps),
     }
@@ -408,7 +409,7 @@ def _trace(cell: Cell, steps: _Steps, implementation: str, device: str) -> dict[
     probe = _probe(implementation)
     if probe is None:
         return {"operations": [], "step_seconds": None, "path": None, "coverage": None}
-    stated = cell.framework.PATHS[machine.split_device(device).kind]
+    stated = cell.framework.PATHS[split_device(device).kind]
     steps.run(1)
     seconds: list[float] = []
     operations = probe.trace(lambda: seconds.append(steps.timed(1)))

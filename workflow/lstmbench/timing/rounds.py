@@ -23,7 +23,7 @@ from lstmbench.records.measurement import (
     read_measurement,
 )
 from lstmbench.statistics.intervals import iqr_over_median
-from lstmbench.system import machine
+from lstmbench.system.device import split_device
 from lstmbench.system.identity import kind_of
 from lstmbench.timing.interleaving import Led, ended_at_last, take_turns
 from lstmbench.timing.process import DETAILS
@@ -142,7 +142,7 @@ def _counting(circumstances: Mapping[str, Any]) -> dict[str, Any]:
     """``circumstances`` with all that counts of the machine, and no more."""
     if "machine" not in circumstances:
         return dict(circumstances)
-    device = machine.split_device(circumstances["group"]["device"])
+    device = split_device(circumstances["group"]["device"])
     return {**circumstances, "machine": kind_of(circumstances["machine"], device.kind)}
 
 

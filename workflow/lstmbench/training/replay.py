@@ -16,7 +16,8 @@ from lstmbench.datasets import load_dataset
 from lstmbench.models.presets import Preset
 from lstmbench.models.weights import initial_weights
 from lstmbench.records.run import failed, read_record
-from lstmbench.system import machine
+from lstmbench.system import hardware
+from lstmbench.system.device import split_device
 from lstmbench.system.identity import kind_of, noted
 from lstmbench.training.checkpoint import differences
 from lstmbench.training.session import build_cell
@@ -44,7 +45,7 @@ def verify(path: Path, data: Path) -> list[str]:
     preset = Preset(**settings["preset"])
     spec = tasks.load(dataset.task).model_spec(preset, dataset.facts)
     weights = initial_weights(spec, preset, name["seed"])
-    described = machine.describe()  # before a framework adds switches of its own
+    described = hardware.describe()  # before a framework adds switches of its own
     _require_same(path, "initial_weights_sha256", record["initial_weights_sha256"], hash_arrays(weights))
     cell = build_cell(
         dataset,
@@ -62,7 +63,7 @@ def verify(path: Path, data: Path) -> list[str]:
     state = cell.learner.initial_state(preset.batch_size)
     losses, _ = cell.learner.train_block(cell.learner.place(examples), batches, state, preset.learning_rate_at(1))
     title = "/".join(str(part) for part in name.values())
-    kind = machine.split_device(name["device"]).kind
+    kind = split_device(name["device"]).kind
     versions = {"numpy": np.__version__, **cell.framework.versions()}
     both = record["machine"].keys() & described.keys()
     there, here = ({field: one[field] for field in one if field in both} for one in (record["machine"], described))

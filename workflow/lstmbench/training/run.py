@@ -16,8 +16,9 @@ from lstmbench.models import process_group
 from lstmbench.models.weights import parameter_count
 from lstmbench.orchestration.dependencies import training_hash
 from lstmbench.records.run import MODEL, SCHEMA_VERSION, check_record, write_record
-from lstmbench.system import machine, spin
+from lstmbench.system import hardware, provenance, spin
 from lstmbench.system.cores import Limits
+from lstmbench.system.device import split_device
 from lstmbench.system.identity import kind_of, noted
 from lstmbench.training import launcher
 from lstmbench.training.checkpoint import CheckpointFolder
@@ -60,12 +61,12 @@ def train_run(
     Raises:
         UsageError, DataError, MachineError, DivergedError, LockedError, WorkerError, Interrupted: see ``errors``.
     """
-    team, where = process_group.team(), machine.split_device(device)
+    team, where = process_group.team(), split_device(device)
     if team.size != where.workers:
         raise UsageError(f"device {device}: expected {where.workers} workers, found {team.size} in the environment")
     started, watch = utc_now(), Stopwatch()
-    commit, dirty = machine.commit()
-    described = machine.describe()  # before a framework adds switches of its own
+    commit, dirty = provenance.commit()
+    described = hardware.describe()  # before a framework adds switches of its own
     with spin.limited(where.kind) as described["spin_limits"]:
         cell = open_cell(
             data=data,
@@ -140,7 +141,7 @@ def train_run(
                 "reachable_cores": limits.reachable_cores(),
             },
             "memory": {
-                "peak_rss_bytes": machine.peak_rss_bytes(),
+                "peak_rss_bytes": hardware.peak_rss_bytes(),
                 "peak_device_bytes": cell.learner.peak_device_bytes(),
             },
         }

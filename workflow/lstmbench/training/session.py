@@ -17,7 +17,8 @@ from lstmbench.models.learner import Learner, ModelSpec
 from lstmbench.models.presets import Preset, load_preset
 from lstmbench.models.weights import shapes
 from lstmbench.system.cores import require_cores
-from lstmbench.system.machine import memory_limit_bytes, require_precision, require_threads, split_device
+from lstmbench.system.device import require_precision, require_threads, split_device
+from lstmbench.system.hardware import memory_limit_bytes
 from lstmbench.utils.clock import Stopwatch
 from lstmbench.utils.errors import ResourceError, UsageError, out_of_memory
 from lstmbench.utils.escaping import brief
@@ -78,7 +79,7 @@ def build_cell(
 ) -> Cell:
     """Import the framework, limit it to ``threads``, and build the learner.
 
-    ``device`` carries its precision, its workers and perhaps its threads, as in gpu-tf32-x2 (``machine.split_device``).
+    ``device`` carries its precision, its workers and perhaps its threads, as in gpu-tf32-x2 (``device.split_device``).
 
     Raises:
         UsageError: a preset that asks what the task does not have, unknown implementation, one or a batch that the

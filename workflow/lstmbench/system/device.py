@@ -1,29 +1,15 @@
-"""The hardware and software a number was measured on."""
+"""Read the name of a device: CPU or GPU, the precision of its matrix products, and workers that share a training."""
 
 from __future__ import annotations
 
-import os
-import platform
 import re
-import resource
-import subprocess
 import sys
-from pathlib import Path
-from typing import Any, NamedTuple
-
-import psutil
+from typing import NamedTuple
 
 from lstmbench.system import nvidia
-from lstmbench.system.cores import cpu_quota, usable_cores
-from lstmbench.system.identity import ARCHITECTURES, UNKNOWN
-from lstmbench.system.processor import processor
-from lstmbench.system.switches import switches
+from lstmbench.system.hardware import gpu_names
 from lstmbench.utils.errors import MachineError, UsageError
-from lstmbench.utils.escaping import one_line
-from lstmbench.utils.paths import ROOT
 from lstmbench.utils.validation import require_known
-
-"""The project's folder."""
 
 DEVICES = ("auto", "cpu", "gpu")
 
@@ -44,46 +30,8 @@ _DEVICE = re.compile(
     r"(?P<kind>[^-]*)(-(?P<precision>.*?))??(-t(?P<threads>\d+))?(-x(?P<workers>\d+))?", re.ASCII | re.DOTALL
 )
 
-CGROUP_MEMORY = Path("/sys/fs/cgroup/memory.max")
-"""Within a container its own limit (Linux, cgroup-v2.rst)."""
-
 LEAST_COMPUTE_CAPABILITY = 8.0
 """Of an NVIDIA GPU with TF32 and bfloat16 (Ampere; CUDA C++ Programming Guide, table of arithmetic instructions)."""
-
-
-NODE = "SLURMD_NODENAME"
-"""What Slurm calls the node that a process runs on."""
-
-
-def describe() -> dict[str, Any]:
-    """Processor, memory (bytes), GPU, operating system, Python, the switches set, and a cluster's node.
-
-    No host or user name otherwise: records are sent to others, and a person's machine is theirs.  ``identity`` says
-    which of these fields count when two machines are compared.
-    """
-    name, capability = processor()
-    return {
-        "cpu": one_line(name or f"{UNKNOWN} ({ARCHITECTURES.get(platform.machine(), platform.machine())})"),
-        "capability": capability,
-        "cores": usable_cores(),
-        "cpu_quota": cpu_quota(),
-        "memory_bytes": psutil.virtual_memory().total,
-        "gpu": _gpu(),
-        "os": f"{platform.system()} {platform.release()} {platform.machine()}",
-        "libc": " ".join(platform.libc_ver()).strip() or None,
-        "python": platform.python_version(),
-        "switches": switches(),
-        "node": one_line(os.environ.get(NODE, ""))[:200] or None,
-    }
-
-
-def gpu_names() -> list[str]:
-    """The NVIDIA GPUs that this process may use, asked of the driver, so that no framework need be imported.
-
-    Raises:
-        MachineError: the driver does not answer, or fails.
-    """
-    return [name for (name,) in nvidia.visible_gpus("name")]
 
 
 class Device(NamedTuple):
@@ -154,24 +102,6 @@ def require_threads(device: str, threads: int) -> None:
         raise UsageError(f"device {device}: expected --threads {expected}, found {threads}")
 
 
-def require_cores(output: str, threads: int, workers: int, found: int) -> None:
-    """Refuse a job, told by its output, whose workers have more threads together than Snakemake gives it cores.
-
-    Snakemake itself would give it fewer threads without a word.
-
-    Raises:
-        UsageError: expected, found, and what to write.
-    """
-    expected = threads * workers
-    if found < expected:
-        each = f"{threads} thread{'s' if threads > 1 else ''}"
-        needs = each if workers == 1 else f"{workers} workers of {each}"
-        raise UsageError(
-            f"{output}: expected {expected} cores ({needs}), found {found}; write --cores {expected}, or ask for fewer "
-            "threads or workers, as in --config threads=1"
-        )
-
-
 def require_precision(device: str, precision: str) -> None:
     """Refuse a precision that the device would have to emulate; oneDNN's LSTM refuses bfloat16 on most CPUs.
 
@@ -190,63 +120,9 @@ def require_precision(device: str, precision: str) -> None:
         )
 
 
-def memory_limit_bytes() -> int:
-    """The memory this process may have: the machine's, or its control group's (v2) if that is less."""
-    total = psutil.virtual_memory().total
-    try:
-        limit = int(CGROUP_MEMORY.read_text(encoding="ascii"))
-    except (OSError, ValueError):  # none, or "max"
-        return total
-    return min(total, limit)
-
-
-def peak_rss_bytes() -> int:
-    """The most memory this process has had resident, in bytes."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if platform.system() == "Darwin" else peak * 1024  # Linux counts KiB
-
-
-def commit() -> tuple[str | None, bool]:
-    """The commit of this checkout, and whether tracked files differ from it; none if ``ROOT`` is not a checkout's top.
-
-    A copy without a repository of its own may lie in somebody else's, whose commit says nothing about it.
-    """
-    try:
-        top = _git("rev-parse", "--show-toplevel").removesuffix("\n")
-        if not Path(top).samefile(ROOT):
-            return None, False
-        head = _git("rev-parse", "HEAD").strip()
-        return head, bool(_git("status", "--porcelain", "--untracked-files=no").strip())
-    except (OSError, subprocess.CalledProcessError):
-        return None, False
-
-
-def _gpu() -> str | None:
-    """The name of the GPU that a process of ours computes on; None without one, and unless the driver tells."""
-    try:
-        return next(iter(gpu_names()), None)
-    except MachineError:
-        return None
-
-
 def _compute_capabilities() -> list[float]:
     """Of each visible GPU; a driver too old to tell leaves it to the framework."""
     try:
         return [float(text) for (text,) in nvidia.visible_gpus("compute_cap")]
     except nvidia.FailedError:
         return []
-
-
-def _git(*arguments: str) -> str:
-    """Ask git about ``ROOT``, whatever repository the user's variables name; it writes nothing."""
-    # GIT_CONFIG_*: may say which folders to trust.
-    own = {name: value for name, value in os.environ.items() if not name.startswith("GIT_") or "CONFIG" in name}
-    return subprocess.run(
-        ["git", *arguments],
-        cwd=ROOT,
-        env={**own, "GIT_OPTIONAL_LOCKS": "0"},
-        capture_output=True,
-        encoding=sys.getfilesystemencoding(),
-        errors="surrogateescape",
-        check=True,
-    ).stdout
