@@ -18,7 +18,8 @@ from types import ModuleType
 from unittest import mock
 
 from lstmbench import implementations
-from lstmbench.timing import process
+from lstmbench.timing.blocks import Steps
+from lstmbench.timing.details import trace
 from lstmbench.training.session import open_cell
 from lstmbench.utils.command_line import run
 
@@ -104,9 +105,9 @@ def main(arguments: list[str] | None = None) -> None:
             threads=1,
             seed=1,
         )
-        steps = process._Steps(cell)
+        steps = Steps(cell)
         steps.run(WARM_UP)
-        print(process._trace(cell, steps, implementation, "cpu")["path"])
+        print(trace(cell, steps, implementation, "cpu")["path"])
 
 
 if __name__ == "__main__":

@@ -11,10 +11,13 @@ import pytest
 
 from lstmbench.implementations import reference
 from lstmbench.system import cores
-from lstmbench.timing import probes, process
+from lstmbench.timing import probes
+from lstmbench.timing.blocks import BLOCK_SECONDS, Steps, _recover, steady
+from lstmbench.timing.details import BANDWIDTH_ELEMENTS, DETAILS, _median_rate
 from lstmbench.timing.interleaving import alone
 from lstmbench.timing.probes import Operation
 from lstmbench.timing.process import measure_sample
+from lstmbench.timing.products import CLEARLY_SLOWER, PRODUCT_SECONDS, Alone
 from lstmbench.utils.errors import MachineError
 from tests.factories.cases import Images, Text, make_cell
 
@@ -22,10 +25,10 @@ from tests.factories.cases import Images, Text, make_cell
 @pytest.fixture
 def measured(tmp_path, monkeypatch):
     """Measures the reference on a made-up data set, each phase as short as it can be."""
-    for name in ("WARM_UP_SECONDS", "EVALUATION_SECONDS", "LOOP_SECONDS", "PRODUCT_SECONDS"):
-        monkeypatch.setattr(process, name, 0.01)
-    monkeypatch.setattr(process, "BLOCK_SECONDS", 0.02)
-    monkeypatch.setattr(process, "SHORTEST_BLOCK_SECONDS", 0.01)
+    for name in ("details.EVALUATION_SECONDS", "details.LOOP_SECONDS", "products.PRODUCT_SECONDS"):
+        monkeypatch.setattr(f"lstmbench.timing.{name}", 0.01)
+    for name, seconds in (("WARM_UP_SECONDS", 0.01), ("BLOCK_SECONDS", 0.02), ("SHORTEST_BLOCK_SECONDS", 0.01)):
+        monkeypatch.setattr(f"lstmbench.timing.blocks.{name}", seconds)
 
     def run(module=Text, *, details=(), more=None):
         return measure_sample(
@@ -82,7 +85,8 @@ def probe(monkeypatch):
 
     probe = Probe()
     monkeypatch.setattr(probes, "load", lambda implementation: probe)
-    monkeypatch.setattr(process, "_Alone", Told)
+    monkeypatch.setattr("lstmbench.timing.products.Alone", Told)
+    monkeypatch.setattr("lstmbench.timing.details.Alone", Told)
     monkeypatch.setattr(reference, "PATHS", {"cpu": ("the loop", "recurrent/forward lstm")}, raising=False)
     return probe
 
@@ -112,7 +116,7 @@ def test_a_way_that_is_clearly_slower_is_not_timed_again(measured, probe, monkey
 
     def slow(_):
         times.append("slow")
-        return 2 * process.CLEARLY_SLOWER * 2e-6
+        return 2 * CLEARLY_SLOWER * 2e-6
 
     def fast(_):
         times.append("fast")
@@ -126,14 +130,14 @@ def test_a_way_that_is_clearly_slower_is_not_timed_again(measured, probe, monkey
 
 
 def test_the_details_tell_evaluation_checkpoint_loop_path_and_operations(measured, probe):
-    details = measured(details=process.DETAILS)["details"]
+    details = measured(details=DETAILS)["details"]
     assert details["trace"]["path"] == "the loop"
     assert [operation["name"] for operation in details["trace"]["operations"]] == ["lstm"]
     assert details["trace"]["step_seconds"] > 0
     assert details["checkpoint"]["bytes"] > 0
     assert 0 < details["loop"]["learner_seconds"] < details["loop"]["seconds"]
     assert set(details["evaluation"]) == {"valid", "test"}
-    assert details["bandwidth"] == {"bytes": 3 * 4 * process.BANDWIDTH_ELEMENTS, "seconds": 0.05}
+    assert details["bandwidth"] == {"bytes": 3 * 4 * BANDWIDTH_ELEMENTS, "seconds": 0.05}
 
 
 def test_a_product_has_the_time_of_the_fastest_way_and_only_those_of_a_recurrence_share_their_weights(measured, probe):
@@ -146,7 +150,7 @@ def test_a_product_has_the_time_of_the_fastest_way_and_only_those_of_a_recurrenc
 def test_a_step_that_did_not_take_its_stated_path_fails_with_what_it_ran_instead(measured, probe):
     probe.operations = probe.executes = (OTHER,)
     with pytest.raises(MachineError, match=r"did not run as the loop.*lstm.*slow_fallback"):
-        measured(details=process.DETAILS)
+        measured(details=DETAILS)
 
 
 def test_a_trace_that_lacks_an_operation_disproves_no_path(measured, probe):
@@ -177,7 +181,7 @@ def test_a_framework_without_a_probe_has_no_products_and_no_path(measured, monke
         raise ModuleNotFoundError(name=f"lstmbench.timing.probes.{implementation}")
 
     monkeypatch.setattr(probes, "load", missing)
-    found = measured(details=process.DETAILS)
+    found = measured(details=DETAILS)
     assert found["products"] == []
     assert found["details"]["trace"] == {"path": None, "operations": [], "step_seconds": None, "coverage": None}
 
@@ -209,11 +213,11 @@ def test_a_first_call_that_compiles_does_not_make_the_turns_of_a_product_short(m
         now[0] += times * 1e-4 + 1e-3 + (0.5 if not asked else 0.0)  # a call of the function costs something too
         asked.append(times)
 
-    monkeypatch.setattr(process, "Stopwatch", Clock)
-    product = process._Alone(work)
+    monkeypatch.setattr("lstmbench.timing.products.Stopwatch", Clock)
+    product = Alone(work)
     product.turn()
     assert product.seconds == [pytest.approx(1e-4, rel=0.2)]
-    assert asked[-1] * 1e-4 > 0.5 * process.PRODUCT_SECONDS
+    assert asked[-1] * 1e-4 > 0.5 * PRODUCT_SECONDS
 
 
 def test_the_time_between_its_turns_is_not_in_a_process_s_load(measured):
@@ -233,10 +237,10 @@ def test_the_time_between_its_turns_is_not_in_a_process_s_load(measured):
 def test_a_whole_block_goes_untimed_before_the_first_and_little_or_nothing_before_the_others(
     measured, monkeypatch, long_step_seconds, lead_in
 ):
-    counts, run, take = [], process._Steps.run, alone(3)
-    monkeypatch.setattr(process, "LONG_STEP_SECONDS", long_step_seconds)
-    monkeypatch.setattr(process, "LEAD_IN", 1e-9)
-    monkeypatch.setattr(process, "AS_FAST_AGAIN", math.inf)
+    counts, run, take = [], Steps.run, alone(3)
+    monkeypatch.setattr("lstmbench.timing.blocks.LONG_STEP_SECONDS", long_step_seconds)
+    monkeypatch.setattr("lstmbench.timing.blocks.LEAD_IN", 1e-9)
+    monkeypatch.setattr("lstmbench.timing.blocks.AS_FAST_AGAIN", math.inf)
 
     def counted(steps, count):
         counts.append(count)
@@ -247,7 +251,7 @@ def test_a_whole_block_goes_untimed_before_the_first_and_little_or_nothing_befor
             counts.clear()
         return take(seconds)
 
-    monkeypatch.setattr(process._Steps, "run", counted)
+    monkeypatch.setattr(Steps, "run", counted)
     length = measured(more=more)["blocks"][0]["steps"]
     assert counts == [length, length, *lead_in, length, *lead_in, length]
 
@@ -271,14 +275,14 @@ def blocks_of(machine, warm_up_calls=5, asked=3):
     """Return the blocks timed on ``machine`` after ``warm_up_calls`` single steps."""
     warm_up = [machine.timed(1) for _ in range(warm_up_calls)]
     products = SimpleNamespace(turn=lambda: None)
-    blocks, _ = process._steady(machine, warm_up, products, alone(asked))
+    blocks, _ = steady(machine, warm_up, products, alone(asked))
     return blocks
 
 
 @pytest.mark.parametrize("slow", [(), (2,), (3,), (0, 1, 2, 3), (5,), (6,), (7,), (8, 9)])
 def test_steps_that_are_slow_for_a_while_before_the_blocks_do_not_make_these_short(slow):
     blocks = blocks_of(Machine(0.002, slow))
-    assert all(0.9 <= block["steps"] * 0.002 / process.BLOCK_SECONDS <= 1.1 for block in blocks), blocks
+    assert all(0.9 <= block["steps"] * 0.002 / BLOCK_SECONDS <= 1.1 for block in blocks), blocks
 
 
 def test_a_length_that_was_timed_while_the_machine_was_slow_is_timed_again():
@@ -290,8 +294,8 @@ def test_a_length_that_was_timed_while_the_machine_was_slow_is_timed_again():
 def test_even_a_machine_that_becomes_fast_only_with_the_first_block_has_no_short_one(slow_calls):
     machine = Machine(0.002, range(slow_calls))
     first, second, third = blocks_of(machine)
-    assert first["seconds"] >= process.BLOCK_SECONDS / 2
-    assert second["steps"] == third["steps"] == pytest.approx(process.BLOCK_SECONDS / 0.002, rel=0.5)
+    assert first["seconds"] >= BLOCK_SECONDS / 2
+    assert second["steps"] == third["steps"] == pytest.approx(BLOCK_SECONDS / 0.002, rel=0.5)
     assert machine.counts[-2:] == [second["steps"], third["steps"]]
 
 
@@ -335,8 +339,8 @@ def test_the_first_block_waits_until_steps_are_as_fast_as_before_the_wait_but_no
     monkeypatch, before, blocks, untimed
 ):
     steps = Timed(blocks)
-    monkeypatch.setattr(process, "Stopwatch", lambda: SimpleNamespace(seconds=lambda: steps.now))
-    process._recover(steps, 8, before)
+    monkeypatch.setattr("lstmbench.timing.blocks.Stopwatch", lambda: SimpleNamespace(seconds=lambda: steps.now))
+    _recover(steps, 8, before)
     assert len(blocks) - len(steps.seconds) == untimed
 
 
@@ -345,16 +349,18 @@ def test_a_way_to_multiply_that_is_slow_once_at_first_is_timed_all_the_same(monk
 
     def work(times):
         calls.append(times)
-        now[0] += times * process.PRODUCT_SECONDS * (50.0 if len(calls) == 2 else 1.0)
+        now[0] += times * PRODUCT_SECONDS * (50.0 if len(calls) == 2 else 1.0)
 
-    monkeypatch.setattr(process, "Stopwatch", lambda: SimpleNamespace(seconds=lambda start=now[0]: now[0] - start))
-    assert process._Alone(work).first == pytest.approx(process.PRODUCT_SECONDS)
+    monkeypatch.setattr(
+        "lstmbench.timing.products.Stopwatch", lambda: SimpleNamespace(seconds=lambda start=now[0]: now[0] - start)
+    )
+    assert Alone(work).first == pytest.approx(PRODUCT_SECONDS)
 
 
 @pytest.mark.parametrize("slow", [(), (1,), (3,)])
 def test_a_rate_of_evaluation_is_not_that_of_a_moment_in_which_the_machine_was_slow(slow):
     machine = Machine(0.001, slow)
-    assert process._median_rate(machine.timed) == pytest.approx(1000.0)
+    assert _median_rate(machine.timed) == pytest.approx(1000.0)
 
 
 def test_training_goes_on_past_the_end_of_the_epoch(measured):

@@ -10,7 +10,7 @@ from lstmbench.models.presets import PRESETS
 from lstmbench.records.interference import ATTEMPTS
 from lstmbench.records.measurement import Measurement
 from lstmbench.timing import rounds as measure
-from lstmbench.timing.process import DETAILS
+from lstmbench.timing.details import DETAILS
 from lstmbench.timing.rounds import measure_group, order, read_earlier
 from lstmbench.utils.errors import DataError, UsageError
 from tests.helpers.run_command import run_command

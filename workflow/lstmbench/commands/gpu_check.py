@@ -13,7 +13,7 @@ from lstmbench.gpu_check.check import BUNDLE, Check, Options
 from lstmbench.orchestration.config import sizes
 from lstmbench.records.bundle import GPU_CHECK
 from lstmbench.system.device import PRECISIONS
-from lstmbench.timing.process import BLOCKS
+from lstmbench.timing.blocks import BLOCKS
 from lstmbench.utils.errors import Interrupted, UsageError
 from lstmbench.utils.signals import SIGNALS
 from lstmbench.utils.validation import require_folder, require_known

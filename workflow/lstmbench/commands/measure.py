@@ -27,7 +27,7 @@ from lstmbench.records.measurement import (
 )
 from lstmbench.system import hardware, provenance
 from lstmbench.system.device import require_threads, resolve_device, split_device
-from lstmbench.timing.process import BLOCKS
+from lstmbench.timing.blocks import BLOCKS
 from lstmbench.timing.rounds import measure_group, read_earlier, run_round
 from lstmbench.utils.clock import Stopwatch, later, utc_now
 from lstmbench.utils.errors import DataError, UsageError

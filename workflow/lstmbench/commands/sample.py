@@ -10,8 +10,10 @@ from lstmbench.commands._arguments import add
 from lstmbench.system import hardware
 from lstmbench.system.device import resolve_device
 from lstmbench.timing import interleaving
+from lstmbench.timing.blocks import BLOCKS
 from lstmbench.timing.counters import Counters, load
-from lstmbench.timing.process import BLOCKS, DETAILS, measure_sample
+from lstmbench.timing.details import DETAILS
+from lstmbench.timing.process import measure_sample
 from lstmbench.utils.files import write_json
 
 

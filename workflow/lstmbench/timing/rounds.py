@@ -25,8 +25,8 @@ from lstmbench.records.measurement import (
 from lstmbench.statistics.intervals import iqr_over_median
 from lstmbench.system.device import split_device
 from lstmbench.system.identity import kind_of
+from lstmbench.timing.details import DETAILS
 from lstmbench.timing.interleaving import Led, ended_at_last, take_turns
-from lstmbench.timing.process import DETAILS
 from lstmbench.training.checkpoint import differences
 from lstmbench.utils.clock import Stopwatch
 from lstmbench.utils.errors import PREFIX, DataError

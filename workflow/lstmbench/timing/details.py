@@ -1,0 +1,158 @@
+"""Measure what need not be measured in every process of a cell, after its blocks.
+
+These are evaluation, a checkpoint, the training loop's share, one step's operations, and the memory's bandwidth.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import statistics
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lstmbench.models.learner import Learner
+from lstmbench.system.device import split_device
+from lstmbench.tasks import predictions
+from lstmbench.timing import kernels, probes
+from lstmbench.timing.blocks import Steps, repetitions
+from lstmbench.timing.products import Alone, probe_of
+from lstmbench.training import loop
+from lstmbench.training.checkpoint import Checkpoint, CheckpointFolder
+from lstmbench.training.session import Cell
+from lstmbench.utils.clock import Stopwatch
+from lstmbench.utils.progress import Progress
+
+DETAILS = ("evaluation", "checkpoint", "loop", "trace", "bandwidth")
+"""Evaluation by both protocols, writing and reading a checkpoint, the training loop's share, one step's operations, the
+bandwidth of the device's memory."""
+
+EVALUATION_SECONDS = 0.5
+EVALUATION_BLOCKS = 5
+LOOP_SECONDS = 1.0
+
+BANDWIDTH_ELEMENTS = 2**26
+"""256 MiB of float32: more than the caches of any present CPU or GPU hold."""
+
+BANDWIDTH_TURNS = 2
+"""The least of so many: what the memory can do."""
+
+
+def evaluation(cell: Cell) -> dict[str, Any]:
+    """Return predictions per second by the validation's and the test's protocol, after a first batch of each."""
+    return {split: _evaluated(cell, split) for split in ("valid", "test")}
+
+
+def _evaluated(cell: Cell, split: str) -> dict[str, float]:
+    part = cell.task.evaluation_parts(cell.dataset.arrays, split, cell.preset, None)[0]
+    handle, state = cell.learner.place(part.examples), cell.learner.initial_state(part.batches.shape[1])
+    done, fastest = 0, math.inf
+
+    def timed(count: int) -> float:
+        """Return the seconds of the next ``count`` batches."""
+        nonlocal state, done, fastest
+        block = part.batches[np.arange(done, done + count) % len(part.batches)]
+        done += count
+        watch = Stopwatch()
+        _, _, state = cell.learner.eval_block(handle, block, state)
+        seconds = watch.seconds()
+        fastest = min(fastest, seconds / count)
+        return seconds
+
+    first_seconds = timed(1)
+    per_batch = part.batches.shape[1] * predictions(part.examples)
+    rate = _median_rate(timed) * per_batch
+    return {"first_seconds": first_seconds, "predictions_per_second": rate, "fastest_per_second": per_batch / fastest}
+
+
+def _median_rate(timed: Callable[[int], float]) -> float:
+    """Return repetitions per second: the median of EVALUATION_BLOCKS blocks that take EVALUATION_SECONDS together."""
+    once = min(timed(1) for _ in range(EVALUATION_BLOCKS))
+    count, _ = repetitions(timed, EVALUATION_SECONDS / EVALUATION_BLOCKS, once)
+    return count / statistics.median(timed(count) for _ in range(EVALUATION_BLOCKS))
+
+
+def checkpoint(learner: Learner) -> dict[str, Any]:
+    """Seconds and bytes of one checkpoint, written and read."""
+    arrays = {f"weights/{name}": value for name, value in learner.weights().items()}
+    arrays |= {f"training/{name}": value for name, value in learner.training_state().items()}
+    with tempfile.TemporaryDirectory() as name:
+        folder = CheckpointFolder(Path(name), {})
+        watch = Stopwatch()
+        folder.save(Checkpoint(arrays, {"updates": 0}))
+        write_seconds = watch.seconds()
+        watch = Stopwatch()
+        folder.newest(print)
+        read_seconds = watch.seconds()
+        size = sum(path.stat().st_size for path in Path(name).iterdir())
+    return {"write_seconds": write_seconds, "read_seconds": read_seconds, "bytes": size}
+
+
+class _Timed:
+    """A learner that counts the seconds spent inside it."""
+
+    def __init__(self, learner: Learner) -> None:
+        self.learner = learner
+        self.seconds = 0.0
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        method = getattr(self.learner, name)
+
+        def timed(*arguments: Any) -> Any:
+            watch = Stopwatch()
+            try:
+                return method(*arguments)
+            finally:
+                self.seconds += watch.seconds()
+
+        return timed
+
+
+def loop_share(cell: Cell, seed: int, step_seconds: float) -> dict[str, Any]:
+    """Seconds of one short epoch by the training loop, and those of it that the learner took."""
+    updates = max(1, round(LOOP_SECONDS / step_seconds))
+    timed = _Timed(cell.learner)
+    caps = loop.Caps(max_updates=updates, max_eval_predictions=1)
+    epoch = loop.Run(timed, cell.task, cell.dataset, cell.preset, caps, seed)
+    progress = Progress(updates, 0, "loop")
+    timed.seconds = 0.0
+    watch = Stopwatch()
+    epoch.epoch(loop.Progressed(), progress)
+    seconds = watch.seconds()
+    progress.close()
+    return {"updates": updates, "seconds": seconds, "learner_seconds": timed.seconds}
+
+
+def trace(cell: Cell, steps: Steps, implementation: str, device: str) -> dict[str, Any]:
+    """Return the operations of one traced step, the share of it that they cover, and the path that a step takes."""
+    probe = probe_of(implementation)
+    if probe is None:
+        return {"operations": [], "step_seconds": None, "path": None, "coverage": None}
+    stated = cell.framework.PATHS[split_device(device).kind]
+    steps.run(1)
+    seconds: list[float] = []
+    operations = probe.trace(lambda: seconds.append(steps.timed(1)))
+    # Last: TensorFlow has to make its graph ready anew, and takes all of it for expensive for some steps.
+    executed = probe.executed(lambda: steps.run(1))
+    traced = {probes.label(one.part, one.direction, one.name) for one in operations}
+    return {
+        "operations": [dataclasses.asdict(operation) for operation in operations],
+        "step_seconds": seconds[-1],
+        "path": kernels.proved(implementation, device, stated, executed, traced),
+        "coverage": sum(operation.seconds for operation in operations) / seconds[-1],
+    }
+
+
+def bandwidth(implementation: str, device: str) -> dict[str, Any] | None:
+    """Bytes that one addition of two large arrays moves to and from the device's memory, and its seconds."""
+    probe = probe_of(implementation)
+    if probe is None:
+        return None
+    addition = Alone(probe.addition(BANDWIDTH_ELEMENTS, device))
+    for _ in range(BANDWIDTH_TURNS):
+        addition.turn()
+    return {"bytes": 3 * 4 * BANDWIDTH_ELEMENTS, "seconds": min(addition.seconds)}
