@@ -12,6 +12,7 @@ from typing import Any
 
 from lstmbench import tasks
 from lstmbench.models.presets import Preset
+from lstmbench.models.schedule import learning_rate_at
 from lstmbench.models.weights import parameter_count
 from lstmbench.records.run import write_record
 from lstmbench.system.device import split_device
@@ -158,7 +159,7 @@ def sweep(
 
 def _epoch(epoch: int, updates: int, recipe: Preset, metric: float, classifier: bool) -> dict[str, Any]:
     left = (recipe.epochs - epoch) / recipe.epochs
-    row: dict[str, Any] = {"epoch": epoch, "learning_rate": recipe.learning_rate_at(epoch), "updates": updates * epoch}
+    row: dict[str, Any] = {"epoch": epoch, "learning_rate": learning_rate_at(recipe, epoch), "updates": updates * epoch}
     loss = 0.06 if classifier else math.log(metric)
     train, valid = max(loss - 1, 0.05) + 2 * left, loss + left
     trained = updates * recipe.batch_size * (1 if classifier else recipe.num_steps)

@@ -34,7 +34,7 @@ def edited(house: House, *edits: tuple[str, str, str]) -> Iterator[None]:
 
 
 def test_another_schedule_of_the_learning_rate_trains_again(house):
-    change = ("workflow/lstmbench/models/presets.py", "max(epoch - self.full_rate_epochs, 0)", "max(epoch - 1, 0)")
+    change = ("workflow/lstmbench/models/schedule.py", "max(epoch - preset.full_rate_epochs, 0)", "max(epoch - 1, 0)")
     with edited(house, change):
         assert house.planned()["train"] == 2
 
@@ -49,7 +49,7 @@ def test_another_margin_of_equivalence_makes_the_tables_again_and_trains_nothing
 def test_prose_plans_nothing(house):
     with edited(
         house,
-        ("workflow/lstmbench/models/presets.py", '"""The learning rate of', '"""How fast to learn in'),
+        ("workflow/lstmbench/models/schedule.py", '"""Return the learning rate of', '"""How fast to learn in'),
         ("workflow/lstmbench/training/loop.py", "from __future__", "# Another comment.\nfrom __future__"),
         ("workflow/lstmbench/implementations/copycat.py", "another name", "a name of its own"),
         ("workflow/presets/markov/tiny.yaml", "source:", "# Another comment.\nsource:"),

@@ -218,7 +218,7 @@ def test_a_change_in_any_module_changes_the_hashes_of_what_imports_it_and_no_oth
 def test_a_run_depends_on_the_schedule_and_its_implementation_and_on_no_other(implementation):
     roots = dependencies.roots_of_run("classifier", implementation)
     modules = dependencies.closure(roots, frozenset(dependencies.NO_NUMBERS))
-    assert {"models.presets", "training.loop", "models.weights", "tasks.classifier"} < set(modules)
+    assert {"models.schedule", "training.loop", "models.weights", "tasks.classifier"} < set(modules)
     assert "tasks.language_model" not in modules
     found = {name.removeprefix("implementations.") for name in modules if name.startswith("implementations.")}
     made_from = implementation.partition("-")[0]

@@ -14,6 +14,7 @@ from typing import Any
 
 import yaml
 
+from lstmbench.models.schedule import learning_rate_at
 from lstmbench.utils.errors import UsageError
 from lstmbench.utils.json_schema import fault_of_part, short
 from lstmbench.utils.paths import WORKFLOW
@@ -47,10 +48,6 @@ class Preset:
     lr_decay: float = 1.0  # factor per epoch after those
     max_grad_norm: float | None = None  # clip by the global norm; null: no clip
     report_after_updates: int | None = None  # also test once after this many updates
-
-    def learning_rate_at(self, epoch: int) -> float:
-        """The learning rate of ``epoch``, counted from 1."""
-        return self.learning_rate * self.lr_decay ** max(epoch - self.full_rate_epochs, 0)
 
 
 def load_preset(path: Path) -> Preset:
@@ -96,7 +93,7 @@ def load_preset(path: Path) -> Preset:
 
 def _last_rate(preset: Preset) -> float:
     try:
-        return preset.learning_rate_at(preset.epochs)
+        return learning_rate_at(preset, preset.epochs)
     except OverflowError:
         return math.inf
 

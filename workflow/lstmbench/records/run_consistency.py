@@ -10,6 +10,7 @@ from typing import Any
 
 from lstmbench import tasks
 from lstmbench.models.presets import Preset
+from lstmbench.models.schedule import learning_rate_at
 from lstmbench.models.weights import parameter_count
 from lstmbench.records.consistency import ROUNDING, Claim, between, equal, memory
 from lstmbench.records.format import FIRST_LOSSES
@@ -84,7 +85,7 @@ def _settings(record: dict[str, Any]) -> Iterator[Claim]:
 def _schedule(record: dict[str, Any]) -> Iterator[Claim]:
     preset = Preset(**record["settings"]["preset"])
     for index, row in enumerate(record["history"]):
-        rate = preset.learning_rate_at(row["epoch"])
+        rate = learning_rate_at(preset, row["epoch"])
         yield equal(f"$.history[{index}].learning_rate", row["learning_rate"], rate, "by the preset's schedule")
     asked, updates = preset.report_after_updates, record["history"][-1]["updates"]
     for index, row in enumerate(record["milestones"]):

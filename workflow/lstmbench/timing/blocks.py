@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from lstmbench.models.schedule import learning_rate_at
 from lstmbench.records.format import BLOCK_SECONDS, SHORTEST_BLOCK_SECONDS
 from lstmbench.records.interference import Load
 from lstmbench.system.cores import Limits
@@ -45,7 +46,7 @@ class Steps:
         self.predictions = cell.preset.batch_size * predictions(examples)
         self._data = cell.learner.place(examples)
         self._state = cell.learner.initial_state(cell.preset.batch_size)
-        self._learning_rate = cell.preset.learning_rate_at(1)
+        self._learning_rate = learning_rate_at(cell.preset, 1)
         self._order = cell.task.training_order(len(examples.inputs), cell.preset, 1, 1)
         self._done = 0
         cell.learner.synchronize()

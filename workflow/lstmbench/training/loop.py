@@ -17,6 +17,7 @@ import numpy as np
 from lstmbench.datasets import Dataset
 from lstmbench.models.learner import Handle, Learner
 from lstmbench.models.presets import Preset
+from lstmbench.models.schedule import learning_rate_at
 from lstmbench.records.format import FIRST_LOSSES
 from lstmbench.tasks import Part, predictions
 from lstmbench.training.checkpoint import Checkpoint, CheckpointFolder
@@ -216,7 +217,7 @@ class Run:
     ) -> dict[str, Any]:
         """Train one epoch, or what is left of it, validate, and enter a row into the history."""
         number = reached.epoch + 1
-        learning_rate = self.preset.learning_rate_at(number)
+        learning_rate = learning_rate_at(self.preset, number)
         order = self.task.training_order(self.count, self.preset, self.seed, number)
         order = order[: self.total_updates - (reached.updates - reached.epoch_updates)]
         if reached.epoch_updates == 0:

@@ -14,6 +14,7 @@ import numpy as np
 from lstmbench import tasks
 from lstmbench.datasets import load_dataset
 from lstmbench.models.presets import Preset
+from lstmbench.models.schedule import learning_rate_at
 from lstmbench.models.weights import initial_weights
 from lstmbench.records.run import failed, read_record
 from lstmbench.system import hardware
@@ -61,7 +62,7 @@ def verify(path: Path, data: Path) -> list[str]:
     expected = np.array(record["first_losses"][: len(order)])
     batches = order[: len(expected)]
     state = cell.learner.initial_state(preset.batch_size)
-    losses, _ = cell.learner.train_block(cell.learner.place(examples), batches, state, preset.learning_rate_at(1))
+    losses, _ = cell.learner.train_block(cell.learner.place(examples), batches, state, learning_rate_at(preset, 1))
     title = "/".join(str(part) for part in name.values())
     kind = split_device(name["device"]).kind
     versions = {"numpy": np.__version__, **cell.framework.versions()}
