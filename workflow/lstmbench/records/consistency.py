@@ -1,4 +1,4 @@
-"""What a record claims: values that must follow from one another, or cannot lie elsewhere.
+"""Check the claims of a record: values that must follow from one another, or cannot lie elsewhere.
 
 A record of which a claim does not hold was edited, mixed up with another, or written by faulty code.  No claim may
 depend on how fast or busy a machine is: a run that took hours must not be refused for it.

@@ -1,4 +1,4 @@
-"""The claims of a measurement whose two files are of their forms."""
+"""Check that a measurement whose two files have the right form agrees with itself and can be true."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SAMPLE = ["implementation", "round", "attempt"]
 
 
 def claims_of_measurement(record: dict[str, Any], blocks: pd.DataFrame) -> Iterator[Claim]:
-    """All of them; the later ones rely on the earlier."""
+    """Yield all claims of a measurement; the later ones rely on the earlier."""
     samples = record["samples"]
     precision = split_device(record["group"]["device"]).precision
     yield equal("$.dtype", record["dtype"], precision, "as the device's name says")

@@ -1,4 +1,4 @@
-"""run.json: the record of one training run, checked when it is written and whenever it is read.
+"""Read, write and check run.json, the record of one training run; it is checked each time it is read or written.
 
 The format, with a description and a unit for every key, is ``workflow/schemas/run.schema.json``, that of a run which
 failed ``failure.schema.json`` beside it; a record is a plain dict of one of these forms.

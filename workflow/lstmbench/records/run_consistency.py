@@ -1,4 +1,4 @@
-"""The claims of a run.json that is of its schema."""
+"""Check that a run.json that fits its schema agrees with itself and can be true."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _CUT = re.compile(r"^trained for ([\d,]+) of ([\d,]+) updates$")
 
 
 def claims_of_run(record: dict[str, Any]) -> Iterator[Claim]:
-    """All of them; the later ones rely on the earlier."""
+    """Yield all claims of a record; the later ones rely on the earlier."""
     yield from _perplexities(record)
     yield from _order(record["history"])
     yield from _settings(record)
