@@ -19,7 +19,6 @@ from pathlib import Path
 import pytest
 
 from lstmbench.datasets import Source
-from lstmbench.preparation import download as module
 from lstmbench.preparation.download import download
 from lstmbench.utils.command_line import run
 from lstmbench.utils.errors import DataError, NetworkError, UsageError
@@ -409,13 +408,13 @@ def test_an_archive_without_the_right_member_is_refused(
 
 
 def test_an_archive_too_large_is_refused(fetch: Fetch, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_ARCHIVE_BYTES", 1000)
+    monkeypatch.setattr("lstmbench.preparation.download.MAX_ARCHIVE_BYTES", 1000)
     with pytest.raises(DataError, match="expected at most 1000 bytes, found more"):
         fetch((endless(b"x" * 100),))
 
 
 def test_an_archive_that_unpacks_to_too_much_is_refused(fetch: Fetch, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_UNPACKED_BYTES", 1_000_000)
+    monkeypatch.setattr("lstmbench.preparation.archive.MAX_UNPACKED_BYTES", 1_000_000)
     with pytest.raises(DataError, match="archive of more than 1000000 bytes when unpacked"):
         fetch((body(archive(("zeros", bytes(2_000_000)), (MEMBER, CONTENT))),))
 

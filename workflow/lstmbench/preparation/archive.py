@@ -1,0 +1,39 @@
+"""Read one regular member out of an archive that is not trusted; nothing else is unpacked."""
+
+from __future__ import annotations
+
+import gzip
+import shutil
+import tarfile
+import zlib
+from typing import BinaryIO
+
+from lstmbench.datasets import Source
+from lstmbench.preparation.failures import WrongContentError
+
+MAX_UNPACKED_BYTES = 512 << 20
+"""How far into an archive to read in search of a member."""
+
+
+def write_member(archive: BinaryIO, source: Source, stream: BinaryIO) -> None:
+    try:
+        with tarfile.open(fileobj=archive, mode="r:gz") as members:
+            shutil.copyfileobj(_find_member(members, source), stream)
+    except (tarfile.TarError, EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise WrongContentError(f"not a whole gzipped tar archive: {error}") from error
+
+
+def _find_member(members: tarfile.TarFile, source: Source) -> BinaryIO:
+    for member in members:
+        if member.offset_data + member.size > MAX_UNPACKED_BYTES:
+            raise WrongContentError(f"archive of more than {MAX_UNPACKED_BYTES} bytes when unpacked")
+        if member.name != source.member:
+            continue
+        if not member.isreg():
+            raise WrongContentError(f"archive member {source.member} is not a regular file")
+        if member.size != source.bytes:
+            raise WrongContentError(
+                f"archive member {source.member}: expected {source.bytes} bytes, found {member.size}"
+            )
+        return members.extractfile(member)
+    raise WrongContentError(f"archive has no member {source.member}")

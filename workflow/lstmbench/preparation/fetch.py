@@ -1,0 +1,167 @@
+"""Fetch bytes from a server that is not trusted: with a byte limit and a deadline, and again where that may help."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import BinaryIO
+
+import requests
+import tenacity
+import urllib3
+from requests.utils import get_environ_proxies, select_proxy
+from tqdm import tqdm
+
+from lstmbench.preparation.failures import TransientError, UnavailableError, WrongContentError
+
+CHUNK_BYTES = 1 << 16
+MAX_RETRY_AFTER_S = 60.0
+MAX_BACKOFF_S = 30.0
+
+CERTIFICATES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+"""Variables by which a user names other certificates than those of requests, which takes the first that is set."""
+
+
+@dataclass(frozen=True)
+class Client:
+    """How to ask a server, and when to stop asking."""
+
+    session: requests.Session
+    expired: threading.Event  # set when the deadline has passed
+    timeout_s: float  # without a single byte
+    attempts: int  # per source
+    backoff_s: float  # longest wait before the second attempt; doubled for each further one
+
+
+def request(client: Client, url: str, stream: BinaryIO, *, limit: int, size: int | None = None) -> None:
+    """Write the body behind ``url`` to ``stream``, trying again while that may help."""
+    retrying = tenacity.Retrying(
+        retry=tenacity.retry_if_exception_type(TransientError),
+        wait=_wait(client.backoff_s),
+        stop=tenacity.stop_after_attempt(client.attempts) | tenacity.stop_when_event_set(client.expired),
+        sleep=tenacity.sleep_using_event(client.expired),
+        before_sleep=lambda state: say(f"{url}: {state.outcome.exception()}; trying again"),
+        reraise=True,
+    )
+    retrying(_request_once, client, url, stream, limit, size)
+
+
+def _wait(backoff_s: float) -> Callable[[tenacity.RetryCallState], float]:
+    exponential = tenacity.wait_random_exponential(multiplier=backoff_s, max=MAX_BACKOFF_S)
+
+    def wait(state: tenacity.RetryCallState) -> float:
+        asked = state.outcome.exception().retry_after_s
+        return exponential(state) if asked is None else asked
+
+    return wait
+
+
+def _request_once(client: Client, url: str, stream: BinaryIO, limit: int, size: int | None) -> None:
+    """One attempt.
+
+    ``limit`` is the most bytes to accept; ``size``, if known, tells a body cut short from a whole one
+    when the server announced no length.
+    """
+    stream.seek(0)
+    stream.truncate()
+    _stop_if_expired(client)
+    try:
+        with _open(client, url) as response:
+            _check_status(response)
+            announced = response.headers.get("Content-Length", "")
+            if announced.isdecimal() and int(announced) > limit:
+                raise WrongContentError(f"expected at most {limit} bytes, found {announced} announced")
+            received = _read_body(client, response, stream, limit)
+    except (requests.exceptions.SSLError, requests.TooManyRedirects) as error:
+        raise UnavailableError(_brief(error, url)) from error
+    except (requests.ConnectionError, requests.Timeout, urllib3.exceptions.HTTPError) as error:
+        raise TransientError(_brief(error, url)) from error
+    except requests.RequestException as error:  # for one, a redirect to file://
+        raise UnavailableError(_brief(error, url)) from error
+    if size is not None and received < size and not announced:
+        raise TransientError(f"body ended after {received} of {size} bytes")
+
+
+def _open(client: Client, url: str) -> requests.Response:
+    """Ask for ``url``; nothing is written yet, so an error of the system is one of the user's settings."""
+    try:
+        return client.session.get(url, stream=True, timeout=client.timeout_s)
+    except requests.RequestException:  # an OSError too
+        raise
+    except OSError as error:
+        raise UnavailableError(_brief(error, url)) from error
+
+
+def _read_body(client: Client, response: requests.Response, stream: BinaryIO, limit: int) -> int:
+    """Copy the body and return its length in bytes."""
+    received = 0
+    with tqdm(total=limit, unit="B", unit_scale=True, leave=False, disable=None) as progress:
+        # read1 returns what has arrived: a server that drips never fills a chunk, and the deadline would not be seen.
+        while chunk := response.raw.read1(CHUNK_BYTES, decode_content=False):
+            _stop_if_expired(client)
+            if received == 0 and _is_html(response, chunk):
+                raise UnavailableError("found an HTML page instead of the file (an error or a login page?)")
+            received += len(chunk)
+            if received > limit:
+                raise WrongContentError(f"expected at most {limit} bytes, found more")
+            stream.write(chunk)
+            progress.update(len(chunk))
+    return received
+
+
+def drop_redirect_body(response: requests.Response, **_: object) -> None:
+    """Requests reads the body of a redirect before it follows, without limit."""
+    if response.is_redirect:
+        response.close()
+
+
+def _check_status(response: requests.Response) -> None:
+    status = response.status_code
+    message = f"HTTP status {status} {response.reason}"
+    if status == 429 or status >= 500:
+        retry_after_s = _retry_after_s(response)
+        if retry_after_s is not None and retry_after_s > MAX_RETRY_AFTER_S:
+            raise UnavailableError(f"{message}, and asks to wait {retry_after_s:.0f} s")
+        raise TransientError(message, retry_after_s)
+    if status != 200:
+        raise UnavailableError(message)
+
+
+def _retry_after_s(response: requests.Response) -> float | None:
+    try:
+        return urllib3.Retry().get_retry_after(response.raw)
+    except (urllib3.exceptions.InvalidHeader, ValueError):  # neither a number nor a date
+        return None
+
+
+def _is_html(response: requests.Response, chunk: bytes) -> bool:
+    start = chunk.lstrip().lower()
+    declared = "text/html" in response.headers.get("Content-Type", "")
+    return start.startswith((b"<!doctype html", b"<html")) or (declared and start.startswith(b"<"))
+
+
+def _stop_if_expired(client: Client) -> None:
+    if client.expired.is_set():
+        raise UnavailableError("the deadline has passed")
+
+
+def _brief(error: Exception, url: str) -> str:
+    """The cause without the layers that urllib3 and requests put around it, and the user's settings behind it."""
+    cause, settings = str(error), []
+    if isinstance(error, (requests.RequestException, urllib3.exceptions.HTTPError)):
+        inner = error.args[0] if error.args else error
+        cause = str(getattr(inner, "reason", inner)).rpartition(": ")[2].removesuffix('"))')
+    if proxy := select_proxy(url, get_environ_proxies(url)):
+        settings.append(f"proxy {proxy}")
+    if isinstance(error, requests.exceptions.SSLError) or not isinstance(error, requests.RequestException):
+        settings += [f"{name}={os.environ[name]}" for name in CERTIFICATES if os.environ.get(name)][:1]
+    told = f"{type(error).__name__}: {cause}" + (f"; your setting: {', '.join(settings)}" if settings else "")
+    return re.sub(r"//[^/@\s]*@", "//***@", told)  # a proxy's password
+
+
+def say(line: str) -> None:
+    tqdm.write(line, file=sys.stderr)

@@ -1,0 +1,75 @@
+"""Find a raw file in a folder of the user's, under the names by which people keep it, and copy it from there."""
+
+from __future__ import annotations
+
+import gzip
+import shutil
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+from urllib.parse import unquote, urlsplit
+
+from lstmbench.datasets import Source
+from lstmbench.preparation.archive import write_member
+from lstmbench.preparation.failures import UnavailableError, WrongContentError
+
+
+def local_paths(sources: list[Source]) -> dict[str, Callable[[Path, BinaryIO], None]]:
+    """Where in a folder of the user's the file may lie, and how to write it from there to a stream.
+
+    By itself, under the data set's name, as this project and torchvision keep raw files, and as an archive unpacks; a
+    gzip file also unpacked, and a member also within its archive.
+    """
+    first = sources[0]
+    own = PurePosixPath(first.dataset)
+    folders = [own, PurePosixPath(), own / "raw", PurePosixPath(first.dataset.upper(), "raw")]
+    for member in {source.member: None for source in sources if source.member}:
+        inner = PurePosixPath(member).parent
+        folders += [inner, own / inner, PurePosixPath(inner.name)]
+    paths: dict[str, Callable[[Path, BinaryIO], None]] = {}
+    for folder in folders:
+        paths[str(folder / first.file)] = _copy
+        if first.unpacked_sha256:
+            paths[str(folder / first.file.removesuffix(".gz"))] = partial(_copy_packed, first)
+    for source in sources:
+        if source.member:
+            archive = PurePosixPath(unquote(urlsplit(source.url).path)).name
+            paths |= {str(folder / archive): partial(_copy_member, source) for folder in folders[:2]}
+    return paths
+
+
+def absent_from(sources: list[Source], local: Sequence[Path]) -> list[str]:
+    """A line for each folder of the user's in which the file is not, with the places looked at."""
+    paths = local_paths(sources)
+    return [
+        f"{folder}: has none of {', '.join(paths)}"
+        for folder in local
+        if not any((folder / path).is_file() for path in paths)
+    ]
+
+
+def _copy(path: Path, stream: BinaryIO) -> None:
+    with _opened(path) as original:
+        shutil.copyfileobj(original, stream)
+
+
+def _copy_packed(source: Source, path: Path, stream: BinaryIO) -> None:
+    """Pack a file as it is listed; the bytes may differ from the listed ones, and the content must not."""
+    found = path.stat().st_size
+    if found != source.unpacked_bytes:
+        raise WrongContentError(f"expected {source.unpacked_bytes} bytes of unpacked content, found {found}")
+    with _opened(path) as original, gzip.GzipFile("", "wb", compresslevel=1, fileobj=stream, mtime=0) as packed:
+        shutil.copyfileobj(original, packed)
+
+
+def _copy_member(source: Source, path: Path, stream: BinaryIO) -> None:
+    with _opened(path) as archive:
+        write_member(archive, source, stream)
+
+
+def _opened(path: Path) -> BinaryIO:
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise UnavailableError(error) from error
