@@ -26,7 +26,7 @@ from lstmbench import datasets
 from lstmbench.orchestration.dependencies import code_hash, content_hash, numbers_hash, roots_of_sample, training_hash
 from lstmbench.orchestration.environments import failure_file, installed, interpreter
 from lstmbench.utils.errors import PREFIX, BenchError, UsageError
-from lstmbench.orchestration.estimate import announce
+from lstmbench.orchestration.announcement import announce
 from lstmbench.utils.files import hash_json
 from lstmbench.implementations import framework, split
 from lstmbench.system.device import split_device

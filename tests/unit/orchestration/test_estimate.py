@@ -17,6 +17,7 @@ from lstmbench.analysis.forecast import Work, count_work, predict
 from lstmbench.datasets import Dataset
 from lstmbench.models.presets import PRESETS, load_preset
 from lstmbench.orchestration import estimate
+from lstmbench.orchestration.announcement import about, announce
 from lstmbench.orchestration.config import checked
 from lstmbench.orchestration.estimate import (
     CONTENTS,
@@ -24,12 +25,11 @@ from lstmbench.orchestration.estimate import (
     Content,
     Costs,
     Job,
-    about,
-    announce,
     count_steps,
     disk_bytes,
 )
 from lstmbench.orchestration.resources import planned_seconds
+from lstmbench.system import flops
 from tests.repository.baselines import CPUS, MACHINES, ROOT
 
 SHIPPED = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
@@ -312,17 +312,17 @@ def test_the_probe_measures_one_thread_in_a_process_of_its_own(monkeypatch):
 
     def run(command, *, env, **_):
         started.append(command)
-        assert {env[name] for name in estimate.EVERY_THREAD_COUNT} == {"1"}
+        assert {env[name] for name in flops.EVERY_THREAD_COUNT} == {"1"}
         return subprocess.CompletedProcess(command, 0, stdout="5e9\n")
 
-    monkeypatch.setattr(estimate.subprocess, "run", run)
+    monkeypatch.setattr(flops.subprocess, "run", run)
     monkeypatch.setenv("OMP_NUM_THREADS", "64")
-    assert estimate.measured_flops_per_second() == 5e9
-    assert started == [[sys.executable, "-c", estimate.PROBE]]
+    assert flops.measured_flops_per_second() == 5e9
+    assert started == [[sys.executable, "-c", flops.PROBE]]
 
 
 def test_the_probe_runs_and_prints_a_speed():
-    assert 1e8 < estimate.measured_flops_per_second() < 1e13
+    assert 1e8 < flops.measured_flops_per_second() < 1e13
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Estimate what a command of the workflow will take, and say it in one line before its first job.
+"""Estimate what the jobs of the workflow will take: time and disk.
 
 A run that a plan covers (``plan``) takes what the plan says.  Every other run takes the time of its matrix products,
 counted from its preset and the size of its data, at the speed of this machine, measured here in about a second.
@@ -8,10 +8,7 @@ That is meant to tell hours from weeks: within a factor of 3 of the plan, which 
 from __future__ import annotations
 
 import math
-import os
-import subprocess
-import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -26,7 +23,7 @@ from lstmbench.orchestration.resources import Cell
 from lstmbench.records.format import GENERATIONS, OTHERS
 from lstmbench.system.cores import usable_cores
 from lstmbench.system.device import split_device
-from lstmbench.utils.escaping import one_line
+from lstmbench.system.flops import measured_flops_per_second
 from lstmbench.utils.strict_json import parse_json
 
 SHARE = 0.4
@@ -56,30 +53,6 @@ RULE_SECONDS = {"certify": 20.0, "install": 180.0}
 OTHER_SECONDS = 3.0
 """What a job of any other rule takes, most of it to start Python."""
 
-LONG_SECONDS = 30 * 60.0
-LARGE_BYTES = 10e9
-"""More than this is worth a word: of smaller choices, and of the disk."""
-
-PROBE = """\
-import time, numpy
-left, right = numpy.ones((256, 256), "float32"), numpy.ones((256, 1024), "float32")
-begin, fastest = time.perf_counter(), 1e9
-while time.perf_counter() - begin < 1:
-    before = time.perf_counter()
-    left @ right
-    fastest = min(fastest, time.perf_counter() - before)
-print(2 * 256 * 256 * 1024 / fastest)
-"""
-"""Print the FLOP/s of one thread.
-
-A product takes a millisecond, and the fastest counts, because other processes then hardly matter.  Of several threads
-each waits for the slowest: beside four other processes two were seen to be ten times slower than one.
-"""
-
-PROBE_TIMEOUT = 20.0
-
-EVERY_THREAD_COUNT = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
-
 
 class UnknownTimeError(Exception):
     """Nothing to estimate from; its text says what is missing."""
@@ -108,49 +81,6 @@ CONTENTS = {
     "glyphs": Content({"train": 6_000, "valid": 1_000, "test": 1_000}, {"classes": 10}),
 }
 """The content of the shipped data sets, because a first command estimates before it downloads anything."""
-
-
-def announce(
-    selection: Selection,
-    planned: Mapping[Cell, float],
-    jobs: Iterable[tuple[str, Mapping[str, str], int]],
-    data: Path,
-    cores: int | None,
-) -> None:
-    """Print what ``jobs`` will take, in one line, unless they only make tables.
-
-    Whatever goes wrong here ends no run.
-
-    Args:
-        planned: seconds of the runs that a plan covers.
-        jobs: rule, wildcards and threads of each job.
-        data: folder of the prepared data sets.
-        cores: how many the jobs share on this machine; None: other machines run them.
-    """
-    try:
-        line = in_words(selection, planned, [Job(*job) for job in jobs], data, cores)
-    except Exception as error:
-        line = _unknown(f"{type(error).__name__}: {error}")
-    if line:
-        print(one_line(line), file=sys.stderr, flush=True)
-
-
-def in_words(
-    selection: Selection, planned: Mapping[Cell, float], jobs: Sequence[Job], data: Path, cores: int | None
-) -> str:
-    """Return the line of ``announce``; empty if nothing is trained or measured."""
-    if not {job.rule for job in jobs} & {"train", *ALONE}:
-        return ""
-    costs = Costs(selection, planned, data)
-    try:
-        time = _time_in_words(selection, costs, jobs, cores)
-    except UnknownTimeError as error:
-        time = _unknown(str(error))
-    return " ".join(filter(None, [time, _disk_in_words(selection, costs, jobs, cores)]))
-
-
-def _unknown(reason: str) -> str:
-    return f"How long this will take is unknown ({reason}); make plan measures it."
 
 
 class Costs:
@@ -268,17 +198,6 @@ def step_seconds(spec: ModelSpec, preset: Preset, flops_per_second: float) -> fl
     return products + LOOP_SECONDS * preset.num_steps * preset.num_layers
 
 
-def measured_flops_per_second() -> float:
-    """Measure one thread of this machine for a second.
-
-    In a process of its own, which leaves no thread behind and has no more than one.
-    """
-    environment = os.environ | dict.fromkeys(EVERY_THREAD_COUNT, "1")
-    command = [sys.executable, "-c", PROBE]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=PROBE_TIMEOUT, check=True)
-    return float(done.stdout)
-
-
 @cache
 def _preset(dataset: str, size: str) -> Preset:
     return load_preset(PRESETS / dataset / f"{size}.yaml")
@@ -303,74 +222,6 @@ def _at_a_time(selection: Selection, job: Job, cores: int) -> int:
     return 1 if job.rule == "train" and selection.device == "gpu" else max(1, cores // job.threads)
 
 
-def _time_in_words(selection: Selection, costs: Costs, jobs: Sequence[Job], cores: int | None) -> str:
-    runs = [job for job in jobs if job.rule == "train"]
-    measured = sum(job.rule in ALONE for job in jobs)
-    what = " and ".join(filter(None, [_counted(len(runs), "run"), _counted(measured, "speed measurement")]))
-    if cores is None and not runs:
-        return ""
-    if cores is None:
-        on_gpu = selection.device == "gpu"
-        widths = [split_device(job.wildcards["device"]).workers if on_gpu else job.threads for job in runs]
-        hours = sum(costs.seconds(job) * width for job, width in zip(runs, widths, strict=True)) / 3600
-        told = f"The runs will take about {_rounded(hours)} {'GPU' if on_gpu else 'core'} hours"
-        return f"{told}: {what} ({_source(costs, runs)}). When jobs start is up to the scheduler."
-    seconds = wall_seconds(selection, costs, jobs, cores)
-    told = f"This will take about {about(seconds)} on this machine: {what} ({_source(costs, runs)})."
-    if seconds <= LONG_SECONDS:
-        return told
-    better = "" if {*map(cell_of, runs)} <= {*costs.planned} else " make plan measures each case."
-    choices = ", ".join(smaller_choices(selection, costs, jobs, cores))
-    return f"{told}{better}{f' Shorter: {choices}.' if choices else ''}"
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'s' * (number > 1)}" if number else ""
-
-
-def _source(costs: Costs, runs: Iterable[Job]) -> str:
-    cells = {*map(cell_of, runs)}
-    covered = cells & {*costs.planned}
-    speed = f"{costs.flops_per_second / 1e9:,.0f} GFLOP/s per thread" if costs.probed else ""
-    estimated = f"estimated from the models' FLOPs and {speed}, measured now" if speed else "estimated"
-    if not covered:
-        return estimated
-    if covered == cells:
-        return "the runs as planned"
-    return f"{len(covered)} of {_counted(len(cells), 'case')} as planned, the rest {estimated}"
-
-
-def smaller_choices(selection: Selection, costs: Costs, jobs: Sequence[Job], cores: int) -> list[str]:
-    """Return what to run instead that takes less time, and how long it takes where that is known."""
-    result = []
-    if any(map(datasets.sources, selection.datasets)):  # else it trains on embedded data, as the demo does
-        result += ["make demo", "make quick"] if selection.max_updates is None else ["make demo"]
-    runs = [job.wildcards for job in jobs if job.rule == "train"]
-    by_size = {size: _only(jobs, "size", size) for size in {run["size"] for run in runs}}
-    if len(by_size) > 1:
-        seconds = {size: wall_seconds(selection, costs, left, cores) for size, left in by_size.items()}
-        size = min(seconds, key=lambda size: (seconds[size], size))
-        result.append(f"--config sizes=[{size}] ({about(seconds[size])})")
-    seeds = {int(run["seed"]) for run in runs}
-    if len(seeds) > 1:
-        left = _only(jobs, "seed", str(min(seeds)))
-        result.append(f"--config seeds=[{min(seeds)}] ({about(wall_seconds(selection, costs, left, cores))})")
-    return result
-
-
-def _only(jobs: Iterable[Job], wildcard: str, value: str) -> list[Job]:
-    """Return the jobs without the runs that have another value."""
-    return [job for job in jobs if job.rule != "train" or job.wildcards[wildcard] == value]
-
-
-def _disk_in_words(selection: Selection, costs: Costs, jobs: Sequence[Job], cores: int | None) -> str:
-    try:
-        size = disk_bytes(selection, costs, jobs, cores)
-    except UnknownTimeError:
-        return ""
-    return f"It needs about {size / 1e9:,.0f} GB of disk." if size > LARGE_BYTES else ""
-
-
 def disk_bytes(selection: Selection, costs: Costs, jobs: Iterable[Job], cores: int | None) -> float:
     """Return what the jobs leave on the disk, and the checkpoints of the runs that train at a time, as a plan does."""
     kept = checkpoints = 0.0
@@ -385,16 +236,3 @@ def disk_bytes(selection: Selection, costs: Costs, jobs: Iterable[Job], cores: i
             files = GENERATIONS + 1 + OTHERS
             checkpoints = max(checkpoints, lanes * files * (memory["weights"] + memory["optimizer"]))
     return kept + checkpoints
-
-
-def about(seconds: float) -> str:
-    """Return a time in the unit people would use, with two figures at most."""
-    for unit, length in (("days", 86_400.0), ("hours", 3600.0), ("min", 60.0)):
-        if seconds >= 1.5 * length:
-            return f"{_rounded(seconds / length)} {unit}"
-    return f"{_rounded(seconds)} s"
-
-
-def _rounded(value: float) -> str:
-    digits = 1 - math.floor(math.log10(max(value, 0.01)))
-    return f"{round(value, digits):,.{max(0, digits)}f}".removesuffix(".0")

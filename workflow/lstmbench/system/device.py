@@ -21,10 +21,6 @@ float32: in full; tf32: operands rounded to 10 bits of mantissa, on a GPU's tens
 of a device's name, as in gpu-tf32: it is no fair comparison with a device that computes in full.
 """
 
-DEVICE_HELP = (
-    f"{', '.join(DEVICES)}; with a precision other than float32, the threads of a sweep over them, and several workers "
-    "behind it, as in gpu-tf32-x2 and cpu-t4"
-)
 
 _DEVICE = re.compile(
     r"(?P<kind>[^-]*)(-(?P<precision>.*?))??(-t(?P<threads>\d+))?(-x(?P<workers>\d+))?", re.ASCII | re.DOTALL

@@ -1,0 +1,143 @@
+"""Say in one line what a command of the workflow will take, before its first job (``estimate`` computes it)."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from lstmbench import datasets
+from lstmbench.orchestration.config import Selection
+from lstmbench.orchestration.estimate import ALONE, Costs, Job, UnknownTimeError, cell_of, disk_bytes, wall_seconds
+from lstmbench.orchestration.resources import Cell
+from lstmbench.system.device import split_device
+from lstmbench.utils.escaping import one_line
+
+LONG_SECONDS = 30 * 60.0
+LARGE_BYTES = 10e9
+"""More than this is worth a word: of smaller choices, and of the disk."""
+
+
+def announce(
+    selection: Selection,
+    planned: Mapping[Cell, float],
+    jobs: Iterable[tuple[str, Mapping[str, str], int]],
+    data: Path,
+    cores: int | None,
+) -> None:
+    """Print what ``jobs`` will take, in one line, unless they only make tables.
+
+    Whatever goes wrong here ends no run.
+
+    Args:
+        planned: seconds of the runs that a plan covers.
+        jobs: rule, wildcards and threads of each job.
+        data: folder of the prepared data sets.
+        cores: how many the jobs share on this machine; None: other machines run them.
+    """
+    try:
+        line = in_words(selection, planned, [Job(*job) for job in jobs], data, cores)
+    except Exception as error:
+        line = _unknown(f"{type(error).__name__}: {error}")
+    if line:
+        print(one_line(line), file=sys.stderr, flush=True)
+
+
+def in_words(
+    selection: Selection, planned: Mapping[Cell, float], jobs: Sequence[Job], data: Path, cores: int | None
+) -> str:
+    """Return the line of ``announce``; empty if nothing is trained or measured."""
+    if not {job.rule for job in jobs} & {"train", *ALONE}:
+        return ""
+    costs = Costs(selection, planned, data)
+    try:
+        time = _time_in_words(selection, costs, jobs, cores)
+    except UnknownTimeError as error:
+        time = _unknown(str(error))
+    return " ".join(filter(None, [time, _disk_in_words(selection, costs, jobs, cores)]))
+
+
+def _unknown(reason: str) -> str:
+    return f"How long this will take is unknown ({reason}); make plan measures it."
+
+
+def _time_in_words(selection: Selection, costs: Costs, jobs: Sequence[Job], cores: int | None) -> str:
+    runs = [job for job in jobs if job.rule == "train"]
+    measured = sum(job.rule in ALONE for job in jobs)
+    what = " and ".join(filter(None, [_counted(len(runs), "run"), _counted(measured, "speed measurement")]))
+    if cores is None and not runs:
+        return ""
+    if cores is None:
+        on_gpu = selection.device == "gpu"
+        widths = [split_device(job.wildcards["device"]).workers if on_gpu else job.threads for job in runs]
+        hours = sum(costs.seconds(job) * width for job, width in zip(runs, widths, strict=True)) / 3600
+        told = f"The runs will take about {_rounded(hours)} {'GPU' if on_gpu else 'core'} hours"
+        return f"{told}: {what} ({_source(costs, runs)}). When jobs start is up to the scheduler."
+    seconds = wall_seconds(selection, costs, jobs, cores)
+    told = f"This will take about {about(seconds)} on this machine: {what} ({_source(costs, runs)})."
+    if seconds <= LONG_SECONDS:
+        return told
+    better = "" if {*map(cell_of, runs)} <= {*costs.planned} else " make plan measures each case."
+    choices = ", ".join(smaller_choices(selection, costs, jobs, cores))
+    return f"{told}{better}{f' Shorter: {choices}.' if choices else ''}"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'s' * (number > 1)}" if number else ""
+
+
+def _source(costs: Costs, runs: Iterable[Job]) -> str:
+    cells = {*map(cell_of, runs)}
+    covered = cells & {*costs.planned}
+    speed = f"{costs.flops_per_second / 1e9:,.0f} GFLOP/s per thread" if costs.probed else ""
+    estimated = f"estimated from the models' FLOPs and {speed}, measured now" if speed else "estimated"
+    if not covered:
+        return estimated
+    if covered == cells:
+        return "the runs as planned"
+    return f"{len(covered)} of {_counted(len(cells), 'case')} as planned, the rest {estimated}"
+
+
+def smaller_choices(selection: Selection, costs: Costs, jobs: Sequence[Job], cores: int) -> list[str]:
+    """Return what to run instead that takes less time, and how long it takes where that is known."""
+    result = []
+    if any(map(datasets.sources, selection.datasets)):  # else it trains on embedded data, as the demo does
+        result += ["make demo", "make quick"] if selection.max_updates is None else ["make demo"]
+    runs = [job.wildcards for job in jobs if job.rule == "train"]
+    by_size = {size: _only(jobs, "size", size) for size in {run["size"] for run in runs}}
+    if len(by_size) > 1:
+        seconds = {size: wall_seconds(selection, costs, left, cores) for size, left in by_size.items()}
+        size = min(seconds, key=lambda size: (seconds[size], size))
+        result.append(f"--config sizes=[{size}] ({about(seconds[size])})")
+    seeds = {int(run["seed"]) for run in runs}
+    if len(seeds) > 1:
+        left = _only(jobs, "seed", str(min(seeds)))
+        result.append(f"--config seeds=[{min(seeds)}] ({about(wall_seconds(selection, costs, left, cores))})")
+    return result
+
+
+def _only(jobs: Iterable[Job], wildcard: str, value: str) -> list[Job]:
+    """Return the jobs without the runs that have another value."""
+    return [job for job in jobs if job.rule != "train" or job.wildcards[wildcard] == value]
+
+
+def _disk_in_words(selection: Selection, costs: Costs, jobs: Sequence[Job], cores: int | None) -> str:
+    try:
+        size = disk_bytes(selection, costs, jobs, cores)
+    except UnknownTimeError:
+        return ""
+    return f"It needs about {size / 1e9:,.0f} GB of disk." if size > LARGE_BYTES else ""
+
+
+def about(seconds: float) -> str:
+    """Return a time in the unit people would use, with two figures at most."""
+    for unit, length in (("days", 86_400.0), ("hours", 3600.0), ("min", 60.0)):
+        if seconds >= 1.5 * length:
+            return f"{_rounded(seconds / length)} {unit}"
+    return f"{_rounded(seconds)} s"
+
+
+def _rounded(value: float) -> str:
+    digits = 1 - math.floor(math.log10(max(value, 0.01)))
+    return f"{round(value, digits):,.{max(0, digits)}f}".removesuffix(".0")
