@@ -11,12 +11,11 @@ import pytest
 
 from tests.factories.measurements import make_measurement
 from tests.factories.pages import make_page
-from tests.factories.records import make_record
+from tests.factories.records import CAPS, make_record
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (make install-dev)")
 
 INSTALLED = ("chromium", "chromium-browser", "google-chrome")
-CAPS = ["trained for 1,562 of 30,199 updates"]
 
 
 @dataclass

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import re
 from types import ModuleType
 
@@ -12,15 +11,7 @@ from lstmbench import implementations
 from lstmbench.models.learner import Learner, ModelSpec
 from lstmbench.parity.comparison import Build
 from lstmbench.utils.errors import MachineError
-from tests.helpers.implementation_params import NAMES, each
-
-
-@functools.cache
-def configured(name: str) -> ModuleType:
-    """One implementation, on one thread; a framework takes its number of threads only once, at first."""
-    module = implementations.load(name)
-    module.configure(threads=1)
-    return module
+from tests.helpers.implementation_params import NAMES, configured, each
 
 
 # With one worker the distributed ones are the learner that they share with another; test_several gives them two.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lstmbench.parity.comparison import Build
-from tests.contract.dropout import CHECKS
+from tests.helpers.dropout import CHECKS
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__.removeprefix("check_"))

@@ -6,8 +6,8 @@ import pytest
 
 from lstmbench.parity import comparison
 from lstmbench.parity.comparison import CLASSIFIER, LANGUAGE_MODEL, Build
-from tests.contract import checks
-from tests.contract.conftest import configured
+from tests.helpers import checks
+from tests.helpers.implementation_params import configured
 
 
 @pytest.fixture

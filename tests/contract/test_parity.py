@@ -9,11 +9,11 @@ import pytest
 
 from lstmbench.models.weights import parameter_count, shapes
 from lstmbench.parity import comparison
-from lstmbench.parity.comparison import CLASSIFIER, LANGUAGE_MODEL, MODELS, Build
-from tests.contract import checks
+from lstmbench.parity.comparison import LANGUAGE_MODEL, MODELS, Build
+from tests.helpers import checks
+from tests.helpers.checks import two_layer_model
 
 any_model = pytest.mark.parametrize("spec", MODELS.values(), ids=MODELS)
-two_layer_model = pytest.mark.parametrize("spec", [LANGUAGE_MODEL, CLASSIFIER], ids=["language_model", "classifier"])
 one_layer_model = pytest.mark.parametrize(
     "spec",
     [MODELS["one_layer_language_model"], MODELS["one_layer_classifier"]],

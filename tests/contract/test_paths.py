@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -17,14 +16,13 @@ from lstmbench.preparation.initialise import initialise
 from lstmbench.preparation.prepare import prepare
 from lstmbench.timing import kernels, probes
 from lstmbench.utils.errors import MachineError
-from tests.contract.another_path import MUTATIONS
-from tests.contract.conftest import configured
+from lstmbench.utils.paths import ROOT
+from tests.helpers.another_path import MUTATIONS
+from tests.helpers.implementation_params import configured
 
 PROCESSES = 20
 
 SPEC = dataclasses.replace(comparison.LANGUAGE_MODEL, keep_prob=0.5, max_grad_norm=0.2)
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def proved(name: str) -> str | None:
@@ -65,7 +63,7 @@ def test_in_every_process_the_own_path_is_proved_and_another_is_refused(name, wh
         data=tmp_path / "data", preset_file=tmp_path / "preset.yaml", seed=1, output=tmp_path / "weights.safetensors"
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "workflow")}
-    command = [sys.executable, "-m", "tests.contract.another_path", name, which, str(tmp_path)]
+    command = [sys.executable, "-m", "tests.helpers.another_path", name, which, str(tmp_path)]
     ended = [
         subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True) for _ in range(PROCESSES)
     ]

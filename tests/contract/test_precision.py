@@ -14,8 +14,8 @@ from lstmbench import implementations
 from lstmbench.parity import comparison
 from lstmbench.parity.comparison import LANGUAGE_MODEL, Build
 from lstmbench.system.device import PRECISIONS
-from tests.contract import checks
-from tests.contract.test_parity import two_layer_model
+from tests.helpers import checks
+from tests.helpers.checks import two_layer_model
 
 in_frameworks = pytest.mark.parametrize(
     "implementation", [name for name in implementations.names() if name != "reference"], indirect=True

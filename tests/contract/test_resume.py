@@ -4,29 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 
-import numpy as np
 import pytest
 
 from lstmbench.parity import comparison
 from lstmbench.parity.comparison import CLASSIFIER, LANGUAGE_MODEL, Build
-from tests.contract import checks
+from tests.helpers import checks
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 @pytest.mark.parametrize("spec", [LANGUAGE_MODEL, CLASSIFIER], ids=["language_model", "classifier"])
 def test_a_new_learner_goes_on_bit_by_bit(build: Build, spec, optimizer):
-    spec = dataclasses.replace(spec, optimizer=optimizer, keep_prob=0.7, max_grad_norm=0.2)
-    before, after = comparison.batches(6)[:3], comparison.batches(6)[3:]
-    run = comparison.start(build, spec, seed=5)
-    run.train(before, learning_rate=0.1)
-    weights, training_state, state = run.learner.weights(), run.learner.training_state(), run.state_arrays()
-    expected = run.train(after, learning_rate=0.1)
-
-    resumed = comparison.start(build, spec, seed=6, weights=weights, state=state)
-    resumed.learner.load_training_state(training_state)
-    np.testing.assert_array_equal(resumed.train(after, learning_rate=0.1), expected)
-    checks.assert_identical(resumed.learner.weights(), run.learner.weights())
-    checks.assert_identical(resumed.learner.training_state(), run.learner.training_state())
+    checks.check_resume(build, spec, optimizer)
 
 
 def test_what_was_saved_does_not_change_as_training_goes_on(build: Build):

@@ -16,10 +16,10 @@ import pytest
 from lstmbench import implementations
 from lstmbench.parity import comparison
 from lstmbench.training import launcher
-from tests.contract import checks
-from tests.contract.conftest import configured
-from tests.contract.worker_program import CASES, trained
-from tests.helpers.case import ROOT
+from lstmbench.utils.paths import ROOT
+from tests.helpers import checks
+from tests.helpers.implementation_params import configured
+from tests.helpers.worker_program import CASES, trained
 
 DISTRIBUTED = [name for name in implementations.names() if implementations.distributed(name)]
 
@@ -33,7 +33,7 @@ def together(request, tmp_path_factory) -> tuple[str, list[dict[str, np.ndarray]
     folder = tmp_path_factory.mktemp(request.param)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT / "workflow"), str(ROOT)]))
-        command = [sys.executable, "-m", "tests.contract.worker_program", request.param, str(folder)]
+        command = [sys.executable, "-m", "tests.helpers.worker_program", request.param, str(folder)]
         assert launcher.launch(command, 2) == 0
     return request.param, [dict(np.load(folder / f"{rank}.npz")) for rank in range(2)]
 

@@ -9,7 +9,7 @@ import pytest
 
 from lstmbench.parity import comparison
 from lstmbench.parity.comparison import CLASSIFIER, LANGUAGE_MODEL, Build
-from tests.contract import checks
+from tests.helpers import checks
 
 two_layer_model = pytest.mark.parametrize("spec", [LANGUAGE_MODEL, CLASSIFIER], ids=["language_model", "classifier"])
 

@@ -18,8 +18,8 @@ from lstmbench.parity import comparison
 from lstmbench.parity.certificate import CLIP
 from lstmbench.parity.comparison import CLASSIFIER, LANGUAGE_MODEL, ROUNDINGS, Build
 from lstmbench.system.device import PRECISIONS
-from tests.contract import checks, test_mutants
-from tests.contract.test_parity import two_layer_model
+from tests.helpers import checks, mutants
+from tests.helpers.checks import two_layer_model
 
 BITS = {"tf32": 10, "bfloat16": 7}
 """Explicit bits of the mantissa: NVIDIA's A100 whitepaper, 2020 (TF32); Kalamkar et al. 2019, arXiv:1905.12322."""
@@ -180,15 +180,15 @@ def test_products_in_a_format_of_three_bits_fewer_fail(precision, spec):
 @pytest.mark.parametrize(
     ("mutant", "check"),
     [
-        (test_mutants.SwappedGates, checks.check_one_step),
-        (test_mutants.SwappedGates, checks.check_evaluation),
-        (test_mutants.SecondTrainedBias, checks.check_one_step),
-        (test_mutants.SecondTrainedBias, checks.check_clipped_sgd),
-        (test_mutants.SecondTrainedBias, checks.check_adam),
-        (test_mutants.ForgetBiasOne, checks.check_one_step),
-        (test_mutants.ForgetBiasOne, checks.check_evaluation),
-        (test_mutants.ClipPerVariable, checks.check_clipped_sgd),
-        (test_mutants.UnscaledLoss, checks.check_one_step),
+        (mutants.SwappedGates, checks.check_one_step),
+        (mutants.SwappedGates, checks.check_evaluation),
+        (mutants.SecondTrainedBias, checks.check_one_step),
+        (mutants.SecondTrainedBias, checks.check_clipped_sgd),
+        (mutants.SecondTrainedBias, checks.check_adam),
+        (mutants.ForgetBiasOne, checks.check_one_step),
+        (mutants.ForgetBiasOne, checks.check_evaluation),
+        (mutants.ClipPerVariable, checks.check_clipped_sgd),
+        (mutants.UnscaledLoss, checks.check_one_step),
     ],
 )
 @two_layer_model
@@ -233,7 +233,7 @@ def test_the_sizes_that_the_derivation_uses_are_those_of_the_models(spec):
             return found
 
     clipped = dataclasses.replace(spec, max_grad_norm=CLIP)
-    losses = comparison.start(test_mutants.builder(Watched), clipped).train(comparison.batches(20), 1.0)
+    losses = comparison.start(mutants.builder(Watched), clipped).train(comparison.batches(20), 1.0)
     assert np.sqrt(np.square(norms / losses).mean()) < 0.6
     assert logits[0] / losses[0] < 0.36
     assert np.mean(forget) == pytest.approx(0.5, abs=0.1)

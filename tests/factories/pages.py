@@ -14,14 +14,11 @@ from lstmbench.analysis import scaling, speed
 from lstmbench.parity import certificate
 from lstmbench.records.measurement import Measurement
 from lstmbench.records.tables import write_table
-from tests.factories.records import save
+from lstmbench.utils.paths import ROOT
+from tests.factories.tables import PUBLISHED, TARGETS, make_tables
 from tests.helpers.run_command import run_command
 
-WORKFLOW = Path(__file__).resolve().parents[2] / "workflow"
-PUBLISHED = WORKFLOW / "published.tsv"
-TARGETS = WORKFLOW / "targets.tsv"
-
-SELECTION = yaml.safe_load((WORKFLOW.parent / "config.yaml").read_text(encoding="utf-8")) | {"device": "cpu"}
+SELECTION = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8")) | {"device": "cpu"}
 
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"/>'
 
@@ -39,8 +36,7 @@ def make_page(
 ) -> Path:
     """The path of the report of these records, its tables beside it; ``figures``: empty, drawn or none."""
     tables, pictures, output = folder / "tables", folder / "figures", folder / "report.html"
-    run_command("collect", ["--output-dir", str(tables), *map(str, save(folder, *records))])
-    run_command("tabulate", ["--tables", str(tables), "--published", str(published), "--targets", str(targets)])
+    make_tables(folder, *records, published=published, targets=targets)
     for name, table in speed.analyse(measured).items():
         write_table(tables / f"{name}.csv", table)
     run_command("precision", ["--tables", str(tables)])

@@ -18,6 +18,9 @@ from lstmbench.records.run import write_record
 from lstmbench.system.device import split_device
 from lstmbench.utils.files import hash_json
 
+CAPS = ["trained for 1,562 of 30,199 updates"]
+"""Of a run that was cut short."""
+
 CLASSIFIERS = ("mnist", "glyphs")
 
 HIDDEN_SIZES = {"small": 200, "medium": 650, "large": 1500}
@@ -179,3 +182,13 @@ def _milestones(accuracy: float, updates: int) -> list[dict[str, Any]]:
         first | {"predictions": 128},
     ]
     return [{"updates": 781, "loss": 0.1, "seconds": 1.5} | row for row in both]
+
+
+def make_pair(
+    seed: int = 1, first: float = 100.0, second: float = 100.0, dataset: str = "ptb", **changes: Any
+) -> list[dict[str, Any]]:
+    """Runs of two implementations from the same initial weights."""
+    return [
+        make_record(dataset, implementation="pytorch", seed=seed, metric=first, **changes),
+        make_record(dataset, implementation="tensorflow", seed=seed, metric=second, **changes),
+    ]

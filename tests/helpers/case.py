@@ -13,8 +13,7 @@ import pytest
 import yaml
 
 from lstmbench.utils.errors import MachineError
-
-ROOT = Path(__file__).resolve().parents[2]
+from lstmbench.utils.paths import ROOT
 
 PRESET = {
     "source": "a test", "num_layers": 2, "hidden_size": 24, "num_steps": 10, "batch_size": 100, "keep_prob": 0.8,

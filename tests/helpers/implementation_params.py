@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+from types import ModuleType
+
 import pytest
 
 from lstmbench import implementations
@@ -12,3 +15,11 @@ NAMES = implementations.names()
 def each(*fast: str) -> list:
     """Parameters of a test: all implementations, those that are not among ``fast`` marked as slow."""
     return [pytest.param(name, marks=[] if name in fast else [pytest.mark.slow]) for name in NAMES]
+
+
+@functools.cache
+def configured(name: str) -> ModuleType:
+    """One implementation, on one thread; a framework takes its number of threads only once, at first."""
+    module = implementations.load(name)
+    module.configure(threads=1)
+    return module

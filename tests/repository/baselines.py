@@ -19,8 +19,8 @@ from lstmbench.implementations import framework
 from lstmbench.records.bundle import Records, read_bundle
 from lstmbench.records.tables import RUN
 from lstmbench.system.device import split_device
+from lstmbench.utils.paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "results/reference"
 
 

@@ -10,7 +10,8 @@ import pytest
 
 from lstmbench.analysis.speed import product_seconds
 from lstmbench.records.measurement import Measurement
-from tests.repository.baselines import CPUS, MACHINES, QUOTED, ROOT
+from lstmbench.utils.paths import ROOT
+from tests.repository.baselines import CPUS, MACHINES, QUOTED
 
 ON_CPU = [machine for machine in QUOTED if machine in CPUS]
 ON_GPU = [machine for machine in QUOTED if machine not in CPUS]

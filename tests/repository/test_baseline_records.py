@@ -8,6 +8,7 @@ import pytest
 
 from lstmbench.statistics import equivalence
 from lstmbench.statistics.intervals import arithmetic_mean
+from lstmbench.utils.paths import ROOT
 from tests.repository.baselines import (
     CPUS,
     ENTRIES,
@@ -15,7 +16,6 @@ from tests.repository.baselines import (
     MACHINES,
     QUOTED,
     REFERENCE,
-    ROOT,
     differences,
     entry_of,
     unlike_starts,

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from lstmbench.utils.paths import ROOT
 
 
 @pytest.mark.parametrize("part", ["Snakefile", "config.yaml", "workflow", "envs", "profiles", "tests", "docs"])

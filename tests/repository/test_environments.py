@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import tomllib
-from pathlib import Path
 
 import pytest
 import yaml
 
-ENVS = Path(__file__).resolve().parents[2] / "envs"
+from lstmbench.utils.paths import ROOT
+
+ENVS = ROOT / "envs"
 
 
 def pins(lines) -> dict[str, str]:

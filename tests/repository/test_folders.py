@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import lstmbench
-from tests.repository.baselines import ROOT
+from lstmbench.utils.paths import ROOT
 
 
 def lint(root: Path) -> subprocess.CompletedProcess[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from lstmbench.utils.paths import ROOT
 
 
 def make_environment(project: Path) -> Path:

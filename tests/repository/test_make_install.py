@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from lstmbench.utils.paths import ROOT
 
 # Makes an environment as venv and pip do, as far as make looks at it.
 PYTHON = """\

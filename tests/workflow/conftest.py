@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
+from lstmbench.utils.paths import ROOT
 from tests.helpers.case import Cell
 
-ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("Snakefile", "config.yaml", "workflow", "envs", "profiles")
 
 TINY = """\

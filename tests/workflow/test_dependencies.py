@@ -15,7 +15,8 @@ import pytest
 import yaml
 
 from lstmbench.orchestration import dependencies
-from tests.workflow.conftest import CONFIG, ROOT, House, planned
+from lstmbench.utils.paths import ROOT
+from tests.workflow.conftest import CONFIG, House, planned
 
 
 @contextmanager

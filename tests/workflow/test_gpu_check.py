@@ -6,13 +6,11 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from lstmbench.records.bundle import read_bundle
-
-ROOT = Path(__file__).resolve().parents[2]
+from lstmbench.utils.paths import ROOT
 
 
 def check(output, *arguments):

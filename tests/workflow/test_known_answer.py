@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 from lstmbench.utils.errors import MachineError
+from lstmbench.utils.paths import ROOT
 from tests.helpers.implementation_params import each
-from tests.workflow.conftest import ROOT
 
 ABOVE_FLOOR = 0.06
 PRESET = ROOT / "workflow/presets/markov/small.yaml"

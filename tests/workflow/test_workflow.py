@@ -12,7 +12,8 @@ import time
 import pytest
 
 from lstmbench.utils.files import hash_arrays, read_arrays
-from tests.workflow.conftest import ROOT, TINY, House, copy_house, planned
+from lstmbench.utils.paths import ROOT
+from tests.workflow.conftest import TINY, House, copy_house, planned
 
 
 def test_a_size_and_an_implementation_added_by_one_file_each_reach_the_report(house):

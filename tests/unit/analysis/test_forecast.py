@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -23,6 +22,7 @@ from lstmbench.reporting.forecast import advice, duration
 from lstmbench.training.loop import Caps
 from lstmbench.training.run import train_run
 from lstmbench.utils.errors import MachineError
+from lstmbench.utils.paths import ROOT
 from tests.factories.cases import Images, Text, make_cell
 from tests.factories.records import make_record
 from tests.helpers.run_command import run_command
@@ -43,7 +43,7 @@ SAMPLE = {
 
 WORK = Work(updates=101, epochs=3, tests=1, predictions={"valid": 2000, "test": 4000}, evaluation_bytes=60_000_000)
 
-SHIPPED = yaml.safe_load((Path(__file__).resolve().parents[3] / "config.yaml").read_text(encoding="utf-8"))
+SHIPPED = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
 CONFIG = SHIPPED | {
     "datasets": ["markov"], "sizes": ["small"], "implementations": ["reference"], "seeds": [1, 2], "device": "cpu",
     "threads": 1, "max_updates": {"small": 150},

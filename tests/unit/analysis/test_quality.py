@@ -2,41 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 import math
-from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from lstmbench.records.tables import read_published, read_table
+from lstmbench.records.tables import read_published
 from lstmbench.reporting.quality import by_dataset, metric, number, signed
-from tests.factories.records import make_record, save
-from tests.helpers.run_command import run_command
-
-PUBLISHED = Path(__file__).resolve().parents[3] / "workflow" / "published.tsv"
-TARGETS = PUBLISHED.with_name("targets.tsv")
-CAPS = ["trained for 1,562 of 30,199 updates"]
+from tests.factories.records import CAPS, make_pair, make_record
+from tests.factories.tables import PUBLISHED, make_tables
 
 
 @pytest.fixture
 def tables(tmp_path):
     """Collected and tabulated tables of the records given, by name."""
-
-    def build(*records, published=PUBLISHED, targets=TARGETS):
-        folder = tmp_path / "tables"
-        run_command("collect", ["--output-dir", str(folder), *map(str, save(tmp_path, *records))])
-        run_command("tabulate", ["--tables", str(folder), "--published", str(published), "--targets", str(targets)])
-        return {path.stem: read_table(path) for path in folder.glob("*.csv")}
-
-    return build
-
-
-def pair(seed=1, first=100.0, second=100.0, dataset="ptb", **changes):
-    """Runs of two implementations from the same initial weights."""
-    return [
-        make_record(dataset, implementation="pytorch", seed=seed, metric=first, **changes),
-        make_record(dataset, implementation="tensorflow", seed=seed, metric=second, **changes),
-    ]
+    return functools.partial(make_tables, tmp_path)
 
 
 def test_perplexities_are_averaged_as_logarithms(tables):
@@ -72,7 +53,7 @@ def test_a_capped_run_is_compared_with_nothing_published(tables):
 
 
 def test_a_capped_run_is_marked_wherever_it_is_shown(tables, tmp_path):
-    tables(*pair(caps=CAPS))
+    tables(*make_pair(caps=CAPS))
     for name in ("quality", "differences"):
         text = (tmp_path / "tables" / f"{name}.md").read_text(encoding="utf-8")
         assert "| small, capped" in text
@@ -153,7 +134,7 @@ def test_a_capped_run_is_not_held_against_the_floor_of_the_whole_test_text(table
 
 
 def test_differences_are_paired_by_seed_and_averaged_as_log_ratios(tables):
-    records = [*pair(seed=1, first=100.0, second=110.0), *pair(seed=2, first=200.0, second=242.0)]
+    records = [*make_pair(seed=1, first=100.0, second=110.0), *make_pair(seed=2, first=200.0, second=242.0)]
     (row,) = tables(*records, make_record(seed=3, metric=5000.0))["differences"].itertuples()
     assert (row.first, row.second, row.n, row.seeds) == ("pytorch", "tensorflow", 2, "1 2")
     assert math.isclose(row.mean, 100 * (math.sqrt(1.1 * 1.21) - 1))
@@ -162,7 +143,7 @@ def test_differences_are_paired_by_seed_and_averaged_as_log_ratios(tables):
 
 
 def test_runs_from_other_initial_weights_are_no_pair(tables, tmp_path):
-    left, right = pair()
+    left, right = make_pair()
     right["initial_weights_sha256"] = "0" * 64
     assert tables(left, right)["differences"].empty
     text = (tmp_path / "tables" / "differences.md").read_text(encoding="utf-8")
@@ -170,7 +151,7 @@ def test_runs_from_other_initial_weights_are_no_pair(tables, tmp_path):
 
 
 def test_differences_in_accuracy_are_percentage_points(tables):
-    (row,) = tables(*pair(first=0.98, second=0.985, dataset="mnist"))["differences"].itertuples()
+    (row,) = tables(*make_pair(first=0.98, second=0.985, dataset="mnist"))["differences"].itertuples()
     assert math.isclose(row.mean, 0.5)
 
 
@@ -183,7 +164,7 @@ def test_milestones_are_shown_by_protocol_with_the_published_logs(tables):
 
 
 def test_every_machine_and_set_of_libraries_is_listed(tables):
-    rows = tables(*pair(), make_record(seed=2, machine__cpu="Another CPU", commit_dirty=True))["environment"]
+    rows = tables(*make_pair(), make_record(seed=2, machine__cpu="Another CPU", commit_dirty=True))["environment"]
     assert rows[["machine", "cpu", "implementation", "runs"]].to_numpy().tolist() == [
         [1, "Another CPU", "pytorch", 1], [2, "Example CPU", "pytorch", 1], [2, "Example CPU", "tensorflow", 1]
     ]  # fmt: skip
@@ -200,14 +181,14 @@ def test_nodes_that_are_alike_are_one_machine_and_are_all_named(tables):
 def test_no_table_says_nan(tables, tmp_path):
     unmeasured = make_record(size="medium", speed__median=None, speed__p25=None, speed__p75=None, speed__blocks=0)
     capped = make_record(size="large", caps=CAPS)
-    tables(*pair(), make_record("mnist"), make_record("markov"), unmeasured, capped)
+    tables(*make_pair(), make_record("mnist"), make_record("markov"), unmeasured, capped)
     for path in (path for path in (tmp_path / "tables").iterdir() if path.suffix != ".parquet"):
         text = path.read_text(encoding="utf-8").lower()
         assert not any(word in text for word in ("nan", "none", "inf ", "<na>")), path
 
 
 def test_a_quality_table_reads_as_intended(tables):
-    built = tables(*pair(seed=1, first=113.6, second=114.0), *pair(seed=2, first=114.0, second=114.2))
+    built = tables(*make_pair(seed=1, first=113.6, second=114.0), *make_pair(seed=2, first=114.0, second=114.2))
     expected = pd.DataFrame(
         {
             "size": ["small", "small"],

@@ -12,10 +12,9 @@ import yaml
 from lstmbench.analysis.runs import collect
 from lstmbench.records.tables import read_published, read_table
 from lstmbench.utils.errors import DataError
+from lstmbench.utils.paths import ROOT
 from tests.factories.records import make_record, save
 from tests.helpers.run_command import run_command
-
-ROOT = Path(__file__).resolve().parents[3]
 
 
 def test_every_run_is_one_row_and_every_epoch_one(tmp_path):

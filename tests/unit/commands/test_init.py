@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from lstmbench import commands
-from tests.repository.baselines import ROOT
+from lstmbench.utils.paths import ROOT
 
 HELP = """
 import contextlib, io

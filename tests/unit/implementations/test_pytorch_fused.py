@@ -12,7 +12,7 @@ import torch
 
 from lstmbench.implementations import pytorch_fused
 from lstmbench.parity import comparison
-from tests.contract import test_resume
+from tests.helpers import checks
 
 
 def build(spec, dtype="float32", seed=0):
@@ -30,7 +30,7 @@ def test_however_weights_lie_and_whoever_multiplies_it_is_the_reference_and_resu
 ):
     monkeypatch.setattr(pytorch_fused, "WIDE", wide)
     monkeypatch.setattr(pytorch_fused, "BY_ONEDNN", by_onednn and torch.backends.mkldnn.is_available())
-    test_resume.test_a_new_learner_goes_on_bit_by_bit(build, spec, optimizer)
+    checks.check_resume(build, spec, optimizer)
     clipped = dataclasses.replace(spec, optimizer=optimizer, max_grad_norm=0.2)
     rate = 0.01 if optimizer == "adam" else 1.0
     for what, found, expected in comparison.twenty_steps(build, clipped, "float32", learning_rate=rate):

@@ -15,8 +15,8 @@ from lstmbench.models.presets import PRESETS
 from lstmbench.orchestration.config import checked, sizes
 from lstmbench.system import device
 from lstmbench.utils.errors import UsageError
+from lstmbench.utils.paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[3]
 SHIPPED = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
 
 

@@ -21,9 +21,10 @@ from lstmbench.orchestration.dependencies import training_hash
 from lstmbench.orchestration.environments import build, failure_file, installed, interpreter, tools, words
 from lstmbench.orchestration.failed_runs import last_failure
 from lstmbench.utils.errors import Interrupted, MachineError, UsageError
+from lstmbench.utils.paths import ROOT
 from tests.helpers.run_command import run_command
 
-TOOLS = Path(__file__).resolve().parents[3] / "envs/tools.yaml"
+TOOLS = ROOT / "envs/tools.yaml"
 HERE = Path("results/environments")
 
 

@@ -30,7 +30,8 @@ from lstmbench.orchestration.estimate import (
 )
 from lstmbench.orchestration.resources import planned_seconds
 from lstmbench.system import flops
-from tests.repository.baselines import CPUS, MACHINES, ROOT
+from lstmbench.utils.paths import ROOT
+from tests.repository.baselines import CPUS, MACHINES
 
 SHIPPED = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
 GFLOPS = 50e9

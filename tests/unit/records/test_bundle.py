@@ -17,11 +17,11 @@ from lstmbench.records.certificate import read_certificate
 from lstmbench.records.measurement import read_measurement, write_measurement
 from lstmbench.records.run import MODEL, read_record
 from lstmbench.utils.errors import DataError
+from lstmbench.utils.paths import ROOT
 from tests.factories.certificates import make_certificate, save_certificate
 from tests.factories.measurements import make_measurement
 from tests.factories.records import make_record, save
 from tests.helpers.run_command import run_command
-from tests.repository.baselines import ROOT
 
 
 @pytest.fixture

@@ -11,10 +11,9 @@ from lstmbench.analysis import speed
 from lstmbench.records.tables import write_table
 from lstmbench.reporting import closing_table
 from tests.factories.measurements import make_measurement
-from tests.factories.pages import PUBLISHED, TARGETS
-from tests.factories.records import make_record, save
+from tests.factories.records import CAPS, make_pair, make_record, save
+from tests.factories.tables import PUBLISHED, TARGETS
 from tests.helpers.run_command import run_command
-from tests.unit.analysis.test_quality import CAPS, pair
 
 
 @pytest.fixture
@@ -43,7 +42,7 @@ def rows(text):
 
 
 def seeds(first, second, count=5):
-    return [record for seed in range(1, count + 1) for record in pair(seed, first, second * (1 + seed / 1e5))]
+    return [record for seed in range(1, count + 1) for record in make_pair(seed, first, second * (1 + seed / 1e5))]
 
 
 def test_a_row_has_its_quality_its_speed_and_the_verdict_against_the_first_and_the_page_comes_last(closed):
@@ -81,7 +80,7 @@ def test_a_run_that_was_cut_short_and_one_that_failed_are_said_to_be(closed):
         "task": "language_model", "failed": "2026-01-02T03:04:05+00:00", "failure": failure,
     }  # fmt: skip
     failed["run"] = failed["run"] | {"implementation": "reference"}
-    pytorch, reference, tensorflow = rows(closed(*pair(caps=CAPS), failed))
+    pytorch, reference, tensorflow = rows(closed(*make_pair(caps=CAPS), failed))
     assert pytorch.endswith("cut short")
     assert tensorflow.endswith("cut short")
     assert re.search(r" failed +.* E5-DIVERGED: the loss is", reference)
@@ -89,14 +88,14 @@ def test_a_run_that_was_cut_short_and_one_that_failed_are_said_to_be(closed):
 
 def test_a_speed_that_could_not_be_measured_says_why_in_a_sentence(closed):
     measured = [make_measurement({"pytorch": [10.0]}, failures={"tensorflow": "no GPU; found none"})]
-    text = closed(*pair(), measured=measured)
+    text = closed(*make_pair(), measured=measured)
     assert re.search(r" failed +no GPU, too few seeds", rows(text)[1])
     assert "found none" not in text
 
 
 def test_a_speed_that_may_not_be_quoted_stands_in_brackets_and_gives_no_ratio(closed):
     measured = [make_measurement({"pytorch": [10.0], "tensorflow": [5.0]}, load__throttled_share=0.5)]
-    text = closed(*pair(), measured=measured)
+    text = closed(*make_pair(), measured=measured)
     assert all(re.search(r"\([\d,]+ words/s\)", row) for row in rows(text))
     assert rows(text)[1].endswith("too few seeds, speed unclear")
     assert "x as fast" not in text

@@ -15,8 +15,8 @@ from lstmbench.records.tables import read_published, read_table, read_targets, w
 from lstmbench.reporting.chosen_size import spoken_of
 from lstmbench.reporting.findings import headlines
 from tests.factories.measurements import make_measurement
-from tests.factories.records import make_failure, make_record, save
-from tests.unit.analysis.test_quality import CAPS, PUBLISHED, TARGETS
+from tests.factories.records import CAPS, make_failure, make_record, save
+from tests.factories.tables import PUBLISHED, TARGETS
 
 NAMES = ("pytorch", "tensorflow", "pytorch_fused")
 SPREADS = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 
 import pytest
@@ -9,8 +10,8 @@ import pytest
 from lstmbench.records.tables import read_published, read_table, read_targets
 from lstmbench.reporting.quality import by_dataset
 from lstmbench.utils.errors import DataError
-from tests.factories.records import make_record
-from tests.unit.analysis.test_quality import CAPS, PUBLISHED, TARGETS, tables  # noqa: F401 - a fixture
+from tests.factories.records import CAPS, make_record
+from tests.factories.tables import PUBLISHED, TARGETS, make_tables
 
 HEADER = "dataset\tsize\tapplies_to\tvalue\tpublished_metric\tpublished_source\twhy\n"
 
@@ -31,7 +32,13 @@ def learned(*perplexities, seed=1, seconds=100.0, **changes):
 
 
 @pytest.fixture
-def rows(tables):  # noqa: F811
+def tables(tmp_path):
+    """Collected and tabulated tables of the records given, by name."""
+    return functools.partial(make_tables, tmp_path)
+
+
+@pytest.fixture
+def rows(tables):
     """The rows for these records, as tuples by column."""
     return lambda *records: list(tables(*records)["time_to_quality"].itertuples())
 
@@ -69,7 +76,7 @@ def test_where_half_of_the_runs_never_reach_the_target_nor_does_their_median(row
     assert math.isnan(row.epochs_median)
 
 
-def test_not_reached_is_said_in_words(tables, tmp_path):  # noqa: F811
+def test_not_reached_is_said_in_words(tables, tmp_path):
     table = tables(learned(120.0, seed=1), learned(122.0, seed=2))["time_to_quality"]
     (shown,) = by_dataset("time_to_quality", table)["ptb"].to_dict("records")
     assert shown == {
@@ -97,7 +104,7 @@ def test_runs_of_two_implementations_are_apart(rows):
     assert [(row.implementation, row.seconds_median) for row in found] == [("pytorch", 100.0), ("tensorflow", 50.0)]
 
 
-def test_a_size_without_a_target_says_so(tables, tmp_path):  # noqa: F811
+def test_a_size_without_a_target_says_so(tables, tmp_path):
     assert tables(make_record(size="gigantic"))["time_to_quality"].empty
     text = (tmp_path / "tables/time_to_quality.md").read_text(encoding="utf-8")
     assert "No run has a target in workflow/targets.tsv." in text
@@ -139,6 +146,6 @@ def test_another_header_is_refused(tmp_path):
         read_targets(path, read_published(PUBLISHED))
 
 
-def test_the_table_reads_back_as_it_was_written(tables, tmp_path):  # noqa: F811
+def test_the_table_reads_back_as_it_was_written(tables, tmp_path):
     built = tables(learned(120.0))["time_to_quality"]
     assert read_table(tmp_path / "tables/time_to_quality.csv").equals(built)

@@ -24,9 +24,9 @@ from lstmbench.reporting.reproduce import measure_command, train_command, whole_
 from lstmbench.utils.errors import DataError
 from lstmbench.utils.files import hash_file
 from tests.factories.measurements import make_measurement
-from tests.factories.pages import PUBLISHED, SELECTION, TARGETS, make_page
-from tests.factories.records import make_failure, make_record, save
-from tests.unit.analysis.test_quality import CAPS, pair
+from tests.factories.pages import SELECTION, make_page
+from tests.factories.records import CAPS, make_failure, make_pair, make_record, save
+from tests.factories.tables import PUBLISHED, TARGETS
 
 NAMES = ("pytorch", "tensorflow")
 
@@ -105,7 +105,7 @@ def speed_lines(text):
 
 def test_the_page_is_self_contained_and_holds_no_script_but_its_own(page):
     measured = [make_measurement({"pytorch": [10.0]}), make_measurement({"pytorch": [9.0]}, dataset="mnist")]
-    text = page(*pair(), make_record("mnist"), measured=measured)
+    text = page(*make_pair(), make_record("mnist"), measured=measured)
     elements = Elements(text).found
     tags = {tag for tag, _ in elements}
     assert not tags & {"link", "iframe", "object", "embed", "base", "form"}
@@ -142,7 +142,7 @@ def test_what_is_kept_of_others_is_what_its_list_says():
 
 
 def test_every_picture_says_in_words_what_it_shows(page):
-    text = page(*pair(), measured=[make_measurement({"pytorch": [10.0], "tensorflow": [5.0]})])
+    text = page(*make_pair(), measured=[make_measurement({"pytorch": [10.0], "tensorflow": [5.0]})])
     pictures = [attributes for tag, attributes in Elements(text).found if tag == "img"]
     overview, *pictures = pictures
     assert "perplexity against seconds of training" in overview["alt"]
@@ -151,7 +151,7 @@ def test_every_picture_says_in_words_what_it_shows(page):
 
 
 def test_a_line_gives_numbers_seeds_and_what_is_published(page):
-    text = page(*pair(1, 110.0, 112.2), *pair(2, 110.0, 113.3))
+    text = page(*make_pair(1, 110.0, 112.2), *make_pair(2, 110.0, 113.3))
     found, reaches = line(text, "PTB small", "quality")
     assert found.startswith("PyTorch 110.00 ")
     # 2.50 % is exp of the mean of log 1.02 and log 1.03; t = 12.71 with one degree of freedom.
@@ -184,7 +184,7 @@ def test_of_runs_that_were_cut_short_the_line_says_how_far_they_went_and_nothing
 
 
 def test_what_was_not_run_is_named(page):
-    text = page(*pair(seed=1), make_record(seed=2, implementation="pytorch"))
+    text = page(*make_pair(seed=1), make_record(seed=2, implementation="pytorch"))
     assert "<li>ptb, small, tensorflow on cpu: seed 2</li>" in text
     assert "Nothing is missing" not in text
 
@@ -196,7 +196,7 @@ def left_out(text):
 def test_a_speed_that_could_not_be_measured_is_listed_as_failed_and_something_is_missing(page):
     reason = "E4-MACHINE: it did not run as loop over time; expected MatMul; found 12 others"
     measured = [make_measurement({"pytorch": [10.0]}, failures={"tensorflow": reason})]
-    listed = left_out(page(*pair(), measured=measured))
+    listed = left_out(page(*make_pair(), measured=measured))
     assert "<strong>speed of ptb, small, tensorflow on cpu</strong>: E4-MACHINE: it did not run as loop over" in listed
     assert "<details><summary>Details</summary>expected MatMul; found 12 others</details>" in listed
     assert "Nothing is missing" not in listed
@@ -204,13 +204,13 @@ def test_a_speed_that_could_not_be_measured_is_listed_as_failed_and_something_is
 
 def test_a_reason_of_one_sentence_has_no_details(page):
     measured = [make_measurement({"pytorch": [10.0]}, failures={"tensorflow": "no GPU"})]
-    listed = left_out(page(*pair(), measured=measured))
+    listed = left_out(page(*make_pair(), measured=measured))
     assert "<strong>speed of ptb, small, tensorflow on cpu</strong>: no GPU" in listed
     assert "<details>" not in listed
 
 
 def test_a_complete_crossing_is_said_to_be_complete(page):
-    text = page(*pair())
+    text = page(*make_pair())
     assert "Nothing is missing" in text
     assert "No run was cut short" in text
 
@@ -250,12 +250,12 @@ def test_text_from_tables_cannot_become_html(page, tmp_path):
 def test_no_cell_says_nan(page):
     unmeasured = make_record(size="medium", speed__median=None, speed__p25=None, speed__p75=None, speed__blocks=0)
     measured = [make_measurement({"pytorch": [10.0]}, failures={"tensorflow": "no GPU"})]
-    text = page(*pair(), unmeasured, make_record("mnist"), make_record("markov"), measured=measured)
+    text = page(*make_pair(), unmeasured, make_record("mnist"), make_record("markov"), measured=measured)
     assert not re.search(r">[^<]*\b(nan|none)\b[^<]*</t[dh]>", text, re.IGNORECASE)
 
 
 def test_sizes_may_have_seeds_of_their_own_and_nothing_is_missing(page):
-    few, more = pair(1), [record for seed in (1, 2, 3) for record in pair(seed)]
+    few, more = make_pair(1), [record for seed in (1, 2, 3) for record in make_pair(seed)]
     for record in few:
         record["run"]["size"] = "large"
     text = page(*more, *few)
@@ -284,7 +284,7 @@ def test_the_time_to_quality_stands_with_its_data_set_and_says_what_was_not_reac
 
 def test_the_page_shows_the_measured_speeds_and_names_the_fastest(page):
     measured = [make_measurement({"pytorch": [10.0, 10.1, 9.9], "tensorflow": [5.0, 5.1, 4.9]})]
-    text = page(*pair(), measured=measured)
+    text = page(*make_pair(), measured=measured)
     (said,) = speed_lines(text)
     assert said.startswith("Training speed, size small on cpu: pytorch is the fastest with 3,999 words/s")
     assert "2.00" in said
@@ -293,13 +293,15 @@ def test_the_page_shows_the_measured_speeds_and_names_the_fastest(page):
 
 def test_a_finding_on_speed_gives_the_ratio_with_its_interval(page):
     speeds = {"pytorch": [10.0, 10.2, 9.8, 10.1, 9.9], "tensorflow": [5.0, 5.2, 4.8, 5.1, 4.9]}
-    (said,) = speed_lines(page(*pair(), measured=[make_measurement(speeds)]))
+    (said,) = speed_lines(page(*make_pair(), measured=[make_measurement(speeds)]))
     assert "50 % of its ceiling" in said
     assert "pytorch trains 2.00 times as fast as tensorflow (95 % interval 1.96 to 2.04, 5 pairs)." in said
 
 
 def test_a_data_set_without_a_speed_says_so_and_needs_no_figure_of_it(page):
-    text = page(*pair(), make_record("mnist"), measured=[make_measurement({"pytorch": [10.0], "tensorflow": [5.0]})])
+    text = page(
+        *make_pair(), make_record("mnist"), measured=[make_measurement({"pytorch": [10.0], "tensorflow": [5.0]})]
+    )
     mnist, ptb = text.split('<section id="data-')[1:3]
     assert "The speed of mnist was not measured." in mnist
     assert "<img" in mnist
@@ -312,7 +314,7 @@ def test_a_data_set_without_a_speed_says_so_and_needs_no_figure_of_it(page):
 def test_a_speed_that_may_not_be_quoted_is_in_no_line(page):
     measurement = make_measurement({"pytorch": [10.0]}, failures={"tensorflow": "<script>alert(1)</script>"})
     measurement.blocks.loc[::2, "seconds"] *= 1.6
-    text = page(*pair(), measured=[measurement])
+    text = page(*make_pair(), measured=[measurement])
     (said,) = speed_lines(text)
     assert "fastest" not in said
     assert "Not to be quoted: " in said
@@ -324,7 +326,7 @@ def test_a_speed_that_may_not_be_quoted_is_in_no_line(page):
 
 
 def test_the_first_line_calls_equal_what_five_seeds_show_equal(page):
-    runs = [run for seed in range(1, 6) for run in pair(seed, 115.0 + 0.1 * seed, 115.2 + 0.11 * seed)]
+    runs = [run for seed in range(1, 6) for run in make_pair(seed, 115.0 + 0.1 * seed, 115.2 + 0.11 * seed)]
     found, reaches = line(page(*runs), "PTB small", "quality")
     # Means of the logarithms; half-widths: t = 2.776 with four degrees of freedom, times 0.1581 (0.1739) / sqrt 5.
     assert found == (
@@ -335,21 +337,21 @@ def test_the_first_line_calls_equal_what_five_seeds_show_equal(page):
 
 
 def test_the_first_line_names_the_better_one_only_if_a_test_tells_them_apart(page):
-    runs = [run for seed in range(1, 6) for run in pair(seed, 115.0 + 0.1 * seed, 118.2 + 0.11 * seed)]
+    runs = [run for seed in range(1, 6) for run in make_pair(seed, 115.0 + 0.1 * seed, 118.2 + 0.11 * seed)]
     found, _ = line(page(*runs), "PTB small", "quality")
     assert found.endswith(" test perplexity (lower is better): PyTorch is better by 2.80 %")
 
 
 def test_the_first_line_says_inconclusive_at_its_end_where_the_interval_is_wide(page):
     others = (110.0, 119.0, 113.0, 118.5, 115.0)
-    runs = [run for seed, other in enumerate(others, start=1) for run in pair(seed, 115.0, other)]
+    runs = [run for seed, other in enumerate(others, start=1) for run in make_pair(seed, 115.0, other)]
     found, reaches = line(page(*runs), "PTB small", "quality")
     assert re.match(r"PyTorch 115\.00 \S+ 0\.00, TensorFlow 115\.0\d ", found)
     assert reaches.endswith(", too wide to call them equal or different (inconclusive)")
 
 
 def test_of_one_seed_the_line_gives_both_numbers_and_of_capped_runs_only_that_they_are(page):
-    text = page(*pair(first=114.9, second=115.4), make_record("mnist", caps=CAPS))
+    text = page(*make_pair(first=114.9, second=115.4), make_record("mnist", caps=CAPS))
     assert line(text, "MNIST small", "quality")[0] == f"the only run was cut short ({CAPS[0]})"
     assert line(text, "PTB small", "quality") == (
         "PyTorch 114.90, TensorFlow 115.40 test perplexity (lower is better), 0.44 % apart",
@@ -359,7 +361,7 @@ def test_of_one_seed_the_line_gives_both_numbers_and_of_capped_runs_only_that_th
 
 def test_the_line_on_speed_is_a_ratio_with_its_interval(page):
     speeds = {"pytorch": [10.0, 10.2, 9.8, 10.1, 9.9], "tensorflow": [5.0, 5.2, 4.8, 5.1, 4.9]}
-    assert line(page(*pair(), measured=[make_measurement(speeds)]), "PTB small", "speed") == (
+    assert line(page(*make_pair(), measured=[make_measurement(speeds)]), "PTB small", "speed") == (
         "PyTorch 3,999, TensorFlow 1,999 words/s (higher is faster): PyTorch is 2.00 times as fast as TensorFlow",
         "95 % interval 1.96 to 2.04, 5 pairs of processes",
     )
@@ -368,20 +370,20 @@ def test_the_line_on_speed_is_a_ratio_with_its_interval(page):
 def test_a_disturbed_speed_is_said_to_be_and_not_by_what_and_nothing_says_that_nothing_else_ran(page):
     speeds = {"pytorch": [10.0, 10.2], "tensorflow": [5.0, 5.1]}
     measured = make_measurement(speeds, disturbances=["steal 4.5 % > 1.0 %"], load__steal_share=0.045)
-    text = page(*pair(), measured=[measured])
+    text = page(*make_pair(), measured=[measured])
     assert line(text, "PTB small", "speed")[1].endswith(
         "2 pairs of processes; something else used the machine meanwhile"
     )
     assert "While 2 of 2 were measured, something outside the workflow used the machine" in first_screen(text)
     assert "No other use of the machine was noticed" not in text
     assert "nothing else running" not in text
-    quiet = page(*pair(), measured=[make_measurement(speeds)])
+    quiet = page(*make_pair(), measured=[make_measurement(speeds)])
     assert "No other use of the machine was noticed meanwhile." in first_screen(quiet)
 
 
 def test_the_line_on_speed_is_inconclusive_if_the_interval_holds_one(page):
     speeds = {"pytorch": [10.0, 10.2, 9.8, 10.1, 9.9], "tensorflow": [9.9, 10.0, 10.1, 9.9, 10.1]}
-    found, reaches = line(page(*pair(), measured=[make_measurement(speeds)]), "PTB small", "speed")
+    found, reaches = line(page(*make_pair(), measured=[make_measurement(speeds)]), "PTB small", "speed")
     assert re.search(r" 1\.0\d times as fast as ", found)
     assert reaches.startswith("95 % interval 0.9")
     assert reaches.endswith("it includes 1, so which is faster is open (inconclusive)")
@@ -398,9 +400,9 @@ def test_the_first_sentence_says_what_ran_and_what_to_do_next(page):
     text = first_screen(page(*records, selection=shipped("demo") | {"results": "elsewhere"}))
     assert "This was the demo: all 4 cases ran (2 data sets \N{MULTIPLICATION SIGN} 1 size" in text
     assert "4 trainings), and no speed was measured. Next: make quick " in text
-    assert "This was the quick run: " in first_screen(page(*pair(), selection=shipped("quick")))
+    assert "This was the quick run: " in first_screen(page(*make_pair(), selection=shipped("quick")))
     other = shipped("demo") | {"seeds": [7]}
-    assert "This was a run of mine.yaml: " in first_screen(page(*pair(), selection=other, config="mine.yaml"))
+    assert "This was a run of mine.yaml: " in first_screen(page(*make_pair(), selection=other, config="mine.yaml"))
 
 
 def test_what_failed_is_on_the_first_screen_in_one_sentence_each_with_its_details_folded(page):
@@ -418,7 +420,7 @@ def test_what_failed_is_on_the_first_screen_in_one_sentence_each_with_its_detail
 
 
 def test_embedded_data_sets_are_explained_with_one_floor_and_no_word_on_what_is_published(page):
-    text = page(*pair(first=22.0, second=22.1, dataset="markov"), make_record("glyphs"))
+    text = page(*make_pair(first=22.0, second=22.1, dataset="markov"), make_record("glyphs"))
     screen = first_screen(text)
     assert "A text drawn from a known source" in screen
     assert "Images of digits drawn by an unsteady pen" in screen
@@ -426,7 +428,7 @@ def test_embedded_data_sets_are_explained_with_one_floor_and_no_word_on_what_is_
     assert "perplexity of 20.50 over endless text and, by chance, of 20.00 on the words of this test text" in screen
     assert "published value" not in text
     assert "nothing published" not in text
-    assert "published value" in page(*pair())
+    assert "published value" in page(*make_pair())
 
 
 def test_every_data_set_says_in_a_sentence_what_it_is():
@@ -439,12 +441,12 @@ def test_every_data_set_says_in_a_sentence_what_it_is():
 
 def test_the_guide_explains_the_words_that_this_page_uses_and_no_others(page):
     measured = [make_measurement({"pytorch": [10.0], "pytorch_fused": [12.0]})]
-    both = first_screen(page(*pair(), make_record("mnist", caps=CAPS), measured=measured))
+    both = first_screen(page(*make_pair(), make_record("mnist", caps=CAPS), measured=measured))
     for word in ("perplexity:Lower is better", "accuracy:Higher is better", "words/s, images/s:Higher is faster"):
         assert word.replace(":", "") in both
     for word in ("seed", "case", "share of the ceiling", "_fused", "capped"):
         assert re.search(rf"^{word}[A-Z]", both, re.M), word
-    small = first_screen(page(*pair()))
+    small = first_screen(page(*make_pair()))
     for word in ("accuracy", "share of the ceiling", "_fused", "capped"):
         assert not re.search(rf"^{word}[A-Z]", small, re.M), word
 
@@ -452,7 +454,7 @@ def test_the_guide_explains_the_words_that_this_page_uses_and_no_others(page):
 def test_each_row_has_the_command_that_makes_it_again(page):
     changes = {"seeds": [2, 1, 3], "max_updates": {"small": 7, "large": 9}, "threads": 1, "results": "results/mine"}
     measured = [make_measurement({"pytorch": [10.0], "tensorflow": [5.0]})]
-    text = page(*pair(1), *pair(2), measured=measured, selection=SELECTION | changes)
+    text = page(*make_pair(1), *make_pair(2), measured=measured, selection=SELECTION | changes)
     found = [html.unescape(command) for command in re.findall(r'<td class="code">(snakemake .*?)</td>', text)]
     chosen = checked(SELECTION | changes)
     assert found == [
@@ -465,7 +467,7 @@ def test_each_row_has_the_command_that_makes_it_again(page):
 def test_results_stand_beside_those_of_a_reference_machine_with_the_same_cell(page, tmp_path):
     save(tmp_path / "there", make_record())
     pack(tmp_path / "there", tmp_path / "example.zip")
-    assert TITLE in page(*pair(), references=[tmp_path / "example.zip"])
+    assert TITLE in page(*make_pair(), references=[tmp_path / "example.zip"])
 
 
 @pytest.mark.parametrize(("settings", "verdict"), [({}, "faster"), ({"learning_rate": 0.5}, "learning_rate differs")])
@@ -475,7 +477,7 @@ def test_speeds_beside_those_of_a_reference_machine_are_shown_compared_or_not(pa
     for measurement, root in ((there, tmp_path / "there"), (here, tmp_path)):
         write_measurement(root / "measurements/ptb/small/cpu/measurement.json", measurement)
     pack(tmp_path / "there", tmp_path / "example.zip")
-    text = page(*pair(), measured=[here], references=[tmp_path / "example.zip"])
+    text = page(*make_pair(), measured=[here], references=[tmp_path / "example.zip"])
     assert verdict in text[text.index(TITLE) :]
 
 
@@ -495,4 +497,4 @@ def test_a_reference_machine_may_be_a_gpu_without_tensorflow(page, tmp_path, dev
 def test_without_a_common_cell_no_reference_machine_is_spoken_of(page, tmp_path):
     save(tmp_path / "there", make_record(size="large"))
     pack(tmp_path / "there", tmp_path / "example.zip")
-    assert TITLE not in page(*pair(), references=[tmp_path / "example.zip"])
+    assert TITLE not in page(*make_pair(), references=[tmp_path / "example.zip"])

@@ -18,8 +18,8 @@ from lstmbench import datasets, implementations
 from lstmbench.orchestration.config import MEASUREMENT, RECORD, checked, sizes
 from lstmbench.reporting.reproduce import measure_command, train_command, whole_command
 from lstmbench.utils.errors import UsageError
+from lstmbench.utils.paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[3]
 SHIPPED = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
 
 

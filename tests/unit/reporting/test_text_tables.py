@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lstmbench.reporting.text_tables import in_tex, numeric, write_shown
-from tests.unit.utils.test_escaping import HOSTILE
+from tests.factories.hostile import HOSTILE
 
 TEX = [
     r"\input{/etc/passwd}",

@@ -13,7 +13,7 @@ from scipy import stats
 
 from lstmbench.reporting.margins import SPEED, in_words
 from lstmbench.statistics.equivalence import FEWEST_SEEDS, MARGINS, Comparison, compare, holm, verdicts
-from tests.repository.baselines import ROOT
+from lstmbench.utils.paths import ROOT
 
 TRIALS = 4000
 SPREAD = 0.005

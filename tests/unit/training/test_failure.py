@@ -14,8 +14,8 @@ from lstmbench.training import failure
 from lstmbench.training.failure import CRASHED, KILLED, OUTCOMES
 from lstmbench.utils.errors import DataError, DivergedError, ResourceError
 from tests.factories.records import make_record, save
+from tests.factories.tables import PUBLISHED, TARGETS
 from tests.helpers.run_command import run_command
-from tests.unit.analysis.test_quality import PUBLISHED, TARGETS
 
 WHY = "E5-DIVERGED: ptb/small: the loss of update 31 is nan at learning rate 1e+06"
 

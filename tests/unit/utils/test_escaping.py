@@ -13,8 +13,7 @@ from lstmbench.records.tables import read_table, write_table
 from lstmbench.utils import command_line
 from lstmbench.utils.errors import DataError
 from lstmbench.utils.escaping import FORMULA_STARTS, brief, one_line, printable, sentence_and_details
-
-HOSTILE = ["=HYPERLINK(1)", "+1", "-1", "@SUM(A1)", "\t=1", "'=1", "a|b", "<img src=x>", "![x](http://x)", "`rm`"]
+from tests.factories.hostile import HOSTILE
 
 
 @given(st.text())

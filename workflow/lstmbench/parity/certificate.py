@@ -22,7 +22,7 @@ from lstmbench.utils.errors import MachineError, last_error
 
 TASKS = {"language_model": comparison.LANGUAGE_MODEL, "classifier": comparison.CLASSIFIER}
 CLIP = 0.2
-"""Shorter than every gradient of the 20 steps, so that each is clipped (tests/contract/checks.py holds it to that)."""
+"""Shorter than every gradient of the 20 steps, so that each is clipped (tests/helpers/checks.py holds it to that)."""
 
 
 def certify(implementation: str, device: str, threads: int) -> pd.DataFrame:

@@ -17,9 +17,9 @@ from lstmbench.analysis import speed
 from lstmbench.reporting.figures import overview as plot_overview
 from lstmbench.reporting.figures import quality, style
 from lstmbench.reporting.figures.style import looks
-from tests.factories.records import make_record, save
+from tests.factories.records import CAPS, make_record, save
+from tests.factories.tables import PUBLISHED, TARGETS
 from tests.helpers.run_command import run_command
-from tests.unit.analysis.test_quality import CAPS, PUBLISHED, TARGETS
 
 
 @pytest.fixture(scope="module")

@@ -6,9 +6,12 @@ import dataclasses
 from collections.abc import Iterable
 
 import numpy as np
+import pytest
 
 from lstmbench.models.learner import ModelSpec
 from lstmbench.parity.comparison import (
+    CLASSIFIER,
+    LANGUAGE_MODEL,
     Build,
     Comparison,
     batches,
@@ -20,6 +23,8 @@ from lstmbench.parity.comparison import (
     tolerance,
     twenty_steps,
 )
+
+two_layer_model = pytest.mark.parametrize("spec", [LANGUAGE_MODEL, CLASSIFIER], ids=["language_model", "classifier"])
 
 
 def assert_close(what: str, found: np.ndarray, expected: np.ndarray, allowed: float) -> None:
@@ -83,3 +88,19 @@ def _check_20_steps(build: Build, spec: ModelSpec, dtype: str, learning_rate: fl
 def _assert_all_close(compared: Iterable[Comparison], dtype: str) -> None:
     for what, found, expected in compared:
         assert_close(what, found, expected, tolerance(what, dtype))
+
+
+def check_resume(build: Build, spec: ModelSpec, optimizer: str) -> None:
+    """A new learner that loads what another one saved trains on as that one does, bit by bit."""
+    spec = dataclasses.replace(spec, optimizer=optimizer, keep_prob=0.7, max_grad_norm=0.2)
+    before, after = batches(6)[:3], batches(6)[3:]
+    run = start(build, spec, seed=5)
+    run.train(before, learning_rate=0.1)
+    weights, training_state, state = run.learner.weights(), run.learner.training_state(), run.state_arrays()
+    expected = run.train(after, learning_rate=0.1)
+
+    resumed = start(build, spec, seed=6, weights=weights, state=state)
+    resumed.learner.load_training_state(training_state)
+    np.testing.assert_array_equal(resumed.train(after, learning_rate=0.1), expected)
+    assert_identical(resumed.learner.weights(), run.learner.weights())
+    assert_identical(resumed.learner.training_state(), run.learner.training_state())

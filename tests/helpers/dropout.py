@@ -14,7 +14,7 @@ import numpy as np
 from lstmbench.models.learner import Examples, ModelSpec
 from lstmbench.parity import comparison
 from lstmbench.parity.comparison import LANGUAGE_MODEL, Build
-from tests.contract import checks
+from tests.helpers import checks
 
 KEEP = 0.8
 DROPPED = dataclasses.replace(LANGUAGE_MODEL, keep_prob=KEEP)

@@ -3,7 +3,7 @@
 As a program, warm up and trace one process of an implementation, as it is or by another path, as ``lstm-bench sample``
 would:
 
-    python -m tests.contract.another_path IMPLEMENTATION own|other FOLDER
+    python -m tests.helpers.another_path IMPLEMENTATION own|other FOLDER
 
 FOLDER holds the cell: data/, preset.yaml and weights.safetensors.  The exit code is that of ``lstm-bench sample``.
 """

@@ -1,6 +1,6 @@
 """Run one worker's part of a training on the models of ``parity.comparison``, and write what it found.
 
-``python -m tests.contract.worker_program IMPLEMENTATION OUTPUT``
+``python -m tests.helpers.worker_program IMPLEMENTATION OUTPUT``
 """
 
 from __future__ import annotations
