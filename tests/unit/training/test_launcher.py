@@ -1,4 +1,4 @@
-"""Who a worker is, what it takes of a batch, and what becomes of workers that one process starts."""
+"""What becomes of workers that one process starts."""
 
 from __future__ import annotations
 
@@ -10,46 +10,9 @@ import time
 import psutil
 import pytest
 
-from lstmbench.implementations import require_shared
-from lstmbench.models.process_group import Team, team
 from lstmbench.training import launcher
 from lstmbench.training.launcher import launch
-from lstmbench.utils.errors import Interrupted, UsageError, WorkerError
-
-
-@pytest.mark.parametrize(
-    ("environment", "expected"),
-    [
-        ({}, Team(0, 1, 0)),
-        ({"RANK": "3", "WORLD_SIZE": "4", "LOCAL_RANK": "1"}, Team(3, 4, 1)),
-        ({"SLURM_PROCID": "5", "SLURM_STEP_NUM_TASKS": "8", "SLURM_LOCALID": "1"}, Team(5, 8, 1)),
-        ({"SLURM_PROCID": "0", "SLURM_NTASKS": "8", "SLURM_LOCALID": "0"}, Team(0, 1, 0)),  # sbatch without srun
-        ({"RANK": "0", "WORLD_SIZE": "2", "SLURM_PROCID": "1", "SLURM_STEP_NUM_TASKS": "3"}, Team(0, 2, 0)),
-    ],
-)
-def test_a_worker_learns_from_its_environment_which_one_it_is(environment, expected):
-    assert team(environment) == expected
-
-
-@pytest.mark.parametrize("values", [("2", "2", "0"), ("-1", "2", "0"), ("one", "2", "0"), ("0", "2", "2")])
-def test_an_environment_at_odds_with_itself_is_refused_with_what_it_says(values):
-    environment = dict(zip(("RANK", "WORLD_SIZE", "LOCAL_RANK"), values, strict=True))
-    with pytest.raises(UsageError, match=f"RANK={values[0]}, WORLD_SIZE=2, LOCAL_RANK={values[2]}"):
-        team(environment)
-
-
-def test_the_shares_of_all_workers_are_the_batch_in_order():
-    rows = list(range(12))
-    assert [row for rank in range(3) for row in rows[Team(rank, 3).share(12)]] == rows
-
-
-def test_workers_that_cannot_share_a_training_are_refused_with_those_that_can():
-    require_shared("reference", 5, 1)
-    require_shared("pytorch_ddp", 20, 2)
-    with pytest.raises(UsageError, match="reference runs with 1; with several: pytorch_ddp"):
-        require_shared("reference", 20, 2)
-    with pytest.raises(UsageError, match=r"3 workers.*batch_size 20.*: 1, 2, 4, 5, 10, 20$"):
-        require_shared("pytorch_ddp", 20, 3)
+from lstmbench.utils.errors import Interrupted, WorkerError
 
 
 def started(script: str) -> int:

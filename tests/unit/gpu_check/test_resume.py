@@ -1,0 +1,24 @@
+"""The check of resuming, with the NumPy reference: it says yes of a sound learner, and no of one that forgets."""
+
+from __future__ import annotations
+
+import pytest
+
+from lstmbench.gpu_check.resume import check_resume
+from lstmbench.implementations import reference
+from tests.factories.cases import Images, Text, make_cell
+
+
+@pytest.fixture(params=[Images, Text])
+def case(request, tmp_path, monkeypatch):
+    files = make_cell(tmp_path, monkeypatch, request.param)
+    return {**files, "implementation": "reference", "device": "cpu", "threads": 1, "seed": 1}
+
+
+def test_a_sound_learner_repeats_and_resumes(case):
+    assert check_resume(8, **case) == {"updates": 8, "repeats": True, "resumes": True}
+
+
+def test_a_learner_that_forgets_its_optimizer_does_not_resume(case, monkeypatch):
+    monkeypatch.setattr(reference.Learner, "load_training_state", lambda self, arrays: None)
+    assert check_resume(8, **case) == {"updates": 8, "repeats": True, "resumes": False}

@@ -1,0 +1,37 @@
+"""The words of the page: those that it uses, and no others."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from lstmbench.reporting.glossary import words
+
+
+@pytest.fixture
+def tables():
+    return {
+        "quality": pd.DataFrame({"metric": ["perplexity"], "caps": [""]}),
+        "runs": pd.DataFrame({"implementation": ["pytorch"]}),
+        "speed": pd.DataFrame({"implementation": ["pytorch"], "share": [0.8], "disturbed": [""]}),
+    }
+
+
+def test_a_page_explains_the_words_that_it_uses(tables):
+    assert [word for word, _ in words(tables)] == [
+        "perplexity",
+        "seed",
+        "case",
+        "words/s, images/s",
+        "share of the ceiling",
+    ]
+    tables["speed"] = tables["speed"].iloc[:0]
+    tables["quality"] = pd.DataFrame({"metric": ["accuracy"], "caps": ["short"]})
+    tables["runs"] = pd.DataFrame({"implementation": ["pytorch_fused"]})
+    assert [word for word, _ in words(tables)] == ["accuracy", "seed", "case", "_fused", "capped"]
+
+
+@pytest.mark.parametrize(("disturbed", "told"), [("", "No other use"), ("steal", "While 1 of 1 were measured")])
+def test_an_explanation_says_whether_speeds_were_disturbed(tables, disturbed, told):
+    tables["speed"]["disturbed"] = disturbed
+    assert told in dict(words(tables))["words/s, images/s"]
