@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from lstmbench import datasets, tasks
 from lstmbench.models.presets import PRESETS, Preset, load_preset
-from lstmbench.models.schedule import learning_rate_at
 from lstmbench.models.weights import parameter_count
 from lstmbench.utils.errors import UsageError
 
@@ -60,16 +59,6 @@ def test_the_ptb_presets_are_the_tutorials(size, expected):
 def test_mnist_small_has_the_exercises_81674_parameters():
     preset = load_preset(PRESETS / "mnist" / "small.yaml")
     assert parameter_count(tasks.load("classifier").model_spec(preset, {"classes": 10})) == 81_674
-
-
-def test_the_learning_rate_decays_from_the_epoch_after_the_full_rate_ones():
-    small = load_preset(PRESETS / "ptb" / "small.yaml")
-    assert [learning_rate_at(small, epoch) for epoch in (1, 4, 5, 6, 13)] == [1, 1, 0.5, 0.25, 0.5**9]
-    adventures = load_preset(PRESETS / "ptb" / "adventures.yaml")
-    # The source counts epochs from 0: 0.93 ** max(epoch + 1 - 10, 0).
-    assert [learning_rate_at(adventures, epoch + 1) for epoch in range(60)] == [
-        0.93 ** max(epoch + 1 - 10, 0) for epoch in range(60)
-    ]
 
 
 @pytest.mark.parametrize(
