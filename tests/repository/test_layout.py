@@ -20,12 +20,11 @@ BY_NAME = {"commands": "unit/commands/test_init.py", "implementations": "contrac
 ELSEWHERE = {
     "repository/test_growth.py": ["utils/json_schema"],
     "unit/analysis/test_comparison.py": ["reporting/comparison"],
-    "unit/analysis/test_forecast.py": ["orchestration/resources", "reporting/forecast"],
+    "unit/analysis/test_forecast.py": ["reporting/forecast"],
     "unit/analysis/test_precision.py": ["reporting/precision"],
     "unit/analysis/test_scaling.py": ["reporting/scaling"],
     "unit/models/test_weights.py": ["models/learner"],
     "unit/parity/test_certificate.py": ["parity/comparison", "reporting/parity"],
-    "unit/orchestration/test_estimate.py": ["orchestration/announcement", "system/flops"],
     "unit/preparation/test_download.py": [
         "preparation/archive",
         "preparation/failures",
@@ -41,7 +40,6 @@ ELSEWHERE = {
     "unit/tasks/test_init.py": ["tasks/classifier", "tasks/language_model"],
     "unit/timing/probes/test_pytorch.py": ["timing/probes/__init__", "utils/clock"],
     "unit/timing/test_calibration.py": ["preparation/initialise"],
-    "unit/timing/test_process.py": ["timing/blocks", "timing/details", "timing/products"],
     "unit/training/test_failure.py": ["orchestration/failed_runs", "reporting/missing_runs"],
     "unit/training/test_run.py": ["training/rehearsal", "training/session"],
     "unit/utils/test_files.py": ["utils/errors"],

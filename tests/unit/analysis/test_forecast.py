@@ -15,7 +15,7 @@ from lstmbench.analysis.forecast import MEMORY_MARGIN, Work, count_work, errors,
 from lstmbench.datasets import load_dataset
 from lstmbench.models.presets import load_preset
 from lstmbench.orchestration.config import RECORD, checked
-from lstmbench.orchestration.resources import SNAKEMAKE_MB, UNPLANNED, Ask, read_plan
+from lstmbench.orchestration.resources import SNAKEMAKE_MB, UNPLANNED, read_plan
 from lstmbench.records.run import write_record
 from lstmbench.records.tables import read_table, write_table
 from lstmbench.reporting.forecast import advice, duration
@@ -280,13 +280,6 @@ def test_the_verb_holds_a_finished_run_against_its_plan(tmp_path, capsys, monkey
 def test_a_run_shorter_than_the_second_of_its_times_is_not_held_against_a_plan():
     record = make_record(started="2026-01-01T00:00:00+00:00", finished="2026-01-01T00:00:00+00:00")
     assert errors(rows(seconds=[3960.0]), [record]).empty
-
-
-def test_each_attempt_asks_for_more_up_to_a_limit():
-    asked = [Ask(minutes=30, mem_mb=1000).of_attempt(attempt) for attempt in (1, 2, 3, 4, 20)]
-    assert [(ask.minutes, ask.mem_mb) for ask in asked] == [
-        (30, 1000), (60, 2000), (90, 3000), (120, 4000), (120, 4000)
-    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

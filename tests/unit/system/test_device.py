@@ -4,7 +4,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lstmbench.orchestration import resources
 from lstmbench.system import device
 from lstmbench.utils.errors import MachineError, UsageError
 
@@ -87,14 +86,6 @@ def test_threads_that_a_device_s_name_tells_are_those_of_the_process():
     device.require_threads("cpu", 3)
     with pytest.raises(UsageError, match="cpu-t4-x2: expected --threads 4, found 2"):
         device.require_threads("cpu-t4-x2", 2)
-
-
-def test_a_job_with_fewer_cores_than_threads_is_told_how_many_to_write():
-    resources.require_cores_of_job("run.json", 2, 2, 4)
-    with pytest.raises(
-        UsageError, match=r"^run\.json: expected 4 cores \(2 workers of 2 threads\), found 3; write --cores 4"
-    ):
-        resources.require_cores_of_job("run.json", 2, 2, 3)
 
 
 @pytest.mark.parametrize(("capability", "enough"), [("7.5", False), ("8.0", True), ("9.0", True)])
