@@ -6,6 +6,7 @@
 # make verify RUN=results/runs/.../run.json   the first updates of a recorded run again: the same?
 # make bundle                    the records of RESULTS (default: results) in one file, RESULTS/bundle.zip
 # make compare A=a.zip B=b.zip   two bundles (or more: B="b.zip c.zip") cell by cell: what changed against A?
+# make coverage   the tests again, and which lines none of them ran; fewer than before is a failure
 # make test-slow, make fuzz   what takes minutes: a hundred kills, thousands of damaged files
 # make test-cluster           the workflow through a Slurm that the tests start (root, and Slurm installed)
 # make gpu-check              does the GPU here compute right, does a run resume on it, how fast is it? (docs/gpu.md)
@@ -39,7 +40,7 @@ endif
 # The rules say `python`; it must be the environment's.
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
-.PHONY: demo quick run bench plan verify bundle compare test test-slow test-cluster gpu-check gpu-wheels fuzz lint lock audit \
+.PHONY: demo quick run bench plan verify bundle compare test coverage test-slow test-cluster gpu-check gpu-wheels fuzz lint lock audit \
 	install install-dev in-place again
 
 # A line per finished job, and at the end a table: workflow/snakemake_logger_plugin_lstmbench.  Without --logger Snakemake
@@ -93,6 +94,12 @@ ALONE := tests/unit/records/test_interference.py
 test: install-dev
 	python -m pytest $(ALONE)
 	python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder --ignore=$(ALONE)
+
+coverage: install-dev
+	rm -rf .coverage
+	python -m coverage run -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder $(ARGS)
+	python -m coverage combine --quiet
+	python -m coverage report
 
 test-slow: install-dev
 	python -m pytest -m slow $(ARGS)
