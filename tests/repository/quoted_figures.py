@@ -1,0 +1,362 @@
+"""The figures that README and docs quote: each stands between markers and is generated from the kept records.
+
+    <!-- figures: NAME -->
+    ...
+    <!-- end -->
+
+``python -m tests.repository.quoted_figures`` (``make figures``) writes them.  A test fails while they differ.  What
+stands outside the markers is free.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from lstmbench.analysis.speed import product_seconds
+from lstmbench.records.measurement import Measurement
+from lstmbench.records.tables import read_published
+from lstmbench.reporting.margins import SPEED, in_words
+from lstmbench.statistics import equivalence
+from lstmbench.statistics.intervals import arithmetic_mean
+from lstmbench.utils.paths import ROOT, WORKFLOW
+from tests.repository.baselines import CPUS, MACHINES, QUOTED
+
+BLOCK = re.compile(r"(<!-- figures: (?P<name>[^>]+) -->\n)(?P<text>.*?)(<!-- end -->\n)", flags=re.DOTALL)
+
+ON_CPU = [machine for machine in QUOTED if machine in CPUS]
+ON_GPU = [machine for machine in QUOTED if machine not in CPUS]
+FRAMEWORKS = ("pytorch", "tensorflow")
+FIRST, SECOND = "amd-epyc-2-cores", "amd-epyc-avx512-2-cores"
+SEEDS = (1, 2, 3, 4, 5)
+
+SIZES = ("small", "medium", "large")
+
+TENSORFLOW, PYTORCH = "tensorflow_fused", "pytorch_fused"
+"""The best of each framework."""
+
+
+def processes(measurement: Measurement) -> pd.DataFrame:
+    """A row per process: what it ran, the speed of its steps and of their matrix products alone (predictions per
+    second), and in % its share of the ceiling and our loop's share of training."""
+    rows = []
+    for sample in measurement.record["samples"]:
+        step = sample["phases"]["steady_seconds"] / sample["steady_steps"]
+        loop = sample.get("details", {}).get("loop", {"learner_seconds": 1, "seconds": 1})
+        row = {name: sample[name] for name in ("implementation", "round")} | measurement.record["group"]
+        products = product_seconds(sample)
+        row |= {"speed": sample["predictions_per_step"] / step, "share": 100 * products / step}
+        row["ceiling"] = sample["predictions_per_step"] / products if products else float("nan")
+        rows.append(row | {"loop": 100 * (1 - loop["learner_seconds"] / loop["seconds"])})
+    return pd.DataFrame(rows)
+
+
+PROCESS = ["dataset", "size", "implementation", "round"]
+PROCESSES = {
+    machine: pd.concat(map(processes, MACHINES[machine].measurements)).set_index(PROCESS) for machine in QUOTED
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of a table of bars: a value per process or round, and what its median must be at least (or at most)."""
+
+    name: str
+    values: Callable[[pd.DataFrame], pd.Series]  # from the processes of a cell
+    text: Callable[[float], str]
+    at_most: bool = False
+
+    def cell(self, machine: str, dataset: str, size: str, bar: float | None) -> str:
+        """Median, least and greatest, and whether the bar is held, if there is one."""
+        found = self.values(PROCESSES[machine].loc[(dataset, size)])
+        shown = self.text(found.median())
+        if len(found) > 1:
+            shown += f" ({self.text(found.min())} to {self.text(found.max())})"
+        if bar is None:
+            return shown
+        held = found.median() <= bar if self.at_most else found.median() >= bar
+        return f"{shown}; {'at most' if self.at_most else 'at least'} {bar:g}{'' if held else ': **missed**'}"
+
+
+def over(numerator: str, denominator: str) -> Row:
+    """The speeds of two implementations, round by round."""
+    return Row(
+        f"`{numerator}` over `{denominator}`",
+        lambda cell: cell.loc[numerator, "speed"] / cell.loc[denominator, "speed"],
+        "{:.2f}".format,
+    )
+
+
+def most(numerator: str, denominator: str) -> Row:
+    """About the most that ``over`` could be: if the first did nothing but its matrix products, as fast as alone."""
+    return Row(
+        f"products of `{numerator}` alone over `{denominator}`",
+        lambda cell: cell.loc[numerator, "ceiling"] / cell.loc[denominator, "speed"],
+        "{:.2f}".format,
+    )
+
+
+def share(implementation: str) -> Row:
+    """The share of the ceiling."""
+    name = f"share of the ceiling in %, `{implementation}`"
+    return Row(name, lambda cell: cell.loc[implementation, "share"], "{:.0f}".format)
+
+
+def loop(implementation: str) -> Row:
+    """The training loop's share, which the first process tells."""
+    return Row(
+        f"our loop's share in %, `{implementation}`",
+        lambda cell: cell.loc[implementation, "loop"].loc[:1],
+        "{:.2f}".format,
+        at_most=True,
+    )
+
+
+NONE = (None, None, None)
+
+BARS: dict[str, list[tuple[Row, tuple[float | None, ...]]]] = {
+    "ptb": [
+        (over(TENSORFLOW, "tensorflow"), (1.3, 1.5, 2.4)),
+        (over(PYTORCH, "pytorch_plain"), (1.3, 1.05, 1.0)),
+        (over(TENSORFLOW, PYTORCH), (0.85, 0.9, 0.9)),
+        (most(TENSORFLOW, PYTORCH), NONE),
+        (share(PYTORCH), (65, 80, 80)),
+        (share(TENSORFLOW), (65, 80, 80)),
+        (loop(PYTORCH), (3, 1, 1)),
+        (loop(TENSORFLOW), (3, 1, 1)),
+    ],
+    "mnist": [
+        (over(TENSORFLOW, "tensorflow"), (0.8, 1.2, 1.4)),
+        (over(PYTORCH, "pytorch_plain"), (0.95, 1.25, 1.15)),
+        (over(TENSORFLOW, PYTORCH), (0.55, 0.65, 0.7)),
+        (share(PYTORCH), (50, 70, 80)),
+        (loop(PYTORCH), (3, 3, 3)),
+        (loop(TENSORFLOW), (3, 3, 3)),
+    ],
+}
+
+
+def line(machine: str, dataset: str, row: Row, bars: tuple[float | None, ...]) -> str:
+    """A row of the table of bars."""
+    cells = [row.cell(machine, dataset, size, bar) for size, bar in zip(SIZES, bars, strict=True)]
+    return f"| {row.name} | {' | '.join(cells)} |"
+
+
+def absolute(machine: str, cell: tuple[str, str, str, str]) -> str:
+    """A row of the table of a GPU: medians over its processes, in figures of its own."""
+    own = [measurement for measurement in MACHINES[machine].measurements if cell[0:2] == names(measurement)[0:2]]
+    (measurement,) = [one for one in own if names(one)[2] == cell[3]]
+    found = processes(measurement).groupby("implementation")[["speed", "share"]].median().loc[cell[2]]
+    per_step = measurement.record["samples"][0]["predictions_per_step"]
+    milliseconds = f"{1000 * per_step / found['speed']:.2f}"
+    return f"| {' | '.join(cell)} | {milliseconds} | {found['speed']:,.0f} | {found['share']:.0f} |"
+
+
+def names(measurement: Measurement) -> tuple[str, str, str]:
+    """Data set, size and device."""
+    group = measurement.record["group"]
+    return group["dataset"], group["size"], group["device"]
+
+
+def table(header: str, rows: Iterable[str]) -> str:
+    """A Markdown table with this header."""
+    return "\n".join([header, "|---" * (header.count("|") - 1) + "|", *rows]) + "\n"
+
+
+def run_of(machine: str, dataset: str, framework: str, seed: int = 1) -> dict[str, Any]:
+    """The record of a run."""
+    expected = {"dataset": dataset, "implementation": framework, "seed": seed}
+    (record,) = [one for one in MACHINES[machine].runs if expected.items() <= one["run"].items()]
+    return record
+
+
+def shown(metric: str, value: float, digits: int = 2) -> str:
+    """A perplexity, or an accuracy in per cent."""
+    return f"{value:.{digits}f}" if metric == "perplexity" else f"{100 * value:.{digits}f} %"
+
+
+def runs() -> str:
+    """Test, validation and training of every run from seed 1, and what was published."""
+    rows = []
+    for machine in QUOTED:
+        for record in sorted(MACHINES[machine].runs, key=lambda one: (one["run"]["dataset"] != "ptb", str(one["run"]))):
+            run, final, last = record["run"], record["final"], record["history"][-1]
+            if run["seed"] != 1:
+                continue
+            metric = "perplexity" if "perplexity" in final else "accuracy"
+            trained = shown(metric, last["train_perplexity"]) if metric == "perplexity" else "\u2013"
+            cells = [machine, f"{run['dataset']} {run['size']}", f"`{run['implementation']}`", metric]
+            cells += [
+                shown(metric, final[metric]),
+                shown(metric, last[f"valid_{metric}"]),
+                trained,
+                record["commit"][:7],
+            ]
+            rows.append(f"| {' | '.join(cells)} |")
+    return table(
+        "| machine | run | framework | metric | test | validation | training | commit |", [*rows, *published()]
+    )
+
+
+def published() -> list[str]:
+    """Rows of the values that were published for size small."""
+    values = read_published(WORKFLOW / "published.tsv")
+    rows = []
+    for (dataset, source), own in values[values["size"] == "small"].groupby(["dataset", "source"], sort=False):
+        found = {name.partition("_")[::2]: value for name, value in zip(own["metric"], own["value"], strict=True)}
+        metric = next(iter(found))[1]
+        if ("test", metric) in found:
+            parts = [f"{found[part, metric]:g}" if (part, metric) in found else "\u2013" for part in PARTS]
+            if metric == "accuracy":
+                parts = [f"{100 * found[part, metric]:g} %" if (part, metric) in found else "\u2013" for part in PARTS]
+            rows.append(f"| published | {dataset} small | {source} | {metric} | {' | '.join(parts)} | |")
+    return rows
+
+
+PARTS = ("test", "valid", "train")
+
+
+def difference() -> str:
+    """How far the second framework's perplexity lies from the first one's."""
+    lines = []
+    for machine in ON_CPU:
+        first, second = (run_of(machine, "ptb", name)["final"]["perplexity"] for name in FRAMEWORKS)
+        percent = 100 * (second / first - 1)
+        way = "higher (worse)" if percent > 0 else "lower (better)"
+        lines.append(f"- PTB small on `{machine}`: `tensorflow` ends {abs(percent):.2f} % {way} than `pytorch`.")
+    return "\n".join(lines) + "\n"
+
+
+def exercise() -> str:
+    """The accuracies after the updates of the exercise."""
+    rows = []
+    for name in FRAMEWORKS:
+        whole, part = run_of(FIRST, "mnist", name)["milestones"]
+        rows.append(
+            f"| `{name}` | {whole['updates']} | {100 * whole['accuracy']:.2f} % of {whole['predictions']:,} "
+            f"| {100 * part['accuracy']:.1f} % of {part['predictions']} |"
+        )
+    return table("| MNIST small, seed 1 | updates | all test images | the first ones |", rows)
+
+
+def seeds() -> str:
+    """The accuracy over five seeds, and the verdict."""
+    found = [[run_of(SECOND, "mnist", name, seed)["final"]["accuracy"] for seed in SEEDS] for name in FRAMEWORKS]
+    (verdict,) = equivalence.verdicts([equivalence.compare(*found, "accuracy")])
+    rows = []
+    for name, values in zip(FRAMEWORKS, found, strict=True):
+        mean, low, high = (f"{100 * value:.2f}" for value in dataclasses.astuple(arithmetic_mean(values)))
+        rows.append(f"| `{name}` | {mean} % | {low} to {high} % | {verdict} |")
+    return table(f"| MNIST small, seeds {SEEDS[0]} to {SEEDS[-1]} | test accuracy | 95 % interval | verdict |", rows)
+
+
+def multiples() -> str:
+    """Speeds on CPUs as multiples of the plain loop's."""
+    rows = []
+    for implementation in ("pytorch", PYTORCH, "tensorflow", TENSORFLOW):
+        row = over(implementation, "pytorch_plain")
+        cells = [PROCESSES[machine].loc[("ptb", size)] for machine in ON_CPU for size in SIZES]
+        rows.append(f"| `{implementation}` | {' | '.join(row.text(row.values(cell).median()) for cell in cells)} |")
+    columns = [f"{machine}: {size}" if size == SIZES[0] else size for machine in ON_CPU for size in SIZES]
+    return table(f"| PTB | {' | '.join(columns)} |", rows)
+
+
+def gpu_run(machine: str) -> str:
+    """How a run on a GPU ended, and how fast its implementation trains each size."""
+    (record,) = MACHINES[machine].runs
+    run = record["run"]
+    speeds = []
+    for measurement in sorted(MACHINES[machine].measurements, key=place):
+        own = processes(measurement).set_index("implementation").loc[[run["implementation"]]]
+        dataset, size, _ = names(measurement)
+        speeds.append(f"{dataset.upper()} {size} at {own['speed'].median():,.0f} words/s")
+    return (
+        f"On `{machine}`, `{run['implementation']}` ends {run['dataset'].upper()} {run['size']} "
+        f"(seed {run['seed']}, {len(record['history'])} epochs) at a test perplexity of "
+        f"{record['final']['perplexity']:.2f} after {record['speed']['train_seconds']:.0f} s of training.\n"
+        f"It trains {' and '.join(speeds)}.\n"
+    )
+
+
+def place(measurement: Measurement) -> tuple[str, int]:
+    """Where a measurement stands in a table: from small to large."""
+    dataset, size, _ = names(measurement)
+    return dataset, SIZES.index(size)
+
+
+def gpu_speeds(machine: str) -> str:
+    """The speeds of a GPU."""
+    rows = [
+        absolute(machine, (dataset, size, implementation, device))
+        for measurement in sorted(MACHINES[machine].measurements, key=place)
+        for dataset, size, device in [names(measurement)]
+        for implementation in sorted({sample["implementation"] for sample in measurement.record["samples"]})
+    ]
+    header = "| data set | size | implementation | device | ms per step | words/s | share of the ceiling in % |"
+    return table(header, rows)
+
+
+def bars(machine: str, dataset: str) -> str:
+    """What every cell was to reach and has reached."""
+    return table(
+        f"| {' | '.join(['', *SIZES])} |", [line(machine, dataset, row, least) for row, least in BARS[dataset]]
+    )
+
+
+def margins() -> str:
+    """Within what two results are equal."""
+    rows = [f"| {metric} | {in_words(metric)} |" for metric in ("perplexity", "accuracy")]
+    return table("| of | equal within |", [*rows, f"| a ratio of speeds | {SPEED} of 1 |"])
+
+
+FIGURES: dict[str, dict[str, Callable[[], str]]] = {
+    "README.md": {
+        "runs": runs,
+        "difference": difference,
+        "exercise": exercise,
+        "seeds": seeds,
+        "multiples": multiples,
+        **{f"run {machine}": lambda machine=machine: gpu_run(machine) for machine in ON_GPU},
+    },
+    "docs/benchmark.md": {
+        **{
+            f"bars {machine} {dataset}": lambda machine=machine, dataset=dataset: bars(machine, dataset)
+            for machine in ON_CPU
+            for dataset in BARS
+        },
+        **{f"speeds {machine}": lambda machine=machine: gpu_speeds(machine) for machine in ON_GPU},
+        **{f"run {machine}": lambda machine=machine: gpu_run(machine) for machine in ON_GPU},
+    },
+    "docs/comparing.md": {"margins": margins},
+}
+"""What is generated in each document, by the name in its marker."""
+
+
+def generated(document: str, text: str) -> str:
+    """The text of a document with its figures as they follow from the records; a name without a figure stays."""
+    figures = FIGURES[document]
+
+    def fill(found: re.Match[str]) -> str:
+        return f"{found[1]}{figures[found['name']]()}{found[4]}" if found["name"] in figures else found[0]
+
+    return BLOCK.sub(fill, text)
+
+
+def main() -> None:
+    """Write the figures into every document."""
+    for document in FIGURES:
+        path = ROOT / document
+        before = path.read_text(encoding="utf-8")
+        after = generated(document, before)
+        if after != before:
+            path.write_text(after, encoding="utf-8")
+            print(f"{document}: figures written")
+
+
+if __name__ == "__main__":
+    main()
