@@ -1,4 +1,4 @@
-"""The workflow on a real Slurm: copies of the house whose jobs go through the shipped profile into its queue."""
+"""The workflow on a real Slurm: copies of it whose jobs go through the shipped profile into its queue."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from tests.cluster.slurm import Slurm
-from tests.workflow.conftest import CONFIG, copy_house
+from tests.helpers.workdir import CONFIG, copy_workdir
 
 PROFILE = "profiles/slurm"
 
@@ -36,7 +36,7 @@ class Site:
         self.root, self.slurm = root, slurm
         self._said = root / "said.txt"
         self.snakemake: subprocess.Popen[bytes] | None = None
-        copy_house(root)
+        copy_workdir(root)
 
     @property
     def said(self) -> str:

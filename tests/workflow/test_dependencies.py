@@ -16,46 +16,46 @@ import yaml
 
 from lstmbench.orchestration import dependencies
 from lstmbench.utils.paths import ROOT
-from tests.workflow.conftest import CONFIG, House, planned
+from tests.helpers.workdir import CONFIG, Workdir, planned
 
 
 @contextmanager
-def edited(house: House, *edits: tuple[str, str, str]) -> Iterator[None]:
-    """Replace texts in files of the house, for a time."""
-    before = {house.root / path: (house.root / path).read_text(encoding="utf-8") for path, _, _ in edits}
+def edited(workdir: Workdir, *edits: tuple[str, str, str]) -> Iterator[None]:
+    """Replace texts in files of the workdir, for a time."""
+    before = {workdir.root / path: (workdir.root / path).read_text(encoding="utf-8") for path, _, _ in edits}
     try:
         for path, old, new in edits:
-            text = (house.root / path).read_text(encoding="utf-8")
+            text = (workdir.root / path).read_text(encoding="utf-8")
             assert old in text
-            (house.root / path).write_text(text.replace(old, new), encoding="utf-8")
+            (workdir.root / path).write_text(text.replace(old, new), encoding="utf-8")
         yield
     finally:
         for path, text in before.items():
             path.write_text(text, encoding="utf-8")
 
 
-def test_another_schedule_of_the_learning_rate_trains_again(house):
+def test_another_schedule_of_the_learning_rate_trains_again(workdir):
     change = ("workflow/lstmbench/models/schedule.py", "max(epoch - preset.full_rate_epochs, 0)", "max(epoch - 1, 0)")
-    with edited(house, change):
-        assert house.planned()["train"] == 2
+    with edited(workdir, change):
+        assert workdir.planned()["train"] == 2
 
 
-def test_another_margin_of_equivalence_makes_the_tables_again_and_trains_nothing(house):
-    with edited(house, ("workflow/lstmbench/statistics/equivalence.py", "MARGINS = {", 'MARGINS = {"none": 0.0, ')):
-        jobs = house.planned()
+def test_another_margin_of_equivalence_makes_the_tables_again_and_trains_nothing(workdir):
+    with edited(workdir, ("workflow/lstmbench/statistics/equivalence.py", "MARGINS = {", 'MARGINS = {"none": 0.0, ')):
+        jobs = workdir.planned()
     assert jobs["tabulate"]
     assert not jobs["train"]
 
 
-def test_prose_plans_nothing(house):
+def test_prose_plans_nothing(workdir):
     with edited(
-        house,
+        workdir,
         ("workflow/lstmbench/models/schedule.py", '"""Return the learning rate of', '"""How fast to learn in'),
         ("workflow/lstmbench/training/loop.py", "from __future__", "# Another comment.\nfrom __future__"),
         ("workflow/lstmbench/implementations/copycat.py", "another name", "a name of its own"),
         ("workflow/presets/markov/tiny.yaml", "source:", "# Another comment.\nsource:"),
     ):
-        assert not house.planned()
+        assert not workdir.planned()
 
 
 NUMBERS = {
@@ -70,7 +70,7 @@ NUMBERS = {
         "timing.probes",
     },
 }
-"""What each rule that computes numbers loads by name in the house."""
+"""What each rule that computes numbers loads by name in the workdir."""
 
 TABLES = (
     "collect",
@@ -88,21 +88,21 @@ TABLES = (
 
 
 def imported_by(rule: str, without: frozenset[str] = frozenset()) -> set[str]:
-    """The modules that a rule of the house imports, directly or not."""
+    """The modules that a rule of the workdir imports, directly or not."""
     certify = {"implementations.copycat", "implementations.reference"}
     roots = NUMBERS.get(rule) or (certify if rule == "certify" else set())
     return set(dependencies.closure((f"commands.{rule}", *sorted(roots)), without))
 
 
 def depends_on(rule: str) -> set[str]:
-    """The modules of which a change makes a rule of the house run again."""
+    """The modules of which a change makes a rule of the workdir run again."""
     return imported_by(rule, frozenset(dependencies.NO_NUMBERS) if rule in NUMBERS else frozenset())
 
 
 @pytest.fixture
-def code_of_house(house, monkeypatch):
-    """The dependencies of the house's package, which has an implementation more."""
-    monkeypatch.setattr(dependencies, "PACKAGE", house.root / "workflow/lstmbench")
+def code_of_workdir(workdir, monkeypatch):
+    """The dependencies of the workdir's package, which has an implementation more."""
+    monkeypatch.setattr(dependencies, "PACKAGE", workdir.root / "workflow/lstmbench")
     caches = [value for value in vars(dependencies).values() if hasattr(value, "cache_clear")]
     for one in caches:
         one.cache_clear()
@@ -111,10 +111,10 @@ def code_of_house(house, monkeypatch):
         one.cache_clear()
 
 
-@pytest.mark.usefixtures("code_of_house")
-def test_every_module_that_a_rule_imports_when_it_runs_is_found_in_the_source(house):
+@pytest.mark.usefixtures("code_of_workdir")
+def test_every_module_that_a_rule_imports_when_it_runs_is_found_in_the_source(workdir):
     rules = {}
-    for path in house.recorder.glob("*.txt"):
+    for path in workdir.recorder.glob("*.txt"):
         for process in path.read_text(encoding="utf-8").split("\n\n"):
             verb, *modules = process.split() or ["train"]
             rules.setdefault("measure" if verb == "sample" else verb, set()).update(modules)
@@ -126,15 +126,15 @@ def test_every_module_that_a_rule_imports_when_it_runs_is_found_in_the_source(ho
         assert found <= imported_by(rule), rule
 
 
-@pytest.mark.usefixtures("code_of_house")
-def test_a_constant_in_any_module_plans_the_rules_that_depend_on_it(house):
+@pytest.mark.usefixtures("code_of_workdir")
+def test_a_constant_in_any_module_plans_the_rules_that_depend_on_it(workdir):
     modules = [path.relative_to(dependencies.PACKAGE) for path in sorted(dependencies.PACKAGE.rglob("*.py"))]
     for module in random.sample(modules, 5):
         name = ".".join(module.with_suffix("").parts).removesuffix(".__init__")
         expected = {rule for rule in (*NUMBERS, *TABLES, "certify") if name in depends_on(rule)}
         text = (dependencies.PACKAGE / module).read_text(encoding="utf-8")
-        with edited(house, (f"workflow/lstmbench/{module}", text, f"{text}\n\nADDED = 1\n")):
-            done = house.snakemake("--dry-run")
+        with edited(workdir, (f"workflow/lstmbench/{module}", text, f"{text}\n\nADDED = 1\n")):
+            done = workdir.snakemake("--dry-run")
         # The rules after them are planned as well.
         assert expected <= planned(done).keys(), name
         changed = re.findall(r"params have changed since last execution:\n +(.*)", done.stdout)
@@ -143,12 +143,12 @@ def test_a_constant_in_any_module_plans_the_rules_that_depend_on_it(house):
 
 
 @pytest.fixture
-def moved(house: House, tmp_path: Path) -> Iterator[House]:
-    """The house and its results at another place."""
+def moved(workdir: Workdir, tmp_path: Path) -> Iterator[Workdir]:
+    """The workdir and its results at another place."""
     root = tmp_path / "project2"
-    house.root.rename(root)
-    yield House(root)
-    root.rename(house.root)
+    workdir.root.rename(root)
+    yield Workdir(root)
+    root.rename(workdir.root)
 
 
 def test_nothing_is_planned_after_the_project_has_moved(moved):
@@ -166,29 +166,29 @@ def mine(tmp_path: Path) -> Path:
     return folder / "mine.yaml"
 
 
-def test_results_go_where_the_working_directory_is(house, mine):
+def test_results_go_where_the_working_directory_is(workdir, mine):
     tables = [f"results/tiny/tables/{name}.csv" for name in ("reference_quality", "quality")]
-    words = [*tables, "-s", str(house.root / "Snakefile"), "-d", str(mine.parent), "--configfile", str(mine)]
-    done = house.command(*words)
+    words = [*tables, "-s", str(workdir.root / "Snakefile"), "-d", str(mine.parent), "--configfile", str(mine)]
+    done = workdir.command(*words)
     assert done.returncode == 0, done.stdout
     assert all((mine.parent / table).exists() for table in tables)
     words[words.index("-s") + 1] = str(mine.parent / "moved/Snakefile")
-    house.root.rename(mine.parent / "moved")
+    workdir.root.rename(mine.parent / "moved")
     try:
-        again = House(mine.parent / "moved").command(*words, "--dry-run")
+        again = Workdir(mine.parent / "moved").command(*words, "--dry-run")
     finally:
-        (mine.parent / "moved").rename(house.root)
+        (mine.parent / "moved").rename(workdir.root)
     assert not planned(again)
 
 
-def test_rules_run_in_the_python_that_runs_snakemake(house, mine):
+def test_rules_run_in_the_python_that_runs_snakemake(workdir, mine):
     other = mine.parent / "bin/python"
     other.parent.mkdir()
     other.write_text("#!/bin/sh\necho 'another Python' >&2\nexit 1\n", encoding="utf-8")
     other.chmod(0o755)
     done = subprocess.run(
         [
-            *(Path(sys.executable).with_name("snakemake"), "--cores", "1", "-s", house.root / "Snakefile"),
+            *(Path(sys.executable).with_name("snakemake"), "--cores", "1", "-s", workdir.root / "Snakefile"),
             *("-d", mine.parent, "results/data/markov/manifest.json", "--configfile", mine),
         ],
         env={**os.environ, "PATH": f"{other.parent}:/usr/bin:/bin"},
@@ -199,13 +199,13 @@ def test_rules_run_in_the_python_that_runs_snakemake(house, mine):
     assert done.returncode == 0, done.stderr
 
 
-def test_the_package_of_another_checkout_that_is_installed_does_not_take_the_place_of_this_one(house, mine):
+def test_the_package_of_another_checkout_that_is_installed_does_not_take_the_place_of_this_one(workdir, mine):
     """Snakemake imports the logger plugin of the other, which is found first."""
-    environment = {**house.circumstances()["env"], "PYTHONPATH": str(ROOT / "workflow")}
+    environment = {**workdir.circumstances()["env"], "PYTHONPATH": str(ROOT / "workflow")}
     for logger in ([], ["--logger", "lstmbench"]):
         done = subprocess.run(
             [
-                *("snakemake", "--cores", "1", *logger, "-s", house.root / "Snakefile", "-d", mine.parent),
+                *("snakemake", "--cores", "1", *logger, "-s", workdir.root / "Snakefile", "-d", mine.parent),
                 *("results/weights/markov/tiny/seed-1.safetensors", "--forceall", "--configfile", mine),
             ],
             env=environment,
@@ -213,5 +213,5 @@ def test_the_package_of_another_checkout_that_is_installed_does_not_take_the_pla
             text=True,
             check=False,
         )
-        # Only the house has a size of this name.
+        # Only the workdir has a size of this name.
         assert done.returncode == 0, done.stdout + done.stderr

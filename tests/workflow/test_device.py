@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.workflow.conftest import CONFIG, House, copy_house
+from tests.helpers.workdir import CONFIG, Workdir, copy_workdir
 
 ELSEWHERE = """\
 from snakemake_interface_common.exceptions import WorkflowError
@@ -31,9 +31,9 @@ CERTIFICATE = "results/elsewhere/parity/reference/cpu.csv"
 
 
 def test_auto_is_refused_before_any_job_is_sent_to_another_machine(tmp_path, monkeypatch):
-    house = House(tmp_path / "house")
-    house.root.mkdir()
-    copy_house(house.root)
+    workdir = Workdir(tmp_path / "workdir")
+    workdir.root.mkdir()
+    copy_workdir(workdir.root)
     plugin = tmp_path / "snakemake_executor_plugin_elsewhere"
     plugin.mkdir()
     (plugin / "__init__.py").write_text(ELSEWHERE, encoding="utf-8")
@@ -42,7 +42,7 @@ def test_auto_is_refused_before_any_job_is_sent_to_another_machine(tmp_path, mon
     def submit(device):
         config = {**CONFIG, "results": "results/elsewhere", "device": device}
         words = [f"{key}={value}" for key, value in config.items()]
-        return house.command(
+        return workdir.command(
             "--executor", "elsewhere", "--jobs", "1", CERTIFICATE, "--config", *words, modules=tmp_path
         )
 

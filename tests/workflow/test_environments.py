@@ -25,11 +25,11 @@ WHY = "E4-MACHINE: environment broken: expected a Python at nowhere/python, foun
 
 
 @pytest.fixture(scope="module")
-def sweep(house):
+def sweep(workdir):
     """The results of such a sweep."""
-    done = house.snakemake(*TARGETS, **CHANGES)
+    done = workdir.snakemake(*TARGETS, **CHANGES)
     assert done.returncode == 0, done.stdout
-    return house.root / "results/sweep"
+    return workdir.root / "results/sweep"
 
 
 def test_a_run_of_an_environment_that_is_none_is_a_row_and_the_others_are_trained(sweep):
@@ -45,28 +45,28 @@ def test_its_speed_and_its_parity_are_rows_with_the_reason(sweep):
     assert list(read_table(sweep / "parity/reference-broken/cpu.csv")["failure"]) == [WHY]
 
 
-def test_the_plan_names_it_and_plans_the_others(sweep, house):
+def test_the_plan_names_it_and_plans_the_others(sweep, workdir):
     assert set(read_table(sweep / "plan/plan.csv")["implementation"]) == {"reference", "reference-mine"}
     said = (sweep / "plan/plan.md").read_text(encoding="utf-8")
     assert f"markov tiny reference-broken cpu cannot run here and is not planned: {WHY}" in said.replace("\\", "")
     # What failed is tried again by the next plan, and only that.
-    assert house.planned("results/sweep/plan/plan.csv", **CHANGES)["calibrate"] == 1
+    assert workdir.planned("results/sweep/plan/plan.csv", **CHANGES)["calibrate"] == 1
 
 
 @pytest.mark.slow
-def test_it_is_tried_again_and_only_its_success_repeats_the_measurement(sweep, house):
+def test_it_is_tried_again_and_only_its_success_repeats_the_measurement(sweep, workdir):
     record = sweep / "measurements/markov/tiny/cpu/measurement.json"
     first = record.stat().st_mtime_ns
-    assert house.planned(*TARGETS, **CHANGES)["install"] == 1
-    assert house.snakemake(*TARGETS, **CHANGES).returncode == 0
+    assert workdir.planned(*TARGETS, **CHANGES)["install"] == 1
+    assert workdir.snakemake(*TARGETS, **CHANGES).returncode == 0
     assert record.stat().st_mtime_ns == first
-    assert house.planned(*TARGETS, **CHANGES)["install"] == 1
-    python = house.root / "nowhere/python"
+    assert workdir.planned(*TARGETS, **CHANGES)["install"] == 1
+    python = workdir.root / "nowhere/python"
     python.parent.mkdir()
     python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
     python.chmod(0o755)
-    done = house.snakemake(*TARGETS, **CHANGES)
+    done = workdir.snakemake(*TARGETS, **CHANGES)
     assert done.returncode == 0, done.stdout
     assert not json.loads(record.read_text(encoding="utf-8"))["failures"]
     assert set(read_table(sweep / "tables/quality.csv")["failure"]) == {""}
-    assert not house.planned(*TARGETS, **CHANGES)
+    assert not workdir.planned(*TARGETS, **CHANGES)

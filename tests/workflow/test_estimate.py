@@ -15,14 +15,14 @@ def estimates(done):
     return [line for line in done.stdout.splitlines() if line.startswith(SAID)]
 
 
-def test_one_line_says_what_the_jobs_will_take_and_later_commands_have_none(house):
-    (line,) = estimates(house.snakemake(RUN, results=RESULTS))
+def test_one_line_says_what_the_jobs_will_take_and_later_commands_have_none(workdir):
+    (line,) = estimates(workdir.snakemake(RUN, results=RESULTS))
     assert line.startswith("This will take about ")
     assert " on this machine: 1 run (estimated from " in line
-    assert not estimates(house.snakemake(RUN, results=RESULTS))
-    assert not estimates(house.snakemake(RUN, "--touch", "--forcerun", "train", results=RESULTS))
+    assert not estimates(workdir.snakemake(RUN, results=RESULTS))
+    assert not estimates(workdir.snakemake(RUN, "--touch", "--forcerun", "train", results=RESULTS))
 
 
 @pytest.mark.parametrize("reads", ["--dry-run", "--summary", "--touch"])
-def test_a_command_that_executes_nothing_estimates_nothing(house, reads):
-    assert not estimates(house.snakemake(reads, results="results/tiny"))
+def test_a_command_that_executes_nothing_estimates_nothing(workdir, reads):
+    assert not estimates(workdir.snakemake(reads, results="results/tiny"))

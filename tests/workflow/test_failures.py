@@ -13,21 +13,21 @@ import pytest
 from lstmbench.records.tables import read_table
 from lstmbench.system import hardware
 from lstmbench.utils.errors import MachineError
-from tests.workflow.conftest import TINY, planned
+from tests.helpers.workdir import TINY, planned
 
 CHANGES = {"sizes": "[tiny,wild]", "implementations": "[reference,absent]", "results": "results/failures"}
 
 
 @pytest.fixture(scope="module")
-def failed(house):
+def failed(workdir):
     """The results of a workflow with a framework that is not installed and a size that diverges."""
     wild = TINY.replace("learning_rate: 0.5", "learning_rate: 9.0e+5").replace("max_grad_norm: 5.0\n", "")
-    (house.root / "workflow/presets/markov/wild.yaml").write_text(wild, encoding="utf-8")
+    (workdir.root / "workflow/presets/markov/wild.yaml").write_text(wild, encoding="utf-8")
     absent = '"""A framework that nobody has."""\n\nimport no_such_framework  # noqa: F401\n'
-    (house.root / "workflow/lstmbench/implementations/absent.py").write_text(absent, encoding="utf-8")
-    done = house.snakemake(**CHANGES)
+    (workdir.root / "workflow/lstmbench/implementations/absent.py").write_text(absent, encoding="utf-8")
+    done = workdir.snakemake(**CHANGES)
     assert done.returncode == 0, done.stdout
-    return house.root / "results/failures"
+    return workdir.root / "results/failures"
 
 
 def test_every_run_that_was_asked_for_is_a_row(failed):
@@ -47,10 +47,10 @@ def test_the_report_says_what_failed_and_why(failed):
     assert "3 failed" in text
 
 
-def test_what_failed_and_only_that_is_tried_again(house, failed):
-    assert house.planned(**CHANGES)["train"] == 3
-    assert house.snakemake(**CHANGES).returncode == 0
-    assert house.planned(**CHANGES)["train"] == 3
+def test_what_failed_and_only_that_is_tried_again(workdir, failed):
+    assert workdir.planned(**CHANGES)["train"] == 3
+    assert workdir.snakemake(**CHANGES).returncode == 0
+    assert workdir.planned(**CHANGES)["train"] == 3
     path = failed / "runs/markov/tiny/absent/cpu/seed-1/failed.json"
     assert json.loads(path.read_text(encoding="utf-8"))["failure"]["exit_code"] == 4
 
@@ -69,14 +69,14 @@ from lstmbench.implementations.reference import *  # noqa: E402
 
 
 @pytest.fixture
-def moody(house):
+def moody(workdir):
     """An implementation that cannot be imported while there is a file ``broken``, and waits while there is ``wait``."""
-    path = house.root / "workflow/lstmbench/implementations/moody.py"
+    path = workdir.root / "workflow/lstmbench/implementations/moody.py"
     if not path.exists():  # the same modification time for all tests
         path.write_text(MOODY_SOURCE, encoding="utf-8")
-    yield house
+    yield workdir
     for name in ("broken", "wait"):
-        (house.root / name).unlink(missing_ok=True)
+        (workdir.root / name).unlink(missing_ok=True)
 
 
 def state(folder: Path) -> dict[str, tuple[int, str]]:
@@ -101,10 +101,10 @@ READING = [
 
 
 @pytest.mark.parametrize("arguments", READING, ids=lambda words: words[0])
-def test_reading_the_workflow_changes_nothing(house, failed, arguments):
+def test_reading_the_workflow_changes_nothing(workdir, failed, arguments):
     assert len(list(failed.glob("runs/*/*/*/*/*/run.json"))) == 4  # three of them failures
     before = state(failed.parent)
-    assert "error: " not in house.snakemake(*arguments, **CHANGES).stdout
+    assert "error: " not in workdir.snakemake(*arguments, **CHANGES).stdout
     assert state(failed.parent) == before
 
 
