@@ -98,7 +98,8 @@ test: install-dev
 
 coverage: install-dev
 	rm -rf .coverage
-	python -m coverage run -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder $(ARGS)
+	python -m coverage run -m pytest $(ALONE)
+	python -m coverage run -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder --ignore=$(ALONE)
 	python -m coverage combine --quiet
 	python -m coverage report
 

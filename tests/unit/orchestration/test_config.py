@@ -259,3 +259,10 @@ def test_an_implementation_may_name_an_environment_that_the_configuration_lists(
     assert checked({**SHIPPED, **change, "environments": there}).environments == there
     with pytest.raises(UsageError, match="unknown environment of pytorch-old: 'old'; known: none"):
         checked({**SHIPPED, **change})
+
+
+def test_a_hostile_name_in_a_key_is_refused_in_one_line():
+    with pytest.raises(UsageError) as refused:
+        checked({"checkpoint_seconds": {"\r": {1: None}}})
+    assert "\r" not in str(refused.value)
+    assert r"checkpoint_seconds.\r" in str(refused.value)

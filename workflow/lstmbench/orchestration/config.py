@@ -21,6 +21,7 @@ from lstmbench import datasets, implementations, tasks
 from lstmbench.models.presets import PRESETS, load_preset
 from lstmbench.system.device import resolve_device, split_device
 from lstmbench.utils.errors import UsageError
+from lstmbench.utils.escaping import one_line
 from lstmbench.utils.paths import WORKFLOW
 from lstmbench.utils.validation import require_folder, require_known
 
@@ -196,7 +197,7 @@ def _require_names(place: str, value: Any) -> None:
         for name, member in value.items():
             if not isinstance(name, str):
                 raise UsageError(f"configuration: {place}: expected a name before each colon, found {name!r}")
-            _require_names(f"{place}.{name}", member)
+            _require_names(f"{place}.{one_line(name)}", member)
     if isinstance(value, list):
         for member in value:
             _require_names(place, member)

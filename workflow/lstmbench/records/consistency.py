@@ -52,7 +52,7 @@ def equal(where: str, found: Any, expected: Any, because: str) -> Claim:
 
 
 def between(where: str, found: float, least: float, most: float, because: str) -> Claim:
-    """That ``found`` lies between two values, or is one of them; up to rounding."""
+    """That ``found`` lies between two values that are 0 or more, or is one of them; up to rounding."""
     holds = least * (1 - ROUNDING) <= found <= most * (1 + ROUNDING)
     return Claim(where, holds, f"from {least:,.9g} to {most:,.9g}, {because}", found)
 
