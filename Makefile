@@ -1,11 +1,11 @@
 # make demo   the whole pipeline on embedded data, in a few minutes, with nothing but Python installed
 # make test   the tests
-# make run    the full benchmark of config.yaml        make quick   every cell of it, cut short
-# make bench  the speed of every cell, measured apart from training, and nothing else
+# make run    the full benchmark of config.yaml        make quick   every case of it, cut short
+# make bench  the speed of every case, measured apart from training, and nothing else
 # make plan   what make run would take here: time, memory, disk (ARGS="--configfile ..." for another configuration)
 # make verify RUN=results/runs/.../run.json   the first updates of a recorded run again: the same?
 # make bundle                    the records of RESULTS (default: results) in one file, RESULTS/bundle.zip
-# make compare A=a.zip B=b.zip   two bundles (or more: B="b.zip c.zip") cell by cell: what changed against A?
+# make compare A=a.zip B=b.zip   two bundles (or more: B="b.zip c.zip") case by case: what changed against A?
 # make coverage   the tests again, and which lines none of them ran; fewer than before is a failure
 # make test-slow, make fuzz   what takes minutes: a hundred kills, thousands of damaged files
 # make test-cluster           the workflow through a Slurm that the tests start (root, and Slurm installed)
@@ -13,7 +13,7 @@
 # make gpu-wheels             what that needs on a machine without a network, in .wheels/
 # make lock   the hashes of what is installed (envs/locked.txt)    make audit   its known vulnerabilities
 # make lint   what CI checks beside the tests
-# make figures                the figures that README and docs quote, from the records in results/reference
+# make figures                the figures that README and docs quote, from the records in results/baselines
 #
 # GPU=1       installs TensorFlow's CUDA build, CPU=1 the other; without either the environment keeps the one it has
 # CORES=n     cores for Snakemake (default: all)

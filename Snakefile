@@ -1,7 +1,7 @@
 # lstm-bench: the same LSTM, from the same weights, on the same batches, in several frameworks.
 #
 #   snakemake --cores 8                                              the full benchmark of config.yaml
-#   snakemake --cores 2 --configfile workflow/configs/quick.yaml     every cell, cut short
+#   snakemake --cores 2 --configfile workflow/configs/quick.yaml     every case, cut short
 #   snakemake --cores 2 --configfile workflow/configs/demo.yaml      embedded data, no network
 #   snakemake --workflow-profile profiles/slurm                      on a cluster (docs/cluster.md)
 #   snakemake -n                                                     what would be done
@@ -43,7 +43,7 @@ localrules:
     precision,
     scaling,
     plot_scaling,
-    against_reference,
+    against_baselines,
     plot,
     analyse,
     plot_speed,

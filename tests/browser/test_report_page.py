@@ -22,8 +22,8 @@ PAPER = 1032
 
 MOST_BYTES = 5_000_000
 
-BROKEN_WORDS = """[...document.querySelectorAll('th, td:not(.long):not(.code)')].flatMap((cell) => {
-  const walker = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT);
+BROKEN_WORDS = """[...document.querySelectorAll('th, td:not(.long):not(.code)')].flatMap((case) => {
+  const walker = document.createTreeWalker(case, NodeFilter.SHOW_TEXT);
   const found = [];
   while (walker.nextNode()) {
     for (const word of walker.currentNode.data.matchAll(/\\w+/g)) {
@@ -45,7 +45,7 @@ def table(page, title, dataset="ptb"):
 
 
 def column(found, heading):
-    """The text of a column's cells, from top to bottom, of the rows that are shown."""
+    """The text of a column's cases, from top to bottom, of the rows that are shown."""
     place = found.locator("thead th").all_inner_texts()
     index = next(i for i, text in enumerate(place) if text.startswith(heading))
     return found.locator(f"tbody tr:not([hidden]) td:nth-child({index + 1})").all_inner_texts()
@@ -112,10 +112,10 @@ def test_the_curves_on_the_page_are_those_of_the_tables(opened, report):
     page = opened().page
     history = read_table(report.parent / "tables/history.csv")
     curves = json.loads(page.locator("#data-mnist [data-curves]").get_attribute("data-curves"))
-    assert [cell["implementation"] for cell in curves["cells"]] == ["pytorch", "tensorflow"]
-    for cell in curves["cells"]:
-        rows = history[(history["dataset"] == "mnist") & (history["implementation"] == cell["implementation"])]
-        assert cell["mean"] == pytest.approx((100 * rows["valid_accuracy"]).tolist(), rel=1e-5)
+    assert [case["implementation"] for case in curves["cases"]] == ["pytorch", "tensorflow"]
+    for case in curves["cases"]:
+        rows = history[(history["dataset"] == "mnist") & (history["implementation"] == case["implementation"])]
+        assert case["mean"] == pytest.approx((100 * rows["valid_accuracy"]).tolist(), rel=1e-5)
 
 
 def test_a_table_is_sorted_by_mouse_and_by_keyboard(opened):
@@ -170,7 +170,7 @@ def test_a_curve_s_values_are_read_by_mouse_and_by_keyboard(opened, report):
     found = opened()
     explorer = found.page.locator("#data-ptb .explore")
     curves = json.loads(explorer.get_attribute("data-curves"))
-    first, last = (curves["cells"][0]["mean"][place] for place in (0, -1))
+    first, last = (curves["cases"][0]["mean"][place] for place in (0, -1))
     readout = explorer.locator(".readout")
 
     def told(epoch):
@@ -188,7 +188,7 @@ def test_a_curve_s_values_are_read_by_mouse_and_by_keyboard(opened, report):
     assert found.said == []
 
 
-def test_cells_and_sizes_of_the_curves_are_chosen(opened):
+def test_cases_and_sizes_of_the_curves_are_chosen(opened):
     found = opened()
     explorer = found.page.locator("#data-ptb .explore")
     explorer.get_by_label("tensorflow").uncheck()

@@ -12,7 +12,7 @@ import pytest
 
 from lstmbench.records.tables import read_table
 from tests.cluster.slurm import NODES
-from tests.helpers.case import Cell, essence
+from tests.helpers.case import Case, essence
 
 TOLERANCE = 1e-4
 """Of a loss, relative, as in tests/workflow/test_workers.py."""
@@ -49,15 +49,15 @@ def test_the_table_of_several_workers_is_made(shared):
 
 
 def test_the_tasks_of_a_job_are_workers(slurm, tmp_path_factory):
-    cell = Cell(tmp_path_factory.mktemp("cell"))
+    case = Case(tmp_path_factory.mktemp("case"))
     folder = tmp_path_factory.mktemp("tasks")
     environment = slurm.environment(Path(sys.executable).parent)
-    environment |= {"PYTHONPATH": cell.environment()["PYTHONPATH"], "MASTER_ADDR": "127.0.0.1"}
+    environment |= {"PYTHONPATH": case.environment()["PYTHONPATH"], "MASTER_ADDR": "127.0.0.1"}
     # A port of the dynamic range that hardly anybody has, for want of a way to reserve one.
     environment["MASTER_PORT"] = str(49152 + os.getpid() % 16384)
     train = [
         "python", "-m", "lstmbench", "train", "--implementation", "pytorch_ddp", "--device", "cpu-x2", "--data",
-        cell.folder / "data", "--preset", cell.preset, "--weights", cell.folder / "weights.safetensors", "--seed", "1",
+        case.folder / "data", "--preset", case.preset, "--weights", case.folder / "weights.safetensors", "--seed", "1",
         "--checkpoints", folder / "checkpoints", "--output", folder / "run.json",
     ]  # fmt: skip
     done = subprocess.run(
@@ -65,5 +65,5 @@ def test_the_tasks_of_a_job_are_workers(slurm, tmp_path_factory):
         env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    expected = cell.whole("pytorch_ddp", folder / "alone")
+    expected = case.whole("pytorch_ddp", folder / "alone")
     assert essence(folder / "run.json")["loss"] == pytest.approx(expected["loss"], rel=TOLERANCE)

@@ -1,4 +1,4 @@
-"""A made-up cell: a tiny data set of either task, a preset and initial weights, for tests of what trains."""
+"""A made-up case: a tiny data set of either task, a preset and initial weights, for tests of what trains."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ class Text:
         return Prepared(dict.fromkeys(("train", "valid", "test"), words), {"vocab_size": 7})
 
 
-def make_cell(folder: Path, monkeypatch: pytest.MonkeyPatch, module: Any, **preset: Any) -> dict[str, Path]:
-    """The files of a cell, as arguments of ``train_run`` or ``measure_sample``; ``preset`` changes values of PRESET."""
+def make_case(folder: Path, monkeypatch: pytest.MonkeyPatch, module: Any, **preset: Any) -> dict[str, Path]:
+    """The files of a case, as arguments of ``train_run`` or ``measure_sample``; ``preset`` changes values of PRESET."""
     monkeypatch.setattr(datasets, "load_module", lambda name: module)
     prepare(dataset="made", raw=folder / "raw", output=folder / "data")
     preset_file, weights = folder / "tiny.yaml", folder / "weights.safetensors"

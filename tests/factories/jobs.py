@@ -26,7 +26,7 @@ def jobs_of(selection):
         Job("train", {"dataset": dataset, "size": size, "implementation": name, "device": device, "seed": str(seed)}, 2)
         for dataset in selection.datasets
         for size in selection.sizes
-        for name, device in selection.cells
+        for name, device in selection.cases
         for seed in (1, 2, 3)
     ]
     measured = [

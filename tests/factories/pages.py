@@ -31,7 +31,7 @@ def make_page(
     config: str = "config.yaml",
     figures: str = "empty",
     measured: Iterable[Measurement] = (),
-    references: Iterable[Path] = (),
+    baselines: Iterable[Path] = (),
     selection: Mapping[str, Any] = SELECTION,
 ) -> Path:
     """The path of the report of these records, its tables beside it; ``figures``: empty, drawn or none."""
@@ -40,7 +40,7 @@ def make_page(
     for name, table in speed.analyse(measured).items():
         write_table(tables / f"{name}.csv", table)
     run_command("precision", ["--tables", str(tables)])
-    run_command("against-reference", [*map(str, references), "--results", str(folder), "--tables", str(tables)])
+    run_command("against-baselines", [*map(str, baselines), "--results", str(folder), "--tables", str(tables)])
     for name in scaling.SCALED:
         run_command("scaling", ["--of", name, "--tables", str(tables)])
     datasets = {record["run"]["dataset"] for record in records}

@@ -5,7 +5,7 @@ would:
 
     python -m tests.helpers.another_path IMPLEMENTATION own|other FOLDER
 
-FOLDER holds the cell: data/, preset.yaml and weights.safetensors.  The exit code is that of ``lstm-bench sample``.
+FOLDER holds the case: data/, preset.yaml and weights.safetensors.  The exit code is that of ``lstm-bench sample``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from unittest import mock
 from lstmbench import implementations
 from lstmbench.timing.blocks import Steps
 from lstmbench.timing.details import trace
-from lstmbench.training.session import open_cell
+from lstmbench.training.session import open_session
 from lstmbench.utils.command_line import run
 
 WARM_UP = 200
@@ -96,7 +96,7 @@ def main(arguments: list[str] | None = None) -> None:
     folder = Path(name)
     mutation = MUTATIONS[implementation][0](implementations.load(implementation)) if which == "other" else nullcontext()
     with mutation:
-        cell = open_cell(
+        session = open_session(
             data=folder / "data",
             preset_file=folder / "preset.yaml",
             weights_file=folder / "weights.safetensors",
@@ -105,9 +105,9 @@ def main(arguments: list[str] | None = None) -> None:
             threads=1,
             seed=1,
         )
-        steps = Steps(cell)
+        steps = Steps(session)
         steps.run(WARM_UP)
-        print(trace(cell, steps, implementation, "cpu")["path"])
+        print(trace(session, steps, implementation, "cpu")["path"])
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A tiny cell of the benchmark as files, and the processes that train it."""
+"""A tiny case of the benchmark as files, and the processes that train it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PRESET = {
 }  # fmt: skip
 
 
-class Cell:
+class Case:
     """The files of a run and the processes that train it."""
 
     def __init__(self, folder: Path) -> None:

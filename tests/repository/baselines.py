@@ -1,6 +1,6 @@
-"""The bundles of the reference machines, and what each of them must hold.
+"""The bundles of the baseline machines, and what each of them must hold.
 
-``results/reference/bundles.yaml`` says it, bundle by bundle; the functions here find what differs from it.
+``results/baselines/bundles.yaml`` says it, bundle by bundle; the functions here find what differs from it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from lstmbench.records.tables import RUN
 from lstmbench.system.device import split_device
 from lstmbench.utils.paths import ROOT
 
-FOLDER = ROOT / "results/reference"
+FOLDER = ROOT / "results/baselines"
 
 
 class UndeclaredError(AssertionError):
@@ -40,7 +40,7 @@ class Runs:
     threads: int
     published: bool
 
-    def cells(self) -> Iterator[tuple[Any, ...]]:
+    def cases(self) -> Iterator[tuple[Any, ...]]:
         """Yield data set, size, implementation, device and seed of each run."""
         return itertools.product(self.datasets, self.sizes, self.implementations, self.devices, self.seeds)
 
@@ -62,7 +62,7 @@ class Measurements:
     attempts: int = 1
     failed: list[str] = field(default_factory=list)
 
-    def cells(self) -> Iterator[tuple[Any, ...]]:
+    def cases(self) -> Iterator[tuple[Any, ...]]:
         """Yield data set, size, implementation and device of each."""
         return itertools.product(self.datasets, self.sizes, self.implementations, self.devices)
 
@@ -74,7 +74,7 @@ class Certificates:
     implementations: list[str]
     devices: list[str]
 
-    def cells(self) -> Iterator[tuple[Any, ...]]:
+    def cases(self) -> Iterator[tuple[Any, ...]]:
         """Yield implementation and device of each."""
         return itertools.product(self.implementations, self.devices)
 
@@ -149,12 +149,12 @@ def _made(kind: type, said: Mapping[str, Any], where: str) -> Any:
     try:
         made = kind(**said)
     except TypeError as error:
-        raise UndeclaredError(f"results/reference/bundles.yaml: {where}: {error}") from error
+        raise UndeclaredError(f"results/baselines/bundles.yaml: {where}: {error}") from error
     for one in dataclasses.fields(kind):
         name, value = str(one.type).partition("[")[0], getattr(made, one.name)
         if type(value).__name__ != name:
             found = f"{one.name}: expected {KINDS[name]}, found {value!r}"
-            raise UndeclaredError(f"results/reference/bundles.yaml: {where}: {found}")
+            raise UndeclaredError(f"results/baselines/bundles.yaml: {where}: {found}")
     return made
 
 
@@ -166,8 +166,8 @@ def entry_of(machine: str, entries: Mapping[str, Entry]) -> Entry:
     """
     if machine not in entries:
         raise UndeclaredError(
-            f"results/reference/{machine}.zip: no entry in results/reference/bundles.yaml: add one that says what the "
-            "bundle holds (results/reference/README.md explains the keys)"
+            f"results/baselines/{machine}.zip: no entry in results/baselines/bundles.yaml: add one that says what the "
+            "bundle holds (results/baselines/README.md explains the keys)"
         )
     return entries[machine]
 
@@ -189,29 +189,29 @@ def differences(records: Records, entry: Entry) -> list[str]:
 
 def _sides(kind: str, declared: Iterable[tuple[Any, ...]], found: Iterable[tuple[Any, ...]]) -> Iterator[str]:
     declared, found = set(declared), set(found)
-    for cells, told in (
+    for cases, told in (
         (declared - found, "declared, and not in the bundle"),
         (found - declared, "in the bundle, and not declared"),
     ):
-        for cell in sorted(cells):
-            yield f"{kind} {' '.join(map(str, cell))}: {told}"
+        for case in sorted(cases):
+            yield f"{kind} {' '.join(map(str, case))}: {told}"
 
 
 def _blocks(blocks: Iterable[Any]) -> dict[tuple[Any, ...], Any]:
-    """Return the block of each cell."""
-    return {cell: block for block in blocks for cell in block.cells()}
+    """Return the block of each case."""
+    return {case: block for block in blocks for case in block.cases()}
 
 
 def _of_runs(records: Records, entry: Entry) -> Iterator[str]:
     declared = _blocks(entry.runs)
     found = {tuple(record["run"][name] for name in RUN): record for record in records.runs}
     yield from _sides("run", declared, found)
-    for cell in sorted({*declared} & {*found}):
-        wrong = [*_circumstances(found[cell], found[cell]["settings"]["threads"], declared[cell].threads, entry)]
-        if declared[cell].published:
-            wrong += _unpublished(found[cell])
+    for case in sorted({*declared} & {*found}):
+        wrong = [*_circumstances(found[case], found[case]["settings"]["threads"], declared[case].threads, entry)]
+        if declared[case].published:
+            wrong += _unpublished(found[case])
         for told in wrong:
-            yield f"run {' '.join(map(str, cell))}: {told}"
+            yield f"run {' '.join(map(str, case))}: {told}"
 
 
 def _circumstances(record: Mapping[str, Any], threads: int, expected: int, entry: Entry) -> Iterator[str]:
@@ -255,9 +255,9 @@ def _of_measurements(records: Records, entry: Entry) -> Iterator[str]:
         for name in dict.fromkeys(names or ["nothing"]):
             measured[group["dataset"], group["size"], name, group["device"]] = record
     yield from _sides("measurement", declared, measured)
-    for cell in sorted({*declared} & {*measured}):
-        for told in _of_measurement(measured[cell], cell[2], declared[cell], entry):
-            yield f"measurement {' '.join(cell)}: {told}"
+    for case in sorted({*declared} & {*measured}):
+        for told in _of_measurement(measured[case], case[2], declared[case], entry):
+            yield f"measurement {' '.join(case)}: {told}"
 
 
 def _of_measurement(record: Mapping[str, Any], name: str, block: Measurements, entry: Entry) -> Iterator[str]:

@@ -67,11 +67,11 @@ class Row:
     """A row of a table of bars: a value per process or round, and what its median must be at least (or at most)."""
 
     name: str
-    values: Callable[[pd.DataFrame], pd.Series]  # from the processes of a cell
+    values: Callable[[pd.DataFrame], pd.Series]  # from the processes of a case
     text: Callable[[float], str]
     at_most: bool = False
 
-    def cell(self, machine: str, dataset: str, size: str, bar: float | None) -> str:
+    def case(self, machine: str, dataset: str, size: str, bar: float | None) -> str:
         """Median, least and greatest, and whether the bar is held, if there is one."""
         found = self.values(PROCESSES[machine].loc[(dataset, size)])
         shown = self.text(found.median())
@@ -87,7 +87,7 @@ def over(numerator: str, denominator: str) -> Row:
     """The speeds of two implementations, round by round."""
     return Row(
         f"`{numerator}` over `{denominator}`",
-        lambda cell: cell.loc[numerator, "speed"] / cell.loc[denominator, "speed"],
+        lambda case: case.loc[numerator, "speed"] / case.loc[denominator, "speed"],
         "{:.2f}".format,
     )
 
@@ -96,7 +96,7 @@ def most(numerator: str, denominator: str) -> Row:
     """About the most that ``over`` could be: if the first did nothing but its matrix products, as fast as alone."""
     return Row(
         f"products of `{numerator}` alone over `{denominator}`",
-        lambda cell: cell.loc[numerator, "ceiling"] / cell.loc[denominator, "speed"],
+        lambda case: case.loc[numerator, "ceiling"] / case.loc[denominator, "speed"],
         "{:.2f}".format,
     )
 
@@ -104,14 +104,14 @@ def most(numerator: str, denominator: str) -> Row:
 def share(implementation: str) -> Row:
     """The share of the ceiling."""
     name = f"share of the ceiling in %, `{implementation}`"
-    return Row(name, lambda cell: cell.loc[implementation, "share"], "{:.0f}".format)
+    return Row(name, lambda case: case.loc[implementation, "share"], "{:.0f}".format)
 
 
 def loop(implementation: str) -> Row:
     """The training loop's share, which the first process tells."""
     return Row(
         f"our loop's share in %, `{implementation}`",
-        lambda cell: cell.loc[implementation, "loop"].loc[:1],
+        lambda case: case.loc[implementation, "loop"].loc[:1],
         "{:.2f}".format,
         at_most=True,
     )
@@ -143,18 +143,18 @@ BARS: dict[str, list[tuple[Row, tuple[float | None, ...]]]] = {
 
 def line(machine: str, dataset: str, row: Row, bars: tuple[float | None, ...]) -> str:
     """A row of the table of bars."""
-    cells = [row.cell(machine, dataset, size, bar) for size, bar in zip(SIZES, bars, strict=True)]
-    return f"| {row.name} | {' | '.join(cells)} |"
+    cases = [row.case(machine, dataset, size, bar) for size, bar in zip(SIZES, bars, strict=True)]
+    return f"| {row.name} | {' | '.join(cases)} |"
 
 
-def absolute(machine: str, cell: tuple[str, str, str, str]) -> str:
+def absolute(machine: str, case: tuple[str, str, str, str]) -> str:
     """A row of the table of a GPU: medians over its processes, in figures of its own."""
-    own = [measurement for measurement in MACHINES[machine].measurements if cell[0:2] == names(measurement)[0:2]]
-    (measurement,) = [one for one in own if names(one)[2] == cell[3]]
-    found = processes(measurement).groupby("implementation")[["speed", "share"]].median().loc[cell[2]]
+    own = [measurement for measurement in MACHINES[machine].measurements if case[0:2] == names(measurement)[0:2]]
+    (measurement,) = [one for one in own if names(one)[2] == case[3]]
+    found = processes(measurement).groupby("implementation")[["speed", "share"]].median().loc[case[2]]
     per_step = measurement.record["samples"][0]["predictions_per_step"]
     milliseconds = f"{1000 * per_step / found['speed']:.2f}"
-    return f"| {' | '.join(cell)} | {milliseconds} | {found['speed']:,.0f} | {found['share']:.0f} |"
+    return f"| {' | '.join(case)} | {milliseconds} | {found['speed']:,.0f} | {found['share']:.0f} |"
 
 
 def names(measurement: Measurement) -> tuple[str, str, str]:
@@ -190,14 +190,14 @@ def runs() -> str:
                 continue
             metric = "perplexity" if "perplexity" in final else "accuracy"
             trained = shown(metric, last["train_perplexity"]) if metric == "perplexity" else "\u2013"
-            cells = [machine, f"{run['dataset']} {run['size']}", f"`{run['implementation']}`", metric]
-            cells += [
+            cases = [machine, f"{run['dataset']} {run['size']}", f"`{run['implementation']}`", metric]
+            cases += [
                 shown(metric, final[metric]),
                 shown(metric, last[f"valid_{metric}"]),
                 trained,
                 record["commit"][:7],
             ]
-            rows.append(f"| {' | '.join(cells)} |")
+            rows.append(f"| {' | '.join(cases)} |")
     return table(
         "| machine | run | framework | metric | test | validation | training | commit |", [*rows, *published()]
     )
@@ -260,8 +260,8 @@ def multiples() -> str:
     rows = []
     for implementation in ("pytorch", PYTORCH, "tensorflow", TENSORFLOW):
         row = over(implementation, "pytorch_plain")
-        cells = [PROCESSES[machine].loc[("ptb", size)] for machine in ON_CPU for size in SIZES]
-        rows.append(f"| `{implementation}` | {' | '.join(row.text(row.values(cell).median()) for cell in cells)} |")
+        cases = [PROCESSES[machine].loc[("ptb", size)] for machine in ON_CPU for size in SIZES]
+        rows.append(f"| `{implementation}` | {' | '.join(row.text(row.values(case).median()) for case in cases)} |")
     columns = [f"{machine}: {size}" if size == SIZES[0] else size for machine in ON_CPU for size in SIZES]
     return table(f"| PTB | {' | '.join(columns)} |", rows)
 
@@ -302,7 +302,7 @@ def gpu_speeds(machine: str) -> str:
 
 
 def bars(machine: str, dataset: str) -> str:
-    """What every cell was to reach and has reached."""
+    """What every case was to reach and has reached."""
     return table(
         f"| {' | '.join(['', *SIZES])} |", [line(machine, dataset, row, least) for row, least in BARS[dataset]]
     )

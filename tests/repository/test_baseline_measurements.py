@@ -9,7 +9,7 @@ from tests.repository.quoted_figures import BARS, ON_CPU, PROCESSES, SIZES
 
 
 @pytest.mark.parametrize("machine", ON_CPU)
-def test_every_cell_that_is_quoted_was_measured_in_five_rounds_with_two_threads(machine):
+def test_every_case_that_is_quoted_was_measured_in_five_rounds_with_two_threads(machine):
     # That the bundle holds what its entry says, test_baseline_records.py tests.
     measurements = MACHINES[machine].measurements
     groups = {(m.record["group"]["dataset"], m.record["group"]["size"]) for m in measurements}

@@ -43,7 +43,7 @@ def first_seed(machine, dataset):
 @each_machine
 def test_a_bundle_holds_what_its_entry_says(machine):
     told = differences(MACHINES[machine], entry_of(machine, ENTRIES))
-    assert not told, "\n".join([f"results/reference/{machine}.zip differs from its entry in bundles.yaml:", *told])
+    assert not told, "\n".join([f"results/baselines/{machine}.zip differs from its entry in bundles.yaml:", *told])
 
 
 def test_every_entry_is_of_a_bundle():

@@ -189,7 +189,7 @@ def test_published_values_are_only_asked_for_where_they_are_known(results):
 
 
 def test_a_bundle_without_an_entry_is_told_where_to_add_one(results):
-    with pytest.raises(UndeclaredError, match=r"other\.zip: no entry in results/reference/bundles\.yaml: add one"):
+    with pytest.raises(UndeclaredError, match=r"other\.zip: no entry in results/baselines/bundles\.yaml: add one"):
         entry_of("other", entries_in(FOLDER))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.helpers.case import Cell
+from tests.helpers.case import Case
 from tests.helpers.workdir import RECORDER, Workdir, copy_workdir
 
 
@@ -22,6 +22,6 @@ def workdir(tmp_path_factory: pytest.TempPathFactory) -> Workdir:
 
 
 @pytest.fixture(scope="session")
-def cell(tmp_path_factory: pytest.TempPathFactory) -> Cell:
-    """One cell for all tests that train in processes of their own."""
-    return Cell(tmp_path_factory.mktemp("cell"))
+def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
+    """One case for all tests that train in processes of their own."""
+    return Case(tmp_path_factory.mktemp("case"))

@@ -76,7 +76,7 @@ TABLES = (
     "collect",
     "tabulate",
     "precision",
-    "against_reference",
+    "against_baselines",
     "scaling",
     "plot",
     "analyse",
@@ -167,7 +167,7 @@ def mine(tmp_path: Path) -> Path:
 
 
 def test_results_go_where_the_working_directory_is(workdir, mine):
-    tables = [f"results/tiny/tables/{name}.csv" for name in ("reference_quality", "quality")]
+    tables = [f"results/tiny/tables/{name}.csv" for name in ("baseline_quality", "quality")]
     words = [*tables, "-s", str(workdir.root / "Snakefile"), "-d", str(mine.parent), "--configfile", str(mine)]
     done = workdir.command(*words)
     assert done.returncode == 0, done.stdout

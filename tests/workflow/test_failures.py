@@ -146,10 +146,10 @@ def test_a_second_instance_touches_nothing_of_a_running_benchmark(moody, failed)
 
 
 @pytest.mark.parametrize("implementation", ["reference", "pytorch"])
-def test_a_gpu_that_is_not_there_ends_a_run_with_the_code_that_becomes_a_row(cell, tmp_path, implementation):
+def test_a_gpu_that_is_not_there_ends_a_run_with_the_code_that_becomes_a_row(case, tmp_path, implementation):
     if hardware.gpu_names():
         pytest.skip("this machine has a GPU")
-    process = cell.train(implementation, tmp_path, device="gpu")
+    process = case.train(implementation, tmp_path, device="gpu")
     assert process.wait() == MachineError.exit_code
     message = process.stderr.read()
     assert "error: E4-MACHINE: " in message

@@ -23,8 +23,8 @@ def busy_neighbour():
 
 @pytest.mark.parametrize("implementation", each("reference"))
 @pytest.mark.usefixtures("busy_neighbour")
-def test_another_process_ends_with_the_same_bits_beside_a_busy_neighbour(cell, tmp_path, implementation):
-    expected = cell.whole(implementation, tmp_path)
-    process = cell.train(implementation, tmp_path / "again")
+def test_another_process_ends_with_the_same_bits_beside_a_busy_neighbour(case, tmp_path, implementation):
+    expected = case.whole(implementation, tmp_path)
+    process = case.train(implementation, tmp_path / "again")
     assert process.wait() == 0, process.stderr.read()
     assert essence(tmp_path / "again/run.json") == expected

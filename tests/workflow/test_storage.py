@@ -51,9 +51,9 @@ def read_only(tmp_path):
         yield folder
 
 
-def test_a_full_disk_ends_the_run_with_its_code_and_leaves_nothing_half_written(cell, small, tmp_path):
+def test_a_full_disk_ends_the_run_with_its_code_and_leaves_nothing_half_written(case, small, tmp_path):
     (small / "filler").write_bytes(bytes(960_000))
-    process = cell.train("reference", small)
+    process = case.train("reference", small)
     assert process.wait() == ResourceError.exit_code
     message = process.stderr.read()
     assert "error: E6-RESOURCES: " in message
@@ -64,18 +64,18 @@ def test_a_full_disk_ends_the_run_with_its_code_and_leaves_nothing_half_written(
     assert not list((small / "checkpoints").glob(".*"))
 
 
-def test_once_there_is_space_again_the_same_command_ends_as_if_nothing_had_been(cell, small, tmp_path):
+def test_once_there_is_space_again_the_same_command_ends_as_if_nothing_had_been(case, small, tmp_path):
     (small / "filler").write_bytes(bytes(960_000))
-    assert cell.train("reference", small).wait() == ResourceError.exit_code
+    assert case.train("reference", small).wait() == ResourceError.exit_code
     (small / "filler").unlink()
-    expected = cell.whole("reference", tmp_path)
-    process = cell.train("reference", small)
+    expected = case.whole("reference", tmp_path)
+    process = case.train("reference", small)
     assert process.wait() == 0, process.stderr.read()
     assert essence(small / "run.json") == expected
 
 
-def test_a_place_that_cannot_be_written_is_told_before_training(cell, read_only):
-    process = cell.train("reference", read_only)
+def test_a_place_that_cannot_be_written_is_told_before_training(case, read_only):
+    process = case.train("reference", read_only)
     assert process.wait() == ResourceError.exit_code
     message = process.stderr.read()
     assert f"error: E6-RESOURCES: {read_only / 'checkpoints'}: Read-only file system" in message
@@ -83,11 +83,11 @@ def test_a_place_that_cannot_be_written_is_told_before_training(cell, read_only)
 
 
 @pytest.mark.parametrize("implementation", ["reference", "pytorch", pytest.param("tensorflow", marks=pytest.mark.slow)])
-def test_out_of_memory_is_told_as_such_with_the_estimate(cell, tmp_path, implementation):
+def test_out_of_memory_is_told_as_such_with_the_estimate(case, tmp_path, implementation):
     preset = tmp_path / "huge.yaml"
     preset.write_text(yaml.safe_dump({**PRESET, "hidden_size": 1500}), encoding="utf-8")
-    files = ("--data", cell.folder / "data", "--preset", preset)
-    cell.verb("initialise", *files, "--seed", 1, "--output", tmp_path / "weights.safetensors").wait()
+    files = ("--data", case.folder / "data", "--preset", preset)
+    case.verb("initialise", *files, "--seed", 1, "--output", tmp_path / "weights.safetensors").wait()
     command = [
         *(sys.executable, "-m", "lstmbench", "attempt", "--log", tmp_path / "log", "train"),
         *(*files, "--weights", tmp_path / "weights.safetensors"),
@@ -100,7 +100,7 @@ def test_out_of_memory_is_told_as_such_with_the_estimate(cell, tmp_path, impleme
         resource.setrlimit(resource.RLIMIT_DATA, (LIMITS[implementation], LIMITS[implementation]))
 
     with (tmp_path / "log").open("w") as log:
-        done = subprocess.run(list(map(str, command)), env=cell.environment(), preexec_fn=limit, stderr=log)
+        done = subprocess.run(list(map(str, command)), env=case.environment(), preexec_fn=limit, stderr=log)
     assert done.returncode == 0, (tmp_path / "log").read_text()
     failure = read_record(tmp_path / "run.json")["failure"]
     if failure["exit_code"] == MachineError.exit_code:

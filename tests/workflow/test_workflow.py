@@ -155,7 +155,7 @@ def test_each_run_has_a_checkpoint_folder_of_its_own(workdir):
     ],
     ids=["shipped", "demo", "quick"],
 )
-def test_the_ready_configurations_plan_every_cell(workdir, arguments, runs):
+def test_the_ready_configurations_plan_every_case(workdir, arguments, runs):
     assert planned(workdir.command("--dry-run", *arguments))["train"] == runs
 
 
@@ -187,8 +187,8 @@ def test_several_numbers_of_threads_are_run_side_by_side_and_make_a_figure(workd
     assert done.returncode == 0, done.stdout
     results = workdir.root / "results/threads"
     for threads in (1, 2):
-        cell = results / f"runs/markov/tiny/reference/cpu-t{threads}/seed-1/run.json"
-        assert json.loads(cell.read_text())["settings"]["threads"] == threads
+        case = results / f"runs/markov/tiny/reference/cpu-t{threads}/seed-1/run.json"
+        assert json.loads(case.read_text())["settings"]["threads"] == threads
         measured = results / f"measurements/markov/tiny/cpu-t{threads}/measurement.json"
         assert json.loads(measured.read_text())["threads"] == threads
     assert (results / "figures/threads_markov.svg").exists()
@@ -278,7 +278,7 @@ def test_make_shows_a_line_per_job_and_a_closing_table_and_a_failed_job_with_its
     assert "Speeds: " not in failed.stdout
 
 
-def test_a_plan_calibrates_every_cell_once_and_trains_nothing(workdir):
+def test_a_plan_calibrates_every_case_once_and_trains_nothing(workdir):
     done = workdir.snakemake("--dry-run", "plan", "--forcerun", "calibrate", seeds="[1,2]")
     jobs = planned(done)
     assert (jobs["calibrate"], jobs["plan"]) == (2, 1)

@@ -67,9 +67,9 @@
   };
 
   const explore = (place) => {
-    const { metric, unit, log, cells } = JSON.parse(place.dataset.curves);
-    const panels = [...new Set(cells.map((cell) => cell.panel))];
-    const names = [...new Set(cells.map((cell) => cell.implementation))];
+    const { metric, unit, log, cases } = JSON.parse(place.dataset.curves);
+    const panels = [...new Set(cases.map((one) => one.panel))];
+    const names = [...new Set(cases.map((one) => one.implementation))];
     const shown = new Set(names);
     const select = make("select", {}, ...panels.map((panel) => make("option", { value: panel }, panel)));
     const boxes = make("fieldset", {}, make("legend", {}, "Shown"));
@@ -86,24 +86,24 @@
           "Point at the curves for values, or focus them and press the arrow keys. Drag to zoom, or press + and \u2212; double click or 0 shows all.";
         return;
       }
-      const said = mine.flatMap((cell, place) => {
+      const said = mine.flatMap((one, place) => {
         const value = plot.data[1 + 3 * place][index];
         if (value === null || value === undefined) return [];
         const [low, high] = [plot.data[2 + 3 * place][index], plot.data[3 + 3 * place][index]];
-        const range = cell.seeds > 1 ? ` (${number(low)} to ${number(high)}, ${cell.seeds} seeds)` : "";
-        return [`${cell.implementation} ${number(value)}${range}`];
+        const range = one.seeds > 1 ? ` (${number(low)} to ${number(high)}, ${one.seeds} seeds)` : "";
+        return [`${one.implementation} ${number(value)}${range}`];
       });
       readout.textContent = `Epoch ${plot.data[0][index]}, validation ${metric}: ${said.join("; ")}`;
     };
 
     const draw = () => {
       if (plot) plot.destroy();
-      mine = cells.filter((cell) => cell.panel === select.value && shown.has(cell.implementation));
+      mine = cases.filter((one) => one.panel === select.value && shown.has(one.implementation));
       const faint = getComputedStyle(place).borderTopColor;
       const text = getComputedStyle(readout).color;
-      const epochs = [...new Set(mine.flatMap((cell) => cell.epochs))].sort((one, other) => one - other);
-      const along = (cell, values) => epochs.map((epoch) => values[cell.epochs.indexOf(epoch)] ?? null);
-      const data = [epochs, ...mine.flatMap((cell) => [cell.mean, cell.low, cell.high].map((each) => along(cell, each)))];
+      const epochs = [...new Set(mine.flatMap((one) => one.epochs))].sort((one, other) => one - other);
+      const along = (one, values) => epochs.map((epoch) => values[one.epochs.indexOf(epoch)] ?? null);
+      const data = [epochs, ...mine.flatMap((one) => [one.mean, one.low, one.high].map((each) => along(one, each)))];
       const hidden = { stroke: "transparent", width: 0, points: { show: false } };
       const axis = { stroke: text, grid: { stroke: faint, width: 1 }, ticks: { stroke: faint }, font: "12px system-ui, sans-serif", labelFont: "12px system-ui, sans-serif" };
       plot = new uPlot(
@@ -136,12 +136,12 @@
           ],
           series: [
             {},
-            ...mine.flatMap((cell) => {
-              const points = { show: true, size: 5, stroke: cell.colour };
-              return [{ label: cell.implementation, stroke: cell.colour, width: 2, dash: cell.dash, points }, hidden, hidden];
+            ...mine.flatMap((one) => {
+              const points = { show: true, size: 5, stroke: one.colour };
+              return [{ label: one.implementation, stroke: one.colour, width: 2, dash: one.dash, points }, hidden, hidden];
             }),
           ],
-          bands: mine.map((cell, place) => ({ series: [3 + 3 * place, 2 + 3 * place], fill: `${cell.colour}30` })),
+          bands: mine.map((one, place) => ({ series: [3 + 3 * place, 2 + 3 * place], fill: `${one.colour}30` })),
           hooks: { setCursor: [(self) => tell(self.cursor.idx)] },
         },
         data,
@@ -184,7 +184,7 @@
         draw();
       });
       const swatch = make("span", { class: "swatch", "aria-hidden": "true" });
-      const look = cells.find((cell) => cell.implementation === name);
+      const look = cases.find((one) => one.implementation === name);
       swatch.style.borderTopColor = look.colour;
       swatch.style.borderTopStyle = look.dash ? "dashed" : "solid";
       boxes.append(make("label", {}, box, swatch, name));

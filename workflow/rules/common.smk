@@ -61,7 +61,7 @@ PRESETS = Path(HOME, "workflow/presets")
 PUBLISHED = Path(HOME, "workflow/published.tsv")
 TARGETS = Path(HOME, "workflow/targets.tsv")
 TOOLS = Path(HOME, "envs/tools.yaml")
-REFERENCES = Path(HOME, "results/reference")
+BASELINES = Path(HOME, "results/baselines")
 
 # As collect and plan are told it.  Where files are looked for before a download changes no table.
 SELECTED = json.dumps(dataclasses.asdict(dataclasses.replace(SELECTION, local_data=[])))
@@ -98,9 +98,9 @@ for handler in terminal_handlers():
 
 
 def job_to_show(job, planned):
-    """What the terminal is told of a job; ``planned``: the seconds of a training of each planned cell."""
-    cell = tuple(job.wildcards_dict.get(name) for name in ("dataset", "size", "implementation", "device"))
-    return Job(job.rule.name, dict(job.wildcards_dict), planned.get(cell) if job.rule.name == "train" else None)
+    """What the terminal is told of a job; ``planned``: the seconds of a training of each planned case."""
+    case = tuple(job.wildcards_dict.get(name) for name in ("dataset", "size", "implementation", "device"))
+    return Job(job.rule.name, dict(job.wildcards_dict), planned.get(case) if job.rule.name == "train" else None)
 
 
 # Not earlier: only now are the executor and the jobs known, and that jobs are executed; none of them has started yet.
@@ -149,7 +149,7 @@ wildcard_constraints:
     dataset="|".join(SELECTION.datasets),
     size="|".join({*SELECTION.sizes, *SELECTION.speed.sizes}),
     implementation="|".join({*SELECTION.implementations, *SELECTION.speed.implementations}),
-    device="|".join({*SELECTION.bare_devices, *SELECTION.devices, *(device for _, device in SELECTION.cells)}),
+    device="|".join({*SELECTION.bare_devices, *SELECTION.devices, *(device for _, device in SELECTION.cases)}),
     seed=r"\d+",
     environment=r"[a-z0-9][a-z0-9._-]*",
     threads=r"\d+",
@@ -204,9 +204,9 @@ def sources_of(wildcards):
     return sorted({(source.file, source.sha256) for source in datasets.sources(wildcards.dataset)})
 
 
-def in_cells(pattern, cells):
-    """``pattern`` with implementation, device and threads of each cell, and its other wildcards left."""
-    names, devices = zip(*cells, strict=True) if cells else ((), ())
+def in_cases(pattern, cases):
+    """``pattern`` with implementation, device and threads of each case, and its other wildcards left."""
+    names, devices = zip(*cases, strict=True) if cases else ((), ())
     counts = map(SELECTION.threads_of, devices)
     return expand(pattern, zip, implementation=names, device=devices, threads=counts, allow_missing=True)
 
@@ -262,8 +262,8 @@ def share_of_machine(wildcards):
 
 def asked(wildcards, attempt):
     """Time and memory that an attempt at a run asks for."""
-    cell = (wildcards.dataset, wildcards.size, wildcards.implementation, wildcards.device)
-    return PLANNED.get(cell, UNPLANNED).of_attempt(attempt)
+    case = (wildcards.dataset, wildcards.size, wildcards.implementation, wildcards.device)
+    return PLANNED.get(case, UNPLANNED).of_attempt(attempt)
 
 
 def environment(wildcards):

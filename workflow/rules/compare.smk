@@ -1,10 +1,10 @@
 # From the records of the runs to what people read.
 #
-# inputs    {results}/runs/.../run.json of every cell of the selection, workflow/{published,targets}.tsv,
+# inputs    {results}/runs/.../run.json of every case of the selection, workflow/{published,targets}.tsv,
 #           and for the report the tables and figures of speed (measure.smk) and the certificates of parity (certify.smk)
 # outputs   records = {results}/tables/{runs,history,milestones,settings,failures}.{csv,parquet}
 #           tables  = {results}/tables/{quality,differences,environment,milestone_means,time_to_quality}.{csv,parquet,md,tex}
-#           against_reference = {results}/tables/reference_{quality,speed,circumstances}.{csv,parquet,md,tex}
+#           against_baselines = {results}/tables/baseline_{quality,speed,circumstances}.{csv,parquet,md,tex}
 #           precision = {results}/tables/precision.{csv,parquet,md,tex}
 #           scaling = {results}/tables/{workers,threads}.{csv,parquet,md,tex}
 #           figures = {results}/figures/{learning,quality}_{dataset}.{svg,png,pdf}, and {workers,threads}_{dataset} where there
@@ -87,29 +87,29 @@ rule precision:
         "python -m lstmbench precision --tables {params.tables:q} > {log:q} 2>&1"
 
 
-rule against_reference:
+rule against_baselines:
     input:
         records=rules.collect.output.records,
         speed=rules.analyse.output.tables,
     output:
-        tables=data_tables(table_names.AGAINST_REFERENCE),
-        shown=text_tables(table_names.AGAINST_REFERENCE),
+        tables=data_tables(table_names.AGAINST_BASELINES),
+        shown=text_tables(table_names.AGAINST_BASELINES),
     log:
-        RESULTS / "logs/against_reference.log",
+        RESULTS / "logs/against_baselines.log",
     conda:
         "../../envs/tools.yaml"
     resources:
         machine=1,
     params:
-        references=REFERENCES,
+        baselines=BASELINES,
         results=RESULTS,
         tables=TABLES,
-        contents=[content_hash(path) for path in sorted(REFERENCES.glob("*.zip"))],
-        code=code_hash("commands.against_reference"),
+        contents=[content_hash(path) for path in sorted(BASELINES.glob("*.zip"))],
+        code=code_hash("commands.against_baselines"),
     message:
-        "Setting the results beside those of the reference machines"
+        "Setting the results beside those of the baseline machines"
     shell:
-        "python -m lstmbench against-reference {params.references:q} --results {params.results:q} --tables {params.tables:q}"
+        "python -m lstmbench against-baselines {params.baselines:q} --results {params.results:q} --tables {params.tables:q}"
         " > {log:q} 2>&1"
 
 
@@ -212,7 +212,7 @@ rule report:
         tables=rules.tabulate.output.tables,
         speed=[*rules.analyse.output.tables, *rules.precision.output.table],
         scaling=expand(rules.scaling.output.table, scaled=["workers", "threads"]),
-        references=rules.against_reference.output.tables,
+        baselines=rules.against_baselines.output.tables,
         figures=[
             *rules.plot.output,
             *rules.plot_speed.output,

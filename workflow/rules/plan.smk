@@ -42,7 +42,7 @@ rule calibrate:
 rule plan:
     input:
         samples=expand(
-            in_cells(rules.calibrate.output.sample, SELECTION.cells_of_one),
+            in_cases(rules.calibrate.output.sample, SELECTION.cases_of_one),
             dataset=SELECTION.datasets,
             size=SELECTION.sizes,
         ),

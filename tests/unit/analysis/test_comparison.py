@@ -1,4 +1,4 @@
-"""Bundles are compared cell by cell, and what cannot be compared says why."""
+"""Bundles are compared case by case, and what cannot be compared says why."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_one_process_on_a_side_is_inconclusive():
     ],
 )
 def test_runs_that_differ_in_more_than_their_circumstances_are_not_compared(changes, reason):
-    # A cell that can be compared stands beside it, or nothing at all could be.
+    # A case that can be compared stands beside it, or nothing at all could be.
     more = runs(dataset="mnist", seeds=[1])
     table = against(Records([*runs(), *more], []), Records([*runs(**changes), *more], []))["quality"]
     verdict = table.loc[table["dataset"] == "ptb", "verdict"].item()
@@ -94,7 +94,7 @@ def test_runs_with_other_threads_are_compared_and_the_threads_named():
     assert (row["what"], row["first"], row["second"]) == ("threads of runs", "1", "2")
 
 
-def test_a_cell_that_only_one_has_is_named():
+def test_a_case_that_only_one_has_is_named():
     table = against(Records(runs(), speeds()), Records(runs(), speeds(size="medium")))["speed"]
     assert set(table["verdict"]) == {"not compared: only in the first", "not compared: only in the second"}
 
@@ -122,15 +122,15 @@ def test_certificates_are_not_compared():
 
 
 def test_many_comparisons_of_the_same_cry_wolf_no_more_often_than_one():
-    # 40 cells, each slower by what alone would pass for a difference in one case of twenty.
-    cells = [make_measurement({"pytorch": [5.0, 5.4, 4.7, 5.2, 5.1]}, size=f"s{place}") for place in range(40)]
+    # 40 cases, each slower by what alone would pass for a difference in one case of twenty.
+    cases = [make_measurement({"pytorch": [5.0, 5.4, 4.7, 5.2, 5.1]}, size=f"s{place}") for place in range(40)]
     slower = [make_measurement({"pytorch": [4.7, 5.0, 4.3, 4.8, 4.6]}, size=f"s{place}") for place in range(40)]
-    assert "slower" in set(against(Records([], cells[:1]), Records([], slower[:1]))["speed"]["verdict"])
-    assert set(against(Records([], cells), Records([], slower))["speed"]["verdict"]) == {"inconclusive"}
+    assert "slower" in set(against(Records([], cases[:1]), Records([], slower[:1]))["speed"]["verdict"])
+    assert set(against(Records([], cases), Records([], slower))["speed"]["verdict"]) == {"inconclusive"}
 
 
-def test_bundles_without_a_common_cell_are_refused():
-    with pytest.raises(DataError, match="expected a cell that can be compared, found none: only in the first"):
+def test_bundles_without_a_common_case_are_refused():
+    with pytest.raises(DataError, match="expected a case that can be compared, found none: only in the first"):
         against(Records(runs(), []), Records(runs(dataset="mnist"), []))
 
 

@@ -23,7 +23,7 @@ from lstmbench.training.loop import Caps
 from lstmbench.training.run import train_run
 from lstmbench.utils.errors import MachineError
 from lstmbench.utils.paths import ROOT
-from tests.factories.cases import Images, Text, make_cell
+from tests.factories.cases import Images, Text, make_case
 from tests.factories.records import make_record
 from tests.helpers.run_command import run_command
 
@@ -52,7 +52,7 @@ CONFIG = SHIPPED | {
 
 
 def rows(**columns):
-    """Planned cells: ``columns`` beside those of PTB small."""
+    """Planned cases: ``columns`` beside those of PTB small."""
     length = max(len(values) for values in columns.values())
     usual = {
         "dataset": "ptb", "size": "small", "implementation": "pytorch", "device": "cpu", "threads": 1,
@@ -109,22 +109,22 @@ def test_a_plan_counts_the_runs_of_each_size_by_its_own_seeds(tmp_path, monkeypa
     assert planned["seeds"].tolist() == [3, 1]
 
 
-def test_a_plan_names_the_cells_that_were_disturbed_why_and_what_to_do(tmp_path, monkeypatch, capsys):
+def test_a_plan_names_the_cases_that_were_disturbed_why_and_what_to_do(tmp_path, monkeypatch, capsys):
     disturbed = {"disturbances": ["foreign CPU 50.0 % > 2.0 %"], "attempts": 2, "fastest_step_seconds": 0.08}
     folder, shown = written(tmp_path, monkeypatch, capsys, **disturbed)
     assert read_table(folder / "plan.csv")["disturbed"].tolist() == ["foreign CPU 50.0 % > 2.0 %"]
     assert "| disturbed" in shown
-    (line,) = [line for line in shown.splitlines() if line.startswith("1 of 1 cells was disturbed")]
+    (line,) = [line for line in shown.splitlines() if line.startswith("1 of 1 cases was disturbed")]
     assert "foreign CPU 50.0 % > 2.0 %" in line
     assert f"delete {tmp_path}/calibration/markov/small/reference/cpu/threads-1.json" in line
 
 
-def test_a_plan_of_quiet_cells_says_nothing_of_disturbances(tmp_path, monkeypatch, capsys):
+def test_a_plan_of_quiet_cases_says_nothing_of_disturbances(tmp_path, monkeypatch, capsys):
     _, shown = written(tmp_path, monkeypatch, capsys, disturbances=[], attempts=1)
     assert "disturbed" not in shown
 
 
-def test_a_cell_that_cannot_run_is_named_and_the_others_are_planned(tmp_path, monkeypatch, capsys):
+def test_a_case_that_cannot_run_is_named_and_the_others_are_planned(tmp_path, monkeypatch, capsys):
     broken = tmp_path / "calibration/markov/small/pytorch/cpu/threads-1.json"
     broken.parent.mkdir(parents=True)
     broken.write_text(json.dumps({"failure": "E4-MACHINE: no such framework"}), encoding="utf-8")
@@ -178,7 +178,7 @@ def test_a_model_that_is_kept_stays_on_the_disk():
     ids=["text", "text, capped", "images, tested on the way", "images, capped before that test"],
 )
 def test_what_is_counted_is_what_the_loop_then_does(tmp_path, monkeypatch, module, caps, changes):
-    files = make_cell(tmp_path, monkeypatch, module, **changes)
+    files = make_case(tmp_path, monkeypatch, module, **changes)
     output = tmp_path / "run.json"
     train_run(
         **files, implementation="reference", device="cpu", threads=1, seed=1, caps=caps,
@@ -225,7 +225,7 @@ def test_a_plan_of_days_names_what_takes_them_and_what_to_choose_instead():
     assert lines == [
         "large with tensorflow: 11.3 days",
         "large with pytorch: 2.0 days",
-        "on this machine choose sizes: [small]: 3.0 hours; or make quick, every cell cut short",
+        "on this machine choose sizes: [small]: 3.0 hours; or make quick, every case cut short",
     ]
 
 

@@ -114,7 +114,7 @@ def test_a_training_that_was_held_back_says_so_beside_its_machine(tables, tmp_pa
     assert "quota, CPUs" in text
 
 
-def test_what_distinguishes_two_rows_of_one_cell_is_shown(tables, tmp_path):
+def test_what_distinguishes_two_rows_of_one_case_is_shown(tables, tmp_path):
     tables(make_record(seed=1), make_record(seed=2, settings__preset__learning_rate=0.5, machine__cpu="Another"))
     header = (tmp_path / "tables" / "quality.md").read_text(encoding="utf-8").splitlines()[4]
     assert "settings" in header

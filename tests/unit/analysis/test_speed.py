@@ -17,29 +17,29 @@ def tables(*measurements):
     return analyse(measurements)
 
 
-def cell(table, implementation):
+def case(table, implementation):
     rows = table[table["implementation"] == implementation]
     assert len(rows) == 1
     return rows.iloc[0]
 
 
 def test_a_speed_is_the_geometric_mean_over_the_processes_with_an_interval_around_it():
-    row = cell(tables(make_measurement(SPEEDS))["speed"], "pytorch")
+    row = case(tables(make_measurement(SPEEDS))["speed"], "pytorch")
     expected = 400 * math.exp(sum(map(math.log, SPEEDS["pytorch"])) / 5)
     assert row["rate"] == pytest.approx(expected, rel=1e-3)  # the blocks' own noise
     assert row["rate_low"] < row["rate"] < row["rate_high"]
-    assert (row["processes"], row["blocks"], row["headline"], row["verdict"]) == (5, 40, 1, "")
+    assert (row["processes"], row["blocks"], row["quotable"], row["verdict"]) == (5, 40, 1, "")
     assert row["step_ms"] == pytest.approx(100, rel=0.03)
 
 
 def test_one_process_gives_a_speed_and_no_interval():
-    row = cell(tables(make_measurement({"pytorch": [10.0]}))["speed"], "pytorch")
+    row = case(tables(make_measurement({"pytorch": [10.0]}))["speed"], "pytorch")
     assert row["rate"] == pytest.approx(4000, rel=1e-3)
     assert math.isnan(row["rate_low"])
 
 
 def test_the_share_of_the_ceiling_is_the_products_time_over_the_step_s_time():
-    row = cell(tables(make_measurement({"pytorch": [10.0] * 3}))["speed"], "pytorch")
+    row = case(tables(make_measurement({"pytorch": [10.0] * 3}))["speed"], "pytorch")
     assert row["ceiling_ms"] == pytest.approx(50)
     assert row["share"] == pytest.approx(0.5, rel=1e-3)
     flops = 128e6 + 128e6 + 1.6e9
@@ -62,15 +62,15 @@ def test_of_a_round_that_was_repeated_the_last_attempt_counts():
     disturbed["disturbances"] = ["foreign CPU 30.0 % > 2.0 %"]
     repeated |= {"round": 1, "attempt": 2}
     measurement.blocks.loc[measurement.blocks["round"] == 2, ["round", "attempt"]] = (1, 2)
-    row = cell(tables(measurement)["speed"], "pytorch")
+    row = case(tables(measurement)["speed"], "pytorch")
     assert row["rate"] == pytest.approx(4000, rel=1e-3)
     assert (row["processes"], row["disturbed"]) == (1, "")
     assert row["path"] == "oneDNN LSTM", "the details of the first attempt count all the same"
 
 
-def test_a_disturbed_cell_says_so_beside_its_speed():
+def test_a_disturbed_case_says_so_beside_its_speed():
     measurement = make_measurement({"pytorch": [10.0]}, disturbances=["steal 4.5 % > 1.0 %"])
-    assert cell(tables(measurement)["speed"], "pytorch")["disturbed"] == "steal 4.5 % > 1.0 %"
+    assert case(tables(measurement)["speed"], "pytorch")["disturbed"] == "steal 4.5 % > 1.0 %"
 
 
 @pytest.mark.parametrize(
@@ -82,27 +82,27 @@ def test_a_disturbed_cell_says_so_beside_its_speed():
 )
 def test_a_speed_that_was_held_back_all_the_time_may_not_be_quoted_however_even_it_is(held, reason):
     found = tables(make_measurement(SPEEDS, disturbances=[reason], **held))
-    row = cell(found["speed"], "pytorch")
+    row = case(found["speed"], "pytorch")
     assert row["verdict"] == f"not the speed of this machine: {reason}"
-    assert (row["headline"], row["disturbed"]) == (0, "")
-    assert not found["ratios"]["headline"].any()
+    assert (row["quotable"], row["disturbed"]) == (0, "")
+    assert not found["ratios"]["quotable"].any()
 
 
 def test_limits_that_do_not_bite_are_no_limits():
     free = {"load__throttled_share": 0.0, "load__reachable_cores": 2, "load__granted_share": 0.99}
-    assert cell(tables(make_measurement(SPEEDS, **free))["speed"], "pytorch")["verdict"] == ""
+    assert case(tables(make_measurement(SPEEDS, **free))["speed"], "pytorch")["verdict"] == ""
 
 
-def test_a_cell_that_drifts_has_no_headline_and_nor_has_a_ratio_with_it():
+def test_a_case_that_drifts_has_no_headline_and_nor_has_a_ratio_with_it():
     measurement = make_measurement({**SPEEDS, "drifting": [7.0] * 5}, blocks=20)
     rows = measurement.blocks["implementation"] == "drifting"
     slower = 1 + 0.01 * measurement.blocks.loc[rows, "block"]
     measurement.blocks.loc[rows, "seconds"] *= slower
     found = tables(measurement)
-    row = cell(found["speed"], "drifting")
-    assert row["headline"] == 0
+    row = case(found["speed"], "drifting")
+    assert row["quotable"] == 0
     assert "drifts" in row["steady"]
-    quoted = found["ratios"].set_index(["numerator", "denominator"])["headline"]
+    quoted = found["ratios"].set_index(["numerator", "denominator"])["quotable"]
     assert quoted["drifting", "tensorflow"] == 0
     assert quoted["pytorch", "tensorflow"] == 1
 
@@ -110,15 +110,15 @@ def test_a_cell_that_drifts_has_no_headline_and_nor_has_a_ratio_with_it():
 def test_blocks_that_spread_too_far_support_no_headline():
     measurement = make_measurement({"pytorch": [10.0] * 3})
     measurement.blocks.loc[::2, "seconds"] *= 1.4
-    row = cell(tables(measurement)["speed"], "pytorch")
-    assert row["headline"] == 0
+    row = case(tables(measurement)["speed"], "pytorch")
+    assert row["quotable"] == 0
     assert "spread" in row["verdict"]
 
 
 def test_an_implementation_that_failed_is_a_row_with_its_reason():
     found = tables(make_measurement({"pytorch": [10.0]}, failures={"tensorflow": "no GPU"}))
-    row = cell(found["speed"], "tensorflow")
-    assert (row["processes"], row["headline"], row["verdict"]) == (0, 0, "failed: no GPU")
+    row = case(found["speed"], "tensorflow")
+    assert (row["processes"], row["quotable"], row["verdict"]) == (0, 0, "failed: no GPU")
     assert found["ratios"].empty
 
 
@@ -145,9 +145,9 @@ def test_an_anatomy_says_what_share_of_the_step_its_operations_take():
 def test_a_path_that_was_looked_for_and_not_seen_is_told_from_one_that_nobody_looked_for(path, step_seconds, told):
     trace = {"details__trace__path": path, "details__trace__step_seconds": step_seconds}
     nothing = {"details__trace__operations": []} if step_seconds is None else {}
-    row = cell(tables(make_measurement({"pytorch": [10.0]}, **trace, **nothing))["speed"], "pytorch")
+    row = case(tables(make_measurement({"pytorch": [10.0]}, **trace, **nothing))["speed"], "pytorch")
     assert row["path"] == told
-    assert row["headline"] == 1
+    assert row["quotable"] == 1
 
 
 def test_the_products_are_those_of_a_framework_over_all_its_implementations():

@@ -6,12 +6,12 @@ import pytest
 
 from lstmbench.gpu_check.resume import check_resume
 from lstmbench.implementations import reference
-from tests.factories.cases import Images, Text, make_cell
+from tests.factories.cases import Images, Text, make_case
 
 
 @pytest.fixture(params=[Images, Text])
 def case(request, tmp_path, monkeypatch):
-    files = make_cell(tmp_path, monkeypatch, request.param)
+    files = make_case(tmp_path, monkeypatch, request.param)
     return {**files, "implementation": "reference", "device": "cpu", "threads": 1, "seed": 1}
 
 

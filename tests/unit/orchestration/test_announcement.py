@@ -79,13 +79,13 @@ def test_on_a_gpu_without_a_plan_the_time_is_said_to_be_unknown(capsys, monkeypa
     line = said(capsys, selection, jobs)
     assert line.startswith("How long this will take is unknown (")
     assert line.endswith("; make plan measures it.")
-    planned = {estimate.cell_of(job): 3600.0 for job in jobs if job.rule == "train"}
+    planned = {estimate.case_of(job): 3600.0 for job in jobs if job.rule == "train"}
     # One run at a time, however many cores there are.
     assert said(capsys, selection, jobs, planned, cores=64).startswith("This will take about 1.5 days on this machine")
 
 
 def test_for_other_machines_core_hours_are_named_and_no_time(speed, capsys):
-    planned = {estimate.cell_of(job): 3600.0 for job in jobs_of(chosen()) if job.rule == "train"}
+    planned = {estimate.case_of(job): 3600.0 for job in jobs_of(chosen()) if job.rule == "train"}
     line = said(capsys, chosen(), jobs_of(chosen()), planned, cores=None)
     assert line.startswith(
         "The runs will take about 72 core hours: 36 runs and 6 speed measurements (the runs as planned)"

@@ -138,7 +138,7 @@ def test_a_folder_of_local_data_is_there_or_refused_with_the_nearest(tmp_path, m
 def test_several_workers_are_for_the_implementations_that_can_have_them():
     chosen = {"implementations": ["pytorch", "pytorch_ddp"], "workers": ["1", 2], "precisions": ["float32", "tf32"]}
     selection = checked({**SHIPPED, **chosen, "device": "gpu"})
-    assert selection.cells == [
+    assert selection.cases == [
         ("pytorch", "gpu"),
         ("pytorch", "gpu-tf32"),
         ("pytorch_ddp", "gpu"),
@@ -146,8 +146,8 @@ def test_several_workers_are_for_the_implementations_that_can_have_them():
         ("pytorch_ddp", "gpu-tf32"),
         ("pytorch_ddp", "gpu-tf32-x2"),
     ]
-    assert {device for _, device in selection.cells_of_one} == {"gpu", "gpu-tf32"} == set(selection.devices)
-    assert checked({**SHIPPED, **chosen, "device": "cpu", "workers": [2], "precisions": ["float32"]}).cells == [
+    assert {device for _, device in selection.cases_of_one} == {"gpu", "gpu-tf32"} == set(selection.devices)
+    assert checked({**SHIPPED, **chosen, "device": "cpu", "workers": [2], "precisions": ["float32"]}).cases == [
         ("pytorch_ddp", "cpu-x2")
     ]
 
@@ -157,7 +157,7 @@ def test_a_list_of_threads_is_part_of_the_devices_and_one_number_is_not():
     selection = checked({**SHIPPED, **chosen, "threads": ["1", 2]})
     assert selection.devices == ["cpu-t1", "cpu-t2"]
     assert selection.bare_devices == ["cpu"]
-    assert selection.cells == [
+    assert selection.cases == [
         ("pytorch", "cpu-t1"),
         ("pytorch", "cpu-t2"),
         ("pytorch_ddp", "cpu-t1"),
@@ -165,7 +165,7 @@ def test_a_list_of_threads_is_part_of_the_devices_and_one_number_is_not():
         ("pytorch_ddp", "cpu-t2"),
         ("pytorch_ddp", "cpu-t2-x2"),
     ]
-    assert [selection.threads_of(device) for _, device in selection.cells] == [1, 2, 1, 1, 2, 2]
+    assert [selection.threads_of(device) for _, device in selection.cases] == [1, 2, 1, 1, 2, 2]
     assert checked({**SHIPPED, **chosen, "threads": [4]}).devices == ["cpu-t4"]
     assert checked({**SHIPPED, **chosen, "threads": 4}).devices == ["cpu"]
     assert checked({**SHIPPED, **chosen, "threads": 4}).threads_of("cpu-x2") == 4

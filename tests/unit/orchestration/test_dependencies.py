@@ -294,7 +294,7 @@ def test_each_rule_takes_the_code_of_the_verb_that_it_runs():
 
 def test_no_table_is_made_again_because_an_implementation_is_added_or_changed():
     verbs = re.findall(r"-m lstmbench ([\w-]+)", (RULES / "compare.smk").read_text(encoding="utf-8"))
-    assert "against-reference" in verbs
+    assert "against-baselines" in verbs
     for verb in verbs:
         root = f"commands.{verb.replace('-', '_')}"
         assert not [name for name in dependencies.closure((root,)) if name.startswith("implementations.")], verb

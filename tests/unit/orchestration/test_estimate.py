@@ -54,7 +54,7 @@ def as_planned(bundle, dataset, size, implementation):
 
 @pytest.mark.parametrize("machine_name", CPUS)
 @pytest.mark.parametrize(("dataset", "size", "implementation"), CASES)
-def test_on_the_reference_machines_no_case_is_off_by_a_factor_of_3(machine_name, dataset, size, implementation):
+def test_on_the_baseline_machines_no_case_is_off_by_a_factor_of_3(machine_name, dataset, size, implementation):
     seconds, flops_per_second = as_planned(MACHINES[machine_name], dataset, size, implementation)
     costs = Costs(chosen(), {}, NOWHERE)
     costs.flops_per_second = flops_per_second
@@ -63,7 +63,7 @@ def test_on_the_reference_machines_no_case_is_off_by_a_factor_of_3(machine_name,
 
 
 @pytest.mark.parametrize("machine_name", CPUS)
-def test_on_the_reference_machines_no_measurement_of_speed_is_off_by_a_factor_of_3(machine_name):
+def test_on_the_baseline_machines_no_measurement_of_speed_is_off_by_a_factor_of_3(machine_name):
     for measured in MACHINES[machine_name].measurements:
         group, record = measured.record["group"], measured.record
         processes = {"processes": 1, "implementations": ["pytorch"] * len(record["samples"])}

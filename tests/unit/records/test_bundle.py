@@ -172,7 +172,7 @@ def test_what_certify_writes_is_packed_a_nan_that_it_found_too(results, tmp_path
 
 def test_a_kept_bundle_packed_again_has_the_same_members(tmp_path):
     # The other kept bundle is older than the crate.
-    kept = ROOT / "results/reference/amd-epyc-avx512-2-cores.zip"
+    kept = ROOT / "results/baselines/amd-epyc-avx512-2-cores.zip"
     with unpacked(kept) as folder:
         pack(folder, tmp_path / "again.zip")
     before, after = contents(kept), contents(tmp_path / "again.zip")
@@ -186,8 +186,8 @@ def test_certificates_alone_make_no_bundle(tmp_path):
         pack(tmp_path / "results", tmp_path / "a.zip")
 
 
-def cell(column, value, row=1):
-    """An edit of the file that puts another text into one cell."""
+def case(column, value, row=1):
+    """An edit of the file that puts another text into one case."""
 
     def edit(text):
         rows = list(csv.reader(text.splitlines()))
@@ -205,17 +205,17 @@ def cell(column, value, row=1):
         (lambda text: text.splitlines()[0] + "\n", "expected a row per comparison, found none"),
         (lambda text: text.replace("deviation", "distance"), "expected the columns implementation, .* distance"),
         (lambda text: text.replace("\npytorch", ",1\npytorch"), "expected the columns"),
-        (lambda text: text.replace("\npytorch", "\n1,pytorch"), "as many cells in each row"),
+        (lambda text: text.replace("\npytorch", "\n1,pytorch"), "as many cases in each row"),
         (lambda text: text.replace("\npytorch", "\n1,pytorch", 1), "column tolerance: expected numbers"),
-        (cell("implementation", "tensorflow"), "line 2, implementation: expected pytorch, as in its path, found"),
-        (cell("device", "gpu", row=2), "line 3, device: expected gpu-bfloat16, as in its path, found 'gpu'"),
-        (cell("deviation", "much"), "column deviation: expected numbers"),
-        (cell("deviation", "-1e-6"), "line 2, deviation: expected 0 or more, found -1e-06"),
-        (cell("deviation", "nan"), "column deviation: expected numbers"),
-        (cell("deviation", ""), "line 2, deviation: expected a number, found none"),
-        (cell("tolerance", "inf", row=3), "line 4, tolerance: expected a finite number or none, found inf"),
-        (cell("tolerance", "-1"), "line 2, tolerance: expected 0 or more, found -1.0"),
-        (cell("failure", "no GPU"), "line 2, deviation: expected none beside a failure, found 1e-06"),
+        (case("implementation", "tensorflow"), "line 2, implementation: expected pytorch, as in its path, found"),
+        (case("device", "gpu", row=2), "line 3, device: expected gpu-bfloat16, as in its path, found 'gpu'"),
+        (case("deviation", "much"), "column deviation: expected numbers"),
+        (case("deviation", "-1e-6"), "line 2, deviation: expected 0 or more, found -1e-06"),
+        (case("deviation", "nan"), "column deviation: expected numbers"),
+        (case("deviation", ""), "line 2, deviation: expected a number, found none"),
+        (case("tolerance", "inf", row=3), "line 4, tolerance: expected a finite number or none, found inf"),
+        (case("tolerance", "-1"), "line 2, tolerance: expected 0 or more, found -1.0"),
+        (case("failure", "no GPU"), "line 2, deviation: expected none beside a failure, found 1e-06"),
         (lambda text: text + "x" * LARGEST_ASIDE, "expected at most 1,048,576 bytes, found 1,049,"),
     ],
 )  # fmt: skip

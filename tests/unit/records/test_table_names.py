@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lstmbench.analysis.against_reference import against
+from lstmbench.analysis.against_baselines import against
 from lstmbench.analysis.comparison import Records
 from lstmbench.analysis.runs import collect
 from lstmbench.analysis.speed import analyse
@@ -24,6 +24,6 @@ def test_the_tables_of_speed_are_those_that_are_named():
     assert set(speed.TITLES) == set(table_names.SPEED_SHOWN)
 
 
-def test_the_tables_beside_the_reference_are_those_that_are_named():
+def test_the_tables_beside_the_baselines_are_those_that_are_named():
     here = Records(runs=[], measurements=[])
-    assert tuple(f"reference_{name}" for name in against({}, here)) == table_names.AGAINST_REFERENCE
+    assert tuple(f"baseline_{name}" for name in against({}, here)) == table_names.AGAINST_BASELINES

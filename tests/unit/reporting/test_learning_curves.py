@@ -21,24 +21,24 @@ def history(column, *seeds, device="cpu", size="small"):
 
 
 def test_a_perplexity_is_averaged_as_its_logarithm():
-    (cell,) = curves(history("valid_perplexity", [100.0, 50.0], [400.0, 50.0]), "perplexity")["cells"]
-    assert (cell["mean"], cell["low"], cell["high"]) == ([200.0, 50.0], [100.0, 50.0], [400.0, 50.0])
-    assert (cell["seeds"], cell["epochs"], cell["panel"]) == (2, [1, 2], "small")
+    (case,) = curves(history("valid_perplexity", [100.0, 50.0], [400.0, 50.0]), "perplexity")["cases"]
+    assert (case["mean"], case["low"], case["high"]) == ([200.0, 50.0], [100.0, 50.0], [400.0, 50.0])
+    assert (case["seeds"], case["epochs"], case["panel"]) == (2, [1, 2], "small")
 
 
 def test_an_accuracy_is_averaged_in_per_cent():
     found = curves(history("valid_accuracy", [0.5], [0.7]), "accuracy")
-    assert math.isclose(found["cells"][0]["mean"][0], 60.0)
+    assert math.isclose(found["cases"][0]["mean"][0], 60.0)
     assert (found["unit"], found["log"]) == (" %", False)
 
 
 def test_devices_have_panels_of_their_own():
     both = pd.concat([history("valid_accuracy", [0.5], device=device) for device in ("cpu", "gpu")])
-    assert [cell["panel"] for cell in curves(both, "accuracy")["cells"]] == ["small, cpu", "small, gpu"]
+    assert [case["panel"] for case in curves(both, "accuracy")["cases"]] == ["small, cpu", "small, gpu"]
 
 
 @pytest.mark.parametrize(("limit", "kept"), [(100, [1, 2, 3, 4, 5, 6]), (3, [1, 3, 5, 6]), (2, [1, 4, 6])])
 def test_of_many_epochs_some_are_left_out_and_never_the_first_or_the_last(monkeypatch, limit, kept):
     monkeypatch.setattr(learning_curves, "MOST_POINTS", limit)
-    (cell,) = curves(history("valid_accuracy", [0.1] * 6), "accuracy")["cells"]
-    assert cell["epochs"] == kept
+    (case,) = curves(history("valid_accuracy", [0.1] * 6), "accuracy")["cases"]
+    assert case["epochs"] == kept

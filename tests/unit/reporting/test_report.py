@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from lstmbench import datasets
-from lstmbench.analysis.against_reference import TITLE
+from lstmbench.analysis.against_baselines import TITLE
 from lstmbench.orchestration.config import checked
 from lstmbench.records.bundle import pack
 from lstmbench.records.measurement import write_measurement
@@ -247,7 +247,7 @@ def test_text_from_tables_cannot_become_html(page, tmp_path):
     assert not any("javascript" in attributes.get("href", "") for _, attributes in elements)
 
 
-def test_no_cell_says_nan(page):
+def test_no_case_says_nan(page):
     unmeasured = make_record(size="medium", speed__median=None, speed__p25=None, speed__p75=None, speed__blocks=0)
     measured = [make_measurement({"pytorch": [10.0]}, failures={"tensorflow": "no GPU"})]
     text = page(*make_pair(), unmeasured, make_record("mnist"), make_record("markov"), measured=measured)
@@ -464,25 +464,25 @@ def test_each_row_has_the_command_that_makes_it_again(page):
     assert "max_updates=7" in found[0]
 
 
-def test_results_stand_beside_those_of_a_reference_machine_with_the_same_cell(page, tmp_path):
+def test_results_stand_beside_those_of_a_baseline_machine_with_the_same_case(page, tmp_path):
     save(tmp_path / "there", make_record())
     pack(tmp_path / "there", tmp_path / "example.zip")
-    assert TITLE in page(*make_pair(), references=[tmp_path / "example.zip"])
+    assert TITLE in page(*make_pair(), baselines=[tmp_path / "example.zip"])
 
 
 @pytest.mark.parametrize(("settings", "verdict"), [({}, "faster"), ({"learning_rate": 0.5}, "learning_rate differs")])
-def test_speeds_beside_those_of_a_reference_machine_are_shown_compared_or_not(page, tmp_path, settings, verdict):
+def test_speeds_beside_those_of_a_baseline_machine_are_shown_compared_or_not(page, tmp_path, settings, verdict):
     there, here = (make_measurement({"pytorch": [times * value for value in (5.0, 5.02, 4.99)]}) for times in (1, 2))
     there.record["settings"] |= settings
     for measurement, root in ((there, tmp_path / "there"), (here, tmp_path)):
         write_measurement(root / "measurements/ptb/small/cpu/measurement.json", measurement)
     pack(tmp_path / "there", tmp_path / "example.zip")
-    text = page(*make_pair(), measured=[here], references=[tmp_path / "example.zip"])
+    text = page(*make_pair(), measured=[here], baselines=[tmp_path / "example.zip"])
     assert verdict in text[text.index(TITLE) :]
 
 
 @pytest.mark.parametrize("device", ["cpu", "gpu"])
-def test_a_reference_machine_may_be_a_gpu_without_tensorflow(page, tmp_path, device):
+def test_a_baseline_machine_may_be_a_gpu_without_tensorflow(page, tmp_path, device):
     speeds = {"pytorch": [5.0, 5.02, 4.99]}
     there, here = make_measurement(speeds, device="gpu"), make_measurement(speeds, device=device)
     for measurement, root, where in ((there, tmp_path / "there", "gpu"), (here, tmp_path, device)):
@@ -490,11 +490,11 @@ def test_a_reference_machine_may_be_a_gpu_without_tensorflow(page, tmp_path, dev
     save(tmp_path / "there", make_record(device="gpu"))
     pack(tmp_path / "there", tmp_path / "example.zip")
     runs = [make_record(implementation=name, device=device) for name in ("pytorch", "tensorflow")]
-    text = page(*runs, measured=[here], references=[tmp_path / "example.zip"])
+    text = page(*runs, measured=[here], baselines=[tmp_path / "example.zip"])
     assert (TITLE in text) == (device == "gpu")
 
 
-def test_without_a_common_cell_no_reference_machine_is_spoken_of(page, tmp_path):
+def test_without_a_common_case_no_baseline_machine_is_spoken_of(page, tmp_path):
     save(tmp_path / "there", make_record(size="large"))
     pack(tmp_path / "there", tmp_path / "example.zip")
-    assert TITLE not in page(*make_pair(), references=[tmp_path / "example.zip"])
+    assert TITLE not in page(*make_pair(), baselines=[tmp_path / "example.zip"])

@@ -97,7 +97,7 @@ def test_the_command_of_the_whole_is_the_whole(selection):
 @settings(max_examples=25)
 @given(selections(), st.data())
 def test_the_command_of_a_row_makes_its_runs_and_no_other_with_its_settings(selection, data):
-    rows = itertools.product(selection.datasets, selection.sizes, selection.cells)
+    rows = itertools.product(selection.datasets, selection.sizes, selection.cases)
     dataset, size, (implementation, device) = data.draw(st.sampled_from(list(rows)))
     seeds = data.draw(some(selection.seeds_of(size)))
     targets, read = understood(train_command(selection, dataset, size, implementation, device, seeds))

@@ -66,7 +66,7 @@ def test_one_process_is_said_to_give_no_interval(tables):
     assert "pytorch trains 2.00 times as fast as tensorflow (one pair: no interval)." in in_words(built)
 
 
-def test_a_cell_that_failed_is_a_row_with_its_reason(tables):
+def test_a_case_that_failed_is_a_row_with_its_reason(tables):
     built = tables(make_measurement({"pytorch": [10.0]}, failures={"tensorflow": "no GPU"}))
     rows = shown(built, "speed").set_index("implementation")
     assert rows.loc["tensorflow", "verdict"] == "failed: no GPU"

@@ -10,7 +10,7 @@ from lstmbench.implementations import reference
 from lstmbench.timing import probes
 from lstmbench.timing.interleaving import alone
 from lstmbench.timing.process import measure_sample
-from tests.factories.cases import Text, make_cell
+from tests.factories.cases import Text, make_case
 from tests.factories.timing import LOOP, Told
 
 
@@ -24,7 +24,7 @@ def measured(tmp_path, monkeypatch):
 
     def run(module=Text, *, details=(), more=None):
         return measure_sample(
-            **make_cell(tmp_path, monkeypatch, module, hidden_size=8),
+            **make_case(tmp_path, monkeypatch, module, hidden_size=8),
             implementation="reference",
             device="cpu",
             threads=1,

@@ -1,4 +1,4 @@
-"""A cell measured alone for the plan: again if something ran beside it, else what was least disturbed."""
+"""A case measured alone for the plan: again if something ran beside it, else what was least disturbed."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def seconds(sample):
     return predict(sample, work)["seconds"]
 
 
-def test_a_quiet_cell_is_measured_once_and_planned_from_its_median_block():
+def test_a_quiet_case_is_measured_once_and_planned_from_its_median_block():
     result, taken = found(a_sample(spread=0.05), a_sample(slower=0.5))
     assert (taken, result["attempts"], result["disturbances"]) == (1, 1, [])
     assert seconds(result) == pytest.approx(seconds(a_sample()))
@@ -70,7 +70,7 @@ def test_a_quiet_cell_is_measured_once_and_planned_from_its_median_block():
     ],
     ids=["while its blocks were timed", "before or after its blocks", "nobody knows by what"],
 )
-def test_a_disturbed_cell_is_measured_again_and_the_quiet_attempt_counts(disturbed, reason):
+def test_a_disturbed_case_is_measured_again_and_the_quiet_attempt_counts(disturbed, reason):
     said = []
     result, taken = found(disturbed, a_sample(), said=said)
     assert (taken, result["attempts"], result["disturbances"]) == (2, 2, [])

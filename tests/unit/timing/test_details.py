@@ -1,4 +1,4 @@
-"""What only the first process of a cell measures: evaluation, checkpoint, loop, trace, bandwidth."""
+"""What only the first process of a case measures: evaluation, checkpoint, loop, trace, bandwidth."""
 
 from __future__ import annotations
 

@@ -163,7 +163,7 @@ def test_the_best_of_all_rounds_judges_those_of_an_earlier_measurement_too():
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"--preset": "Small Cell.yaml"}, r"its record would be refused, so it is not measured: .*\$\.group\.size"),
+        ({"--preset": "Small Case.yaml"}, r"its record would be refused, so it is not measured: .*\$\.group\.size"),
         ({"--seed": "-1"}, r"its record would be refused, so it is not measured: .*\$\.seed"),
     ],
 )

@@ -11,7 +11,7 @@ from lstmbench.training import replay
 from lstmbench.training.loop import Caps
 from lstmbench.training.run import train_run
 from lstmbench.utils.errors import DataError
-from tests.factories.cases import Images, Text, make_cell
+from tests.factories.cases import Images, Text, make_case
 from tests.factories.records import change
 
 
@@ -19,7 +19,7 @@ from tests.factories.records import change
 def recorded(request, tmp_path, monkeypatch):
     """The record of a run of the reference, and the folder of its data set."""
     monkeypatch.chdir(tmp_path)
-    files = make_cell(tmp_path, monkeypatch, request.param)
+    files = make_case(tmp_path, monkeypatch, request.param)
     files["data"].rename(tmp_path / "made")
     output = tmp_path / "runs/made/tiny/reference/cpu/seed-1/run.json"
     train_run(

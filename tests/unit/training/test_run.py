@@ -20,7 +20,7 @@ from lstmbench.training.run import train_run
 from lstmbench.utils.errors import DataError, Interrupted, ResourceError, UsageError
 from lstmbench.utils.files import hash_arrays, read_arrays
 from lstmbench.utils.signals import Interruption
-from tests.factories.cases import PRESET, Images, Text, make_cell
+from tests.factories.cases import PRESET, Images, Text, make_case
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def train(tmp_path, monkeypatch):
     """Trains on a made-up data set; returns the record as it is read back."""
 
     def run(module, *, caps=Caps(), weights_of=None, threads=1, size="tiny", keep_model=True, **changes):  # noqa: B008 - frozen
-        files = make_cell(tmp_path, monkeypatch, module, **(weights_of or changes))
+        files = make_case(tmp_path, monkeypatch, module, **(weights_of or changes))
         files["preset_file"].write_text(yaml.safe_dump({**PRESET, **changes}), encoding="utf-8")
         files["preset_file"] = files["preset_file"].rename(tmp_path / f"{size}.yaml")
         output = tmp_path / "runs/made/tiny/reference/cpu/seed-1/run.json"
@@ -128,7 +128,7 @@ REFUSED = {
     "a cap below that": ({"caps": Caps(max_updates=-1)}, r"\$\.settings\.max_updates|\$\.history"),
     "an evaluation of nothing": ({"caps": Caps(max_eval_predictions=0)}, "expected a prediction at least"),
     "no thread": ({"threads": 0}, r"\$\.settings\.threads"),
-    "a preset whose name no path may have": ({"size": "Tiny Cell"}, r"\$\.run\.size"),
+    "a preset whose name no path may have": ({"size": "Tiny Case"}, r"\$\.run\.size"),
     "the path of another run": ({"size": "small"}, r"\$\.run\.size: expected 'tiny' as in its path"),
     "a source of two lines": ({"source": "two\nlines"}, "source"),
     "a source that a spreadsheet takes for a formula": ({"source": "=1+1"}, "source"),

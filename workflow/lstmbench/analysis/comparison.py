@@ -1,4 +1,4 @@
-"""Compare: bundles of records, cell by cell: did quality or speed change, and what else did?
+"""Compare: bundles of records, case by case: did quality or speed change, and what else did?
 
 Every other bundle is held against the first.  Quality is compared over pairs of runs of one seed from the same initial
 weights, speed over processes, which the two machines (or moments) do not share: what differed between them besides
@@ -22,14 +22,14 @@ from lstmbench.statistics import equivalence, intervals
 from lstmbench.statistics.equivalence import SPEED_MARGIN
 from lstmbench.utils.errors import DataError, UsageError
 
-CELL = ["dataset", "size", "implementation", "device"]
-QUALITY = ["bundle", *CELL, "metric", "n", "seeds", "difference", "low", "high", "verdict"]
-SPEED = ["bundle", *CELL, "threads", "unit", "first_rate", "second_rate", "ratio", "low", "high", "verdict"]
+CASE = ["dataset", "size", "implementation", "device"]
+QUALITY = ["bundle", *CASE, "metric", "n", "seeds", "difference", "low", "high", "verdict"]
+SPEED = ["bundle", *CASE, "threads", "unit", "first_rate", "second_rate", "ratio", "low", "high", "verdict"]
 CIRCUMSTANCES = ["bundle", "what", "first", "second"]
 
 NO_MATTER = {"preset", "source", "threads"}
 """Settings whose entries are here already, that are words, or that are no reason not to compare: the order in which
-threads add up changes a run less than a seed does, and measurements have the threads in their cell."""
+threads add up changes a run less than a seed does, and measurements have the threads in their case."""
 
 NOT_COMPARED = "not compared: "
 ONE_SIDED = "only in the"
@@ -39,7 +39,7 @@ def compare(bundles: Mapping[str, Records]) -> dict[str, pd.DataFrame]:
     """The tables quality, speed and circumstances, of every other bundle against the first.
 
     Raises:
-        DataError: not one cell can be compared.
+        DataError: not one case can be compared.
     """
     (_, first), *others = bundles.items()
     tables = {
@@ -50,16 +50,16 @@ def compare(bundles: Mapping[str, Records]) -> dict[str, pd.DataFrame]:
     reasons = pd.concat([tables["quality"]["verdict"], tables["speed"]["verdict"]])
     if reasons.str.startswith(NOT_COMPARED).all():
         found = "; ".join(sorted(reasons.str.removeprefix(NOT_COMPARED).unique())) or "no records"
-        raise DataError(f"{', '.join(bundles)}: expected a cell that can be compared, found none: {found}")
+        raise DataError(f"{', '.join(bundles)}: expected a case that can be compared, found none: {found}")
     return tables
 
 
 def quality(first: list[dict[str, Any]], others: Mapping[str, list[dict[str, Any]]]) -> pd.DataFrame:
-    """A row per cell of run records on either side; ``difference`` of the other in % or percentage points."""
+    """A row per case of run records on either side; ``difference`` of the other in % or percentage points."""
     rows, found = [], {}
     for name, records in others.items():
-        for cell, before, after in _matched(first, records, lambda one: tuple(one["run"][part] for part in CELL)):
-            row = {"bundle": name, **dict(zip(CELL, cell, strict=True))}
+        for case, before, after in _matched(first, records, lambda one: tuple(one["run"][part] for part in CASE)):
+            row = {"bundle": name, **dict(zip(CASE, case, strict=True))}
             pairs = list(_pairs(before, after))
             reason = _one_sided(before, after) or _unlike_runs(before, after)
             if not reason and not pairs:
@@ -83,12 +83,12 @@ def quality(first: list[dict[str, Any]], others: Mapping[str, list[dict[str, Any
 
 
 def speed(first: list[Measurement], others: Mapping[str, list[Measurement]]) -> pd.DataFrame:
-    """A row per cell of measurements on either side; ``ratio`` of the other's speed to the first's."""
+    """A row per case of measurements on either side; ``ratio`` of the other's speed to the first's."""
     rows, found = [], {}
-    cells = list(_cells(first))
+    cases = list(_cases(first))
     for name, measurements in others.items():
-        for cell, before, after in _matched(cells, list(_cells(measurements)), lambda one: one["cell"]):
-            row = {"bundle": name, **dict(zip([*CELL, "threads"], cell, strict=True))}
+        for case, before, after in _matched(cases, list(_cases(measurements)), lambda one: one["case"]):
+            row = {"bundle": name, **dict(zip([*CASE, "threads"], case, strict=True))}
             reason = _one_sided(before, after) or _unlike_speeds(before[0], after[0])
             if reason:
                 rows.append(row | {"verdict": NOT_COMPARED + reason})
@@ -139,14 +139,14 @@ def _verdict(ratio: intervals.Interval, differs: bool) -> str:
     return equivalence.INCONCLUSIVE
 
 
-def _cells(measurements: Iterable[Measurement]) -> Iterator[dict[str, Any]]:
+def _cases(measurements: Iterable[Measurement]) -> Iterator[dict[str, Any]]:
     for measurement in measurements:
         record = measurement.record
         rates = analyse.process_rates(measurement)
         for row in analyse.analyse([measurement])["speed"].to_dict("records"):
             samples = [one for one in record["samples"] if one["implementation"] == row["implementation"]]
             yield {
-                "cell": (*(row[part] for part in CELL), row["threads"]),
+                "case": (*(row[part] for part in CASE), row["threads"]),
                 "rates": rates.get(row["implementation"]),
                 "verdict": row["verdict"],
                 "settings": record["settings"],
@@ -156,15 +156,15 @@ def _cells(measurements: Iterable[Measurement]) -> Iterator[dict[str, Any]]:
 
 
 def _matched(
-    first: Iterable[Any], second: Iterable[Any], cell_of: Callable[[Any], tuple[Any, ...]]
+    first: Iterable[Any], second: Iterable[Any], case_of: Callable[[Any], tuple[Any, ...]]
 ) -> Iterator[tuple[tuple[Any, ...], list[Any], list[Any]]]:
-    """Every cell of either side, with what each side has of it."""
+    """Every case of either side, with what each side has of it."""
     sides: list[dict[tuple[Any, ...], list[Any]]] = [{}, {}]
     for side, members in zip(sides, (first, second), strict=True):
         for member in members:
-            side.setdefault(cell_of(member), []).append(member)
-    for cell in sorted({*sides[0], *sides[1]}):
-        yield cell, sides[0].get(cell, []), sides[1].get(cell, [])
+            side.setdefault(case_of(member), []).append(member)
+    for case in sorted({*sides[0], *sides[1]}):
+        yield case, sides[0].get(case, []), sides[1].get(case, [])
 
 
 def _one_sided(before: list[Any], after: list[Any]) -> str:

@@ -1,6 +1,6 @@
 """Plan: time, memory and disk of every run of a configuration on this machine, and how far earlier plans were off.
 
-Each cell was measured alone for some seconds (``calibrate``).  A run is that cell's start, its updates at the measured
+Each case was measured alone for some seconds (``calibrate``).  A run is that case's start, its updates at the measured
 step, a validation and a checkpoint per epoch, and its tests.  Nothing of it is fitted to finished runs.
 """
 
@@ -36,9 +36,9 @@ EPOCH_BYTES = 1_000
 MB = 1e6
 DAY = 86_400.0
 
-CELL = ["dataset", "size", "implementation", "device"]
+CASE = ["dataset", "size", "implementation", "device"]
 ERRORS = [
-    *CELL, "seed", "processor", "planned_seconds", "seconds", "error_percent", "planned_mb", "peak_rss_mb",
+    *CASE, "seed", "processor", "planned_seconds", "seconds", "error_percent", "planned_mb", "peak_rss_mb",
     "spare_percent",
 ]  # fmt: skip
 
@@ -117,16 +117,16 @@ def _evaluation(measured: Mapping[str, float | None], which: str, count: int, ti
 
 
 def plan(selection: Selection, data: Path, calibrations: Path) -> tuple[pd.DataFrame, list[str]]:
-    """Return what one run of each cell takes, with the number of its runs (``seeds``), and what cannot be planned.
+    """Return what one run of each case takes, with the number of its runs (``seeds``), and what cannot be planned.
 
-    There is a row per cell of the selection with one worker that can run here, and a sentence per other one.
+    There is a row per case of the selection with one worker that can run here, and a sentence per other one.
 
     Raises:
         DataError: damaged data, or a calibration that is missing or unreadable.
-        UsageError: there is no such cell.
+        UsageError: there is no such case.
         MachineError: none of them can run here.
     """
-    if not selection.cells_of_one:
+    if not selection.cases_of_one:
         raise UsageError(f"workers {selection.workers}: only runs of one worker are planned; add 1")
     rows, unplanned = [], []
     for dataset_name in selection.datasets:
@@ -137,14 +137,14 @@ def plan(selection: Selection, data: Path, calibrations: Path) -> tuple[pd.DataF
                 "max_eval_predictions": selection.max_eval_predictions,
             }
             work = count_work(dataset, load_preset(PRESETS / dataset_name / f"{size}.yaml"), **caps)
-            for cell in selection.cells_of_one:
-                names = (dataset_name, size, *cell)
-                threads = selection.threads_of(cell[1])
+            for case in selection.cases_of_one:
+                names = (dataset_name, size, *case)
+                threads = selection.threads_of(case[1])
                 sample = read_json(calibration_file(calibrations, names, threads))
                 if "failure" in sample:
                     unplanned.append(f"{' '.join(names)} cannot run here and is not planned: {sample['failure']}")
                     continue
-                row = dict(zip(CELL, names, strict=True)) | {"threads": threads} | caps
+                row = dict(zip(CASE, names, strict=True)) | {"threads": threads} | caps
                 row |= {"seeds": len(selection.seeds_of(size)), "updates": work.updates, "epochs": work.epochs}
                 planned = predict(sample, work, selection.keep_models)
                 rows.append(row | planned | {"disturbed": "; ".join(sample.get("disturbances", []))})
@@ -153,8 +153,8 @@ def plan(selection: Selection, data: Path, calibrations: Path) -> tuple[pd.DataF
     return pd.DataFrame(rows), unplanned
 
 
-def calibration_file(folder: Path, cell: Iterable[str], threads: int) -> Path:
-    return folder.joinpath(*cell, f"threads-{threads:.0f}.json")
+def calibration_file(folder: Path, case: Iterable[str], threads: int) -> Path:
+    return folder.joinpath(*case, f"threads-{threads:.0f}.json")
 
 
 def side_by_side(selection: Selection, cores: int) -> int:
@@ -189,13 +189,13 @@ def errors(rows: pd.DataFrame, records: Iterable[Mapping[str, Any]]) -> pd.DataF
     ``error_percent``: of the planned time, positive if the run was faster.  ``spare_percent``: of the memory found,
     negative if the plan was too low.
     """
-    planned = rows.set_index(CELL)
+    planned = rows.set_index(CASE)
     found = []
     for record in records:
-        cell = tuple(record["run"][name] for name in CELL)
-        if record["resumed"] or cell not in planned.index:
+        case = tuple(record["run"][name] for name in CASE)
+        if record["resumed"] or case not in planned.index:
             continue
-        row, settings = planned.loc[cell], record["settings"]
+        row, settings = planned.loc[case], record["settings"]
         caps = ("threads", "max_updates", "max_eval_predictions")
         if [settings[name] for name in caps] != [None if pd.isna(row[name]) else row[name] for name in caps]:
             continue

@@ -7,8 +7,8 @@ import pandas as pd
 from lstmbench.analysis.quality import difference, mean, metric_of
 from lstmbench.system.device import split_device
 
-CELL = ["dataset", "size", "implementation", "device", "threads", "cpu", "gpu", "machine_kind", "versions"]
-PAIR = [*CELL, "seed", "initial_weights_sha256", "data_sha256", "caps"]
+CASE = ["dataset", "size", "implementation", "device", "threads", "cpu", "gpu", "machine_kind", "versions"]
+PAIR = [*CASE, "seed", "initial_weights_sha256", "data_sha256", "caps"]
 COLUMNS = [
     "dataset", "size", "implementation", "device", "precision", "metric", "caps", "n", "test_mean", "float32_test_mean",
     "cost", "rate", "float32_rate", "gain",
@@ -16,18 +16,18 @@ COLUMNS = [
 
 
 def precisions(runs: pd.DataFrame, speed: pd.DataFrame) -> pd.DataFrame:
-    """One row per cell and precision other than float32; ``cost`` in % of a perplexity or in points of an accuracy."""
-    speed = _split(speed[speed["headline"] == 1])
+    """One row per case and precision other than float32; ``cost`` in % of a perplexity or in points of an accuracy."""
+    speed = _split(speed[speed["quotable"] == 1])
     runs = _split(runs)
-    rates = _against_float32(speed, CELL)
+    rates = _against_float32(speed, CASE)
     rows = []
-    for (*cell, precision, caps), pairs in _against_float32(runs, PAIR).groupby([*CELL, "precision", "caps"]):
-        key = dict(zip(CELL, cell, strict=True))
+    for (*case, precision, caps), pairs in _against_float32(runs, PAIR).groupby([*CASE, "precision", "caps"]):
+        key = dict(zip(CASE, case, strict=True))
         metric = metric_of(pairs)
         here, there = mean(pairs[f"test_{metric}"], metric), mean(pairs[f"test_{metric}_float32"], metric)
         row = key | {"precision": precision, "caps": caps, "metric": metric, "n": len(pairs)}
         row |= {"test_mean": here, "float32_test_mean": there, "cost": difference(here, there, metric)}
-        mine = rates[(rates[CELL].fillna("") == pd.Series(key).fillna("")).all(axis="columns")]
+        mine = rates[(rates[CASE].fillna("") == pd.Series(key).fillna("")).all(axis="columns")]
         mine = mine[mine["precision"] == precision]
         if len(mine) == 1:
             row |= {"rate": mine["rate"].item(), "float32_rate": mine["rate_float32"].item()}

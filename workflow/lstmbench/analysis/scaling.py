@@ -13,7 +13,7 @@ import pandas as pd
 
 from lstmbench.system.device import split_device
 
-CELL = ["dataset", "size", "implementation", "device", "cpu", "machine_kind", "versions"]
+CASE = ["dataset", "size", "implementation", "device", "cpu", "machine_kind", "versions"]
 FOUND = ["n", "unit", "rate", "speed_up", "efficiency"]
 
 
@@ -29,7 +29,7 @@ def _of_runs(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def _of_measurements(speed: pd.DataFrame) -> pd.DataFrame:
-    quoted = speed[speed["headline"] == 1]
+    quoted = speed[speed["quotable"] == 1]
     devices = [split_device(device)._replace(threads=None).name for device in quoted["device"]]
     return quoted.assign(device=devices, n=quoted["processes"])
 
@@ -39,14 +39,14 @@ class Scaled:
     """What a training is given more of, and where its speeds come from."""
 
     count: str  # the column of how many
-    others: list[str]  # columns in which, beside CELL, rows agree that are set beside one another
+    others: list[str]  # columns in which, beside CASE, rows agree that are set beside one another
     source: str  # the table of the speeds
-    speeds: Callable[[pd.DataFrame], pd.DataFrame]  # of the source: CELL, others, count, n, unit, rate
+    speeds: Callable[[pd.DataFrame], pd.DataFrame]  # of the source: CASE, others, count, n, unit, rate
 
     @property
     def columns(self) -> list[str]:
         """Those of the table."""
-        return [*CELL, *self.others, self.count, *FOUND]
+        return [*CASE, *self.others, self.count, *FOUND]
 
 
 SCALED = {
@@ -70,18 +70,18 @@ SCALED = {
 
 
 def scaling(scaled: Scaled, source: pd.DataFrame) -> pd.DataFrame:
-    """One row per cell and number of workers or threads, of the cells with several numbers.
+    """One row per case and number of workers or threads, of the cases with several numbers.
 
     ``device`` is without that number; ``rate`` in predictions per second; ``efficiency``: what each is worth.
     """
     speeds = scaled.speeds(source)
-    cell = [*CELL, *scaled.others]
+    case = [*CASE, *scaled.others]
     rows = []
-    for values, group in speeds[speeds["rate"].notna()].groupby(cell, sort=True, dropna=False):
+    for values, group in speeds[speeds["rate"].notna()].groupby(case, sort=True, dropna=False):
         found = group.groupby(scaled.count).agg(n=("n", "sum"), unit=("unit", "first"), rate=("rate", "median"))
         if len(found) == 1:
             continue
         found["speed_up"] = found["rate"] / found["rate"].iloc[0]
         found["efficiency"] = found["speed_up"] * found.index[0] / found.index
-        rows += [dict(zip(cell, values, strict=True)) | row for row in found.reset_index().to_dict("records")]
+        rows += [dict(zip(case, values, strict=True)) | row for row in found.reset_index().to_dict("records")]
     return pd.DataFrame(rows, columns=scaled.columns)

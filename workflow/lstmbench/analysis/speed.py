@@ -1,7 +1,7 @@
 """Analyse: measurements become tables of speed, ratios, the anatomy of a step, and the matrix products alone.
 
-What counts: of each round the last attempt.  A cell of which most processes were not steady, or whose blocks spread
-too far, has no headline: its figures are shown with the reason, and no ratio with it is quoted.
+What counts: of each round the last attempt.  A case of which most processes were not steady, or whose blocks spread
+too far, is not quotable: its figures are shown with the reason, and no ratio with it is quoted.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from lstmbench.system.device import split_device
 GROUP = ["dataset", "size", "device", "threads"]
 SPEED = [
     *GROUP, "implementation", "unit", "processes", "blocks", "rate", "rate_low", "rate_high", "step_ms", "step_p95_ms",
-    "gflops", "share", "share_low", "share_high", "ceiling_ms", "steady", "disturbed", "verdict", "headline", "path",
+    "gflops", "share", "share_low", "share_high", "ceiling_ms", "steady", "disturbed", "verdict", "quotable", "path",
     "import_seconds", "build_seconds", "first_step_seconds", "peak_rss_mb", "peak_device_mb", "least_mb", "valid_rate",
     "test_rate", "loop_share", "memory_gbs", *(name for name in MACHINE if name != "spin_limits"), "machine_kind",
     "versions", "commit", "commit_dirty",
 ]  # fmt: skip
-RATIOS = [*GROUP, "numerator", "denominator", "pairs", "ratio", "low", "high", "headline"]
+RATIOS = [*GROUP, "numerator", "denominator", "pairs", "ratio", "low", "high", "quotable"]
 ANATOMY = [*GROUP, "implementation", "part", "direction", "milliseconds", "product_milliseconds", "coverage"]
 PRODUCTS = [
     *GROUP, "framework", "product", "part", "direction", "left_rows", "inner", "right_columns", "transposed", "count",
@@ -66,25 +66,25 @@ class _Group:
         self.detailed = {
             sample["implementation"]: sample for sample in self.record["samples"] if sample.get("details") is not None
         }
-        self.cells: dict[str, list[dict[str, Any]]] = {}
+        self.cases: dict[str, list[dict[str, Any]]] = {}
         for (implementation, _), sample in last.items():
-            self.cells.setdefault(implementation, []).append(sample)
+            self.cases.setdefault(implementation, []).append(sample)
         blocks = dict(iter(measurement.blocks.groupby(SAMPLE)))
         self.blocks = {
             implementation: [blocks[tuple(sample[name] for name in SAMPLE)] for sample in samples]
-            for implementation, samples in self.cells.items()
+            for implementation, samples in self.cases.items()
         }
 
     def speed(self) -> list[dict[str, Any]]:
         """A row per implementation, those that failed included."""
-        rows = [self._speed(implementation, samples) for implementation, samples in sorted(self.cells.items())]
+        rows = [self._speed(implementation, samples) for implementation, samples in sorted(self.cases.items())]
         for failure in self.record["failures"]:
             name = failure["implementation"]
             row = next((row for row in rows if row["implementation"] == name), None)
             if row is None:
                 row = {**self.name, "implementation": name, "processes": 0}
                 rows.append(row)
-            row |= {"headline": 0, "verdict": f"{FAILED}{failure['failure']}"}
+            row |= {"quotable": 0, "verdict": f"{FAILED}{failure['failure']}"}
         return rows
 
     def _speed(self, implementation: str, samples: list[dict[str, Any]]) -> dict[str, Any]:
@@ -132,7 +132,7 @@ class _Group:
             "steady": "; ".join(unsteady) or tested,
             "disturbed": "; ".join(disturbed),
             "verdict": verdict,
-            "headline": int(not verdict),
+            "quotable": int(not verdict),
             "path": _path(details.get("trace", {})),
             **{
                 name: np.median([sample["phases"][name] for sample in samples])
@@ -156,17 +156,17 @@ class _Group:
         """Predictions per second of each process, over its steady blocks."""
         return [
             sample["steady_steps"] * sample["predictions_per_step"] / sample["phases"]["steady_seconds"]
-            for sample in self.cells[implementation]
+            for sample in self.cases[implementation]
         ]
 
     def ratios(self) -> list[dict[str, Any]]:
         """A row per pair of implementations, the faster one above, over the rounds that both have."""
-        quotable = {row["implementation"]: row["headline"] for row in self.speed()}
+        quotable = {row["implementation"]: row["quotable"] for row in self.speed()}
         rows = []
-        by_speed = sorted(self.cells, key=lambda name: intervals.geometric_mean(self._rates(name)).estimate)
+        by_speed = sorted(self.cases, key=lambda name: intervals.geometric_mean(self._rates(name)).estimate)
         for denominator, numerator in itertools.combinations(by_speed, 2):
             of_round = [
-                {sample["round"]: rate for sample, rate in zip(self.cells[name], self._rates(name), strict=True)}
+                {sample["round"]: rate for sample, rate in zip(self.cases[name], self._rates(name), strict=True)}
                 for name in (numerator, denominator)
             ]
             rounds = sorted(of_round[0].keys() & of_round[1].keys())
@@ -182,7 +182,7 @@ class _Group:
                     "ratio": found.estimate,
                     "low": found.low,
                     "high": found.high,
-                    "headline": int(quotable[numerator] and quotable[denominator]),
+                    "quotable": int(quotable[numerator] and quotable[denominator]),
                 }
             )
         return rows
@@ -219,7 +219,7 @@ class _Group:
     def products(self) -> list[dict[str, Any]]:
         """A row per framework and matrix product: the median over the processes of all its implementations."""
         found: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
-        for implementation, samples in sorted(self.cells.items()):
+        for implementation, samples in sorted(self.cases.items()):
             for product in (product for sample in samples for product in sample["products"]):
                 key = (framework(implementation), product["name"], product["direction"])
                 found.setdefault(key, []).append(product)
@@ -256,7 +256,7 @@ def _path(trace: dict[str, Any]) -> str:
 def process_rates(measurement: Measurement) -> dict[str, list[float]]:
     """Predictions per second of each process, by implementation; of a process that was repeated the last."""
     group = _Group(measurement)
-    return {implementation: group._rates(implementation) for implementation in group.cells}
+    return {implementation: group._rates(implementation) for implementation in group.cases}
 
 
 def _held_back(sample: dict[str, Any], threads: int) -> list[str]:

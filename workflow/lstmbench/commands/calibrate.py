@@ -24,7 +24,7 @@ def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     result = argparse.ArgumentParser(description=__doc__)
     add(result, "--data", "--preset", "--weights", "--implementation", "--environments", "--device", "--threads")
-    result.add_argument("--attempts", type=int, default=ATTEMPTS, help="tries of a cell that was disturbed")
+    result.add_argument("--attempts", type=int, default=ATTEMPTS, help="tries of a case that was disturbed")
     result.add_argument("--output", type=Path, required=True, help="the sample, a JSON file")
     return result
 
@@ -60,6 +60,6 @@ def main(options: argparse.Namespace) -> None:
         result = calibrated(measure, max(1, options.attempts), options.threads, say)
     except CannotRun as error:
         result = {"failure": str(error), "failed": utc_now()}
-        # In this order: a cell whose sample was not written is calibrated again in any case.
+        # In this order: a case whose sample was not written is calibrated again in any case.
         write_json(failed_sample(options.output), result)
     write_json(options.output, result)

@@ -20,7 +20,7 @@ def parser() -> argparse.ArgumentParser:
     result = argparse.ArgumentParser(description=__doc__)
     add(result, "--selection")
     add(result, "--data")
-    result.add_argument("--calibrations", type=Path, required=True, help="folder of the samples of all cells")
+    result.add_argument("--calibrations", type=Path, required=True, help="folder of the samples of all cases")
     result.add_argument("--output-dir", type=Path, required=True, help="folder of plan.csv, error.csv and their .md")
     return result
 

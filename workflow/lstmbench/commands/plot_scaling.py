@@ -17,7 +17,7 @@ def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     result = argparse.ArgumentParser(description=__doc__)
     result.add_argument("--of", choices=list(SCALED), required=True, help="what there is more of")
-    result.add_argument("--dataset", required=True, help="the data set whose cells are drawn")
+    result.add_argument("--dataset", required=True, help="the data set whose cases are drawn")
     add(result, "--tables")
     result.add_argument("--output-dir", type=Path, required=True, help="folder of the figures")
     return result

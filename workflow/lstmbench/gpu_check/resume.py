@@ -9,7 +9,7 @@ from typing import Any
 
 from lstmbench.training.checkpoint import CheckpointFolder
 from lstmbench.training.loop import Caps, train
-from lstmbench.training.session import Cell, open_cell
+from lstmbench.training.session import Session, open_session
 from lstmbench.utils.errors import Interrupted
 from lstmbench.utils.files import hash_arrays
 
@@ -42,7 +42,7 @@ def check_resume(updates: int = UPDATES, **files_and_device: Any) -> dict[str, A
     """Return whether a second run ``repeats`` the first one's weights bit for bit, and whether a resumed one does.
 
     Args:
-        files_and_device: the arguments of ``session.open_cell``.
+        files_and_device: the arguments of ``session.open_session``.
     """
     whole = _train(updates, files_and_device, None)
     again = _train(updates, files_and_device, None)
@@ -58,13 +58,13 @@ def check_resume(updates: int = UPDATES, **files_and_device: Any) -> dict[str, A
 
 def _train(updates: int, files_and_device: dict[str, Any], blocks: int | None, checkpoints: Path | None = None) -> str:
     """Train from the initial weights or on from a checkpoint; the hash of the final weights."""
-    cell: Cell = open_cell(**files_and_device)
+    session: Session = open_session(**files_and_device)
     with tempfile.TemporaryDirectory() as unused:
         train(
-            learner=cell.learner,
-            task=cell.task,
-            dataset=cell.dataset,
-            preset=cell.preset,
+            learner=session.learner,
+            task=session.task,
+            dataset=session.dataset,
+            preset=session.preset,
             caps=Caps(updates, EVALUATED_PREDICTIONS),
             seed=files_and_device["seed"],
             checkpoints=CheckpointFolder(checkpoints or Path(unused), {}),
@@ -73,4 +73,4 @@ def _train(updates: int, files_and_device: dict[str, Any], blocks: int | None, c
             on_epoch=lambda row: None,
             label=f"{files_and_device['implementation']}, resume",
         )
-    return hash_arrays(cell.learner.weights())
+    return hash_arrays(session.learner.weights())

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from lstmbench import datasets
 from lstmbench.orchestration.config import Selection
-from lstmbench.orchestration.estimate import ALONE, Costs, Job, UnknownTimeError, cell_of, disk_bytes, wall_seconds
-from lstmbench.orchestration.resources import Cell
+from lstmbench.orchestration.estimate import ALONE, Costs, Job, UnknownTimeError, case_of, disk_bytes, wall_seconds
+from lstmbench.orchestration.resources import Case
 from lstmbench.system.device import split_device
 from lstmbench.utils.escaping import one_line
 
@@ -21,7 +21,7 @@ LARGE_BYTES = 10e9
 
 def announce(
     selection: Selection,
-    planned: Mapping[Cell, float],
+    planned: Mapping[Case, float],
     jobs: Iterable[tuple[str, Mapping[str, str], int]],
     data: Path,
     cores: int | None,
@@ -45,7 +45,7 @@ def announce(
 
 
 def in_words(
-    selection: Selection, planned: Mapping[Cell, float], jobs: Sequence[Job], data: Path, cores: int | None
+    selection: Selection, planned: Mapping[Case, float], jobs: Sequence[Job], data: Path, cores: int | None
 ) -> str:
     """Return the line of ``announce``; empty if nothing is trained or measured."""
     if not {job.rule for job in jobs} & {"train", *ALONE}:
@@ -78,7 +78,7 @@ def _time_in_words(selection: Selection, costs: Costs, jobs: Sequence[Job], core
     told = f"This will take about {about(seconds)} on this machine: {what} ({_source(costs, runs)})."
     if seconds <= LONG_SECONDS:
         return told
-    better = "" if {*map(cell_of, runs)} <= {*costs.planned} else " make plan measures each case."
+    better = "" if {*map(case_of, runs)} <= {*costs.planned} else " make plan measures each case."
     choices = ", ".join(smaller_choices(selection, costs, jobs, cores))
     return f"{told}{better}{f' Shorter: {choices}.' if choices else ''}"
 
@@ -88,15 +88,15 @@ def _counted(number: int, noun: str) -> str:
 
 
 def _source(costs: Costs, runs: Iterable[Job]) -> str:
-    cells = {*map(cell_of, runs)}
-    covered = cells & {*costs.planned}
+    cases = {*map(case_of, runs)}
+    covered = cases & {*costs.planned}
     speed = f"{costs.flops_per_second / 1e9:,.0f} GFLOP/s per thread" if costs.probed else ""
     estimated = f"estimated from the models' FLOPs and {speed}, measured now" if speed else "estimated"
     if not covered:
         return estimated
-    if covered == cells:
+    if covered == cases:
         return "the runs as planned"
-    return f"{len(covered)} of {_counted(len(cells), 'case')} as planned, the rest {estimated}"
+    return f"{len(covered)} of {_counted(len(cases), 'case')} as planned, the rest {estimated}"
 
 
 def smaller_choices(selection: Selection, costs: Costs, jobs: Sequence[Job], cores: int) -> list[str]:

@@ -1,4 +1,4 @@
-"""The selection: which cells a configuration asks for, checked before any job runs.
+"""The selection: which cases a configuration asks for, checked before any job runs.
 
 Snakemake alone would answer a misspelt name beside existing results with "Nothing to be done".
 """
@@ -88,7 +88,7 @@ class Selection:
         return [split_device(bare)._replace(threads=count).name for bare in self.bare_devices for count in counts]
 
     @property
-    def cells(self) -> list[tuple[str, str]]:
+    def cases(self) -> list[tuple[str, str]]:
         """Implementation and device of the runs; several workers only where the implementation can have them."""
         return [
             (implementation, split_device(device)._replace(workers=count).name)
@@ -99,15 +99,15 @@ class Selection:
         ]
 
     @property
-    def cells_of_one(self) -> list[tuple[str, str]]:
-        """The cells with one worker, which is what ``sample`` can measure and ``plan`` predict."""
-        return [(implementation, device) for implementation, device in self.cells if device in self.devices]
+    def cases_of_one(self) -> list[tuple[str, str]]:
+        """The cases with one worker, which is what ``sample`` can measure and ``plan`` predict."""
+        return [(implementation, device) for implementation, device in self.cases if device in self.devices]
 
     def records(self) -> list[Path]:
         """Where the records of all runs lie, or are to lie."""
         return [
             Path(self.results, RECORD.format(dataset=dataset, size=size, implementation=name, device=device, seed=seed))
-            for dataset, size, (name, device) in itertools.product(self.datasets, self.sizes, self.cells)
+            for dataset, size, (name, device) in itertools.product(self.datasets, self.sizes, self.cases)
             for seed in self.seeds_of(size)
         ]
 
@@ -205,13 +205,13 @@ def _require_names(place: str, value: Any) -> None:
 
 def _require_workers(selection: Selection) -> None:
     """Refuse numbers of workers that no implementation has, or that do not divide a batch."""
-    if not selection.cells:
+    if not selection.cases:
         several = filter(implementations.distributed, implementations.names())
         raise UsageError(
             f"workers {selection.workers}: each of {', '.join(selection.implementations)} runs with 1 alone; add 1, or "
             f"an implementation of several: {', '.join(several)}"
         )
-    for implementation, device in selection.cells:
+    for implementation, device in selection.cases:
         for dataset in selection.datasets:
             for size in selection.sizes:
                 preset = load_preset(PRESETS / dataset / f"{size}.yaml")

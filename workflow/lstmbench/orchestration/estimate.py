@@ -2,7 +2,7 @@
 
 A run that a plan covers (``plan``) takes what the plan says.  Every other run takes the time of its matrix products,
 counted from its preset and the size of its data, at the speed of this machine, measured here in about a second.
-That is meant to tell hours from weeks: within a factor of 3 of the plan, which measures every cell for a minute.
+That is meant to tell hours from weeks: within a factor of 3 of the plan, which measures every case for a minute.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from lstmbench.models import cost
 from lstmbench.models.learner import ModelSpec
 from lstmbench.models.presets import PRESETS, Preset, load_preset
 from lstmbench.orchestration.config import Selection
-from lstmbench.orchestration.resources import Cell
+from lstmbench.orchestration.resources import Case
 from lstmbench.records.format import GENERATIONS, OTHERS
 from lstmbench.system.cores import usable_cores
 from lstmbench.system.device import split_device
@@ -29,8 +29,8 @@ from lstmbench.utils.strict_json import parse_json
 SHARE = 0.4
 """Share of a large product's speed that a training step reaches, over all its products.
 
-In the measurements of ``results/reference``, ptb and mnist on two CPUs, tensorflow and pytorch reach 0.19 to 0.73 of
-the fastest of their own products; pytorch_fused reaches 0.88.  So no cell is off by much more than 2.
+In the measurements of ``results/baselines``, ptb and mnist on two CPUs, tensorflow and pytorch reach 0.19 to 0.73 of
+the fastest of their own products; pytorch_fused reaches 0.88.  So no case is off by much more than 2.
 """
 
 LOOP_SECONDS = 1e-4
@@ -86,7 +86,7 @@ CONTENTS = {
 class Costs:
     """Seconds and bytes of single jobs."""
 
-    def __init__(self, selection: Selection, planned: Mapping[Cell, float], data: Path) -> None:
+    def __init__(self, selection: Selection, planned: Mapping[Case, float], data: Path) -> None:
         self.planned = planned
         self._selection, self._data = selection, data
         self._known: dict[tuple[str, ...], float] = {}
@@ -114,8 +114,8 @@ class Costs:
 
     def _seconds(self, job: Job) -> float:
         if job.rule == "train":
-            cell = cell_of(job)
-            return self.planned[cell] if cell in self.planned else self._run(*cell)
+            case = case_of(job)
+            return self.planned[case] if case in self.planned else self._run(*case)
         if job.rule in ALONE:
             speed = self._selection.speed
             processes = speed.processes * len(speed.implementations) if job.rule == "measure" else 1
@@ -145,8 +145,8 @@ class Costs:
         return CONTENTS.get(dataset) or content_of(self._data / dataset / "manifest.json")
 
 
-def cell_of(job: Job) -> Cell:
-    """Return the cell that a run belongs to."""
+def case_of(job: Job) -> Case:
+    """Return the case that a run belongs to."""
     names = job.wildcards
     return names["dataset"], names["size"], names["implementation"], names["device"]
 

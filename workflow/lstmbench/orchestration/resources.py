@@ -41,22 +41,22 @@ class Ask:
 
 UNPLANNED = Ask(minutes=3 * 24 * 60, mem_mb=16_000)
 
-Cell = tuple[str, str, str, str]
+Case = tuple[str, str, str, str]
 """Data set, size, implementation, device."""
 
 Value = TypeVar("Value")
 
 
-def read_plan(path: Path, selection: Selection) -> dict[Cell, Ask]:
-    """What to ask for the cells of plan.csv that were planned with the selection's threads and caps.
+def read_plan(path: Path, selection: Selection) -> dict[Case, Ask]:
+    """What to ask for the cases of plan.csv that were planned with the selection's threads and caps.
 
     Empty without such a file: planning is never a condition for training.
     """
     return _read(path, selection, _ask)
 
 
-def planned_seconds(path: Path, selection: Selection) -> dict[Cell, float]:
-    """Return the seconds of a run of each of these cells."""
+def planned_seconds(path: Path, selection: Selection) -> dict[Case, float]:
+    """Return the seconds of a run of each of these cases."""
     return _read(path, selection, lambda row: float(row["seconds"]))
 
 
@@ -78,7 +78,7 @@ def require_cores_of_job(output: str, threads: int, workers: int, found: int) ->
         )
 
 
-def _read(path: Path, selection: Selection, value: Callable[[dict[str, str]], Value]) -> dict[Cell, Value]:
+def _read(path: Path, selection: Selection, value: Callable[[dict[str, str]], Value]) -> dict[Case, Value]:
     try:
         with path.open(encoding="utf-8", newline="") as stream:
             rows = list(csv.DictReader(stream))

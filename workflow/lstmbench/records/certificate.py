@@ -30,11 +30,12 @@ def read_certificate(path: Path) -> pd.DataFrame:
         table = read_table(path)
     except DataError as error:
         raise DataError(f"{error}. {AGAIN}") from error
-    # pandas takes the first column for an index where rows have more cells than the header.
+    # pandas takes the first column for an index where rows have more fields than the header.
     if list(table.columns) != COLUMNS or not isinstance(table.index, pd.RangeIndex):
         columns = ", ".join(table.columns)
         raise DataError(
-            f"{path}: expected the columns {', '.join(COLUMNS)} and as many cells in each row; found {columns}. {AGAIN}"
+            f"{path}: expected the columns {', '.join(COLUMNS)} and as many fields in each row; found {columns}. "
+            f"{AGAIN}"
         )
     if table.empty:
         raise DataError(f"{path}: expected a row per comparison, found none. {AGAIN}")
@@ -47,7 +48,7 @@ def read_certificate(path: Path) -> pd.DataFrame:
 
 
 def _expected(path: Path, row: dict[str, object], column: str) -> str:
-    """Return what a cell of a row should hold, or nothing if it does."""
+    """Return what a field of a row should hold, or nothing if it does."""
     value = row[column]
     if column in ("implementation", "device"):
         name = path.parent.name if column == "implementation" else path.stem

@@ -13,7 +13,7 @@ LEAST_GRANTED_SHARE = 0.9
 """Beyond any of these a process was disturbed."""
 
 NO_HEADLINE_SPREAD = 0.25
-"""Blocks that spread further than this (interquartile range / median) support no headline number."""
+"""Blocks that spread further than this (interquartile range / median) make a speed that may not be quoted."""
 
 ATTEMPTS = 2
 """What was disturbed is measured again until it was not, or this many times."""
@@ -51,7 +51,7 @@ def limits(throttled_share: float | None, reachable_cores: int | None, threads: 
 def disturbances(load: Load, threads: int, calibration: float, spread: float) -> list[str]:
     """Why this process was not alone, in words; empty: it was.
 
-    calibration: the best CPU time / wall time / threads of the same cell's processes, because few programs keep all
+    calibration: the best CPU time / wall time / threads of the same case's processes, because few programs keep all
     threads busy.  spread: interquartile range / median of the blocks' times per step.
     """
     reasons = limits(load.throttled_share, load.reachable_cores, threads)

@@ -14,8 +14,8 @@ SPEED = ("speed", "ratios", "anatomy", "products")
 SPEED_SHOWN = (*SPEED, "phases")
 """And those that people read: ``phases`` are columns of ``speed``."""
 
-AGAINST_REFERENCE = ("reference_quality", "reference_speed", "reference_circumstances")
-"""Of ``against-reference``."""
+AGAINST_BASELINES = ("baseline_quality", "baseline_speed", "baseline_circumstances")
+"""Of ``against-baselines``."""
 
 FORECAST = ("plan", "error")
 """Of ``plan``."""

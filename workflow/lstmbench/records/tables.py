@@ -78,7 +78,7 @@ def versions_column(versions: dict[str, str]) -> str:
 
 
 def write_table(path: Path, frame: pd.DataFrame) -> None:
-    """Write CSV atomically, and Parquet beside it; what is absent is an empty cell.
+    """Write CSV atomically, and Parquet beside it; what is absent is an empty field.
 
     Raises:
         DataError: a text where a number should be.

@@ -39,13 +39,13 @@ ONE_PROCESS = "~: one process of each, no interval."
 
 
 def closing(quality: pd.DataFrame, differences: pd.DataFrame, speed: pd.DataFrame, ratios: pd.DataFrame) -> str:
-    """Return the table of all cells, a row each, and what its marks mean; the tables are those of the report.
+    """Return the table of all cases, a row each, and what its marks mean; the tables are those of the report.
 
     ``quality`` and ``differences`` may be empty: then only the speeds are shown.
     """
     rows = _rows(quality, differences, speed, ratios)
     several = len({row["device"] for row in rows}) > 1
-    cells = [
+    fields = [
         [
             row["dataset"],
             row["size"],
@@ -56,7 +56,7 @@ def closing(quality: pd.DataFrame, differences: pd.DataFrame, speed: pd.DataFram
         ]
         for row in rows
     ]
-    text = _fitted([[one_line(cell) for cell in row] for row in cells[:MAX_ROWS]])
+    text = _fitted([[one_line(field) for field in row] for row in fields[:MAX_ROWS]])
     notes = []
     if len(rows) > MAX_ROWS:
         failed = sum("failed" in (row["quality"], row["speed"]) for row in rows[MAX_ROWS:])
@@ -67,17 +67,17 @@ def closing(quality: pd.DataFrame, differences: pd.DataFrame, speed: pd.DataFram
     return "\n".join([text, *notes]) + "\n"
 
 
-def _fitted(cells: list[list[str]]) -> str:
+def _fitted(fields: list[list[str]]) -> str:
     """The table, the last column as wide as the others leave."""
     widths: list[int] = []
     for place, heading in enumerate(HEADERS):
         most = WIDTH - sum(widths) - 2 * place if place == len(MAX_WIDTHS) else MAX_WIDTHS[place]
-        longest = max(len(row[place]) for row in cells)
+        longest = max(len(row[place]) for row in fields)
         widths.append(max(*map(len, heading.split("\n")), min(most, longest)))
     # As a row: beside headers tabulate leaves more room than there is.
     rule = ["-" * width for width in widths]
     align = ("left", "left", "left", "right", "right", "left")
-    rows = [list(HEADERS), rule, *cells]
+    rows = [list(HEADERS), rule, *fields]
     return tabulate(rows, tablefmt="plain", disable_numparse=True, colalign=align, maxcolwidths=widths)
 
 
@@ -133,7 +133,7 @@ def _speed(timed: pd.DataFrame) -> str:
     if row["verdict"].startswith(present_speed.FAILED):
         return "failed"
     shown = f"{present_speed.rounded(row['rate'])} {row['unit']}"
-    if not row["headline"]:
+    if not row["quotable"]:
         return f"({shown})"
     return f"{shown}*" if row["disturbed"] else shown
 
@@ -176,7 +176,7 @@ def _on_speed(ratios: pd.DataFrame, first: str, second: str, disturbed: Set[str]
     row = pd.concat([there, back]).iloc[0]
     ratio = row["ratio"] if len(there) else 1 / row["ratio"]
     verdict = present_speed.verdict_on_ratio(row)
-    if not row["headline"] or math.isnan(ratio) or disturbed & {first, second}:
+    if not row["quotable"] or math.isnan(ratio) or disturbed & {first, second}:
         return "speed unclear"
     if verdict == "inconclusive":
         return "speed inconclusive"

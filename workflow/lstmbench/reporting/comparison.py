@@ -34,7 +34,7 @@ EMPTY = {
 
 
 def summary(tables: dict[str, pd.DataFrame]) -> list[str]:
-    """Per bundle and kind how many cells ended with which verdict, of speeds by how much, then a line for each that is
+    """Per bundle and kind how many cases ended with which verdict, of speeds by how much, then a line for each that is
     slower or differs."""
     lines = []
     for kind in ("quality", "speed"):
@@ -43,9 +43,9 @@ def summary(tables: dict[str, pd.DataFrame]) -> list[str]:
             counts = ", ".join(f"{count} {verdict}" for verdict, count in verdicts.value_counts().items())
             lines.append(f"{bundle}, {kind}: {counts}{_range(rows) if kind == 'speed' else ''}")
             for row in rows[verdicts.isin(["slower", "different"])].to_dict("records"):
-                cell = "/".join(row[part] for part in ("dataset", "size", "implementation", "device"))
+                case = "/".join(row[part] for part in ("dataset", "size", "implementation", "device"))
                 found = _difference(row) if kind == "quality" else f"{row['ratio']:.2f} times as fast"
-                lines.append(f"  {cell}: {row['verdict']}, {found}")
+                lines.append(f"  {case}: {row['verdict']}, {found}")
     return lines
 
 
@@ -65,7 +65,7 @@ def shown(tables: dict[str, pd.DataFrame]) -> tuple[dict[str, pd.DataFrame], lis
 
 def _quality(table: pd.DataFrame) -> pd.DataFrame:
     table = by_size(table)
-    rows = _cell(table)
+    rows = _case(table)
     records = table.to_dict("records")
     rows["metric"] = table["metric"].fillna("").replace("", ABSENT)
     rows["n"] = [number(row["n"], 0) for row in records]
@@ -79,7 +79,7 @@ def _quality(table: pd.DataFrame) -> pd.DataFrame:
 
 def _speed(table: pd.DataFrame) -> pd.DataFrame:
     table = by_size(table)
-    rows = _cell(table)
+    rows = _case(table)
     rows["threads"] = [number(value, 0) for value in table["threads"]]
     rows["unit"] = table["unit"].fillna("").replace("", ABSENT)
     for side in ("first", "second"):
@@ -97,9 +97,9 @@ def _text(table: pd.DataFrame) -> pd.DataFrame:
     return table.replace("", ABSENT)
 
 
-def _cell(table: pd.DataFrame) -> pd.DataFrame:
-    cell = ["dataset", "size", "implementation", "device"]
-    return table[["bundle", *cell] if table["bundle"].nunique() > 1 else cell].copy()
+def _case(table: pd.DataFrame) -> pd.DataFrame:
+    case = ["dataset", "size", "implementation", "device"]
+    return table[["bundle", *case] if table["bundle"].nunique() > 1 else case].copy()
 
 
 def _range(rows: pd.DataFrame) -> str:

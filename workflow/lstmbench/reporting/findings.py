@@ -137,8 +137,8 @@ def _speed(where: str, here: dict[str, pd.DataFrame], anywhere: pd.DataFrame) ->
         others = present.by_size(anywhere[anywhere["processes"] > 0].assign(dataset=""))["size"].unique()
         hint = f"only {present.joined(others)} was" if len(others) else "make bench does it"
         return Headline(where, "speed", f"the speed of 0 of {asked} was measured", hint, False)
-    good = speed[speed["headline"] == 1].sort_values("rate", ascending=False)
-    left = [f"{called(row.implementation)} ({_why(row)})" for row in speed[speed["headline"] == 0].itertuples()]
+    good = speed[speed["quotable"] == 1].sort_values("rate", ascending=False)
+    left = [f"{called(row.implementation)} ({_why(row)})" for row in speed[speed["quotable"] == 0].itertuples()]
     if good.empty:
         return Headline(
             where,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from lstmbench.analysis.forecast import (
-    CELL,
+    CASE,
     DAY,
     MB,
     MEMORY_MARGIN,
@@ -28,8 +28,8 @@ def advice(rows: pd.DataFrame, lanes: int) -> list[str]:
     if whole_seconds(rows, lanes) <= DAY:
         return []
     total = rows.assign(total=rows["seconds"] * rows["seeds"])
-    cells = total.groupby(["size", "implementation"])["total"].sum().sort_values(ascending=False)
-    lines = [f"{size} with {name}: {duration(value)}" for (size, name), value in cells.items() if value > DAY]
+    cases = total.groupby(["size", "implementation"])["total"].sum().sort_values(ascending=False)
+    lines = [f"{size} with {name}: {duration(value)}" for (size, name), value in cases.items() if value > DAY]
     kept = list(total.groupby("size")["total"].sum().sort_values().index)
     while len(kept) > 1 and whole_seconds(rows[rows["size"].isin(kept)], lanes) > DAY:
         kept.pop()
@@ -37,7 +37,7 @@ def advice(rows: pd.DataFrame, lanes: int) -> list[str]:
     if whole_seconds(chosen, lanes) > DAY and chosen["seeds"].max() > 1:
         chosen, choice = chosen.assign(seeds=1), f"{choice} with one seed"
     shorter = duration(whole_seconds(chosen, lanes))
-    return [*lines, f"on this machine choose {choice}: {shorter}; or make quick, every cell cut short"]
+    return [*lines, f"on this machine choose {choice}: {shorter}; or make quick, every case cut short"]
 
 
 def duration(seconds: float) -> str:
@@ -49,17 +49,17 @@ def duration(seconds: float) -> str:
 
 
 def disturbed_in_words(rows: pd.DataFrame, calibrations: Path) -> list[str]:
-    """Return how many cells were disturbed, and which, by what, and what to do; nothing if none was."""
+    """Return how many cases were disturbed, and which, by what, and what to do; nothing if none was."""
     disturbed = rows[rows["disturbed"] != ""]
     if disturbed.empty:
         return []
     was = "was" if len(disturbed) == 1 else "were"
     files = [
-        calibration_file(calibrations, [row[name] for name in CELL], row["threads"]) for _, row in disturbed.iterrows()
+        calibration_file(calibrations, [row[name] for name in CASE], row["threads"]) for _, row in disturbed.iterrows()
     ]
     reasons = quality.joined(sorted(set(disturbed["disturbed"])))
     return [
-        f"{len(disturbed)} of {len(rows)} cells {was} disturbed in every attempt to measure them ({reasons}). Their "
+        f"{len(disturbed)} of {len(rows)} cases {was} disturbed in every attempt to measure them ({reasons}). Their "
         "times come from the fastest step, near to that of a quiet machine: while others run, they take longer. "
         f"For a better plan, stop what else runs, delete {' '.join(map(str, files))} and plan again."
     ]
@@ -71,21 +71,21 @@ def plan_in_words(rows: pd.DataFrame, selection: Selection) -> list[str]:
     together = f" ({lanes} at a time: {duration(whole_seconds(rows, lanes))} or more)" if lanes > 1 else ""
     memory, disk = rows["mem_mb"].max(), whole_disk_mb(rows, lanes)
     tight = lanes * memory > here["memory_bytes"] / MB
-    several = len(selection.cells) - len(selection.cells_of_one)
+    several = len(selection.cases) - len(selection.cases_of_one)
     return [
         f"In all: {rows['seeds'].sum():,} runs, threads {', '.join(map(str, threads_of(selection)))}: "
         f"{duration(whole_seconds(rows, 1))} one after another{together}; "
         f"at most {quality.number(memory, 0)} MB of memory per run and {quality.number(disk, 0)} MB of disk.",
         *([f"That is more memory than this machine has for {lanes} runs: use fewer cores."] if tight else []),
-        *([f"Runs of several workers are not planned: {several} cells."] if several else []),
+        *([f"Runs of several workers are not planned: {several} cases."] if several else []),
         *[f"- {line}" for line in advice(rows, lanes)],
-        f"Predicted from each cell alone on {machine_in_words(here)}; runs side by side slow one another down, which "
+        f"Predicted from each case alone on {machine_in_words(here)}; runs side by side slow one another down, which "
         f"is not counted. Memory has a margin of {MEMORY_MARGIN - 1:.0%}; disk is what a run needs while it trains.",
     ]
 
 
 def plan_as_text(rows: pd.DataFrame) -> pd.DataFrame:
-    text = rows[CELL].copy()
+    text = rows[CASE].copy()
     text["updates"] = rows["updates"].map(lambda value: quality.number(value, 0))
     text["a run"] = rows["seconds"].map(duration)
     text["runs"] = rows["seeds"].astype(str)
@@ -103,7 +103,7 @@ def errors_as_text(found: pd.DataFrame) -> tuple[dict[str, pd.DataFrame], list[s
     """Return the finished runs beside their plans, a table per processor, and how far the plans were off."""
     tables, notes = {}, []
     for name, part in found.groupby("processor", sort=True):
-        text = part[[*CELL, "seed"]].astype(str)
+        text = part[[*CASE, "seed"]].astype(str)
         text["planned"], text["found"] = part["planned_seconds"].map(duration), part["seconds"].map(duration)
         text["error"] = part["error_percent"].map(lambda value: quality.signed(value, "%"))
         text["planned, MB"] = part["planned_mb"].map(lambda value: quality.number(value, 0))

@@ -1,4 +1,4 @@
-"""The learning curves of a data set as data, for the page to draw: per cell and epoch the mean and the range."""
+"""The learning curves of a data set as data, for the page to draw: per case and epoch the mean and the range."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DIGITS = 6
 
 
 def curves(history: pd.DataFrame, metric: str) -> dict[str, Any]:
-    """Validation ``metric`` per epoch over the seeds, a cell per size, device and implementation.
+    """Validation ``metric`` per epoch over the seeds, a case per size, device and implementation.
 
     The mean is that of the logarithm for a perplexity; accuracies are in %.  The first and the last epoch of a curve
     are always there.
@@ -37,11 +37,11 @@ def curves(history: pd.DataFrame, metric: str) -> dict[str, Any]:
     table = quality.by_size(table.reset_index())
     several = table["device"].nunique() > 1
     every = math.ceil(len(table) / MOST_POINTS)
-    cells = []
+    cases = []
     for (size, device, name), rows in table.groupby(keys, sort=False):
         kept = rows.iloc[sorted({*range(0, len(rows), every), len(rows) - 1})]
         look = looked[name]
-        cells.append({
+        cases.append({
             "panel": f"{size}, {device}" if several else size,
             "implementation": name,
             "colour": look.colour,
@@ -54,5 +54,5 @@ def curves(history: pd.DataFrame, metric: str) -> dict[str, Any]:
         "metric": metric,
         "unit": " %" if metric == "accuracy" else "",
         "log": metric == "perplexity",
-        "cells": cells,
+        "cases": cases,
     }

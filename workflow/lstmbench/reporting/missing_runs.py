@@ -42,11 +42,11 @@ def holes(runs: pd.DataFrame) -> Iterator[str]:
         ran = set(own[["implementation", "device"]].itertuples(index=False, name=None))
         missing: dict[tuple[str, ...], list[str]] = {}
         seeds_of = {size: sorted(rows["seed"].unique()) for size, rows in own.groupby("size")}
-        for cell in itertools.product(*(sorted(own[column].unique()) for column in RUN[1:-1])):
+        for case in itertools.product(*(sorted(own[column].unique()) for column in RUN[1:-1])):
             # Most implementations have no runs of several workers, and miss none.
-            of_one = split_device(cell[2]).workers == 1
-            for seed in seeds_of[cell[0]]:
-                if (*cell, seed) not in there and (of_one or cell[1:] in ran):
-                    missing.setdefault(cell, []).append(str(seed))
+            of_one = split_device(case[2]).workers == 1
+            for seed in seeds_of[case[0]]:
+                if (*case, seed) not in there and (of_one or case[1:] in ran):
+                    missing.setdefault(case, []).append(str(seed))
         for (size, implementation, device), seeds in missing.items():
             yield f"{dataset}, {size}, {implementation} on {device}: seed {present.joined(seeds)}"

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from lstmbench.analysis import against_reference
+from lstmbench.analysis import against_baselines
 from lstmbench.analysis.scaling import SCALED
 from lstmbench.orchestration.config import Selection
 from lstmbench.records.tables import read_table
@@ -63,9 +63,9 @@ def report(tables: Path, figures: Path, parity: Sequence[Path], config_name: str
     Raises:
         DataError: a table or a figure that is missing or unreadable.
     """
-    references = [f"reference_{name}" for name in against_reference.TABLES]
+    baselines = [f"baseline_{name}" for name in against_baselines.TABLES]
     names = ("runs", "history", "failures", "settings", *present.TITLES, *SPEED_TABLES, "precision", *SCALED)
-    data = {name: read_table(tables / f"{name}.parquet") for name in (*names, *references)}
+    data = {name: read_table(tables / f"{name}.parquet") for name in (*names, *baselines)}
     data["phases"] = data["speed"]
     data["parity"] = pd.concat([read_table(path) for path in parity])
     runs = data["runs"]
@@ -110,17 +110,17 @@ def _sections(data: dict[str, pd.DataFrame]) -> Iterator[Section]:
     yield _steadiness(data["speed"])
     title = present.TITLES["environment"]
     yield Section("where", title, tables={"": _table("environment", data["environment"])})
-    yield from _references({name: data[f"reference_{name}"] for name in against_reference.TABLES})
+    yield from _baselines({name: data[f"baseline_{name}"] for name in against_baselines.TABLES})
 
 
-def _references(tables: dict[str, pd.DataFrame]) -> Iterator[Section]:
-    """The cells that a reference machine has too, if there are any."""
+def _baselines(tables: dict[str, pd.DataFrame]) -> Iterator[Section]:
+    """The cases that a baseline machine has too, if there are any."""
     shown = {}
     for name, table in tables.items():
         parts, notes = comparison.shown({name: table})
         shown |= {heading: as_table(frame, " ".join(notes)) for heading, frame in parts.items()}
     if shown:
-        yield Section("references", against_reference.TITLE, [against_reference.SIDES], shown)
+        yield Section("baselines", against_baselines.TITLE, [against_baselines.SIDES], shown)
 
 
 def _parity(certificates: pd.DataFrame) -> Section:
@@ -136,7 +136,7 @@ def _steadiness(speed: pd.DataFrame) -> Section:
     speed = present.by_size(speed)
     verdicts = [present_speed.verdict(row) for row in speed.itertuples()]
     rows = speed[["dataset", "size", "implementation", "device"]].assign(verdict=verdicts)
-    quoted = int(speed["headline"].sum())
+    quoted = int(speed["quotable"].sum())
     said = [
         f"{quoted} of {len(speed)} measured speeds may be quoted. A process must be in a steady state, its blocks "
         "must not spread too far, and counters of the system tell whether something else used the machine."
@@ -151,12 +151,12 @@ def _again(quality: pd.DataFrame, speed: pd.DataFrame, selection: Selection) -> 
     """The command that makes the records of a row again."""
     rows = []
     for row in present.by_size(quality).to_dict("records"):
-        cell = [row[part] for part in ("dataset", "size", "implementation", "device")]
-        rows.append(["quality", *cell, train_command(selection, *cell, seeds=map(int, row["seeds"].split()))])
+        case = [row[part] for part in ("dataset", "size", "implementation", "device")]
+        rows.append(["quality", *case, train_command(selection, *case, seeds=map(int, row["seeds"].split()))])
     for row in present.by_size(speed).drop_duplicates(["dataset", "size", "device"]).to_dict("records"):
-        cell = [row["dataset"], row["size"], row["device"]]
-        command = measure_command(selection, *cell)
-        rows.append(["speed", *cell[:2], "all of them, in turn", cell[2], command])
+        case = [row["dataset"], row["size"], row["device"]]
+        command = measure_command(selection, *case)
+        rows.append(["speed", *case[:2], "all of them, in turn", case[2], command])
     header = ["what", "dataset", "size", "implementation", "device", "command"]
     return as_table(pd.DataFrame(rows, columns=header))
 
@@ -178,7 +178,7 @@ def _dataset(dataset: str, data: dict[str, pd.DataFrame], figures: Path) -> dict
         "name": dataset,
         "about": about(dataset, own["quality"]),
         "headlines": lines,
-        "references": [_UNIT.sub("\N{NO-BREAK SPACE}", text) for text in compared_with(own["quality"], size)],
+        "compared_with": [_UNIT.sub("\N{NO-BREAK SPACE}", text) for text in compared_with(own["quality"], size)],
         "speed": [
             _UNIT.sub("\N{NO-BREAK SPACE}", line) for line in present_speed.in_words(own["speed"], own["ratios"])
         ],
@@ -251,8 +251,8 @@ def _settings(settings: pd.DataFrame, runs: pd.DataFrame) -> Table:
         heading = f"{row['size']} ({row['settings_sha256'][:8]})" if several else row["size"]
         values = row.drop(["dataset", "size", "settings_sha256"])
         mine = runs[(runs["size"] == row["size"]) & (runs["settings_sha256"] == row["settings_sha256"])]
-        cells = {name.replace("_", " "): _setting(value) for name, value in values.items()}
-        columns[heading] = {"parameters": present.number(mine["parameters"].iloc[0], 0)} | cells
+        fields = {name.replace("_", " "): _setting(value) for name, value in values.items()}
+        columns[heading] = {"parameters": present.number(mine["parameters"].iloc[0], 0)} | fields
     frame = pd.DataFrame(columns).rename_axis("setting").reset_index()
     return as_table(frame)
 

@@ -31,9 +31,9 @@ def train_command(
 ) -> str:
     """Return the command that trains one implementation with these seeds again, and nothing else."""
     seeds = list(seeds)
-    cell = {"dataset": dataset, "size": size, "implementation": implementation, "device": device}
+    case = {"dataset": dataset, "size": size, "implementation": implementation, "device": device}
     narrowed = _narrowed(selection, dataset, size, device, implementations=[implementation], seeds=seeds)
-    return _command(narrowed, *(RECORD.format(**cell, seed=seed) for seed in seeds))
+    return _command(narrowed, *(RECORD.format(**case, seed=seed) for seed in seeds))
 
 
 def measure_command(selection: Selection, dataset: str, size: str, device: str) -> str:

@@ -102,13 +102,13 @@ def in_words(speed: pd.DataFrame, ratios: pd.DataFrame) -> list[str]:
     Compared are each framework's fastest with its slowest implementation, and the fastest of the frameworks.
     """
     lines = []
-    for (size, device), cells in by_size(speed).groupby(["size", "device"], sort=False):
+    for (size, device), cases in by_size(speed).groupby(["size", "device"], sort=False):
         sentences = []
-        good = cells[cells["headline"] == 1].sort_values("rate", ascending=False)
+        good = cases[cases["quotable"] == 1].sort_values("rate", ascending=False)
         for row in good.head(1).itertuples():
             over = interval(row.rate_low, row.rate_high, row.processes, "process")
             ceiling = f", {share(row.share)} of its ceiling" if row.share > 0 else ""
-            fastest = "the fastest" if len(good) == len(cells) else "the fastest that may be quoted,"
+            fastest = "the fastest" if len(good) == len(cases) else "the fastest that may be quoted,"
             sentences.append(
                 f"{row.implementation} is {fastest} with {rounded(row.rate)} {row.unit} ({_named(over)}){ceiling}."
             )
@@ -117,7 +117,7 @@ def in_words(speed: pd.DataFrame, ratios: pd.DataFrame) -> list[str]:
         sentences += [
             _ratio_in_words(pairs.loc[pair]) for pair in _telling(good["implementation"]) if pair in pairs.index
         ]
-        bad = [f"{row.implementation} ({verdict(row)})" for row in cells[cells["headline"] == 0].itertuples()]
+        bad = [f"{row.implementation} ({verdict(row)})" for row in cases[cases["quotable"] == 0].itertuples()]
         disturbed = good.loc[good["disturbed"] != "", "implementation"]
         if not disturbed.empty:
             sentences.append(f"Disturbed in some process: {', '.join(sorted(disturbed))}.")
@@ -164,7 +164,7 @@ def share(value: float, low: float = math.nan, high: float = math.nan) -> str:
 
 
 def unit(speed: pd.DataFrame) -> str:
-    """In what the rates of a data set are; a failed cell has none."""
+    """In what the rates of a data set are; a failed case has none."""
     return next(filter(None, speed["unit"]), "per second")
 
 
@@ -186,7 +186,7 @@ def verdict(row: Any) -> str:
 
 def verdict_on_ratio(row: Any) -> str:
     """The verdict on a row of ``ratios``; a dash where there is no interval to tell."""
-    if not row.headline:
+    if not row.quotable:
         return "not to be quoted: one of the speeds is not"
     if pd.isna(row.low):
         return ABSENT
@@ -194,7 +194,7 @@ def verdict_on_ratio(row: Any) -> str:
 
 
 def _speed(table: pd.DataFrame) -> pd.DataFrame:
-    rows = _cell(table)
+    rows = _case(table)
     rows[unit(table)] = table["rate"].map(rounded)
     rows["95 % interval"] = [
         interval(row.rate_low, row.rate_high, row.processes, "process") for row in table.itertuples()
@@ -219,7 +219,7 @@ def _ratios(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _phases(table: pd.DataFrame) -> pd.DataFrame:
-    rows = _cell(table)
+    rows = _case(table)
     for phase in ("import", "build", "first_step"):
         rows[f"{phase.replace('_', ' ')}, s"] = table[f"{phase}_seconds"].map(rounded)
     rows["valid, 1/s"] = table["valid_rate"].map(rounded)
@@ -245,9 +245,9 @@ def _anatomy(table: pd.DataFrame) -> pd.DataFrame:
             }
         rows[*group, "the whole step"] = {name: whole_step(rows) for name, rows in of_group.groupby("implementation")}
     names = sorted(table["implementation"].unique())
-    cells = pd.DataFrame([[*name, *(row.get(one, ABSENT) for one in names)] for name, row in rows.items()])
-    cells.columns = [*GROUP, "part", *names]
-    return pd.concat([_group(cells), cells.drop(columns=GROUP)], axis="columns")
+    cases = pd.DataFrame([[*name, *(row.get(one, ABSENT) for one in names)] for name, row in rows.items()])
+    cases.columns = [*GROUP, "part", *names]
+    return pd.concat([_group(cases), cases.drop(columns=GROUP)], axis="columns")
 
 
 def whole_step(rows: pd.DataFrame) -> str:
@@ -262,7 +262,7 @@ def little_covered(anatomy: pd.DataFrame) -> pd.Series:
 
 
 def _what_is_covered(table: pd.DataFrame) -> list[str]:
-    """Return a line per cell whose trace covers little of its step."""
+    """Return a line per case whose trace covers little of its step."""
     little = by_size(table[little_covered(table)]).drop_duplicates(["dataset", *GROUP, "implementation"])
     return [
         f"{row.implementation}, {row.size_} on {row.device}: the operations that the profiler shows take "
@@ -298,7 +298,7 @@ def _products(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _circumstances(table: pd.DataFrame) -> list[str]:
-    """A line per machine, set of libraries and commit on which cells of ``speed`` were measured."""
+    """A line per machine, set of libraries and commit on which cases of ``speed`` were measured."""
     names = [*(name for name in MACHINE if name != "spin_limits"), "versions", "commit", "commit_dirty"]
     lines = []
     for values, rows in table[table["cpu"] != ""].groupby([*names, "threads"], sort=True, dropna=False):
@@ -321,7 +321,7 @@ def _group(table: pd.DataFrame) -> pd.DataFrame:
     return rows if table["threads"].nunique() > 1 else rows.drop(columns="threads")
 
 
-def _cell(table: pd.DataFrame) -> pd.DataFrame:
+def _case(table: pd.DataFrame) -> pd.DataFrame:
     rows = _group(table)
     rows.insert(1, "implementation", table["implementation"])
     return rows

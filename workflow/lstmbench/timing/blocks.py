@@ -16,7 +16,7 @@ from lstmbench.tasks import predictions
 from lstmbench.timing.counters import Counters, Span, load
 from lstmbench.timing.interleaving import More
 from lstmbench.timing.products import Products
-from lstmbench.training.session import Cell
+from lstmbench.training.session import Session
 from lstmbench.utils.clock import Stopwatch
 
 LONG_STEP_SECONDS = 1.0
@@ -40,16 +40,16 @@ WARM_UP_SECONDS = 0.5
 class Steps:
     """Training steps in the order of the first epoch, as many as are asked for; after its end from its start."""
 
-    def __init__(self, cell: Cell) -> None:
-        self.learner = cell.learner
-        examples = cell.task.training_examples(cell.dataset.arrays, cell.preset)
-        self.predictions = cell.preset.batch_size * predictions(examples)
-        self._data = cell.learner.place(examples)
-        self._state = cell.learner.initial_state(cell.preset.batch_size)
-        self._learning_rate = learning_rate_at(cell.preset, 1)
-        self._order = cell.task.training_order(len(examples.inputs), cell.preset, 1, 1)
+    def __init__(self, session: Session) -> None:
+        self.learner = session.learner
+        examples = session.task.training_examples(session.dataset.arrays, session.preset)
+        self.predictions = session.preset.batch_size * predictions(examples)
+        self._data = session.learner.place(examples)
+        self._state = session.learner.initial_state(session.preset.batch_size)
+        self._learning_rate = learning_rate_at(session.preset, 1)
+        self._order = session.task.training_order(len(examples.inputs), session.preset, 1, 1)
         self._done = 0
-        cell.learner.synchronize()
+        session.learner.synchronize()
 
     def run(self, count: int) -> None:
         """Train ``count`` steps and wait for the device."""

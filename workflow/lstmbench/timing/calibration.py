@@ -1,6 +1,6 @@
-"""Calibrate: measure one cell alone for some seconds, for ``plan``, and again if something else ran beside it.
+"""Calibrate: measure one case alone for some seconds, for ``plan``, and again if something else ran beside it.
 
-A cell that cannot run here is a sample as well, ``{"failure": why}``: the others are planned without it.
+A case that cannot run here is a sample as well, ``{"failure": why}``: the others are planned without it.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from lstmbench.utils.errors import MachineError, ResourceError
 DETAILS = ("evaluation", "checkpoint")
 
 OWN = (MachineError.exit_code, ResourceError.exit_code)
-"""Exit codes of a cell that cannot run here; the other cells can."""
+"""Exit codes of a case that cannot run here; the other cases can."""
 
 
 class CannotRun(Exception):
-    """The process of a cell ended with one of ``OWN``; the message says why."""
+    """The process of a case ended with one of ``OWN``; the message says why."""
 
 
 def calibrated(

@@ -1,4 +1,4 @@
-"""Measure what need not be measured in every process of a cell, after its blocks.
+"""Measure what need not be measured in every process of a case, after its blocks.
 
 These are evaluation, a checkpoint, the training loop's share, one step's operations, and the memory's bandwidth.
 """
@@ -23,7 +23,7 @@ from lstmbench.timing.blocks import Steps, repetitions
 from lstmbench.timing.products import Alone, probe_of
 from lstmbench.training import loop
 from lstmbench.training.checkpoint import Checkpoint, CheckpointFolder
-from lstmbench.training.session import Cell
+from lstmbench.training.session import Session
 from lstmbench.utils.clock import Stopwatch
 from lstmbench.utils.progress import Progress
 
@@ -42,14 +42,14 @@ BANDWIDTH_TURNS = 2
 """The least of so many: what the memory can do."""
 
 
-def evaluation(cell: Cell) -> dict[str, Any]:
+def evaluation(session: Session) -> dict[str, Any]:
     """Return predictions per second by the validation's and the test's protocol, after a first batch of each."""
-    return {split: _evaluated(cell, split) for split in ("valid", "test")}
+    return {split: _evaluated(session, split) for split in ("valid", "test")}
 
 
-def _evaluated(cell: Cell, split: str) -> dict[str, float]:
-    part = cell.task.evaluation_parts(cell.dataset.arrays, split, cell.preset, None)[0]
-    handle, state = cell.learner.place(part.examples), cell.learner.initial_state(part.batches.shape[1])
+def _evaluated(session: Session, split: str) -> dict[str, float]:
+    part = session.task.evaluation_parts(session.dataset.arrays, split, session.preset, None)[0]
+    handle, state = session.learner.place(part.examples), session.learner.initial_state(part.batches.shape[1])
     done, fastest = 0, math.inf
 
     def timed(count: int) -> float:
@@ -58,7 +58,7 @@ def _evaluated(cell: Cell, split: str) -> dict[str, float]:
         block = part.batches[np.arange(done, done + count) % len(part.batches)]
         done += count
         watch = Stopwatch()
-        _, _, state = cell.learner.eval_block(handle, block, state)
+        _, _, state = session.learner.eval_block(handle, block, state)
         seconds = watch.seconds()
         fastest = min(fastest, seconds / count)
         return seconds
@@ -112,12 +112,12 @@ class _Timed:
         return timed
 
 
-def loop_share(cell: Cell, seed: int, step_seconds: float) -> dict[str, Any]:
+def loop_share(session: Session, seed: int, step_seconds: float) -> dict[str, Any]:
     """Seconds of one short epoch by the training loop, and those of it that the learner took."""
     updates = max(1, round(LOOP_SECONDS / step_seconds))
-    timed = _Timed(cell.learner)
+    timed = _Timed(session.learner)
     caps = loop.Caps(max_updates=updates, max_eval_predictions=1)
-    epoch = loop.Run(timed, cell.task, cell.dataset, cell.preset, caps, seed)
+    epoch = loop.Run(timed, session.task, session.dataset, session.preset, caps, seed)
     progress = Progress(updates, 0, "loop")
     timed.seconds = 0.0
     watch = Stopwatch()
@@ -127,12 +127,12 @@ def loop_share(cell: Cell, seed: int, step_seconds: float) -> dict[str, Any]:
     return {"updates": updates, "seconds": seconds, "learner_seconds": timed.seconds}
 
 
-def trace(cell: Cell, steps: Steps, implementation: str, device: str) -> dict[str, Any]:
+def trace(session: Session, steps: Steps, implementation: str, device: str) -> dict[str, Any]:
     """Return the operations of one traced step, the share of it that they cover, and the path that a step takes."""
     probe = probe_of(implementation)
     if probe is None:
         return {"operations": [], "step_seconds": None, "path": None, "coverage": None}
-    stated = cell.framework.PATHS[split_device(device).kind]
+    stated = session.framework.PATHS[split_device(device).kind]
     steps.run(1)
     seconds: list[float] = []
     operations = probe.trace(lambda: seconds.append(steps.timed(1)))

@@ -1,4 +1,4 @@
-"""Measure one cell in one process: its phases apart, then blocks of training steps in steady state.
+"""Measure one case in one process: its phases apart, then blocks of training steps in steady state.
 
 ``measure`` starts several such processes and lets them take turns (``interleaving``).  Alone one serves for a first
 look and for ``calibrate``, and says what the machine did from its start to its end (``whole_load``).  Nothing is judged
@@ -23,7 +23,7 @@ from lstmbench.timing import blocks
 from lstmbench.timing.details import bandwidth, checkpoint, evaluation, loop_share, trace
 from lstmbench.timing.interleaving import More
 from lstmbench.timing.products import Products
-from lstmbench.training.session import open_cell
+from lstmbench.training.session import open_session
 from lstmbench.utils.clock import Stopwatch
 from lstmbench.utils.errors import UsageError
 from lstmbench.utils.files import hash_arrays
@@ -48,14 +48,15 @@ def measure_sample(
     every process (``DETAILS``).
 
     Raises:
-        UsageError, DataError, MachineError: see ``session.open_cell``; UsageError too if several workers are asked for;
-            MachineError too if the implementation did not take the path it states in ``PATHS``.
+        UsageError: several workers are asked for; also as for ``session.open_session``.
+        DataError: as for ``session.open_session``.
+        MachineError: the implementation did not take the path it states in ``PATHS``; also as for ``open_session``.
     """
     where = split_device(device)
     if where.workers > 1:
         raise UsageError(f"device {device}: one process is measured, and so one worker; choose {where.kind}")
     granted = granted_share(threads)
-    cell = open_cell(
+    session = open_session(
         data=data,
         preset_file=preset_file,
         weights_file=weights_file,
@@ -65,29 +66,29 @@ def measure_sample(
         seed=seed,
     )
     watch = Stopwatch()
-    steps = blocks.Steps(cell)
+    steps = blocks.Steps(session)
     place_seconds = watch.seconds()
     first_step_seconds = steps.timed(1)
     warm_up = blocks.warm_up(steps)
     memory = {
         "peak_rss_bytes": hardware.peak_rss_bytes(),
-        "peak_device_bytes": cell.learner.peak_device_bytes(),
-        "least_bytes": cost.least_memory(cell.spec, cell.preset.batch_size, cell.preset.num_steps),
+        "peak_device_bytes": session.learner.peak_device_bytes(),
+        "least_bytes": cost.least_memory(session.spec, session.preset.batch_size, session.preset.num_steps),
     }
-    products = Products(cell, implementation, where.kind, where.precision)
+    products = Products(session, implementation, where.kind, where.precision)
     steady, meanwhile = blocks.steady(steps, warm_up, products, more)
     meanwhile = dataclasses.replace(meanwhile, granted_share=granted)
     step_seconds = statistics.median(block["seconds"] / block["steps"] for block in steady)
     sample: dict[str, Any] = {
         "implementation": implementation,
-        "versions": {"numpy": np.__version__, **cell.framework.versions()},
-        "initial_weights_sha256": hash_arrays(cell.weights),
-        "data_sha256": cell.dataset.sha256,
-        "unit": cell.task.UNIT,
+        "versions": {"numpy": np.__version__, **session.framework.versions()},
+        "initial_weights_sha256": hash_arrays(session.weights),
+        "data_sha256": session.dataset.sha256,
+        "unit": session.task.UNIT,
         "predictions_per_step": steps.predictions,
         "phases": {
-            "import_seconds": cell.import_seconds,
-            "build_seconds": cell.build_seconds,
+            "import_seconds": session.import_seconds,
+            "build_seconds": session.build_seconds,
             "place_seconds": place_seconds,
             "first_step_seconds": first_step_seconds,
             "warm_up_seconds": sum(warm_up),
@@ -101,10 +102,10 @@ def measure_sample(
         "products": products.timed(),
     }
     measures: dict[str, Callable[[], dict[str, Any]]] = {
-        "evaluation": lambda: evaluation(cell),
-        "checkpoint": lambda: checkpoint(cell.learner),
-        "loop": lambda: loop_share(cell, seed, step_seconds),
-        "trace": lambda: trace(cell, steps, implementation, device),
+        "evaluation": lambda: evaluation(session),
+        "checkpoint": lambda: checkpoint(session.learner),
+        "loop": lambda: loop_share(session, seed, step_seconds),
+        "trace": lambda: trace(session, steps, implementation, device),
         "bandwidth": lambda: bandwidth(implementation, where.kind),
     }
     if details:

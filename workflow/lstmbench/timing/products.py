@@ -11,7 +11,7 @@ from typing import Any
 
 from lstmbench.models import cost
 from lstmbench.timing import probes
-from lstmbench.training.session import Cell
+from lstmbench.training.session import Session
 from lstmbench.utils.clock import Stopwatch
 
 PRODUCT_SECONDS = 0.01
@@ -24,10 +24,12 @@ CLEARLY_SLOWER = 1.5
 class Products:
     """Each of the step's matrix products alone, in each of the framework's ways; none where it has no probe."""
 
-    def __init__(self, cell: Cell, implementation: str, device: str, dtype: str) -> None:
+    def __init__(self, session: Session, implementation: str, device: str, dtype: str) -> None:
         probe = probe_of(implementation)
         self._ways: list[tuple[cost.Product, list[Alone]]] = []
-        for product in cost.products(cell.spec, cell.preset.batch_size, cell.preset.num_steps) if probe else ():
+        for product in (
+            cost.products(session.spec, session.preset.batch_size, session.preset.num_steps) if probe else ()
+        ):
             shared = product.count > 1  # by the steps of a recurrence, which all multiply by the same weights
             ways = probe.gemms(product.left, product.right, product.transposed, shared, device, dtype)
             alone = [Alone(work) for work in ways]

@@ -21,7 +21,7 @@ from lstmbench.system import hardware
 from lstmbench.system.device import split_device
 from lstmbench.system.identity import kind_of, noted
 from lstmbench.training.checkpoint import differences
-from lstmbench.training.session import build_cell
+from lstmbench.training.session import build_session
 from lstmbench.utils.errors import DataError
 from lstmbench.utils.files import hash_arrays
 
@@ -48,7 +48,7 @@ def verify(path: Path, data: Path) -> list[str]:
     weights = initial_weights(spec, preset, name["seed"])
     described = hardware.describe()  # before a framework adds switches of its own
     _require_same(path, "initial_weights_sha256", record["initial_weights_sha256"], hash_arrays(weights))
-    cell = build_cell(
+    session = build_session(
         dataset,
         preset,
         weights,
@@ -57,15 +57,17 @@ def verify(path: Path, data: Path) -> list[str]:
         threads=settings["threads"],
         seed=name["seed"],
     )
-    examples = cell.task.training_examples(dataset.arrays, preset)
-    order = cell.task.training_order(len(examples.inputs), preset, name["seed"], 1)
+    examples = session.task.training_examples(dataset.arrays, preset)
+    order = session.task.training_order(len(examples.inputs), preset, name["seed"], 1)
     expected = np.array(record["first_losses"][: len(order)])
     batches = order[: len(expected)]
-    state = cell.learner.initial_state(preset.batch_size)
-    losses, _ = cell.learner.train_block(cell.learner.place(examples), batches, state, learning_rate_at(preset, 1))
+    state = session.learner.initial_state(preset.batch_size)
+    losses, _ = session.learner.train_block(
+        session.learner.place(examples), batches, state, learning_rate_at(preset, 1)
+    )
     title = "/".join(str(part) for part in name.values())
     kind = split_device(name["device"]).kind
-    versions = {"numpy": np.__version__, **cell.framework.versions()}
+    versions = {"numpy": np.__version__, **session.framework.versions()}
     both = record["machine"].keys() & described.keys()
     there, here = ({field: one[field] for field in one if field in both} for one in (record["machine"], described))
     sides = {"machine": kind_of(there, kind), "versions": record["versions"]}

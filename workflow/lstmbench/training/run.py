@@ -1,4 +1,4 @@
-"""Train one cell of the benchmark and write its record.
+"""Train one case of the benchmark and write its record.
 
 One run, one process (or several, ``launcher``): ``{dataset}/{size}/{implementation}/{device}/seed-{seed}``.
 """
@@ -24,7 +24,7 @@ from lstmbench.training import launcher
 from lstmbench.training.checkpoint import CheckpointFolder
 from lstmbench.training.loop import Caps, Progressed, train
 from lstmbench.training.rehearsal import rehearse
-from lstmbench.training.session import memory_explained, open_cell
+from lstmbench.training.session import memory_explained, open_session
 from lstmbench.training.tensorboard import EventFile
 from lstmbench.utils.clock import Stopwatch, later, utc_now
 from lstmbench.utils.errors import DataError, UsageError
@@ -68,7 +68,7 @@ def train_run(
     commit, dirty = provenance.commit()
     described = hardware.describe()  # before a framework adds switches of its own
     with spin.limited(where.kind) as described["spin_limits"]:
-        cell = open_cell(
+        session = open_session(
             data=data,
             preset_file=preset_file,
             weights_file=weights_file,
@@ -77,7 +77,7 @@ def train_run(
             threads=threads,
             seed=seed,
         )
-    dataset, preset, task = cell.dataset, cell.preset, cell.task
+    dataset, preset, task = session.dataset, session.preset, session.task
 
     identity = {
         "dataset": dataset.name,
@@ -92,10 +92,10 @@ def train_run(
         "threads": threads,
         "dtype": where.precision,
     }
-    versions = {"numpy": np.__version__, **cell.framework.versions()}
+    versions = {"numpy": np.__version__, **session.framework.versions()}
     common = {
         "run": identity,
-        "initial_weights_sha256": hash_arrays(cell.weights),
+        "initial_weights_sha256": hash_arrays(session.weights),
         "versions": versions,
         "machine": described,
     }
@@ -123,7 +123,7 @@ def train_run(
             "settings_sha256": hash_json(settings),
             "data": {"task": dataset.task, "sha256": dataset.sha256, "facts": dataset.facts},
             "final_weights_sha256": weights_sha256,
-            "parameters": parameter_count(cell.spec),
+            "parameters": parameter_count(session.spec),
             "caps": _caps_in_words(caps, reached.updates, full_updates),
             "resumed": reached.resumed,
             "history": reached.history,
@@ -133,8 +133,8 @@ def train_run(
             "speed": {
                 **_throughput(reached.rates),
                 "unit": task.UNIT,
-                "import_seconds": cell.import_seconds,
-                "build_seconds": cell.build_seconds,
+                "import_seconds": session.import_seconds,
+                "build_seconds": session.build_seconds,
                 "first_step_seconds": reached.first_step_seconds,
                 "train_seconds": reached.train_seconds,
                 "throttled_share": limits.throttled_share(),
@@ -142,7 +142,7 @@ def train_run(
             },
             "memory": {
                 "peak_rss_bytes": hardware.peak_rss_bytes(),
-                "peak_device_bytes": cell.learner.peak_device_bytes(),
+                "peak_device_bytes": session.learner.peak_device_bytes(),
             },
         }
 
@@ -152,13 +152,13 @@ def train_run(
         raise UsageError(f"{label}: its record would be refused, so it is not trained: {error}") from error
     folder = CheckpointFolder(checkpoints, fingerprint, noted(described, where.kind))
     alone = contextlib.nullcontext()  # of what the first worker does for all
-    with locked(checkpoints) if team.leads else alone, memory_explained(cell.spec, preset):
+    with locked(checkpoints) if team.leads else alone, memory_explained(session.spec, preset):
         with (
             Interruption(launcher.launcher()) as interruption,
             EventFile(output.parent / "tensorboard") if team.leads else alone as events,
         ):
             result = train(
-                learner=cell.learner,
+                learner=session.learner,
                 task=task,
                 dataset=dataset,
                 preset=preset,
@@ -173,7 +173,7 @@ def train_run(
             )
         if not team.leads:
             return
-        weights = cell.learner.weights()
+        weights = session.learner.weights()
         record = record_of(*result, hash_arrays(weights))
         check_record(output, record)
         # Before the record, which Snakemake takes for the end of the run.

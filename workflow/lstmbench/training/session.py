@@ -1,4 +1,4 @@
-"""A cell of the benchmark, ready to learn: data, preset, initial weights and the learner made from them."""
+"""A case of the benchmark, ready to learn: data, preset, initial weights and the learner made from them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from lstmbench.utils.files import read_arrays
 
 
 @dataclass(frozen=True)
-class Cell:
+class Session:
     """What a process needs to train or to measure, and how long it took to get there."""
 
     dataset: Dataset
@@ -40,7 +40,7 @@ class Cell:
     build_seconds: float
 
 
-def open_cell(
+def open_session(
     *,
     data: Path,
     preset_file: Path,
@@ -49,11 +49,11 @@ def open_cell(
     device: str,
     threads: int,
     seed: int,
-) -> Cell:
-    """Read and check everything, and build the cell of it.
+) -> Session:
+    """Read and check everything, and build the session of it.
 
     Raises:
-        UsageError: faulty preset, or weights of another model; see also ``build_cell``.
+        UsageError: faulty preset, or weights of another model; see also ``build_session``.
         DataError: damaged data or weights.
     """
     dataset = load_dataset(data)
@@ -62,12 +62,12 @@ def open_cell(
     spec = tasks.load(dataset.task).model_spec(preset, dataset.facts)
     if {name: value.shape for name, value in weights.items()} != shapes(spec):
         raise UsageError(f"{weights_file}: its names and shapes are not those of {preset_file}: initialise it anew")
-    return build_cell(
+    return build_session(
         dataset, preset, weights, implementation=implementation, device=device, threads=threads, seed=seed
     )
 
 
-def build_cell(
+def build_session(
     dataset: Dataset,
     preset: Preset,
     weights: dict[str, np.ndarray],
@@ -76,7 +76,7 @@ def build_cell(
     device: str,
     threads: int,
     seed: int,
-) -> Cell:
+) -> Session:
     """Import the framework, limit it to ``threads``, and build the learner.
 
     ``device`` carries its precision, its workers and perhaps its threads, as in gpu-tf32-x2 (``device.split_device``).
@@ -107,7 +107,7 @@ def build_cell(
         learner = framework.Learner(spec, where.kind, seed, where.precision)
         learner.load_weights(weights)
         build_seconds = watch.seconds()
-    return Cell(dataset, preset, task, spec, weights, framework, learner, import_seconds, build_seconds)
+    return Session(dataset, preset, task, spec, weights, framework, learner, import_seconds, build_seconds)
 
 
 def least_bytes(spec: ModelSpec, preset: Preset) -> int:

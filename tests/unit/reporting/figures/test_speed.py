@@ -73,7 +73,7 @@ def test_an_interval_is_drawn_where_there_is_one():
     assert "95 % interval" not in legend(drawn("ceiling", make_measurement({"pytorch": [10.0]})))
 
 
-def test_a_cell_that_failed_is_there_and_says_so():
+def test_a_case_that_failed_is_there_and_says_so():
     figure = drawn("ceiling", make_measurement({"pytorch": [10.0]}, failures={"tensorflow": "no GPU"}))
     (axes,) = figure.axes
     assert [label.get_text() for label in axes.get_yticklabels()] == ["pytorch", "tensorflow"]

@@ -58,7 +58,7 @@ class Tables:
         """What stands behind the metric on an axis."""
         return ", %" if self.metric == "accuracy" else " (log axis)"
 
-    def cell(self, size: str, device: str) -> Tables:
+    def case(self, size: str, device: str) -> Tables:
         """The rows of one panel."""
         tables = (self.runs, self.history, self.quality)
         return Tables(*(table[(table["size"] == size) & (table["device"] == device)] for table in tables))
@@ -69,8 +69,8 @@ def draw_learning(dataset: str, tables: Tables) -> Figure:
     metric = tables.metric
     looked = looks(tables.runs["implementation"])
 
-    def draw(axes: Axes, cell: Tables) -> list[str]:
-        for name, rows in cell.history.groupby("implementation", sort=True):
+    def draw(axes: Axes, case: Tables) -> list[str]:
+        for name, rows in case.history.groupby("implementation", sort=True):
             look = looked[name]
             _scatter(axes, rows, f"valid_{metric}", look.colour)
             mean = _by_epoch(rows, f"valid_{metric}", metric)
@@ -82,10 +82,10 @@ def draw_learning(dataset: str, tables: Tables) -> Figure:
                 mean = _by_epoch(rows, "train_perplexity", metric)
                 alone = "." if len(mean) == 1 else None
                 axes.plot(mean.index, mean, color=look.colour, linestyle=TRAINING_LINE, linewidth=1, marker=alone)
-        last = cell.history["epoch"].max()
+        last = case.history["epoch"].max()
         axes.set_xlim(*((1 - 0.04 * last, 1.04 * last) if last > 1 else (0.5, 1.5)))
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6) if last > 1 else FixedLocator([1]))
-        return ["epoch", *_references(axes, cell.quality, "published_valid", metric)]
+        return ["epoch", *_published_lines(axes, case.quality, "published_valid", metric)]
 
     figure = _panels(tables, draw, f"Learning curves: {dataset}", f"{metric}{tables.unit}", metric)
     handles = [
@@ -103,10 +103,10 @@ def draw_quality(dataset: str, tables: Tables) -> Figure:
     """The test metric of each seed and its mean."""
     metric = tables.metric
 
-    def draw(axes: Axes, cell: Tables) -> list[str]:
-        means = cell.quality[["implementation", "test_mean"]].to_numpy()
-        _columns(axes, tables.runs, cell.runs, metric, means)
-        return _references(axes, cell.quality, "published", metric)
+    def draw(axes: Axes, case: Tables) -> list[str]:
+        means = case.quality[["implementation", "test_mean"]].to_numpy()
+        _columns(axes, tables.runs, case.runs, metric, means)
+        return _published_lines(axes, case.quality, "published", metric)
 
     figure = _panels(tables, draw, f"Quality: {dataset}", f"test {metric}{tables.unit}", metric)
     handles = [_dot(4, "white", "one seed"), _dot(8, INK, "mean over the seeds")]
@@ -175,20 +175,20 @@ def _panels(
     single: list[Axes] = []
     for row, device in enumerate(devices):
         for column, size in enumerate(sizes):
-            axes, cell = grid[row, column], tables.cell(size, device)
+            axes, case = grid[row, column], tables.case(size, device)
             axes.set_title(size if len(devices) == 1 else f"{size}, {device}")
             if column == 0:
                 axes.set_ylabel(label)
-            if cell.runs.empty:
+            if case.runs.empty:
                 axes.text(0.5, 0.5, "not run", transform=axes.transAxes, horizontalalignment="center")
                 axes.set(xticks=[], yticks=[])
                 continue
             if metric == "perplexity":
                 axes.set_yscale("log")
-            below = draw(axes, cell)
+            below = draw(axes, case)
             axes.set_xlabel("\n".join(below), linespacing=1.5)
-            capped = (cell.runs["caps"] != "").any()
-            seeds = cell.runs["seed"].nunique()
+            capped = (case.runs["caps"] != "").any()
+            seeds = case.runs["seed"].nunique()
             remark = f"{seeds} seed{'s' if seeds > 1 else ''}" + (", capped" if capped else "")
             axes.set_title(remark, loc="right", fontsize=8.5, fontweight="bold" if capped else "normal")
             (single if capped else complete).append(axes)
@@ -252,7 +252,7 @@ def _columns(
     axes.margins(y=0.15)
 
 
-def _references(axes: Axes, quality: pd.DataFrame, column: str, metric: str) -> list[str]:
+def _published_lines(axes: Axes, quality: pd.DataFrame, column: str, metric: str) -> list[str]:
     """Draw the published value and the floor of a panel; the lines of text that name them."""
     texts = []
     published = quality.dropna(subset=[column]).drop_duplicates(column)

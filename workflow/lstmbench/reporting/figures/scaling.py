@@ -11,7 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from lstmbench.analysis.scaling import CELL, Scaled
+from lstmbench.analysis.scaling import CASE, Scaled
 from lstmbench.reporting.scaling import WORDS
 
 PANEL_WIDTH, HEIGHT, LEGEND_ENTRY = 3.1, 3.4, 2.1  # inches
@@ -27,17 +27,17 @@ def draw(scaled: Scaled, dataset: str, table: pd.DataFrame) -> Figure:
     title = f"{words.title}: {dataset}"
     figure.suptitle(title, x=0.01, horizontalalignment="left", fontsize=12, fontweight="bold")
     grid = figure.subplots(1, len(panels), squeeze=False)
-    for axes, ((size, device), cells) in zip(grid[0], panels, strict=True):
+    for axes, ((size, device), cases) in zip(grid[0], panels, strict=True):
         axes.set_title(f"{size}, {device}" if size else "")
         axes.set_xlabel(scaled.count)
-        counts = sorted(cells[scaled.count].unique())
+        counts = sorted(cases[scaled.count].unique())
         if not counts:
             where = {"transform": axes.transAxes, "horizontalalignment": "center", "in_layout": False, "wrap": True}
             axes.text(0.5, 0.5, words.empty, **where)
             axes.set(xticks=[], yticks=[])
             continue
         axes.plot(counts, [count / counts[0] for count in counts], color=REFERENCE, linewidth=0.8)
-        for _, line in cells.groupby([*CELL, *scaled.others], sort=True, dropna=False):
+        for _, line in cases.groupby([*CASE, *scaled.others], sort=True, dropna=False):
             look = looked[line["implementation"].iloc[0]]
             axes.plot(line[scaled.count], line["speed_up"], color=look.colour, marker=look.marker, linestyle=look.line)
         axes.set_xticks(counts, [f"{count:.0f}" for count in counts])

@@ -57,14 +57,14 @@ def draw_ceiling(dataset: str, speed: pd.DataFrame) -> Figure:
     """A bar per implementation with its interval, and a mark where the matrix products alone would be."""
     looked = looks(speed["implementation"])
 
-    def draw(axes: Axes, cell: pd.DataFrame, places: dict[str, int]) -> None:
+    def draw(axes: Axes, case: pd.DataFrame, places: dict[str, int]) -> None:
         reach = 0.0
-        for row in cell.itertuples():
+        for row in case.itertuples():
             place, look = places[row.implementation], looked[row.implementation]
             if pd.isna(row.rate):
                 _label(axes, 0, place, "failed")
                 continue
-            face, line = (tint(look.colour), "solid") if row.headline else ("white", NOT_QUOTED)
+            face, line = (tint(look.colour), "solid") if row.quotable else ("white", NOT_QUOTED)
             axes.barh(place, row.rate, THICKNESS, facecolor=face, edgecolor=look.colour, linestyle=line)
             axes.plot([row.rate_low, row.rate_high], [place, place], **INTERVAL)
             end, text = np.fmax(row.rate, row.rate_high), present_speed.rounded(row.rate)
@@ -83,7 +83,7 @@ def draw_ceiling(dataset: str, speed: pd.DataFrame) -> Figure:
     ]  # fmt: skip
     if speed["rate_low"].notna().any():
         handles.append(Line2D([], [], label="95 % interval", **INTERVAL))
-    if (speed["rate"].notna() & (speed["headline"] == 0)).any():
+    if (speed["rate"].notna() & (speed["quotable"] == 0)).any():
         handles.append(Patch(facecolor="white", edgecolor=REFERENCE, linestyle=NOT_QUOTED, label="not to be quoted"))
     return _panels(f"Training speed and its ceiling: {dataset}", speed, speed, draw, handles)
 
@@ -92,10 +92,10 @@ def draw_anatomy(dataset: str, speed: pd.DataFrame, anatomy: pd.DataFrame) -> Fi
     """A stacked bar per implementation: milliseconds by part; hatched: backward; dark: the matrix products alone."""
     medians = speed.set_index(["size", "device", "implementation"])["step_ms"].to_dict()
 
-    def draw(axes: Axes, cell: pd.DataFrame, places: dict[str, int]) -> None:
+    def draw(axes: Axes, case: pd.DataFrame, places: dict[str, int]) -> None:
         reach = 0.0
-        for cell_name, parts in cell.groupby(["size", "device", "implementation"], sort=False):
-            place, left = places[cell_name[-1]], 0.0
+        for case_name, parts in case.groupby(["size", "device", "implementation"], sort=False):
+            place, left = places[case_name[-1]], 0.0
             for row in sorted(parts.itertuples(), key=_when):
                 colour, hatch = COLOURS[row.part], HATCHES[row.direction]
                 bar = {"left": left, "height": THICKNESS, "hatch": hatch, "linewidth": 0.5, "edgecolor": "white"}
@@ -104,14 +104,14 @@ def draw_anatomy(dataset: str, speed: pd.DataFrame, anatomy: pd.DataFrame) -> Fi
                 products = min(row.product_milliseconds, row.milliseconds)
                 axes.barh(place, products, facecolor=colour, hatchcolor="white", **bar)
                 left += row.milliseconds
-            timed = medians[cell_name]
+            timed = medians[case_name]
             axes.vlines(timed, place - 0.4, place + 0.4, color=INK, linewidth=1.2)
             end, text = max(left, timed), present_speed.whole_step(parts)
             _label(axes, end, place, text)
             reach = max(reach, end)
-        for name in places.keys() - set(cell["implementation"]):
+        for name in places.keys() - set(case["implementation"]):
             _label(axes, 0, places[name], "not traced")
-        room = ROOM_FOR_SHARE if present_speed.little_covered(cell).any() else 1.2
+        room = ROOM_FOR_SHARE if present_speed.little_covered(case).any() else 1.2
         _scale(axes, room * reach, "ms per step, traced")
 
     there = [name for name in COLOURS if name in set(anatomy["part"])]
@@ -192,16 +192,16 @@ def _panels(
     figure.get_layout_engine().set(w_pad=0.12)
     for row, device in enumerate(devices):
         for column, size in enumerate(sizes):
-            axes, cell = grid[row, column], table[(table["size"] == size) & (table["device"] == device)]
+            axes, case = grid[row, column], table[(table["size"] == size) & (table["device"] == device)]
             axes.set_title(size if len(devices) == 1 else f"{size}, {device}")
             axes.set_yticks(list(places.values()), list(places) if column == 0 else [""] * len(places))
             axes.set_ylim(len(places) - 0.45, -0.55)
             axes.tick_params(axis="y", length=0)
             axes.grid(visible=False)
-            if cell.empty:
+            if case.empty:
                 axes.text(0.5, 0.5, "not measured", transform=axes.transAxes, horizontalalignment="center")
                 axes.set_xticks([])
                 continue
-            draw(axes, cell, places)
+            draw(axes, case, places)
     figure.legend(handles=handles, loc="outside lower left", ncols=columns, handlelength=1.6, columnspacing=1.4)
     return figure

@@ -1,4 +1,4 @@
-"""Records here stand beside those of the reference machines, in the cells that both have."""
+"""Records here stand beside those of the baseline machines, in the cases that both have."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 import pytest
 
 from lstmbench.analysis import speed
-from lstmbench.analysis.against_reference import SIDES, TABLES
+from lstmbench.analysis.against_baselines import SIDES, TABLES
 from lstmbench.records.bundle import GPU_CHECK, pack
 from lstmbench.records.measurement import write_measurement
 from lstmbench.records.tables import read_table, write_table
@@ -41,50 +41,50 @@ def results(folder, factor=1.0, sizes=("small",), implementations=("pytorch",), 
 
 
 @pytest.fixture
-def reference(tmp_path):
+def baseline(tmp_path):
     pack(results(tmp_path / "there", sizes=("small", "medium")), tmp_path / "example.zip")
     return tmp_path / "example.zip"
 
 
-def compared(here, *references):
-    run_command("against-reference", [*map(str, references), "--results", str(here), "--tables", str(here / "tables")])
-    return {name: read_table(here / f"tables/reference_{name}.parquet") for name in TABLES}
+def compared(here, *baselines):
+    run_command("against-baselines", [*map(str, baselines), "--results", str(here), "--tables", str(here / "tables")])
+    return {name: read_table(here / f"tables/baseline_{name}.parquet") for name in TABLES}
 
 
-def test_a_folder_stands_for_the_bundles_in_it(reference, tmp_path):
+def test_a_folder_stands_for_the_bundles_in_it(baseline, tmp_path):
     here = results(tmp_path / "here")
-    alone = compared(here, reference)["quality"]
+    alone = compared(here, baseline)["quality"]
     assert len(alone) == 1
     (tmp_path / "kept").mkdir()
     assert compared(here, tmp_path / "kept")["quality"].empty
-    reference.rename(tmp_path / "kept" / reference.name)
+    baseline.rename(tmp_path / "kept" / baseline.name)
     assert compared(here, tmp_path / "kept")["quality"].equals(alone)
 
 
-def test_only_the_cells_of_both_are_compared(reference, tmp_path):
+def test_only_the_cases_of_both_are_compared(baseline, tmp_path):
     here = results(tmp_path / "here", factor=2.0, sizes=("small", "large"), implementations=("pytorch", "tensorflow"))
-    tables = compared(here, reference)
+    tables = compared(here, baseline)
     for table, column, expected in (("quality", "difference", 100.0), ("speed", "ratio", 2.0)):
         (row,) = tables[table].to_dict("records")
         assert (row["bundle"], row["size"], row["implementation"]) == ("example", "small", "pytorch")
         assert row[column] == pytest.approx(expected)
 
 
-def test_what_another_selection_left_in_the_folder_is_not_compared(reference, tmp_path):
+def test_what_another_selection_left_in_the_folder_is_not_compared(baseline, tmp_path):
     here = results(tmp_path / "here", sizes=("small", "medium"))
     selected = results(tmp_path / "selected", sizes=("small",))
     for name in ("runs", "speed"):
         (here / f"tables/{name}.parquet").write_bytes((selected / f"tables/{name}.parquet").read_bytes())
-    tables = compared(here, reference)
+    tables = compared(here, baseline)
     assert list(tables["quality"]["size"]) == list(tables["speed"]["size"]) == ["small"]
 
 
-def test_cells_of_other_settings_are_shown_with_the_reason(reference, tmp_path):
+def test_cases_of_other_settings_are_shown_with_the_reason(baseline, tmp_path):
     here = results(tmp_path / "here", settings__preset__learning_rate=0.5)
-    tables = compared(here, reference)
+    tables = compared(here, baseline)
     assert "learning_rate differs" in tables["quality"]["verdict"].item()
     assert math.isnan(tables["quality"]["difference"].item())
-    text = (here / "tables/reference_quality.md").read_text()
+    text = (here / "tables/baseline_quality.md").read_text()
     assert "learning_rate differs" in text
     assert SIDES in text
 
@@ -100,16 +100,16 @@ def gpu(tmp_path):
     return tmp_path / "example-gpu.zip"
 
 
-def test_a_gpu_without_tensorflow_shares_no_cell_with_a_cpu(reference, gpu, tmp_path):
+def test_a_gpu_without_tensorflow_shares_no_case_with_a_cpu(baseline, gpu, tmp_path):
     here = results(tmp_path / "here", implementations=("pytorch", "tensorflow"))
     assert all(table.empty for table in compared(here, gpu).values())
-    both = compared(here, reference, gpu)
+    both = compared(here, baseline, gpu)
     assert set(both["quality"]["bundle"]) == set(both["speed"]["bundle"]) == {"example"}
 
 
-def test_a_gpu_stands_beside_a_gpu_in_the_implementations_that_both_have(reference, gpu, tmp_path):
+def test_a_gpu_stands_beside_a_gpu_in_the_implementations_that_both_have(baseline, gpu, tmp_path):
     here = results(tmp_path / "here", factor=0.5, implementations=("pytorch_fused", "tensorflow"), device="gpu")
-    tables = compared(here, reference, gpu)
+    tables = compared(here, baseline, gpu)
     for table, column, expected in (("quality", "difference", -50.0), ("speed", "ratio", 0.5)):
         (row,) = tables[table].to_dict("records")
         assert [row[name] for name in ("bundle", "implementation", "device")] == ["example-gpu", "pytorch_fused", "gpu"]
@@ -126,9 +126,9 @@ def test_what_is_not_compared_is_not_read(gpu, tmp_path, name):
 
 
 @pytest.mark.parametrize("there", [True, False])
-def test_without_a_common_cell_the_tables_are_there_and_empty(reference, tmp_path, there):
+def test_without_a_common_case_the_tables_are_there_and_empty(baseline, tmp_path, there):
     here = results(tmp_path / "here", sizes=("large",))
-    tables = compared(here, *([reference] if there else []))
+    tables = compared(here, *([baseline] if there else []))
     for name, table in tables.items():
         assert table.empty
-        assert (here / f"tables/reference_{name}.md").read_text().startswith("# ")
+        assert (here / f"tables/baseline_{name}.md").read_text().startswith("# ")

@@ -6,7 +6,7 @@ import argparse
 import itertools
 from pathlib import Path
 
-from lstmbench.analysis.against_reference import GROUP, SIDES, TITLE, against, paths
+from lstmbench.analysis.against_baselines import GROUP, SIDES, TITLE, against, paths
 from lstmbench.commands._arguments import add
 from lstmbench.records.bundle import records, unpacked
 from lstmbench.records.tables import RUN, read_table, write_table
@@ -17,7 +17,7 @@ from lstmbench.reporting.text_tables import write_shown
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     result = argparse.ArgumentParser(description=__doc__)
-    result.add_argument("bundles", type=Path, nargs="*", help="of the reference machines, or folders of them")
+    result.add_argument("bundles", type=Path, nargs="*", help="of the baseline machines, or folders of them")
     result.add_argument("--results", type=Path, required=True, help="folder of the runs and measurements here")
     add(result, "--tables")
     return result
@@ -30,15 +30,15 @@ def main(options: argparse.Namespace) -> None:
         read_table(options.tables / "runs.parquet")[RUN].itertuples(index=False, name=None),
         read_table(options.tables / "speed.parquet")[GROUP].itertuples(index=False, name=None),
     )
-    references, shared = {}, set()
+    baselines, shared = {}, set()
     folders = [[path] if path.suffix == ".zip" else sorted(path.glob("*.zip")) for path in options.bundles]
     for bundle in itertools.chain.from_iterable(folders):
         with unpacked(bundle) as folder:
             common = of_here & {path.relative_to(folder).as_posix() for path in folder.rglob("*.json")}
-            references[bundle.stem] = records(folder, common)
+            baselines[bundle.stem] = records(folder, common)
             shared |= common
-    tables = against(references, records(options.results, shared))
+    tables = against(baselines, records(options.results, shared))
     for name, table in tables.items():
-        write_table(options.tables / f"reference_{name}.csv", table)
+        write_table(options.tables / f"baseline_{name}.csv", table)
         parts, notes = comparison.shown({name: table})
-        write_shown(options.tables / f"reference_{name}", TITLE, parts, [SIDES, *notes])
+        write_shown(options.tables / f"baseline_{name}", TITLE, parts, [SIDES, *notes])

@@ -1,6 +1,6 @@
-"""Against reference: the results of this configuration beside those of the machines whose bundles are kept.
+"""Against baseline: the results of this configuration beside those of the machines whose bundles are kept.
 
-Cells that both have are compared as ``compare`` does, the reference first; cells that only one side has are left out.
+Cases that both have are compared as ``compare`` does, the baseline first; cases that only one side has are left out.
 """
 
 from __future__ import annotations
@@ -14,28 +14,28 @@ from lstmbench.orchestration.config import RECORD
 from lstmbench.records.bundle import Records
 from lstmbench.records.tables import RUN
 
-TITLE = "Here beside the reference machines"
-SIDES = "First: the machine that a bundle in results/reference names; second: here. What both have is compared."
+TITLE = "Here beside the baseline machines"
+SIDES = "First: the machine that a bundle in results/baselines names; second: here. What both have is compared."
 TABLES = ("quality", "speed", "circumstances")
 
 GROUP = ["dataset", "size", "device"]
 """What names a measurement."""
 
 
-def against(references: Mapping[str, Records], here: Records) -> dict[str, pd.DataFrame]:
-    """The tables of ``compare``, less the cells of one side; ``bundle``: the reference, first: it, second: here.
+def against(baselines: Mapping[str, Records], here: Records) -> dict[str, pd.DataFrame]:
+    """The tables of ``compare``, less the cases of one side; ``bundle``: the baseline, first: it, second: here.
 
-    References that share no cell with what is here are left out.
+    Baselines that share no case with what is here are left out.
     """
     found: dict[str, list[pd.DataFrame]] = {name: [] for name in TABLES}
-    for name, reference in references.items():
+    for name, baseline in baselines.items():
         others = {name: here}
         tables = {
-            "quality": _shared(comparison.quality(reference.runs, {name: here.runs})),
-            "speed": _shared(comparison.speed(reference.measurements, {name: here.measurements})),
+            "quality": _shared(comparison.quality(baseline.runs, {name: here.runs})),
+            "speed": _shared(comparison.speed(baseline.measurements, {name: here.measurements})),
         }
         if any(len(table) for table in tables.values()):
-            for kind, table in (tables | {"circumstances": comparison.circumstances(reference, others)}).items():
+            for kind, table in (tables | {"circumstances": comparison.circumstances(baseline, others)}).items():
                 found[kind].append(table)
     empty = {"quality": comparison.QUALITY, "speed": comparison.SPEED, "circumstances": comparison.CIRCUMSTANCES}
     return {
