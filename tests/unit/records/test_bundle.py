@@ -205,7 +205,7 @@ def case(column, value, row=1):
         (lambda text: text.splitlines()[0] + "\n", "expected a row per comparison, found none"),
         (lambda text: text.replace("deviation", "distance"), "expected the columns implementation, .* distance"),
         (lambda text: text.replace("\npytorch", ",1\npytorch"), "expected the columns"),
-        (lambda text: text.replace("\npytorch", "\n1,pytorch"), "as many cases in each row"),
+        (lambda text: text.replace("\npytorch", "\n1,pytorch"), "as many fields in each row"),
         (lambda text: text.replace("\npytorch", "\n1,pytorch", 1), "column tolerance: expected numbers"),
         (case("implementation", "tensorflow"), "line 2, implementation: expected pytorch, as in its path, found"),
         (case("device", "gpu", row=2), "line 3, device: expected gpu-bfloat16, as in its path, found 'gpu'"),
