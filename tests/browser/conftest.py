@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,10 +11,9 @@ import pytest
 from tests.factories.measurements import make_measurement
 from tests.factories.pages import make_page
 from tests.factories.records import CAPS, make_record
+from tests.helpers.browser import launch
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (make install-dev)")
-
-INSTALLED = ("chromium", "chromium-browser", "google-chrome")
 
 
 @dataclass
@@ -31,16 +29,11 @@ class Opened:
 def browser() -> Iterator[playwright.Browser]:
     """Chromium: playwright's own, or that of the system."""
     with playwright.sync_playwright() as tool:
-        paths = [None, *filter(None, map(shutil.which, INSTALLED))]
-        for path in paths:
-            try:
-                browser = tool.chromium.launch(executable_path=path, args=["--no-sandbox"])
-            except playwright.Error:
-                continue
-            yield browser
-            browser.close()
-            return
-        pytest.skip("no browser: install chromium, or run: playwright install chromium")
+        browser = launch(tool)
+        if browser is None:
+            pytest.skip("no browser: install chromium, or run: playwright install chromium")
+        yield browser
+        browser.close()
 
 
 @pytest.fixture(scope="session")

@@ -45,7 +45,7 @@ def table(page, title, dataset="ptb"):
 
 
 def column(found, heading):
-    """The text of a column's cases, from top to bottom, of the rows that are shown."""
+    """The text of a column's fields, from top to bottom, of the rows that are shown."""
     place = found.locator("thead th").all_inner_texts()
     index = next(i for i, text in enumerate(place) if text.startswith(heading))
     return found.locator(f"tbody tr:not([hidden]) td:nth-child({index + 1})").all_inner_texts()

@@ -316,13 +316,11 @@ def margins() -> str:
 
 FIGURES: dict[str, dict[str, Callable[[], str]]] = {
     "README.md": {
-        "runs": runs,
         "difference": difference,
-        "exercise": exercise,
-        "seeds": seeds,
         "multiples": multiples,
         **{f"run {machine}": lambda machine=machine: gpu_run(machine) for machine in ON_GPU},
     },
+    "docs/results.md": {"runs": runs, "exercise": exercise, "seeds": seeds},
     "docs/benchmark.md": {
         **{
             f"bars {machine} {dataset}": lambda machine=machine, dataset=dataset: bars(machine, dataset)
