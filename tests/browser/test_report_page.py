@@ -22,8 +22,8 @@ PAPER = 1032
 
 MOST_BYTES = 5_000_000
 
-BROKEN_WORDS = """[...document.querySelectorAll('th, td:not(.long):not(.code)')].flatMap((case) => {
-  const walker = document.createTreeWalker(case, NodeFilter.SHOW_TEXT);
+BROKEN_WORDS = """[...document.querySelectorAll('th, td:not(.long):not(.code)')].flatMap((part) => {
+  const walker = document.createTreeWalker(part, NodeFilter.SHOW_TEXT);
   const found = [];
   while (walker.nextNode()) {
     for (const word of walker.currentNode.data.matchAll(/\\w+/g)) {
