@@ -13,7 +13,7 @@ HERE = Path(sys.executable).parent
 # How pip begins a script; the second form is for a path that has a space or is long.
 PYTHON = re.compile(r"""\A#!(?:/bin/sh\n'''exec' "?)?(?P<folder>/[^\n"]*)/python[\d.]*""")
 
-LONGEST = 127
+MAX_BYTES = 127
 """Bytes that Linux reads of a first line."""
 
 
@@ -28,7 +28,7 @@ def mended(text: str, old: Path) -> str:
     """Return a script with the present folder in place of ``old``."""
     text = re.sub(rf"{re.escape(str(old.parent))}(?=[/\"'\s:;]|$)", lambda _: str(HERE.parent), text)
     first, _, rest = text.partition("\n")
-    if first.startswith(f"#!{HERE}/") and (" " in str(HERE) or len(os.fsencode(first)) > LONGEST):
+    if first.startswith(f"#!{HERE}/") and (" " in str(HERE) or len(os.fsencode(first)) > MAX_BYTES):
         return f"#!/bin/sh\n'''exec' \"{first[2:]}\" \"$0\" \"$@\"\n' '''\n{rest}"
     return text
 

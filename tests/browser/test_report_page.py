@@ -20,7 +20,7 @@ SCHEMES = ("light", "dark")
 PAPER = 1032
 """Pixels between the margins of a landscape A4 page: 297 mm less 24 mm, at 96 pixels per inch."""
 
-MOST_BYTES = 5_000_000
+MAX_BYTES = 5_000_000
 
 BROKEN_WORDS = """[...document.querySelectorAll('th, td:not(.long):not(.code)')].flatMap((part) => {
   const walker = document.createTreeWalker(part, NodeFilter.SHOW_TEXT);
@@ -233,4 +233,4 @@ def test_the_page_prints_whole(opened, scripts):
 
 
 def test_the_page_is_small(report):
-    assert Path(report).stat().st_size < MOST_BYTES
+    assert Path(report).stat().st_size < MAX_BYTES

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lstmbench import commands
-from lstmbench.gpu_check.budget import MINIMUM_SECONDS
+from lstmbench.gpu_check.budget import MIN_SECONDS
 from lstmbench.utils.command_line import run
 
 
@@ -50,7 +50,7 @@ def test_a_card_that_is_hidden_is_not_checked(capsys, tmp_path, driver, monkeypa
 
 
 def test_a_budget_below_the_first_step_is_refused(capsys, tmp_path, driver):
-    code, line = run_main(capsys, tmp_path, "--budget", str(MINIMUM_SECONDS - 1))
+    code, line = run_main(capsys, tmp_path, "--budget", str(MIN_SECONDS - 1))
     assert code == 6
     assert line.startswith("error: E6-RESOURCES: --budget 29: expected at least 30 s")
 

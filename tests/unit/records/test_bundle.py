@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from lstmbench import implementations
-from lstmbench.records.bundle import GPU_CHECK, LARGEST_ASIDE, pack, read_bundle, records, unpacked
+from lstmbench.records.bundle import GPU_CHECK, MAX_SMALL_FILE_BYTES, pack, read_bundle, records, unpacked
 from lstmbench.records.certificate import read_certificate
 from lstmbench.records.measurement import read_measurement, write_measurement
 from lstmbench.records.run import MODEL, read_record
@@ -216,7 +216,7 @@ def case(column, value, row=1):
         (case("tolerance", "inf", row=3), "line 4, tolerance: expected a finite number or none, found inf"),
         (case("tolerance", "-1"), "line 2, tolerance: expected 0 or more, found -1.0"),
         (case("failure", "no GPU"), "line 2, deviation: expected none beside a failure, found 1e-06"),
-        (lambda text: text + "x" * LARGEST_ASIDE, "expected at most 1,048,576 bytes, found 1,049,"),
+        (lambda text: text + "x" * MAX_SMALL_FILE_BYTES, "expected at most 1,048,576 bytes, found 1,049,"),
     ],
 )  # fmt: skip
 def test_a_damaged_certificate_is_refused_with_its_place_and_what_to_do(certified, tmp_path, edit, told):
@@ -239,7 +239,7 @@ def test_a_certificate_that_is_no_text_is_refused(certified, tmp_path):
         ("{", "not JSON"),
         ('{"speed": NaN}', "NaN is no number"),
         ("[" * 100_000, "not JSON: nested too deeply"),
-        (f'"{"x" * LARGEST_ASIDE}"', "expected at most 1,048,576 bytes, found 1,048,578"),
+        (f'"{"x" * MAX_SMALL_FILE_BYTES}"', "expected at most 1,048,576 bytes, found 1,048,578"),
     ],
 )
 def test_a_damaged_summary_of_a_gpu_check_is_refused(certified, tmp_path, text, told):

@@ -13,7 +13,7 @@ from dataclasses import replace
 import pytest
 
 from lstmbench.orchestration.dependencies import PACKAGE
-from lstmbench.records.interference import LARGEST_FOREIGN_SHARE, Load, disturbances
+from lstmbench.records.interference import MAX_FOREIGN_SHARE, Load, disturbances
 from lstmbench.statistics.intervals import iqr_over_median
 from lstmbench.timing.counters import Counters, Span, load
 
@@ -63,7 +63,7 @@ def someone_else_is_busy() -> bool:
     before = Counters()
     subprocess.run([sys.executable, "-c", "import time; time.sleep(1)"], check=True)
     found = load([before.span()])
-    return found.foreign_share > LARGEST_FOREIGN_SHARE or (found.steal_share or 0) > 0.005
+    return found.foreign_share > MAX_FOREIGN_SHARE or (found.steal_share or 0) > 0.005
 
 
 def test_a_computation_beside_spinners_was_disturbed():

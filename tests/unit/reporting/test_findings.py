@@ -36,7 +36,7 @@ SPEEDS = {
     "failed": STEADY,
     "alike": STEADY,
 }
-LONGEST = {"found": 260, "reaches": 400}
+MAX_LENGTHS = {"found": 260, "reaches": 400}
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +130,7 @@ def test_every_line_begins_with_what_was_found_in_numbers_and_ends_with_how_far_
             assert str(line).startswith("markov small: ")
             assert re.search(r"\d", line.found), line
             assert not re.match(r"no claim|inconclusive", line.found, re.IGNORECASE)
-            for part, most in LONGEST.items():
+            for part, most in MAX_LENGTHS.items():
                 assert 5 < len(getattr(line, part)) <= most, line
                 assert not re.search(r"\bnan\b|\bNone\b| ,|;\s*;|\n", getattr(line, part)), line
         quality, fastest, _ = lines

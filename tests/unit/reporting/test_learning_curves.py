@@ -39,6 +39,6 @@ def test_devices_have_panels_of_their_own():
 
 @pytest.mark.parametrize(("limit", "kept"), [(100, [1, 2, 3, 4, 5, 6]), (3, [1, 3, 5, 6]), (2, [1, 4, 6])])
 def test_of_many_epochs_some_are_left_out_and_never_the_first_or_the_last(monkeypatch, limit, kept):
-    monkeypatch.setattr(learning_curves, "MOST_POINTS", limit)
+    monkeypatch.setattr(learning_curves, "MAX_POINTS", limit)
     (case,) = curves(history("valid_accuracy", [0.1] * 6), "accuracy")["cases"]
     assert case["epochs"] == kept

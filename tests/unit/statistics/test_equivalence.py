@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from lstmbench.statistics.equivalence import FEWEST_SEEDS, MARGINS, Comparison, compare, holm, verdicts
+from lstmbench.statistics.equivalence import MARGINS, MIN_SEEDS, Comparison, compare, holm, verdicts
 
 TRIALS = 4000
 SPREAD = 0.005
@@ -76,7 +76,7 @@ def test_many_hypotheses_fall_by_holm_s_steps(probabilities, rejected):
 
 
 def test_few_seeds_support_no_claim():
-    one = compare([115.0] * (FEWEST_SEEDS - 1), [230.0] * (FEWEST_SEEDS - 1), "perplexity")
+    one = compare([115.0] * (MIN_SEEDS - 1), [230.0] * (MIN_SEEDS - 1), "perplexity")
     assert verdicts([one]) == ["no claim"]
     assert math.isnan(compare([115.0], [116.0], "perplexity").low)
 

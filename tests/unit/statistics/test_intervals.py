@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lstmbench.statistics.intervals import (
-    FEWEST_BLOCKS,
+    MIN_BLOCKS,
     geometric_mean,
     iqr_over_median,
     ratio,
@@ -128,7 +128,7 @@ def share_called_unsteady(trials) -> float:
     return float(np.mean([bool(unsteadiness(times)) for times in trials]))
 
 
-@pytest.mark.parametrize("blocks", [FEWEST_BLOCKS, 10, 20, 40])
+@pytest.mark.parametrize("blocks", [MIN_BLOCKS, 10, 20, 40])
 def test_noise_alone_is_called_unsteady_once_in_twenty_at_most(blocks):
     trials = 0.08 * np.exp(block_noise(np.random.default_rng(blocks), 2000, blocks))
     assert share_called_unsteady(trials) <= 0.05
@@ -166,5 +166,5 @@ def test_a_change_does_not_count_as_the_noise_that_hides_it():
 
 def test_too_few_blocks_are_not_tested():
     assert unsteadiness([1.0, 2.0, 3.0]) == ""
-    assert unsteadiness(np.arange(1.0, FEWEST_BLOCKS)) == ""
-    assert unsteadiness(np.arange(1.0, FEWEST_BLOCKS + 1)) != ""
+    assert unsteadiness(np.arange(1.0, MIN_BLOCKS)) == ""
+    assert unsteadiness(np.arange(1.0, MIN_BLOCKS + 1)) != ""

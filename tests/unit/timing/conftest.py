@@ -19,7 +19,7 @@ def measured(tmp_path, monkeypatch):
     """Measures the reference on a made-up data set, each phase as short as it can be."""
     for name in ("details.EVALUATION_SECONDS", "details.LOOP_SECONDS", "products.PRODUCT_SECONDS"):
         monkeypatch.setattr(f"lstmbench.timing.{name}", 0.01)
-    for name, seconds in (("WARM_UP_SECONDS", 0.01), ("BLOCK_SECONDS", 0.02), ("SHORTEST_BLOCK_SECONDS", 0.01)):
+    for name, seconds in (("WARM_UP_SECONDS", 0.01), ("BLOCK_SECONDS", 0.02), ("MIN_BLOCK_SECONDS", 0.01)):
         monkeypatch.setattr(f"lstmbench.timing.blocks.{name}", seconds)
 
     def run(module=Text, *, details=(), more=None):

@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from lstmbench.orchestration.dependencies import PACKAGE
-from lstmbench.timing.interleaving import FEWEST, LONGEST_SECONDS, alone, enough
+from lstmbench.timing.interleaving import MAX_SECONDS, MIN_TURNS, alone, enough
 from lstmbench.timing.rounds import run_round
 
 SCRIPT = """
@@ -90,9 +90,9 @@ def test_no_process_is_left_behind_by_an_error(tmp_path):
     [
         (9, 1.0, False),
         (10, 1.0, True),
-        (FEWEST, LONGEST_SECONDS, True),
-        (FEWEST, LONGEST_SECONDS - 1, False),
-        (FEWEST - 1, 100.0, False),
+        (MIN_TURNS, MAX_SECONDS, True),
+        (MIN_TURNS, MAX_SECONDS - 1, False),
+        (MIN_TURNS - 1, 100.0, False),
     ],
 )
 def test_turns_end_when_there_were_enough_or_they_took_long_but_some_there_must_be(turns, seconds, expected):
@@ -102,7 +102,7 @@ def test_turns_end_when_there_were_enough_or_they_took_long_but_some_there_must_
 def test_alone_a_process_takes_as_many_turns_as_led(tmp_path):
     more, count, seconds = alone(10), 0, 0.0
     while more(seconds):
-        count, seconds = count + 1, LONGEST_SECONDS / 5
+        count, seconds = count + 1, MAX_SECONDS / 5
     assert count == 5
 
 

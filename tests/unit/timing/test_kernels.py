@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from lstmbench.timing.kernels import LARGEST_LIST, proved
+from lstmbench.timing.kernels import MAX_LISTED, proved
 from lstmbench.utils.errors import MachineError
 
 STATED = ("oneDNN's LSTM", "lstm mkldnn", r"matmul .*addmm")
-OTHER = [f"lstm kernel {number}" for number in range(LARGEST_LIST + 3)]
+OTHER = [f"lstm kernel {number}" for number in range(MAX_LISTED + 3)]
 
 
 def test_a_path_is_proved_by_what_was_executed_and_by_what_a_trace_shows_together():

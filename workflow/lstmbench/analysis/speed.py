@@ -95,7 +95,7 @@ class _Group:
         unsteady = [
             f"process {place}: {reason}" for place, reason in enumerate(map(intervals.unsteadiness, times), 1) if reason
         ]
-        tested = "steady" if min(map(len, times)) >= intervals.FEWEST_BLOCKS else "too few blocks to test"
+        tested = "steady" if min(map(len, times)) >= intervals.MIN_BLOCKS else "too few blocks to test"
         spread = intervals.iqr_over_median(together)
         held_back = [reason for sample in samples for reason in _held_back(sample, self.record["threads"])]
         verdict = ""

@@ -11,7 +11,7 @@ CUMULATIVE_SHARES = {1: 0.20, 2: 0.20, 3: 0.20, 4: 0.55, 5: 1.0}
 """Step -> the part of the budget by which it must have begun its last job: 20 % for steps 1 to 3, 35 % for step 4 and
 45 % for step 5."""
 
-MINIMUM_SECONDS = 30.0
+MIN_SECONDS = 30.0
 """What step 1 can take: each framework is imported and trains one step.  PyTorch's import with CUDA takes 5 to 10 s."""
 
 
@@ -27,9 +27,9 @@ class Budget:
     _watch: Stopwatch = field(default_factory=Stopwatch)
 
     def __post_init__(self) -> None:
-        if self.seconds < MINIMUM_SECONDS:
+        if self.seconds < MIN_SECONDS:
             raise ResourceError(
-                f"--budget {self.seconds:g}: expected at least {MINIMUM_SECONDS:g} s, which step 1 (the machine) can "
+                f"--budget {self.seconds:g}: expected at least {MIN_SECONDS:g} s, which step 1 (the machine) can "
                 "take; all five steps want 600 s"
             )
 

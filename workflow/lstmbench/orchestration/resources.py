@@ -22,7 +22,7 @@ SPARE_MINUTES = 10
 SNAKEMAKE_MB = 500
 """A scheduler's job also holds two Snakemakes: the one that was submitted, and the one it starts for the rule."""
 
-MOST_TIMES = 4
+MAX_RETRY_FACTOR = 4
 """What a retry asks for grows up to so many times the first; a run that needs many retries needs no more memory."""
 
 
@@ -35,7 +35,7 @@ class Ask:
 
     def of_attempt(self, attempt: int) -> Ask:
         """What the first attempt, the second ... asks for: a queue tells not whether time or memory was too little."""
-        times = min(attempt, MOST_TIMES)
+        times = min(attempt, MAX_RETRY_FACTOR)
         return Ask(self.minutes * times, self.mem_mb * times)
 
 

@@ -43,11 +43,11 @@ GPU_CHECK = "gpu-check.json"
 MANIFEST = "manifest.json"
 FORMAT = 1
 
-LARGEST_FILE = 64 << 20
-LARGEST_BUNDLE = 1 << 30
+MAX_FILE_BYTES = 64 << 20
+MAX_BUNDLE_BYTES = 1 << 30
 """Bytes, unpacked.  5,000 records take 60 MB."""
 
-LARGEST_ASIDE = 1 << 20
+MAX_SMALL_FILE_BYTES = 1 << 20
 """Bytes of a certificate or of the summary of a GPU check; a certificate takes 2 KB."""
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -101,9 +101,10 @@ def records(results: Path, wanted: Set[str] | None = None) -> Records:
 
 def _check_size(path: Path) -> None:
     size = path.stat().st_size
-    if size > LARGEST_ASIDE:
+    if size > MAX_SMALL_FILE_BYTES:
         raise DataError(
-            f"{path}: expected at most {LARGEST_ASIDE:,} bytes, found {size:,}. Delete it and run the workflow again."
+            f"{path}: expected at most {MAX_SMALL_FILE_BYTES:,} bytes, found {size:,}. "
+            "Delete it and run the workflow again."
         )
 
 
@@ -167,8 +168,10 @@ def unpacked(bundle: Path) -> Iterator[Path]:
 
 def _unpack(bundle: Path, archive: zipfile.ZipFile, folder: Path) -> None:
     sizes = {info.filename: info.file_size for info in archive.infolist()}
-    if max(sizes.values(), default=0) > LARGEST_FILE or sum(sizes.values()) > LARGEST_BUNDLE:
-        raise DataError(f"{bundle}: expected at most {LARGEST_BUNDLE:,} bytes unpacked, found {sum(sizes.values()):,}")
+    if max(sizes.values(), default=0) > MAX_FILE_BYTES or sum(sizes.values()) > MAX_BUNDLE_BYTES:
+        raise DataError(
+            f"{bundle}: expected at most {MAX_BUNDLE_BYTES:,} bytes unpacked, found {sum(sizes.values()):,}"
+        )
     manifest = parse_json(archive.read(MANIFEST), f"{bundle}: {MANIFEST}")
     if not isinstance(manifest, dict) or not isinstance(manifest.get("sha256"), dict):
         raise DataError(f"{bundle}: {MANIFEST}: expected format and sha256, found {short(manifest)}")

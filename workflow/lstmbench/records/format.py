@@ -11,7 +11,7 @@ NOT_SEEN = "not seen"
 BLOCK_SECONDS = 0.25
 """A timed block takes at least this: 10,000 times what reading the clock takes, and 25 ticks of the CPU accounts."""
 
-SHORTEST_BLOCK_SECONDS = BLOCK_SECONDS / 2
+MIN_BLOCK_SECONDS = BLOCK_SECONDS / 2
 """Refuse a process whose blocks are shorter in the median."""
 
 GENERATIONS = 2

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-LARGEST_FOREIGN_SHARE = 0.02
-LARGEST_STEAL_SHARE = 0.01
-LEAST_OF_CALIBRATION = 0.9
-LARGEST_SPREAD = 0.10
-LARGEST_THROTTLED_SHARE = 0.02
-LEAST_GRANTED_SHARE = 0.9
+MAX_FOREIGN_SHARE = 0.02
+MAX_STEAL_SHARE = 0.01
+MIN_CALIBRATION_SHARE = 0.9
+MAX_SPREAD = 0.10
+MAX_THROTTLED_SHARE = 0.02
+MIN_GRANTED_SHARE = 0.9
 """Beyond any of these a process was disturbed."""
 
 NO_HEADLINE_SPREAD = 0.25
@@ -41,7 +41,7 @@ class Load:
 def limits(throttled_share: float | None, reachable_cores: int | None, threads: int) -> list[str]:
     """Say in words what held a process back all the time; empty: nothing.  Its speed is not that of ``threads``."""
     reasons = []
-    if throttled_share is not None and throttled_share > LARGEST_THROTTLED_SHARE:
+    if throttled_share is not None and throttled_share > MAX_THROTTLED_SHARE:
         reasons.append(f"its quota of CPU time was used up in {_percent(throttled_share)} of the periods")
     if reachable_cores is not None and reachable_cores < threads:
         reasons.append(f"its {threads} threads can run on {reachable_cores} of the cores only")
@@ -55,17 +55,17 @@ def disturbances(load: Load, threads: int, calibration: float, spread: float) ->
     threads busy.  spread: interquartile range / median of the blocks' times per step.
     """
     reasons = limits(load.throttled_share, load.reachable_cores, threads)
-    if load.granted_share is not None and load.granted_share < LEAST_GRANTED_SHARE:
+    if load.granted_share is not None and load.granted_share < MIN_GRANTED_SHARE:
         reasons.append(f"threads that only compute got {_percent(load.granted_share)} of a CPU each")
-    if load.foreign_share > LARGEST_FOREIGN_SHARE:
-        reasons.append(f"foreign CPU {_percent(load.foreign_share)} > {_percent(LARGEST_FOREIGN_SHARE)}")
-    if load.steal_share is not None and load.steal_share > LARGEST_STEAL_SHARE:
-        reasons.append(f"steal {_percent(load.steal_share)} > {_percent(LARGEST_STEAL_SHARE)}")
+    if load.foreign_share > MAX_FOREIGN_SHARE:
+        reasons.append(f"foreign CPU {_percent(load.foreign_share)} > {_percent(MAX_FOREIGN_SHARE)}")
+    if load.steal_share is not None and load.steal_share > MAX_STEAL_SHARE:
+        reasons.append(f"steal {_percent(load.steal_share)} > {_percent(MAX_STEAL_SHARE)}")
     got = load.cpu_per_thread(threads) / calibration
-    if got < LEAST_OF_CALIBRATION:
-        reasons.append(f"CPU time {_percent(got)} of the usual < {_percent(LEAST_OF_CALIBRATION)}")
-    if spread > LARGEST_SPREAD:
-        reasons.append(f"spread of the blocks {_percent(spread)} > {_percent(LARGEST_SPREAD)}")
+    if got < MIN_CALIBRATION_SHARE:
+        reasons.append(f"CPU time {_percent(got)} of the usual < {_percent(MIN_CALIBRATION_SHARE)}")
+    if spread > MAX_SPREAD:
+        reasons.append(f"spread of the blocks {_percent(spread)} > {_percent(MAX_SPREAD)}")
     return reasons
 
 

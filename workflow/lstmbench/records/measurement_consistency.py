@@ -11,7 +11,7 @@ import pandas as pd
 
 from lstmbench.models.presets import Preset
 from lstmbench.records.consistency import ROUNDING, Claim, between, equal, memory
-from lstmbench.records.format import SHORTEST_BLOCK_SECONDS
+from lstmbench.records.format import MIN_BLOCK_SECONDS
 from lstmbench.records.interference import Load, disturbances
 from lstmbench.statistics.intervals import iqr_over_median
 from lstmbench.system.device import split_device
@@ -62,9 +62,9 @@ def _blocks(here: str, sample: dict[str, Any], timed: pd.DataFrame) -> Iterator[
     spread = iqr_over_median((timed["seconds"] / timed["steps"]).tolist())
     close = math.isclose(sample["spread"], spread, rel_tol=ROUNDING, abs_tol=1e-9)
     yield Claim(f"{here}.spread", close, f"{spread:.6g}, of its blocks", sample["spread"])
-    least = f"blocks of at least {SHORTEST_BLOCK_SECONDS} s in the median, since shorter ones tell no speed"
+    least = f"blocks of at least {MIN_BLOCK_SECONDS} s in the median, since shorter ones tell no speed"
     median = float(timed["seconds"].median())
-    yield Claim(f"{here}.steady_steps", median >= SHORTEST_BLOCK_SECONDS, least, f"{median:.3g} s")
+    yield Claim(f"{here}.steady_steps", median >= MIN_BLOCK_SECONDS, least, f"{median:.3g} s")
     yield between(f"{here}.load.wall_seconds", load["wall_seconds"], steady, math.inf, "its blocks' time and more")
 
 

@@ -17,13 +17,13 @@ from lstmbench.records.format import FIRST_LOSSES
 from lstmbench.system.device import split_device
 from lstmbench.utils.files import hash_json
 
-LARGEST_EXPONENT = 709.0
+MAX_EXPONENT = 709.0
 """The largest whole number whose exp is a float."""
 
 SUFFICIENT_BLOCKS = 8
 """From so many on, the quartiles of a speed bound its average."""
 
-LEAST_PERPLEXITY = 20.0
+MIN_PERPLEXITY = 20.0
 REAL_VOCABULARY = 1000
 """No model of a text with a vocabulary of that size or more, trained on that text alone, has come near this perplexity
 (PTB: 47.7 with dynamic evaluation of a mixture of softmaxes, Yang et al. 2018): the test was in the training."""
@@ -56,7 +56,7 @@ def _perplexities(record: dict[str, Any]) -> Iterator[Claim]:
     for where, row, split in rows:
         if (name := f"{split}perplexity") in row:
             loss = row[f"{split}loss"]
-            value = math.exp(loss) if loss < LARGEST_EXPONENT else math.inf
+            value = math.exp(loss) if loss < MAX_EXPONENT else math.inf
             close = math.isclose(row[name], value, rel_tol=ROUNDING)
             yield Claim(f"{where}.{name}", close, f"exp({split}loss) = {value:.9g}", row[name])
 
@@ -189,8 +189,8 @@ def _machine(record: dict[str, Any]) -> Iterator[Claim]:
 def _plausible(record: dict[str, Any]) -> Iterator[Claim]:
     facts, final = record["data"]["facts"], record["final"]
     if "perplexity" in final and facts["vocab_size"] >= REAL_VOCABULARY:
-        fair = final["perplexity"] >= LEAST_PERPLEXITY
-        expected = f"at least {LEAST_PERPLEXITY:g} of a model that never saw the test"
+        fair = final["perplexity"] >= MIN_PERPLEXITY
+        expected = f"at least {MIN_PERPLEXITY:g} of a model that never saw the test"
         yield Claim("$.final.perplexity", fair, expected, final["perplexity"])
     floor = facts.get("source_cross_entropy_nats_test")
     if isinstance(floor, float) and record["settings"]["max_eval_predictions"] is None:

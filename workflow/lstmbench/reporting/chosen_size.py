@@ -5,11 +5,11 @@ from __future__ import annotations
 import pandas as pd
 
 from lstmbench.reporting import quality as present
-from lstmbench.statistics.equivalence import FEWEST_SEEDS
+from lstmbench.statistics.equivalence import MIN_SEEDS
 
 RULE = (
     "The lines are about one size per data set. The choice prefers, in this order: complete runs, a standard size "
-    f"({present.joined(present.STANDARD_SIZES)}) to any other preset, several implementations, {FEWEST_SEEDS} seeds or "
+    f"({present.joined(present.STANDARD_SIZES)}) to any other preset, several implementations, {MIN_SEEDS} seeds or "
     "more of each, a measured speed, and last the larger size."
 )
 """The rule in words, for the page."""
@@ -32,7 +32,7 @@ def spoken_of(quality: pd.DataFrame, differences: pd.DataFrame, speed: pd.DataFr
             (complete["size"] == size).any(),
             size in standard,
             not seeds.empty,
-            (seeds >= FEWEST_SEEDS).any(),
+            (seeds >= MIN_SEEDS).any(),
             size in measured,
             standard.get(size, -1),
             size,

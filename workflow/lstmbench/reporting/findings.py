@@ -21,7 +21,7 @@ from lstmbench.reporting.quality import BETTER, called, called_dataset
 from lstmbench.statistics import equivalence, intervals
 from lstmbench.utils.escaping import one_line, sentence_and_details
 
-LONGEST_REASON = 90
+MAX_REASON = 90
 """Characters of a reason within a line; the whole reason is further below on the page."""
 
 
@@ -109,7 +109,7 @@ def _carries(compared: pd.DataFrame, metric: str) -> tuple[str, bool]:
     seeds = _seeds(compared["n"], each=True)
     counts = compared["verdict"].value_counts()
     settled = not {equivalence.INCONCLUSIVE, equivalence.NO_CLAIM} & set(counts.index)
-    too_few = f"{seeds}, too few to call them equal or different (that takes {equivalence.FEWEST_SEEDS})"
+    too_few = f"{seeds}, too few to call them equal or different (that takes {equivalence.MIN_SEEDS})"
     if list(counts.index) == [equivalence.NO_CLAIM] and len(compared) > 1:
         return too_few, settled
     if len(compared) > 1:
@@ -234,9 +234,9 @@ def _seeds(counts: pd.Series, each: bool) -> str:
 
 
 def _why(row: object) -> str:
-    """The reason against a speed, in at most ``LONGEST_REASON`` characters."""
+    """The reason against a speed, in at most ``MAX_REASON`` characters."""
     reason = one_line(sentence_and_details(row.verdict)[0])
-    return reason if len(reason) <= LONGEST_REASON else f"{reason[: LONGEST_REASON - 3]}..."
+    return reason if len(reason) <= MAX_REASON else f"{reason[: MAX_REASON - 3]}..."
 
 
 def _values(quality: pd.DataFrame, runs: pd.DataFrame, metric: str) -> str:

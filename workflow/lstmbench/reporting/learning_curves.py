@@ -11,7 +11,7 @@ import pandas as pd
 from lstmbench.reporting import quality
 from lstmbench.reporting.figures.style import looks
 
-MOST_POINTS = 20_000
+MAX_POINTS = 20_000
 """Of all curves of a data set together; beyond, only every second, third, ... epoch of each is given."""
 
 DIGITS = 6
@@ -36,7 +36,7 @@ def curves(history: pd.DataFrame, metric: str) -> dict[str, Any]:
         table[shown] = np.exp(table[shown])
     table = quality.by_size(table.reset_index())
     several = table["device"].nunique() > 1
-    every = math.ceil(len(table) / MOST_POINTS)
+    every = math.ceil(len(table) / MAX_POINTS)
     cases = []
     for (size, device, name), rows in table.groupby(keys, sort=False):
         kept = rows.iloc[sorted({*range(0, len(rows), every), len(rows) - 1})]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lstmbench.statistics.equivalence import FEWEST_SEEDS, MARGINS, SPEED_MARGIN, in_unit
+from lstmbench.statistics.equivalence import MARGINS, MIN_SEEDS, SPEED_MARGIN, in_unit
 
 
 def unit_of_difference(metric: str) -> str:
@@ -19,4 +19,4 @@ SPEED = f"{100 * SPEED_MARGIN:.3g} %"
 
 EQUAL = f"Equal: within {in_words('perplexity')} of a perplexity or {in_words('accuracy')} of an accuracy"
 
-FEWER = f"Below {FEWEST_SEEDS} seeds"
+FEWER = f"Below {MIN_SEEDS} seeds"

@@ -13,7 +13,7 @@ from lstmbench.implementations import framework
 from lstmbench.records.format import NOT_SEEN
 from lstmbench.records.tables import FAILED, MACHINE
 from lstmbench.reporting.quality import ABSENT, by_size, number
-from lstmbench.timing.probes import LEAST_COVERAGE, PARTS
+from lstmbench.timing.probes import MIN_COVERAGE, PARTS
 from lstmbench.utils.escaping import sentence_and_details
 
 GROUP = ["size", "device", "threads"]
@@ -257,8 +257,8 @@ def whole_step(rows: pd.DataFrame) -> str:
 
 
 def little_covered(anatomy: pd.DataFrame) -> pd.Series:
-    """Return which rows are of a trace that covers less of its step than ``LEAST_COVERAGE``, in whole %."""
-    return anatomy["coverage"].round(2) < LEAST_COVERAGE
+    """Return which rows are of a trace that covers less of its step than ``MIN_COVERAGE``, in whole %."""
+    return anatomy["coverage"].round(2) < MIN_COVERAGE
 
 
 def _what_is_covered(table: pd.DataFrame) -> list[str]:

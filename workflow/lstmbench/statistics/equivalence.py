@@ -26,7 +26,7 @@ MARGINS = {"perplexity": math.log(1.01), "accuracy": 0.002}
 SPEED_MARGIN = 0.02
 """Two speeds are equal if the interval of their ratio lies within this distance of 1."""
 
-FEWEST_SEEDS = 5
+MIN_SEEDS = 5
 """Fewer pairs support no claim."""
 
 EQUAL, DIFFERENT, INCONCLUSIVE, NO_CLAIM = "equal", "different", "inconclusive", "no claim"
@@ -65,12 +65,12 @@ def compare(first: Sequence[float], second: Sequence[float], metric: str) -> Com
 
 def verdicts(comparisons: Sequence[Comparison]) -> list[str]:
     """What each of the comparisons that are shown together supports: equal, different, inconclusive or no claim."""
-    claimed = [place for place, comparison in enumerate(comparisons) if comparison.n >= FEWEST_SEEDS]
+    claimed = [place for place, comparison in enumerate(comparisons) if comparison.n >= MIN_SEEDS]
     rejected = holm([comparisons[place].p_different for place in claimed])
     different = {place for place, differs in zip(claimed, rejected, strict=True) if differs}
     words = []
     for place, comparison in enumerate(comparisons):
-        if comparison.n < FEWEST_SEEDS:
+        if comparison.n < MIN_SEEDS:
             words.append(NO_CLAIM)
         elif comparison.p_equal < 1 - CONFIDENCE:
             words.append(EQUAL)

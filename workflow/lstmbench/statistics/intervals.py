@@ -17,10 +17,10 @@ from scipy import stats
 
 CONFIDENCE = 0.95
 
-LARGEST_DRIFT = 0.01
+MAX_DRIFT = 0.01
 """Of a steady process: the relative change of the time per step over the last half of its blocks."""
 
-LARGEST_SHIFT = 0.02
+MAX_SHIFT = 0.02
 """Of a steady process: the relative change of the time per step at the likeliest place of a change."""
 
 LIKENESS = 0.5
@@ -30,7 +30,7 @@ SIGNIFICANCE = 0.04
 """Below this a drift or a shift is more than noise.  Of steady processes with noise of 3 %, 3 to 5 % are called
 unsteady if neighbours are as alike as ``LIKENESS``, at most 1 % if they are independent."""
 
-FEWEST_BLOCKS = 8
+MIN_BLOCKS = 8
 """With fewer blocks than this neither test can tell a change from noise."""
 
 
@@ -95,12 +95,12 @@ def unsteadiness(times: Sequence[float]) -> str:
 
     Two tests, each of which must find a change that is both larger than allowed and more than noise: the slope of the
     last half by least squares, and a shift at the likeliest place, where the cumulative sum lies furthest from a
-    straight line (CUSUM; its distribution is Kolmogorov's: Ploberger and Kraemer 1992).  Fewer than ``FEWEST_BLOCKS``
+    straight line (CUSUM; its distribution is Kolmogorov's: Ploberger and Kraemer 1992).  Fewer than ``MIN_BLOCKS``
     blocks are not tested: empty then says nothing.
     """
     logs = np.log(np.asarray(times, dtype=float))
     count = len(logs)
-    if count < FEWEST_BLOCKS:
+    if count < MIN_BLOCKS:
         return ""
     sums = np.cumsum(logs - logs.mean())
     place = int(np.abs(sums[:-1]).argmax()) + 1
@@ -111,11 +111,11 @@ def unsteadiness(times: Sequence[float]) -> str:
     centred = np.arange(len(half)) - (len(half) - 1) / 2
     slope = (centred @ half) / (centred @ centred)
     drift = slope * (len(half) - 1)
-    if abs(drift) > LARGEST_DRIFT:
+    if abs(drift) > MAX_DRIFT:
         t = abs(slope) * math.sqrt(centred @ centred) / noise
         if 2 * stats.t.sf(t, freedom) < SIGNIFICANCE:
             return f"its last half drifts by {100 * math.expm1(drift):+.1f} %"
-    if abs(shift) > LARGEST_SHIFT and stats.kstwobign.sf(np.abs(sums).max() / noise / math.sqrt(count)) < SIGNIFICANCE:
+    if abs(shift) > MAX_SHIFT and stats.kstwobign.sf(np.abs(sums).max() / noise / math.sqrt(count)) < SIGNIFICANCE:
         return f"it changes by {100 * math.expm1(shift):+.1f} % after block {place}"
     return ""
 

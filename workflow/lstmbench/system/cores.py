@@ -28,7 +28,7 @@ FULL_GRANT = 0.95
 """A calibration takes ``GRANT_SECONDS``.  It is repeated until its threads got nearly all of their cores, at most
 ``GRANT_TRIES`` times: what passes by is no limit."""
 
-LEAST_OF_BUSIEST = 0.1
+MIN_SHARE_OF_BUSIEST = 0.1
 """A thread that computed for less than this share of the busiest one's time may run where it wants."""
 
 
@@ -106,7 +106,7 @@ class Limits:
         if not hasattr(os, "sched_getaffinity"):
             return None
         used = {thread: seconds - self._before.get(thread, 0.0) for thread, seconds in _thread_seconds().items()}
-        least = LEAST_OF_BUSIEST * max(used.values(), default=0.0)
+        least = MIN_SHARE_OF_BUSIEST * max(used.values(), default=0.0)
         found: set[int] = set()
         for thread in (thread for thread, seconds in used.items() if seconds >= least > 0):
             with contextlib.suppress(OSError):  # it has ended

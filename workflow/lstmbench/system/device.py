@@ -26,7 +26,7 @@ _DEVICE = re.compile(
     r"(?P<kind>[^-]*)(-(?P<precision>.*?))??(-t(?P<threads>\d+))?(-x(?P<workers>\d+))?", re.ASCII | re.DOTALL
 )
 
-LEAST_COMPUTE_CAPABILITY = 8.0
+MIN_COMPUTE_CAPABILITY = 8.0
 """Of an NVIDIA GPU with TF32 and bfloat16 (Ampere; CUDA C++ Programming Guide, table of arithmetic instructions)."""
 
 
@@ -108,10 +108,10 @@ def require_precision(device: str, precision: str) -> None:
         return
     if device != "gpu":
         raise MachineError(f"precision {precision}: only a GPU computes in it here; choose precisions: [float32]")
-    weak = [value for value in _compute_capabilities() if value < LEAST_COMPUTE_CAPABILITY]
+    weak = [value for value in _compute_capabilities() if value < MIN_COMPUTE_CAPABILITY]
     if weak:
         raise MachineError(
-            f"precision {precision}: expected a GPU of compute capability {LEAST_COMPUTE_CAPABILITY} or higher, "
+            f"precision {precision}: expected a GPU of compute capability {MIN_COMPUTE_CAPABILITY} or higher, "
             f"found {weak[0]}; choose precisions: [float32]"
         )
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from lstmbench.models.schedule import learning_rate_at
-from lstmbench.records.format import BLOCK_SECONDS, SHORTEST_BLOCK_SECONDS
+from lstmbench.records.format import BLOCK_SECONDS, MIN_BLOCK_SECONDS
 from lstmbench.records.interference import Load
 from lstmbench.system.cores import Limits
 from lstmbench.tasks import predictions
@@ -111,7 +111,7 @@ def steady(steps: Steps, warm_up: Sequence[float], products: Products, more: Mor
         before = Counters()
         count, seconds = 0, 0.0
         # More than once only if the machine was slow whenever a length was timed, and is fast now.
-        while seconds < SHORTEST_BLOCK_SECONDS:
+        while seconds < MIN_BLOCK_SECONDS:
             seconds += steps.timed(length)
             count += length
         spans.append(before.span())

@@ -19,9 +19,9 @@ from pathlib import Path
 
 READY, GO, END = "ready", "go", "end"
 
-LONGEST_SECONDS = 4.0
-FEWEST = 3
-"""Processes take so many turns as are asked for, or until each had LONGEST_SECONDS, but FEWEST at least."""
+MAX_SECONDS = 4.0
+MIN_TURNS = 3
+"""Processes take so many turns as are asked for, or until each had MAX_SECONDS, but MIN_TURNS at least."""
 
 More = Callable[[float], bool]
 """Called when a process is ready, with 0, and then with the seconds of its last turn: is there another one?"""
@@ -29,7 +29,7 @@ More = Callable[[float], bool]
 
 def enough(turns: int, seconds: float, asked: int) -> bool:
     """Were ``turns`` that took ``seconds`` together enough, where ``asked`` were asked for?"""
-    return turns >= asked or (turns >= FEWEST and seconds >= LONGEST_SECONDS)
+    return turns >= asked or (turns >= MIN_TURNS and seconds >= MAX_SECONDS)
 
 
 def alone(asked: int) -> More:

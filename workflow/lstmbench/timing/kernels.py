@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 
 from lstmbench.utils.errors import MachineError
 
-LARGEST_LIST = 12
+MAX_LISTED = 12
 """Names of operations in a message."""
 
 
@@ -31,9 +31,9 @@ def proved(
         return None
     parts = {proof.partition(" ")[0] for proof in missing}
     instead = sorted(one for one in executed if one.partition(" ")[0] in parts) or sorted(executed)
-    more = f" and {len(instead) - LARGEST_LIST} more" if len(instead) > LARGEST_LIST else ""
+    more = f" and {len(instead) - MAX_LISTED} more" if len(instead) > MAX_LISTED else ""
     raise MachineError(
         f"{implementation} on {device} did not run as {path}, and its speed would not be what its name says; "
-        f"expected operations {', '.join(missing)}; found {', '.join(instead[:LARGEST_LIST])}{more}; "
+        f"expected operations {', '.join(missing)}; found {', '.join(instead[:MAX_LISTED])}{more}; "
         f"look for a switch of the framework that is set, or install its tested version (envs/)"
     )

@@ -29,7 +29,7 @@ CERTAIN = (MachineError.exit_code, DivergedError.exit_code)
 OUTCOMES = (*CERTAIN, ResourceError.exit_code, KILLED, CRASHED)
 """Failures of the run alone; so is ABORTED if the log tells of no memory."""
 
-LONGEST_MESSAGE = 2000
+MAX_MESSAGE_LENGTH = 2000
 
 
 def write_failure(
@@ -73,7 +73,7 @@ def write_failure(
         },
         "task": dataset.task,
         "failed": utc_now(),
-        "failure": {"exit_code": exit_code, "message": message[:LONGEST_MESSAGE]},
+        "failure": {"exit_code": exit_code, "message": message[:MAX_MESSAGE_LENGTH]},
     }
     # In this order: a run whose record was not written is missing, and so tried again, in any case.
     write_record(output.with_name(FAILED), record)

@@ -37,7 +37,7 @@ that is asked to stop does so after its block."""
 WARM_UP_BLOCKS = 2
 """Blocks left out of the throughput: the first step alone, and the first block of a guessed length."""
 
-LARGEST_LOSS = 700.0
+MAX_LOSS = 700.0
 """Nats per prediction; exp of more than 709 is beyond a float, and no model that learns comes near it."""
 
 
@@ -314,7 +314,7 @@ class Run:
 
     @staticmethod
     def _refuse_divergence(losses: np.ndarray, updates: int, learning_rate: float) -> None:
-        bad = np.flatnonzero(~(losses < LARGEST_LOSS))
+        bad = np.flatnonzero(~(losses < MAX_LOSS))
         if bad.size:
             raise DivergedError(
                 f"the loss of update {updates + bad[0] + 1} is {losses[bad[0]]} at learning rate {learning_rate:g}: "

@@ -7,7 +7,7 @@ import re
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 """What makes a spreadsheet take a cell for a formula (OWASP, CSV Injection)."""
 
-LONGEST_SENTENCE = 240
+MAX_SENTENCE_LENGTH = 240
 
 _MARKED = re.compile(rf"'*[{re.escape(''.join(FORMULA_STARTS))}]")
 
@@ -31,14 +31,14 @@ def brief(error: Exception, having: str = "") -> str:
 
 
 def sentence_and_details(message: str) -> tuple[str, str]:
-    """Return what a message says in one sentence of at most ``LONGEST_SENTENCE`` characters, and the rest, or "".
+    """Return what a message says in one sentence of at most ``MAX_SENTENCE_LENGTH`` characters, and the rest, or "".
 
     The sentence ends where the message lists what was expected and found: at its first semicolon.
     """
     sentence, _, details = message.partition("; ")
-    if len(sentence) <= LONGEST_SENTENCE:
+    if len(sentence) <= MAX_SENTENCE_LENGTH:
         return sentence, details
-    return f"{sentence[: LONGEST_SENTENCE - 3]}...", message
+    return f"{sentence[: MAX_SENTENCE_LENGTH - 3]}...", message
 
 
 def csv_cell(value: object) -> object:

@@ -10,7 +10,7 @@ from lstmbench.utils.errors import DataError
 
 BYTE_ORDER_MARK = "\ufeff"
 
-LONGEST_WORD = 100
+MAX_WORD_LENGTH = 100
 """Characters.  A longer one is rather a line without spaces, or encoded data."""
 
 _REFUSED = re.compile(r"(?P<mark>\ufeff)|(?P<return>\r(?!\n))|(?P<control>[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f])")
@@ -34,7 +34,7 @@ def remarks(path: Path, end_of_sentence: str) -> Iterator[str]:
         (rf"(?<!\S){re.escape(end_of_sentence)}(?!\S)", f"a word {end_of_sentence} of its own"),
         ("\ufffd", "a character that could not be decoded once (U+FFFD)"),
         (r"[^\S \t\r\n]", "a space that is not U+0020 ({})"),
-        (rf"\S{{{LONGEST_WORD + 1},}}", "a word of {} characters"),
+        (rf"\S{{{MAX_WORD_LENGTH + 1},}}", "a word of {} characters"),
     ):
         if found := re.search(pattern, text):
             detail = f"U+{ord(found[0]):04X}" if len(found[0]) == 1 else len(found[0])

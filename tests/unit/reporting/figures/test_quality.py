@@ -146,9 +146,7 @@ def test_a_learning_curve_is_the_log_mean_over_the_seeds(tables):
     np.testing.assert_allclose(bold[0].get_ydata()[-1], math.sqrt(101.0 * 102.0))
 
 
-@pytest.mark.parametrize(
-    ("seeds", "curves"), [(quality.MOST_CURVES, quality.MOST_CURVES), (quality.MOST_CURVES + 1, 0)]
-)
+@pytest.mark.parametrize(("seeds", "curves"), [(quality.MAX_CURVES, quality.MAX_CURVES), (quality.MAX_CURVES + 1, 0)])
 def test_many_seeds_are_a_band_from_the_lowest_to_the_highest(tables, seeds, curves):
     frames = {name: quality.read_table(tables / f"{name}.csv") for name in ("runs", "history", "quality")}
     one = {name: table[(table["dataset"] == "ptb") & (table["size"] == "small")] for name, table in frames.items()}

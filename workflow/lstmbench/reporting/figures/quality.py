@@ -28,11 +28,11 @@ from lstmbench.reporting import quality as present
 PANEL_WIDTH, PANEL_HEIGHT = 3.1, 2.9  # inches
 
 # Narrower than this, an axis would blow up rounding into a finding.
-SMALLEST_RATIO = 1.04  # of the ends of a perplexity axis
-SMALLEST_SPAN = 0.6  # percentage points, of an accuracy axis
+MIN_RATIO = 1.04  # of the ends of a perplexity axis
+MIN_SPAN = 0.6  # percentage points, of an accuracy axis
 PADDING = 1.25  # of a shared axis, so that no marker or label is cut at its ends
 
-MOST_CURVES = 10
+MAX_CURVES = 10
 """Of single seeds in a panel, per implementation; beyond, a band from the lowest to the highest says more in less."""
 
 TRAINING_LINE = (0, (2, 1.5))
@@ -139,7 +139,7 @@ def plot(tables: Path, output_dir: Path) -> list[Path]:
 def _scatter(axes: Axes, rows: pd.DataFrame, column: str, colour: str) -> None:
     """How far the seeds of one implementation lie apart."""
     seeds = [row for _, row in rows.groupby("seed")]
-    if len(seeds) > MOST_CURVES:
+    if len(seeds) > MAX_CURVES:
         over = rows.groupby("epoch")[column]
         axes.fill_between(over.min().index, over.min(), over.max(), color=colour, linewidth=0, alpha=0.2)
     elif len(seeds) > 1:
@@ -203,12 +203,12 @@ def share_range(group: list[Axes], metric: str) -> None:
         return
     low, high = min(axes.get_ylim()[0] for axes in group), max(axes.get_ylim()[1] for axes in group)
     if metric == "perplexity":
-        middle, ratio = math.sqrt(low * high), max((high / low) ** PADDING, SMALLEST_RATIO)
+        middle, ratio = math.sqrt(low * high), max((high / low) ** PADDING, MIN_RATIO)
         low, high = middle / math.sqrt(ratio), middle * math.sqrt(ratio)
         # A log axis's own ticks are too few for a range well within a power of ten.
         log_ticks = ratio > 4
     else:
-        middle, span = (low + high) / 2, max((high - low) * PADDING, SMALLEST_SPAN)
+        middle, span = (low + high) / 2, max((high - low) * PADDING, MIN_SPAN)
         # No accuracy lies above 100 %; a little room for the marker of one that does reach it.
         low, high, log_ticks = middle - span / 2, min(middle + span / 2, 100 + 0.04 * span), False
     for axes in group:

@@ -28,7 +28,7 @@ from lstmbench.implementations import framework
 PARTS = ("embedding", "recurrent", "output", "clip", "update", "other")
 """The parts of a training step; output: linear layer, softmax and loss; other: dropout, fetching the batch."""
 
-LEAST_COVERAGE = 0.8
+MIN_COVERAGE = 0.8
 """A trace whose operations take a smaller share of its step says how much they take."""
 
 
