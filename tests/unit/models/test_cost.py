@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lstmbench import tasks
-from lstmbench.models.cost import least_memory, products, step_flops
+from lstmbench.models.cost import minimum_memory_bytes, products, step_flops
 from lstmbench.models.presets import PRESETS, load_preset
 from lstmbench.models.weights import parameter_count
 
@@ -53,7 +53,7 @@ def test_weight_gradients_are_summed_over_all_time_steps_at_once():
 
 def test_the_least_memory_counts_only_the_embedding_rows_that_were_read():
     spec, preset = spec_of("ptb", "small")
-    least = least_memory(spec, preset.batch_size, preset.num_steps)
+    least = minimum_memory_bytes(spec, preset.batch_size, preset.num_steps)
     assert least["weights"] == 4 * parameter_count(spec) == 4 * 4_651_600
     assert least["gradients"] == 4 * (4_651_600 - 10_000 * 200 + 400 * 200)
     assert least["optimizer"] == 0
@@ -63,5 +63,5 @@ def test_the_least_memory_counts_only_the_embedding_rows_that_were_read():
 
 def test_adam_keeps_two_moments():
     spec, preset = spec_of("mnist", "small")
-    least = least_memory(spec, preset.batch_size, preset.num_steps)
+    least = minimum_memory_bytes(spec, preset.batch_size, preset.num_steps)
     assert least["optimizer"] == 2 * least["weights"]

@@ -68,7 +68,7 @@ def count_work(dataset: Dataset, preset: Preset, max_updates: int | None, max_ev
         for part in parts:
             held += part.examples.inputs.nbytes + part.examples.targets.nbytes
             batch, window = part.batches.shape[1], part.examples.inputs.shape[1]
-            largest = max(largest, cost.least_memory(spec, batch, window)["activations"])
+            largest = max(largest, cost.minimum_memory_bytes(spec, batch, window)["activations"])
     tested = preset.report_after_updates is not None and preset.report_after_updates <= updates
     return Work(updates, math.ceil(updates / steps), 1 + tested, counts, held + largest)
 

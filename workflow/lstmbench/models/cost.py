@@ -69,7 +69,7 @@ def step_flops(spec: ModelSpec, batch: int, steps: int) -> int:
     return sum(product.flops for product in products(spec, batch, steps))
 
 
-def least_memory(spec: ModelSpec, batch: int, steps: int, itemsize: int = 4) -> dict[str, int]:
+def minimum_memory_bytes(spec: ModelSpec, batch: int, steps: int, itemsize: int = 4) -> dict[str, int]:
     """Bytes that a training step cannot do without, by what they hold.
 
     weights; gradients (of an embedding only the rows that were read); optimizer: Adam's two moments;

@@ -229,7 +229,7 @@ def disk_bytes(selection: Selection, costs: Costs, jobs: Iterable[Job], cores: i
         if job.rule not in ("train", "initialise"):
             continue
         names = job.wildcards["dataset"], job.wildcards["size"]
-        memory = cost.least_memory(costs.model(*names), 1, 1)
+        memory = cost.minimum_memory_bytes(costs.model(*names), 1, 1)
         kept += memory["weights"] if job.rule == "initialise" or selection.keep_models else 0
         if job.rule == "train":
             lanes = 1 if cores is None else _at_a_time(selection, job, min(cores, usable_cores()))

@@ -73,7 +73,7 @@ def measure_sample(
     memory = {
         "peak_rss_bytes": hardware.peak_rss_bytes(),
         "peak_device_bytes": session.learner.peak_device_bytes(),
-        "least_bytes": cost.least_memory(session.spec, session.preset.batch_size, session.preset.num_steps),
+        "least_bytes": cost.minimum_memory_bytes(session.spec, session.preset.batch_size, session.preset.num_steps),
     }
     products = Products(session, implementation, where.kind, where.precision)
     steady, meanwhile = blocks.steady(steps, warm_up, products, more)

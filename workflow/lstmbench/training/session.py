@@ -111,8 +111,8 @@ def build_session(
 
 
 def least_bytes(spec: ModelSpec, preset: Preset) -> int:
-    """Memory that training cannot do without (``cost.least_memory``)."""
-    return sum(cost.least_memory(spec, preset.batch_size, preset.num_steps).values())
+    """Memory that training cannot do without (``cost.minimum_memory_bytes``)."""
+    return sum(cost.minimum_memory_bytes(spec, preset.batch_size, preset.num_steps).values())
 
 
 @contextmanager
