@@ -103,7 +103,7 @@ class Led:
             self._process.stdin.flush()
 
 
-def take_turns(processes: Sequence[Led], asked: int) -> None:
+def run_interleaved(processes: Sequence[Led], asked: int) -> None:
     """Let all that are alive take turns, forwards and backwards by turns (ABBA)."""
     done = 0
     while alive := [process for process in processes if process.alive]:

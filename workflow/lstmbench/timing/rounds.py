@@ -26,7 +26,7 @@ from lstmbench.statistics.intervals import iqr_over_median
 from lstmbench.system.device import split_device
 from lstmbench.system.identity import kind_of
 from lstmbench.timing.details import DETAILS
-from lstmbench.timing.interleaving import Led, ended_at_last, take_turns
+from lstmbench.timing.interleaving import Led, ended_at_last, run_interleaved
 from lstmbench.training.checkpoint import differences
 from lstmbench.utils.clock import Stopwatch
 from lstmbench.utils.errors import PREFIX, DataError
@@ -113,7 +113,7 @@ def run_round(
             output.unlink(missing_ok=True)
             processes[name] = Led([*command, "--led", "--output", str(output)], folder / f"{name}.log")
             say(f"{name} is ready" if processes[name].alive else f"{name} ended before it was ready")
-        take_turns(list(processes.values()), blocks)
+        run_interleaved(list(processes.values()), blocks)
         for name, process in processes.items():
             code = process.finish()
             result[name] = _failure(process.errors, code) if code else read_json(folder / f"{name}.json")
