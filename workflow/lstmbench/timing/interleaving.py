@@ -63,7 +63,7 @@ def led() -> More:
     return more
 
 
-class Led:
+class InterleavedProcess:
     """A process that takes its turns when it is told to, seen from its leader."""
 
     def __init__(self, command: Sequence[str | os.PathLike[str]], errors: Path) -> None:
@@ -103,7 +103,7 @@ class Led:
             self._process.stdin.flush()
 
 
-def run_interleaved(processes: Sequence[Led], asked: int) -> None:
+def run_interleaved(processes: Sequence[InterleavedProcess], asked: int) -> None:
     """Let all that are alive take turns, forwards and backwards by turns (ABBA)."""
     done = 0
     while alive := [process for process in processes if process.alive]:
@@ -115,7 +115,7 @@ def run_interleaved(processes: Sequence[Led], asked: int) -> None:
 
 
 @contextlib.contextmanager
-def ended_at_last(processes: Mapping[str, Led]) -> Iterator[None]:
+def ended_at_last(processes: Mapping[str, InterleavedProcess]) -> Iterator[None]:
     """Leave no process behind, whatever ends the block."""
     try:
         yield

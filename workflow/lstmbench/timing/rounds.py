@@ -26,7 +26,7 @@ from lstmbench.statistics.intervals import iqr_over_median
 from lstmbench.system.device import split_device
 from lstmbench.system.identity import kind_of
 from lstmbench.timing.details import DETAILS
-from lstmbench.timing.interleaving import Led, ended_at_last, run_interleaved
+from lstmbench.timing.interleaving import InterleavedProcess, ended_at_last, run_interleaved
 from lstmbench.training.checkpoint import differences
 from lstmbench.utils.clock import Stopwatch
 from lstmbench.utils.errors import PREFIX, DataError
@@ -105,13 +105,13 @@ def run_round(
 
     ``folder`` is for their files.
     """
-    processes: dict[str, Led] = {}
+    processes: dict[str, InterleavedProcess] = {}
     result = {}
     with ended_at_last(processes):
         for name, command in commands.items():
             output = folder / f"{name}.json"
             output.unlink(missing_ok=True)
-            processes[name] = Led([*command, "--led", "--output", str(output)], folder / f"{name}.log")
+            processes[name] = InterleavedProcess([*command, "--led", "--output", str(output)], folder / f"{name}.log")
             say(f"{name} is ready" if processes[name].alive else f"{name} ended before it was ready")
         run_interleaved(list(processes.values()), blocks)
         for name, process in processes.items():
