@@ -19,7 +19,7 @@ sys.path.insert(0, {package!r})
 from lstmbench.timing import interleaving
 name, output, log = {name!r}, sys.argv[-1], open({log!r}, "a")
 {before}
-more, seconds, taken = interleaving.led(), 0, 0
+more, seconds, taken = interleaving.led_by_parent(), 0, 0
 print("noise on standard output")
 while more(seconds):
     taken, seconds = taken + 1, {seconds}

@@ -31,7 +31,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(options: argparse.Namespace) -> None:
     """Run the command."""
-    more = interleaving.led() if options.led else interleaving.alone(options.blocks)
+    more = interleaving.led_by_parent() if options.led else interleaving.alone(options.blocks)
     before = Counters()
     described = hardware.describe()  # before a framework adds switches of its own
     sample = measure_sample(

@@ -44,7 +44,7 @@ def alone(asked: int) -> More:
     return more
 
 
-def led() -> More:
+def led_by_parent() -> More:
     """The turns of a process that a leader started.  What it prints from now on goes to its standard error.
 
     Raises:
