@@ -8,7 +8,7 @@ import pytest
 
 from lstmbench.implementations import reference
 from lstmbench.timing import probes
-from lstmbench.timing.interleaving import alone
+from lstmbench.timing.interleaving import unled
 from lstmbench.timing.process import measure_sample
 from tests.factories.cases import Text, make_case
 from tests.factories.timing import LOOP, Told
@@ -29,7 +29,7 @@ def measured(tmp_path, monkeypatch):
             device="cpu",
             threads=1,
             seed=1,
-            more=more or alone(4),
+            more=more or unled(4),
             details=details,
         )
 

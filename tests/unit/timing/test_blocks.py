@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from lstmbench.timing.blocks import BLOCK_SECONDS, Steps, _recover, steady
-from lstmbench.timing.interleaving import alone
+from lstmbench.timing.interleaving import unled
 from tests.factories.timing import Machine
 
 
@@ -16,7 +16,7 @@ from tests.factories.timing import Machine
 def test_a_whole_block_goes_untimed_before_the_first_and_little_or_nothing_before_the_others(
     measured, monkeypatch, long_step_seconds, lead_in
 ):
-    counts, run, take = [], Steps.run, alone(3)
+    counts, run, take = [], Steps.run, unled(3)
     monkeypatch.setattr("lstmbench.timing.blocks.LONG_STEP_SECONDS", long_step_seconds)
     monkeypatch.setattr("lstmbench.timing.blocks.LEAD_IN", 1e-9)
     monkeypatch.setattr("lstmbench.timing.blocks.AS_FAST_AGAIN", math.inf)
@@ -39,7 +39,7 @@ def blocks_of(machine, warm_up_calls=5, asked=3):
     """Return the blocks timed on ``machine`` after ``warm_up_calls`` single steps."""
     warm_up = [machine.timed(1) for _ in range(warm_up_calls)]
     products = SimpleNamespace(turn=lambda: None)
-    blocks, _ = steady(machine, warm_up, products, alone(asked))
+    blocks, _ = steady(machine, warm_up, products, unled(asked))
     return blocks
 
 

@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from lstmbench.orchestration.dependencies import PACKAGE
-from lstmbench.timing.interleaving import MAX_SECONDS, MIN_TURNS, alone, enough
+from lstmbench.timing.interleaving import MAX_SECONDS, MIN_TURNS, enough, unled
 from lstmbench.timing.rounds import run_round
 
 SCRIPT = """
@@ -100,7 +100,7 @@ def test_turns_end_when_there_were_enough_or_they_took_long_but_some_there_must_
 
 
 def test_alone_a_process_takes_as_many_turns_as_led(tmp_path):
-    more, count, seconds = alone(10), 0, 0.0
+    more, count, seconds = unled(10), 0, 0.0
     while more(seconds):
         count, seconds = count + 1, MAX_SECONDS / 5
     assert count == 5

@@ -9,7 +9,7 @@ import pytest
 from lstmbench.system import cores
 from lstmbench.timing import probes
 from lstmbench.timing.details import DETAILS
-from lstmbench.timing.interleaving import alone
+from lstmbench.timing.interleaving import unled
 from lstmbench.utils.errors import MachineError
 from tests.factories.cases import Images, Text
 
@@ -46,7 +46,7 @@ def test_a_framework_without_a_probe_has_no_products_and_no_path(measured, monke
 
 def test_the_time_between_its_turns_is_not_in_a_process_s_load(measured):
     # Its turn comes late, since others had theirs.
-    more = alone(4)
+    more = unled(4)
 
     def late(seconds):
         time.sleep(0.2)

@@ -31,7 +31,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(options: argparse.Namespace) -> None:
     """Run the command."""
-    more = interleaving.led_by_parent() if options.led else interleaving.alone(options.blocks)
+    more = interleaving.led_by_parent() if options.led else interleaving.unled(options.blocks)
     before = Counters()
     described = hardware.describe()  # before a framework adds switches of its own
     sample = measure_sample(
@@ -45,5 +45,5 @@ def main(options: argparse.Namespace) -> None:
         more=more,
         details=options.details,
     )
-    alone = {} if options.led else {"whole_load": dataclasses.asdict(load([before.span()]))}
-    write_json(options.output, {**sample, **alone, "machine": described})
+    whole_load = {} if options.led else {"whole_load": dataclasses.asdict(load([before.span()]))}
+    write_json(options.output, {**sample, **whole_load, "machine": described})

@@ -32,7 +32,7 @@ def enough(turns: int, seconds: float, asked: int) -> bool:
     return turns >= asked or (turns >= MIN_TURNS and seconds >= MAX_SECONDS)
 
 
-def alone(asked: int) -> More:
+def unled(asked: int) -> More:
     """The turns of a process that nobody leads: one after the other."""
     took: list[float] = []
 
