@@ -52,7 +52,7 @@ class Text:
 
 
 def make_case(folder: Path, monkeypatch: pytest.MonkeyPatch, module: Any, **preset: Any) -> dict[str, Path]:
-    """The files of a case, as arguments of ``train_run`` or ``measure_sample``; ``preset`` changes values of PRESET."""
+    """The files of a case, as arguments of ``train_run`` or ``measure_process``; ``preset`` changes PRESET's values."""
     monkeypatch.setattr(datasets, "load_module", lambda name: module)
     prepare(dataset="made", raw=folder / "raw", output=folder / "data")
     preset_file, weights = folder / "tiny.yaml", folder / "weights.safetensors"

@@ -9,7 +9,7 @@ import pytest
 from lstmbench.implementations import reference
 from lstmbench.timing import probes
 from lstmbench.timing.interleaving import unled
-from lstmbench.timing.process import measure_sample
+from lstmbench.timing.process import measure_process
 from tests.factories.cases import Text, make_case
 from tests.factories.timing import LOOP, Told
 
@@ -23,7 +23,7 @@ def measured(tmp_path, monkeypatch):
         monkeypatch.setattr(f"lstmbench.timing.blocks.{name}", seconds)
 
     def run(module=Text, *, details=(), more=None):
-        return measure_sample(
+        return measure_process(
             **make_case(tmp_path, monkeypatch, module, hidden_size=8),
             implementation="reference",
             device="cpu",

@@ -13,7 +13,7 @@ from lstmbench.timing import interleaving
 from lstmbench.timing.blocks import BLOCKS
 from lstmbench.timing.counters import Counters, load
 from lstmbench.timing.details import DETAILS
-from lstmbench.timing.process import measure_sample
+from lstmbench.timing.process import measure_process
 from lstmbench.utils.files import write_json
 
 
@@ -34,7 +34,7 @@ def main(options: argparse.Namespace) -> None:
     more = interleaving.led_by_parent() if options.led else interleaving.unled(options.blocks)
     before = Counters()
     described = hardware.describe()  # before a framework adds switches of its own
-    sample = measure_sample(
+    process = measure_process(
         data=options.data,
         preset_file=options.preset,
         weights_file=options.weights,
@@ -46,4 +46,4 @@ def main(options: argparse.Namespace) -> None:
         details=options.details,
     )
     whole_load = {} if options.led else {"whole_load": dataclasses.asdict(load([before.span()]))}
-    write_json(options.output, {**sample, **whole_load, "machine": described})
+    write_json(options.output, {**process, **whole_load, "machine": described})

@@ -29,7 +29,7 @@ from lstmbench.utils.errors import UsageError
 from lstmbench.utils.files import hash_arrays
 
 
-def measure_sample(
+def measure_process(
     *,
     data: Path,
     preset_file: Path,
