@@ -15,7 +15,7 @@ from typing import TypeVar
 from lstmbench.orchestration.config import Selection
 from lstmbench.utils.errors import UsageError
 
-SLOWER = 2.0
+TIME_SAFETY_FACTOR = 2.0
 SPARE_MINUTES = 10
 """A run may take so many times the planned time, and so much longer: others run beside it, and a queue kills."""
 
@@ -95,7 +95,7 @@ def _read(path: Path, selection: Selection, value: Callable[[dict[str, str]], Va
 
 
 def _ask(row: dict[str, str]) -> Ask:
-    minutes = SLOWER * float(row["seconds"]) / 60 + SPARE_MINUTES
+    minutes = TIME_SAFETY_FACTOR * float(row["seconds"]) / 60 + SPARE_MINUTES
     return Ask(math.ceil(minutes), math.ceil(float(row["mem_mb"])) + SNAKEMAKE_MB)
 
 
