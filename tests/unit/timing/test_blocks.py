@@ -18,8 +18,8 @@ def test_a_whole_block_goes_untimed_before_the_first_and_little_or_nothing_befor
 ):
     counts, run, take = [], Steps.run, unled(3)
     monkeypatch.setattr("lstmbench.timing.blocks.LONG_STEP_SECONDS", long_step_seconds)
-    monkeypatch.setattr("lstmbench.timing.blocks.LEAD_IN", 1e-9)
-    monkeypatch.setattr("lstmbench.timing.blocks.AS_FAST_AGAIN", math.inf)
+    monkeypatch.setattr("lstmbench.timing.blocks.UNTIMED_FRACTION", 1e-9)
+    monkeypatch.setattr("lstmbench.timing.blocks.RECOVERED_RATIO", math.inf)
 
     def counted(steps, count):
         counts.append(count)

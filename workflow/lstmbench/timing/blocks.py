@@ -24,10 +24,10 @@ LONG_STEP_SECONDS = 1.0
 
 BLOCKS = 10
 
-LEAD_IN = 0.1
+UNTIMED_FRACTION = 0.1
 """Before a block but the first, untimed: so much of one, since the process before left the caches full of its own."""
 
-AS_FAST_AGAIN = 1.1
+RECOVERED_RATIO = 1.1
 """Before its first block a process trains untimed until one takes at most so many times what it did before a wait."""
 
 RECOVERY_SECONDS = 5.0
@@ -107,7 +107,7 @@ def steady(steps: Steps, warm_up: Sequence[float], products: Products, more: Mor
         if not result:
             _recover(steps, length, block_seconds)
         elif not is_long:
-            steps.run(math.ceil(LEAD_IN * length))
+            steps.run(math.ceil(UNTIMED_FRACTION * length))
         before = Counters()
         count, seconds = 0, 0.0
         # More than once only if the machine was slow whenever a length was timed, and is fast now.
@@ -129,5 +129,5 @@ def _recover(steps: Steps, length: int, block_seconds: float) -> None:
     that lies idle: the steps that get it again were seen to take twice the time for more than a second.
     """
     watch = Stopwatch()
-    while steps.timed(length) > AS_FAST_AGAIN * block_seconds and watch.seconds() < RECOVERY_SECONDS:
+    while steps.timed(length) > RECOVERED_RATIO * block_seconds and watch.seconds() < RECOVERY_SECONDS:
         pass
