@@ -63,7 +63,7 @@ def probe(monkeypatch):
 
     probe = Probe()
     monkeypatch.setattr(probes, "load", lambda implementation: probe)
-    monkeypatch.setattr("lstmbench.timing.products.Alone", Told)
-    monkeypatch.setattr("lstmbench.timing.details.Alone", Told)
+    monkeypatch.setattr("lstmbench.timing.products.CallTimer", Told)
+    monkeypatch.setattr("lstmbench.timing.details.CallTimer", Told)
     monkeypatch.setattr(reference, "PATHS", {"cpu": ("the loop", "recurrent/forward lstm")}, raising=False)
     return probe

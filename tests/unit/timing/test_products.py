@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from lstmbench.timing.products import CLEARLY_SLOWER, PRODUCT_SECONDS, Alone
+from lstmbench.timing.products import CLEARLY_SLOWER, PRODUCT_SECONDS, CallTimer
 
 
 def test_a_way_that_is_clearly_slower_is_not_timed_again(measured, probe, monkeypatch):
@@ -62,7 +62,7 @@ def test_a_first_call_that_compiles_does_not_make_the_turns_of_a_product_short(m
         asked.append(times)
 
     monkeypatch.setattr("lstmbench.timing.products.Stopwatch", Clock)
-    product = Alone(work)
+    product = CallTimer(work)
     product.turn()
     assert product.seconds == [pytest.approx(1e-4, rel=0.2)]
     assert asked[-1] * 1e-4 > 0.5 * PRODUCT_SECONDS
@@ -78,4 +78,4 @@ def test_a_way_to_multiply_that_is_slow_once_at_first_is_timed_all_the_same(monk
     monkeypatch.setattr(
         "lstmbench.timing.products.Stopwatch", lambda: SimpleNamespace(seconds=lambda start=now[0]: now[0] - start)
     )
-    assert Alone(work).first == pytest.approx(PRODUCT_SECONDS)
+    assert CallTimer(work).first == pytest.approx(PRODUCT_SECONDS)

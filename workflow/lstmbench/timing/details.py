@@ -20,7 +20,7 @@ from lstmbench.system.device import split_device
 from lstmbench.tasks import predictions
 from lstmbench.timing import kernels, probes
 from lstmbench.timing.blocks import Steps, repetitions
-from lstmbench.timing.products import Alone, probe_of
+from lstmbench.timing.products import CallTimer, probe_of
 from lstmbench.training import loop
 from lstmbench.training.checkpoint import Checkpoint, CheckpointFolder
 from lstmbench.training.session import Session
@@ -152,7 +152,7 @@ def bandwidth(implementation: str, device: str) -> dict[str, Any] | None:
     probe = probe_of(implementation)
     if probe is None:
         return None
-    addition = Alone(probe.addition(BANDWIDTH_ELEMENTS, device))
+    addition = CallTimer(probe.addition(BANDWIDTH_ELEMENTS, device))
     for _ in range(BANDWIDTH_TURNS):
         addition.turn()
     return {"bytes": 3 * 4 * BANDWIDTH_ELEMENTS, "seconds": min(addition.seconds)}

@@ -26,15 +26,15 @@ class Products:
 
     def __init__(self, session: Session, implementation: str, device: str, dtype: str) -> None:
         probe = probe_of(implementation)
-        self._ways: list[tuple[cost.Product, list[Alone]]] = []
+        self._ways: list[tuple[cost.Product, list[CallTimer]]] = []
         for product in (
             cost.products(session.spec, session.preset.batch_size, session.preset.num_steps) if probe else ()
         ):
             shared = product.count > 1  # by the steps of a recurrence, which all multiply by the same weights
             ways = probe.gemms(product.left, product.right, product.transposed, shared, device, dtype)
-            alone = [Alone(work) for work in ways]
-            fastest = min(way.first for way in alone)
-            self._ways.append((product, [way for way in alone if way.first <= CLEARLY_SLOWER * fastest]))
+            timers = [CallTimer(work) for work in ways]
+            fastest = min(way.first for way in timers)
+            self._ways.append((product, [way for way in timers if way.first <= CLEARLY_SLOWER * fastest]))
 
     def turn(self) -> None:
         """Time each once."""
@@ -54,7 +54,7 @@ class Products:
         ]
 
 
-class Alone:
+class CallTimer:
     """Work that is timed alone, turn by turn."""
 
     def __init__(self, work: Callable[[int], None]) -> None:
