@@ -18,7 +18,7 @@ from types import ModuleType
 from unittest import mock
 
 from lstmbench import implementations
-from lstmbench.timing.blocks import Steps
+from lstmbench.timing.blocks import StepRunner
 from lstmbench.timing.details import trace
 from lstmbench.training.session import open_session
 from lstmbench.utils.command_line import run
@@ -105,7 +105,7 @@ def main(arguments: list[str] | None = None) -> None:
             threads=1,
             seed=1,
         )
-        steps = Steps(session)
+        steps = StepRunner(session)
         steps.run(WARM_UP)
         print(trace(session, steps, implementation, "cpu")["path"])
 

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from lstmbench.timing.blocks import BLOCK_SECONDS, Steps, _recover, steady
+from lstmbench.timing.blocks import BLOCK_SECONDS, StepRunner, _recover, steady
 from lstmbench.timing.interleaving import unled
 from tests.factories.timing import Machine
 
@@ -16,7 +16,7 @@ from tests.factories.timing import Machine
 def test_a_whole_block_goes_untimed_before_the_first_and_little_or_nothing_before_the_others(
     measured, monkeypatch, long_step_seconds, lead_in
 ):
-    counts, run, take = [], Steps.run, unled(3)
+    counts, run, take = [], StepRunner.run, unled(3)
     monkeypatch.setattr("lstmbench.timing.blocks.LONG_STEP_SECONDS", long_step_seconds)
     monkeypatch.setattr("lstmbench.timing.blocks.UNTIMED_FRACTION", 1e-9)
     monkeypatch.setattr("lstmbench.timing.blocks.RECOVERED_RATIO", math.inf)
@@ -30,7 +30,7 @@ def test_a_whole_block_goes_untimed_before_the_first_and_little_or_nothing_befor
             counts.clear()
         return take(seconds)
 
-    monkeypatch.setattr(Steps, "run", counted)
+    monkeypatch.setattr(StepRunner, "run", counted)
     length = measured(more=more)["blocks"][0]["steps"]
     assert counts == [length, length, *lead_in, length, *lead_in, length]
 

@@ -37,7 +37,7 @@ WARM_UP_SECONDS = 0.5
 """A warm-up takes so long, and one step at least."""
 
 
-class Steps:
+class StepRunner:
     """Training steps in the order of the first epoch, as many as are asked for; after its end from its start."""
 
     def __init__(self, session: Session) -> None:
@@ -65,7 +65,7 @@ class Steps:
         return watch.seconds()
 
 
-def warm_up(steps: Steps) -> list[float]:
+def warm_up(steps: StepRunner) -> list[float]:
     """Seconds of each step after the first, until the warm-up is over."""
     seconds: list[float] = []
     while sum(seconds) < WARM_UP_SECONDS:
@@ -91,7 +91,9 @@ def repetitions(timed: Callable[[int], float], least: float, once: float) -> tup
         count, before = max(count + 1, math.ceil(count * least / seconds)), 0.0
 
 
-def steady(steps: Steps, warm_up: Sequence[float], products: Products, more: More) -> tuple[list[dict[str, Any]], Load]:
+def steady(
+    steps: StepRunner, warm_up: Sequence[float], products: Products, more: More
+) -> tuple[list[dict[str, Any]], Load]:
     """Return the timed blocks, a turn each, and what the machine did meanwhile.
 
     ``warm_up``: seconds of single steps.
@@ -122,7 +124,7 @@ def steady(steps: Steps, warm_up: Sequence[float], products: Products, more: Mor
     return result, load(spans, limits_met.reachable_cores())
 
 
-def _recover(steps: Steps, length: int, block_seconds: float) -> None:
+def _recover(steps: StepRunner, length: int, block_seconds: float) -> None:
     """Train blocks untimed until one is as fast as ``block_seconds``, what it took before the wait for the first turn.
 
     That wait, for all other processes to be ready, takes a minute at times, in which a machine may take back memory

@@ -19,7 +19,7 @@ from lstmbench.models.learner import Learner
 from lstmbench.system.device import split_device
 from lstmbench.tasks import predictions
 from lstmbench.timing import kernels, probes
-from lstmbench.timing.blocks import Steps, repetitions
+from lstmbench.timing.blocks import StepRunner, repetitions
 from lstmbench.timing.products import CallTimer, probe_of
 from lstmbench.training import loop
 from lstmbench.training.checkpoint import Checkpoint, CheckpointFolder
@@ -127,7 +127,7 @@ def loop_share(session: Session, seed: int, step_seconds: float) -> dict[str, An
     return {"updates": updates, "seconds": seconds, "learner_seconds": timed.seconds}
 
 
-def trace(session: Session, steps: Steps, implementation: str, device: str) -> dict[str, Any]:
+def trace(session: Session, steps: StepRunner, implementation: str, device: str) -> dict[str, Any]:
     """Return the operations of one traced step, the share of it that they cover, and the path that a step takes."""
     probe = probe_of(implementation)
     if probe is None:

@@ -66,7 +66,7 @@ def measure_process(
         seed=seed,
     )
     watch = Stopwatch()
-    steps = blocks.Steps(session)
+    steps = blocks.StepRunner(session)
     place_seconds = watch.seconds()
     first_step_seconds = steps.timed(1)
     warm_up = blocks.warm_up(steps)
