@@ -92,7 +92,7 @@ def checkpoint(learner: Learner) -> dict[str, Any]:
     return {"write_seconds": write_seconds, "read_seconds": read_seconds, "bytes": size}
 
 
-class _Timed:
+class _TimedLearner:
     """A learner that counts the seconds spent inside it."""
 
     def __init__(self, learner: Learner) -> None:
@@ -115,7 +115,7 @@ class _Timed:
 def loop_share(session: Session, seed: int, step_seconds: float) -> dict[str, Any]:
     """Seconds of one short epoch by the training loop, and those of it that the learner took."""
     updates = max(1, round(LOOP_SECONDS / step_seconds))
-    timed = _Timed(session.learner)
+    timed = _TimedLearner(session.learner)
     caps = loop.Caps(max_updates=updates, max_eval_predictions=1)
     epoch = loop.Run(timed, session.task, session.dataset, session.preset, caps, seed)
     progress = Progress(updates, 0, "loop")
