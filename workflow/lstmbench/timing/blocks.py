@@ -15,7 +15,7 @@ from lstmbench.system.cores import Limits
 from lstmbench.tasks import predictions
 from lstmbench.timing.counters import Counters, Span, load
 from lstmbench.timing.interleaving import More
-from lstmbench.timing.products import Products
+from lstmbench.timing.products import GemmBenchmark
 from lstmbench.training.session import Session
 from lstmbench.utils.clock import Stopwatch
 
@@ -92,7 +92,7 @@ def repetitions(timed: Callable[[int], float], least: float, once: float) -> tup
 
 
 def steady(
-    steps: StepRunner, warm_up: Sequence[float], products: Products, more: More
+    steps: StepRunner, warm_up: Sequence[float], products: GemmBenchmark, more: More
 ) -> tuple[list[dict[str, Any]], Load]:
     """Return the timed blocks, a turn each, and what the machine did meanwhile.
 

@@ -22,7 +22,7 @@ from lstmbench.system.device import split_device
 from lstmbench.timing import blocks
 from lstmbench.timing.details import bandwidth, checkpoint, evaluation, loop_share, trace
 from lstmbench.timing.interleaving import More
-from lstmbench.timing.products import Products
+from lstmbench.timing.products import GemmBenchmark
 from lstmbench.training.session import open_session
 from lstmbench.utils.clock import Stopwatch
 from lstmbench.utils.errors import UsageError
@@ -75,7 +75,7 @@ def measure_process(
         "peak_device_bytes": session.learner.peak_device_bytes(),
         "least_bytes": cost.minimum_memory_bytes(session.spec, session.preset.batch_size, session.preset.num_steps),
     }
-    products = Products(session, implementation, where.kind, where.precision)
+    products = GemmBenchmark(session, implementation, where.kind, where.precision)
     steady, meanwhile = blocks.steady(steps, warm_up, products, more)
     meanwhile = dataclasses.replace(meanwhile, granted_share=granted)
     step_seconds = statistics.median(block["seconds"] / block["steps"] for block in steady)

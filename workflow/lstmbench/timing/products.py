@@ -21,7 +21,7 @@ CLEARLY_SLOWER = 1.5
 """A way to multiply that takes so many times as long as another, at its first turn, is not timed again."""
 
 
-class Products:
+class GemmBenchmark:
     """Each of the step's matrix products alone, in each of the framework's ways; none where it has no probe."""
 
     def __init__(self, session: Session, implementation: str, device: str, dtype: str) -> None:
