@@ -16,7 +16,14 @@ from lstmbench.orchestration.failed_runs import FAILED
 from lstmbench.records.run import SCHEMA_VERSION, write_record
 from lstmbench.training.session import memory_needed
 from lstmbench.utils.clock import utc_now
-from lstmbench.utils.errors import PREFIX, DivergedError, MachineError, ResourceError, last_error, tells_of_no_memory
+from lstmbench.utils.errors import (
+    PREFIX,
+    DivergedError,
+    MachineError,
+    ResourceError,
+    last_error,
+    mentions_out_of_memory,
+)
 from lstmbench.utils.escaping import one_line
 
 ABORTED, KILLED, CRASHED = 128 + 6, 128 + 9, 128 + 11
@@ -53,7 +60,7 @@ def write_failure(
     """
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
     lines = [line for line in map(one_line, lines) if line]
-    no_memory = exit_code == ABORTED and any(map(tells_of_no_memory, lines))
+    no_memory = exit_code == ABORTED and any(map(mentions_out_of_memory, lines))
     if exit_code not in OUTCOMES and not no_memory:
         return False
     if retries_left > 0 and exit_code not in CERTAIN:

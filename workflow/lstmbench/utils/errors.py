@@ -108,10 +108,10 @@ _NO_MEMORY = re.compile(
 
 def out_of_memory(error: BaseException) -> bool:
     """Is this what Python or a framework raises when memory has run out?"""
-    return isinstance(error, MemoryError) or (not isinstance(error, BenchError) and tells_of_no_memory(str(error)))
+    return isinstance(error, MemoryError) or (not isinstance(error, BenchError) and mentions_out_of_memory(str(error)))
 
 
-def tells_of_no_memory(line: str) -> bool:
+def mentions_out_of_memory(line: str) -> bool:
     """Does a line that Python, a framework or the C++ library wrote say that memory has run out?"""
     return bool(_NO_MEMORY.search(line))
 
