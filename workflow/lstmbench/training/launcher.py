@@ -63,23 +63,23 @@ def launch(command: list[str], count: int) -> int:
         WorkerError: a worker was killed, or does not answer; no other is left running then.
     """
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
-        told = {rank: stack.enter_context(Path(folder, str(rank)).open("w+")) for rank in range(1, count)}
+        stderr_files = {rank: stack.enter_context(Path(folder, str(rank)).open("w+")) for rank in range(1, count)}
         processes: list[subprocess.Popen] = []
         stack.enter_context(_passed_on(processes))
         try:
             for rank, environment in enumerate(_environments(count)):
                 # In a session of its own, so that Ctrl-C reaches it once, through this process.
                 processes.append(
-                    subprocess.Popen(command, env=environment, stderr=told.get(rank), start_new_session=True)
+                    subprocess.Popen(command, env=environment, stderr=stderr_files.get(rank), start_new_session=True)
                 )
             culprit = _wait(processes)
         finally:
             for process in processes:
                 process.kill()
                 process.wait()
-        if culprit in told:
-            told[culprit].seek(0)
-            sys.stderr.write(told[culprit].read())
+        if culprit in stderr_files:
+            stderr_files[culprit].seek(0)
+            sys.stderr.write(stderr_files[culprit].read())
         return processes[culprit].returncode
 
 
