@@ -30,10 +30,10 @@ ABORTED, KILLED, CRASHED = 128 + 6, 128 + 9, 128 + 11
 """What a shell reports of a process that ended by SIGABRT, as C++ does without memory, by SIGKILL, as Linux takes
 memory back, or by SIGSEGV: TensorFlow's oneDNN writes to memory that it asked for and was not given."""
 
-CERTAIN = (MachineError.exit_code, DivergedError.exit_code)
+PERMANENT_FAILURES = (MachineError.exit_code, DivergedError.exit_code)
 """Failures of the run alone, however often it is tried."""
 
-OUTCOMES = (*CERTAIN, ResourceError.exit_code, KILLED, CRASHED)
+OUTCOMES = (*PERMANENT_FAILURES, ResourceError.exit_code, KILLED, CRASHED)
 """Failures of the run alone; so is ABORTED if the log tells of no memory."""
 
 MAX_MESSAGE_LENGTH = 2000
@@ -63,7 +63,7 @@ def write_failure(
     no_memory = exit_code == ABORTED and any(map(mentions_out_of_memory, lines))
     if exit_code not in OUTCOMES and not no_memory:
         return False
-    if retries_left > 0 and exit_code not in CERTAIN:
+    if retries_left > 0 and exit_code not in PERMANENT_FAILURES:
         return False
     dataset = load_dataset(data)
     message = _message(exit_code, lines)
