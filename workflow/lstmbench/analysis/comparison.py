@@ -27,7 +27,7 @@ QUALITY = ["bundle", *CASE, "metric", "n", "seeds", "difference", "low", "high",
 SPEED = ["bundle", *CASE, "threads", "unit", "first_rate", "second_rate", "ratio", "low", "high", "verdict"]
 CIRCUMSTANCES = ["bundle", "what", "first", "second"]
 
-NO_MATTER = {"preset", "source", "threads"}
+IGNORED_KEYS = {"preset", "source", "threads"}
 """Settings whose entries are here already, that are words, or that are no reason not to compare: the order in which
 threads add up changes a run less than a seed does, and measurements have the threads in their case."""
 
@@ -187,7 +187,7 @@ def _unlike_speeds(old: dict[str, Any], new: dict[str, Any]) -> str:
 
 def _unlike(settings: list[dict[str, Any]]) -> str:
     """The settings that are not the same in all of them and matter."""
-    names = sorted(set().union(*settings) - NO_MATTER)
+    names = sorted(set().union(*settings) - IGNORED_KEYS)
     return "; ".join(_differ(name, {repr(one.get(name)) for one in settings}) for name in names).strip("; ")
 
 

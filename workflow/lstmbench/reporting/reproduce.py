@@ -17,7 +17,7 @@ import yaml
 from lstmbench.orchestration.config import MEASUREMENT, RECORD, Selection
 from lstmbench.system.device import split_device
 
-NO_MATTER = ("local_data", "checkpoint_seconds")
+IGNORED_KEYS = ("local_data", "checkpoint_seconds")
 """Keys that change no result."""
 
 
@@ -59,7 +59,7 @@ def _narrowed(selection: Selection, dataset: str, size: str, device: str, **rest
 
 
 def _command(selection: Selection, *targets: str) -> str:
-    values = {key: value for key, value in dataclasses.asdict(selection).items() if key not in NO_MATTER}
+    values = {key: value for key, value in dataclasses.asdict(selection).items() if key not in IGNORED_KEYS}
     if not values["environments"]:
         del values["environments"]
     paths = [str(Path(selection.results, target)) for target in targets]
