@@ -20,13 +20,13 @@ from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from lstmbench.implementations import pytorch
-from lstmbench.implementations.pytorch import PATHS, State, configure, has_gpu, versions
+from lstmbench.implementations.pytorch import EXPECTED_KERNELS, State, configure, has_gpu, versions
 from lstmbench.models.learner import ModelSpec
-from lstmbench.models.process_group import AGAIN, SILENCE_SECONDS, Team, team
+from lstmbench.models.process_group import RESUME_HINT, SILENCE_SECONDS, Team, team
 from lstmbench.utils.errors import MachineError, UsageError, WorkerError
 from lstmbench.utils.escaping import brief
 
-__all__ = ["DISTRIBUTED", "PATHS", "Learner", "configure", "has_gpu", "versions"]
+__all__ = ["DISTRIBUTED", "EXPECTED_KERNELS", "Learner", "configure", "has_gpu", "versions"]
 
 DISTRIBUTED = True
 
@@ -169,7 +169,8 @@ class Learner(pytorch.Learner):
             if isinstance(error, distributed.DistError) or (self.team.size > 1 and _LOST.search(str(error))):
                 why = brief(error)
                 raise WorkerError(
-                    f"the worker of rank {self.team.rank} (of {self.team.size} workers) lost another: {why}; {AGAIN}"
+                    f"the worker of rank {self.team.rank} (of {self.team.size} workers) lost another: "
+                    f"{why}; {RESUME_HINT}"
                 ) from error
             raise
 

@@ -17,13 +17,13 @@ from contextlib import contextmanager
 import numpy as np
 
 from lstmbench.implementations import tensorflow
-from lstmbench.implementations.tensorflow import PATHS, State, configure, has_gpu, keras, tf, versions
+from lstmbench.implementations.tensorflow import EXPECTED_KERNELS, State, configure, has_gpu, keras, tf, versions
 from lstmbench.models.learner import ModelSpec
-from lstmbench.models.process_group import AGAIN, Team, team
+from lstmbench.models.process_group import RESUME_HINT, Team, team
 from lstmbench.utils.errors import MachineError, UsageError, WorkerError
 from lstmbench.utils.escaping import brief
 
-__all__ = ["DISTRIBUTED", "PATHS", "Learner", "configure", "has_gpu", "versions"]
+__all__ = ["DISTRIBUTED", "EXPECTED_KERNELS", "Learner", "configure", "has_gpu", "versions"]
 
 DISTRIBUTED = True
 
@@ -157,7 +157,7 @@ class Learner(tensorflow.Learner):
                 raise
             why = brief(error, having="aborted by")
             raise WorkerError(
-                f"the worker of rank {self.team.rank} (of {self.team.size} workers) lost another: {why}; {AGAIN}"
+                f"the worker of rank {self.team.rank} (of {self.team.size} workers) lost another: {why}; {RESUME_HINT}"
             ) from error
 
 

@@ -14,7 +14,7 @@ from lstmbench.utils.json_schema import short
 COLUMNS = ["implementation", "device", "task", "what", "deviation", "tolerance", "versions", "failure"]
 """Those of a certificate."""
 
-AGAIN = "Delete it and run the workflow again."
+RERUN_HINT = "Delete it and run the workflow again."
 
 
 def read_certificate(path: Path) -> pd.DataFrame:
@@ -29,21 +29,21 @@ def read_certificate(path: Path) -> pd.DataFrame:
     try:
         table = read_table(path)
     except DataError as error:
-        raise DataError(f"{error}. {AGAIN}") from error
+        raise DataError(f"{error}. {RERUN_HINT}") from error
     # pandas takes the first column for an index where rows have more fields than the header.
     if list(table.columns) != COLUMNS or not isinstance(table.index, pd.RangeIndex):
         columns = ", ".join(table.columns)
         raise DataError(
             f"{path}: expected the columns {', '.join(COLUMNS)} and as many fields in each row; found {columns}. "
-            f"{AGAIN}"
+            f"{RERUN_HINT}"
         )
     if table.empty:
-        raise DataError(f"{path}: expected a row per comparison, found none. {AGAIN}")
+        raise DataError(f"{path}: expected a row per comparison, found none. {RERUN_HINT}")
     for line, row in enumerate(table.to_dict("records"), start=2):
         for column, value in row.items():
             if expected := _expected(path, row, str(column)):
                 found = "none" if isinstance(value, float) and math.isnan(value) else short(value)
-                raise DataError(f"{path} line {line}, {column}: expected {expected}, found {found}. {AGAIN}")
+                raise DataError(f"{path} line {line}, {column}: expected {expected}, found {found}. {RERUN_HINT}")
     return table
 
 

@@ -23,7 +23,7 @@ SHIPPED = {
 }
 """Configurations that come with the workflow: what they are called, and what follows them."""
 
-AGAIN = ("", "tries again what failed and repeats nothing else")
+RETRY = ("", "tries again what failed and repeats nothing else")
 ANY = ("make bundle", "keeps all records in one file, to compare them with another machine's")
 
 
@@ -58,7 +58,7 @@ def happened(
     capped = int((runs["caps"] != "").sum())
     cut = f", {'all' if capped == len(runs) else capped} cut short" if capped else ""
     said = f"This was {called}: {ended} cases ran ({whole}{trainings}{cut}), and {measured}."
-    return Happened(said, *(AGAIN if len(failed) or lost else following))
+    return Happened(said, *(RETRY if len(failed) or lost else following))
 
 
 def _count(count: int, noun: str) -> str:

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import psutil
 
-from lstmbench.models.process_group import AGAIN, SILENCE_SECONDS
+from lstmbench.models.process_group import RESUME_HINT, SILENCE_SECONDS
 from lstmbench.utils.clock import Stopwatch
 from lstmbench.utils.errors import Interrupted, WorkerError
 from lstmbench.utils.signals import SIGNALS
@@ -107,9 +107,10 @@ def _wait(processes: list[subprocess.Popen]) -> int:
     silent = [str(rank) for rank, code in enumerate(codes) if code is None]
     if silent:
         raise WorkerError(
-            f"the worker of rank {', '.join(silent)} (of {len(processes)} workers) does not answer the others; {AGAIN}"
+            f"the worker of rank {', '.join(silent)} (of {len(processes)} workers) does not answer the others; "
+            f"{RESUME_HINT}"
         )
-    raise WorkerError(f"the {len(processes)} workers lost one another, as said above; {AGAIN}")
+    raise WorkerError(f"the {len(processes)} workers lost one another, as said above; {RESUME_HINT}")
 
 
 def _refuse_killed(processes: list[subprocess.Popen]) -> None:
@@ -119,7 +120,7 @@ def _refuse_killed(processes: list[subprocess.Popen]) -> None:
             hint = ", as the system does when memory runs out" if name == "SIGKILL" else ""
             raise WorkerError(
                 f"the worker of rank {rank} (of {len(processes)} workers, process {process.pid}) was ended by "
-                f"{name}{hint}, and with it the run; {AGAIN}"
+                f"{name}{hint}, and with it the run; {RESUME_HINT}"
             )
 
 
