@@ -31,7 +31,7 @@ def proved(name: str) -> str | None:
     run = comparison.start(lambda spec, dtype, seed: framework.Learner(spec, "cpu", seed, dtype), SPEC, "float32")
     run.train(comparison.batches(1))
     executed = probes.load(name).executed(lambda: run.train(comparison.batches(1)))
-    return kernels.proved(name, "cpu", framework.PATHS["cpu"], executed, traced=set())
+    return kernels.proved(name, "cpu", framework.EXPECTED_KERNELS["cpu"], executed, traced=set())
 
 
 @pytest.fixture(params=MUTATIONS)
@@ -45,7 +45,7 @@ def name(request: pytest.FixtureRequest) -> str:
 
 
 def test_the_path_of_an_implementation_is_proved(name):
-    assert proved(name) == configured(name).PATHS["cpu"][0]
+    assert proved(name) == configured(name).EXPECTED_KERNELS["cpu"][0]
 
 
 def test_another_path_is_refused_with_what_ran_instead(name):
@@ -70,4 +70,4 @@ def test_in_every_process_the_own_path_is_proved_and_another_is_refused(name, wh
     expected = 0 if which == "own" else MachineError.exit_code
     assert [done.returncode for done in ended] == [expected] * PROCESSES, {done.stderr[-500:] for done in ended}
     if which == "own":
-        assert {done.stdout.strip() for done in ended} == {configured(name).PATHS["cpu"][0]}
+        assert {done.stdout.strip() for done in ended} == {configured(name).EXPECTED_KERNELS["cpu"][0]}

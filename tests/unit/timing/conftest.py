@@ -65,5 +65,5 @@ def probe(monkeypatch):
     monkeypatch.setattr(probes, "load", lambda implementation: probe)
     monkeypatch.setattr("lstmbench.timing.products.CallTimer", Told)
     monkeypatch.setattr("lstmbench.timing.details.CallTimer", Told)
-    monkeypatch.setattr(reference, "PATHS", {"cpu": ("the loop", "recurrent/forward lstm")}, raising=False)
+    monkeypatch.setattr(reference, "EXPECTED_KERNELS", {"cpu": ("the loop", "recurrent/forward lstm")}, raising=False)
     return probe

@@ -18,7 +18,7 @@ State = tuple[Tensor, Tensor]
 """Hidden and cell state, both [layers, batch, hidden]."""
 
 
-PATHS = {
+EXPECTED_KERNELS = {
     "cpu": ("oneDNN LSTM", r"recurrent/forward .*mkldnn_rnn_layer$", r"recurrent/backward .*mkldnn_rnn_layer_backward"),
     "gpu": ("cuDNN LSTM", "_cudnn_rnn"),
 }

@@ -25,10 +25,10 @@ from torch import Tensor
 from torch.profiler import record_function
 
 from lstmbench.implementations import pytorch
-from lstmbench.implementations.pytorch import PATHS, State, has_gpu, versions
+from lstmbench.implementations.pytorch import EXPECTED_KERNELS, State, has_gpu, versions
 from lstmbench.models.learner import ModelSpec
 
-__all__ = ["PATHS", "Learner", "configure", "has_gpu", "versions"]
+__all__ = ["EXPECTED_KERNELS", "Learner", "configure", "has_gpu", "versions"]
 
 WIDE = 512
 """Units from which on the output layer's weights lie by columns: the product that makes their gradient then takes 0.72

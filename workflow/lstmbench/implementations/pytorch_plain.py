@@ -9,9 +9,9 @@ from torch import nn
 from torch.profiler import record_function
 
 from lstmbench.implementations import pytorch
-from lstmbench.implementations.pytorch import PATHS, configure, has_gpu, versions
+from lstmbench.implementations.pytorch import EXPECTED_KERNELS, configure, has_gpu, versions
 
-__all__ = ["PATHS", "Learner", "configure", "has_gpu", "versions"]
+__all__ = ["EXPECTED_KERNELS", "Learner", "configure", "has_gpu", "versions"]
 
 
 class Learner(pytorch.Learner):

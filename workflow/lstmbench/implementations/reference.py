@@ -19,7 +19,7 @@ from lstmbench.models.learner import Examples, ModelSpec
 from lstmbench.models.weights import shapes
 from lstmbench.utils.errors import MachineError
 
-PATHS = {"cpu": ("NumPy, loop over time", "matmul")}
+EXPECTED_KERNELS = {"cpu": ("NumPy, loop over time", "matmul")}
 
 State = list[tuple[np.ndarray, np.ndarray]]
 """Per layer hidden and cell state, both [batch, hidden]; never changed in place."""

@@ -26,7 +26,7 @@ State = tuple[tuple[tf.Tensor, tf.Tensor], ...]
 
 # Where a processor has AVX-512, TensorFlow multiplies by oneDNN unless told otherwise, and calls it _MklMatMul.
 # The gates tell whether XLA, switched on from outside, took what is within the loop.
-PATHS = {
+EXPECTED_KERNELS = {
     "cpu": (
         "loop over time",
         r"recurrent/forward LoopCond",

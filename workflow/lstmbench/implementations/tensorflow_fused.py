@@ -24,13 +24,13 @@ from lstmbench.implementations import tensorflow
 from lstmbench.implementations.tensorflow import State, configure, has_gpu, versions
 from lstmbench.models.weights import shapes
 
-__all__ = ["PATHS", "Learner", "configure", "has_gpu", "versions"]
+__all__ = ["EXPECTED_KERNELS", "Learner", "configure", "has_gpu", "versions"]
 
 Gradient = tf.Tensor | tf.IndexedSlices
 
 # A graph names what XLA compiles; a trace names what XLA made of it.
 _COMPILED = [f"{place} (XLA|.*fusion)" for place in ("recurrent/forward", "recurrent/backward", "output/forward")]
-PATHS = dict.fromkeys(("cpu", "gpu"), ("explicit passes, partly compiled by XLA", *_COMPILED))
+EXPECTED_KERNELS = dict.fromkeys(("cpu", "gpu"), ("explicit passes, partly compiled by XLA", *_COMPILED))
 
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8
 

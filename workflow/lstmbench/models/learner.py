@@ -22,7 +22,8 @@ Every module in ``implementations/`` offers, by these names, the functions ``con
     versions() -> dict[str, str]            the libraries a result depends on
     Learner(spec, device, seed, dtype)      device "cpu" or "gpu"; seed of the dropout masks;
                                             dtype "float32", or one of the others below
-    PATHS: dict[str, tuple[str, ...]]       device -> how it should run, in words, and the operations that prove it:
+    EXPECTED_KERNELS: dict[str, tuple[str, ...]]
+                                            device -> how it should run, in words, and the operations that prove it:
                                             each a regular expression for some place in the label of one
                                             (``probes.label``) that the framework executes in a training step
 

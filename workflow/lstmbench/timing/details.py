@@ -132,7 +132,7 @@ def trace(session: Session, steps: StepRunner, implementation: str, device: str)
     probe = probe_of(implementation)
     if probe is None:
         return {"operations": [], "step_seconds": None, "path": None, "coverage": None}
-    stated = session.framework.PATHS[split_device(device).kind]
+    stated = session.framework.EXPECTED_KERNELS[split_device(device).kind]
     steps.run(1)
     seconds: list[float] = []
     operations = probe.trace(lambda: seconds.append(steps.timed(1)))

@@ -1,4 +1,4 @@
-"""Prove that a training step takes the path that its implementation states: a speed is worth its name only then."""
+"""Prove that a training step runs on the kernels that its implementation states; otherwise its speed is mislabelled."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ MAX_LISTED = 12
 def proved(
     implementation: str, device: str, stated: Sequence[str], executed: Collection[str], traced: Collection[str]
 ) -> str | None:
-    """Return the path of ``stated`` (``PATHS`` of an implementation) if the operations prove it, None if none is seen.
+    """Return the path that ``stated`` names if the operations prove it, or None if the framework shows none of them.
 
-    ``executed``: all that a step executes, as ``probes.label`` writes them, or nothing if the framework does not show
-    it.  ``traced``: those of a trace, which may lack any of them; it can prove a path, and it cannot disprove one.
+    stated    ``EXPECTED_KERNELS`` of the implementation: the path in words, then the operations that prove it.
+    executed  Labels (``probes.label``) of all operations of a step; empty if the framework does not show them.
+    traced    Labels from a trace.  A trace may lack any operation, so it can prove a path but not disprove it.
 
     Raises:
-        MachineError: the framework shows what a step executes, and an operation that proves the path is not there.
+        MachineError: the framework shows what a step executes, but an operation that proves the path is missing.
     """
     path, *proofs = stated
     seen = {*executed, *traced}

@@ -50,7 +50,7 @@ def measure_process(
     Raises:
         UsageError: several workers are asked for; also as for ``session.open_session``.
         DataError: as for ``session.open_session``.
-        MachineError: the implementation did not take the path it states in ``PATHS``; also as for ``open_session``.
+        MachineError: a step did not run the ``EXPECTED_KERNELS``; also as for ``open_session``.
     """
     where = split_device(device)
     if where.workers > 1:

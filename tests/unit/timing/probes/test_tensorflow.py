@@ -69,7 +69,7 @@ def test_a_step_s_operations_have_their_parts_and_take_no_longer_than_the_step(t
 
 @pytest.mark.parametrize("product", ["MatMul", "_MklMatMul"])
 def test_a_loop_over_time_is_proved_by_its_products_whichever_library_multiplies(product):
-    (proof,) = [one for one in implementations.load("tensorflow").PATHS["cpu"] if "MatMul" in one]
+    (proof,) = [one for one in implementations.load("tensorflow").EXPECTED_KERNELS["cpu"] if "MatMul" in one]
     assert re.search(proof, f"recurrent/forward {product}")
     assert not re.search(proof, f"output/forward {product}")
 
