@@ -121,7 +121,7 @@ def loop_share(session: Session, seed: int, step_seconds: float) -> dict[str, An
     progress = Progress(updates, 0, "loop")
     timed.seconds = 0.0
     watch = Stopwatch()
-    epoch.epoch(loop.Progressed(), progress)
+    epoch.epoch(loop.TrainingProgress(), progress)
     seconds = watch.seconds()
     progress.close()
     return {"updates": updates, "seconds": seconds, "learner_seconds": timed.seconds}

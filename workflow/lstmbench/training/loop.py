@@ -50,7 +50,7 @@ class Caps:
 
 
 @dataclass
-class Progressed:
+class TrainingProgress:
     """What a run has reached; all of it goes into a checkpoint."""
 
     updates: int = 0
@@ -80,7 +80,7 @@ def train(
     on_epoch: Callable[[Mapping[str, Any]], None],
     label: str,
     leads: bool = True,
-) -> tuple[Progressed, dict[str, Any], int]:
+) -> tuple[TrainingProgress, dict[str, Any], int]:
     """Train by the preset's schedule from the learner's present weights, or on from a checkpoint.
 
     Of several workers each calls this; the one that ``leads`` writes the checkpoints and shows the progress, and its
@@ -103,11 +103,11 @@ def train(
             raise asked or Interrupted("the first worker was asked to stop")
 
     run = Run(learner, task, dataset, preset, caps, seed, check)
-    reached = Progressed()
+    reached = TrainingProgress()
     progress = Progress(run.total_updates, 0, label, leads)
     found = checkpoints.newest(progress.say)
     if found:
-        reached = Progressed(**found.progress)
+        reached = TrainingProgress(**found.progress)
         reached.resumed += 1
         run.restore(found.arrays)
         progress.close()
@@ -213,7 +213,7 @@ class Run:
         self.losses = parts["epoch"]["losses"]
 
     def epoch(
-        self, reached: Progressed, progress: Progress, after_block: Callable[[], None] = lambda: None
+        self, reached: TrainingProgress, progress: Progress, after_block: Callable[[], None] = lambda: None
     ) -> dict[str, Any]:
         """Train one epoch, or what is left of it, validate, and enter a row into the history."""
         number = reached.epoch + 1
@@ -238,7 +238,7 @@ class Run:
         reached.history.append(row)
         return row
 
-    def _block(self, order: np.ndarray, learning_rate: float, reached: Progressed) -> int:
+    def _block(self, order: np.ndarray, learning_rate: float, reached: TrainingProgress) -> int:
         """Train the next block of ``order``; the number of its updates."""
         begin = reached.epoch_updates
         batches = order[begin : begin + self._block_length(reached)]
@@ -260,7 +260,7 @@ class Run:
             reached.rates.append(len(batches) * self.per_step / seconds)
         return len(batches)
 
-    def evaluate(self, parts: list[tuple[Handle, np.ndarray, int]], reached: Progressed) -> dict[str, Any]:
+    def evaluate(self, parts: list[tuple[Handle, np.ndarray, int]], reached: TrainingProgress) -> dict[str, Any]:
         """Loss (mean nats per prediction), metric, count and seconds over a split, the state carried from zero."""
         watch = Stopwatch()
         of_batches: list[np.ndarray] = []  # added up at the end, so that the blocks change no bit of the sum
@@ -287,7 +287,7 @@ class Run:
         named = {"loss": loss, **{name: value for name, value in metrics.items() if value is not None}}
         return {f"{prefix}{name}": value for name, value in {**named, "predictions": count}.items()}
 
-    def _block_length(self, reached: Progressed) -> int:
+    def _block_length(self, reached: TrainingProgress) -> int:
         """Steps of the next block: one at first, then ``BLOCK_SECONDS`` worth, up to the next milestone."""
         length = 1
         if reached.rates:
@@ -299,7 +299,7 @@ class Run:
             length = min(length, milestone - reached.updates)
         return length
 
-    def _milestone(self, reached: Progressed) -> list[dict[str, Any]]:
+    def _milestone(self, reached: TrainingProgress) -> list[dict[str, Any]]:
         """The test's values now: on the whole split, and on its first batch as the tutorial's exercise reports it."""
         data, batches, per_example = self.test[0]
         first = [(data, batches[:1, : self.preset.batch_size], per_example)]
@@ -330,7 +330,7 @@ def _asked_to_stop(interruption: Interruption) -> Interrupted | None:
     return None
 
 
-def _evaluation_length(per_batch: int, reached: Progressed) -> int:
+def _evaluation_length(per_batch: int, reached: TrainingProgress) -> int:
     """Batches of so many predictions per block: a power of 2, since a framework may build a graph for every length."""
     if not reached.rates:
         return EVALUATION_STEPS

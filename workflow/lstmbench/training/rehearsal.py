@@ -16,20 +16,20 @@ from lstmbench.datasets import Dataset
 from lstmbench.models.learner import Examples, ModelSpec
 from lstmbench.models.presets import Preset
 from lstmbench.tasks import predictions
-from lstmbench.training.loop import Caps, Progressed, Run
+from lstmbench.training.loop import Caps, Run, TrainingProgress
 from lstmbench.utils.progress import Progress
 
 
 def rehearse(
     task: ModuleType, dataset: Dataset, preset: Preset, caps: Caps, seed: int
-) -> tuple[Progressed, dict[str, Any], int]:
+) -> tuple[TrainingProgress, dict[str, Any], int]:
     """Return what ``loop.train`` would, of a model that learns nothing and at no speed.
 
     Raises:
         UsageError: the data are too few for the preset.
     """
     run = Run(_Guesser(task.model_spec(preset, dataset.facts)), task, dataset, preset, caps, seed)
-    reached, silent = Progressed(), Progress(run.total_updates, 0, "", shown=False)
+    reached, silent = TrainingProgress(), Progress(run.total_updates, 0, "", shown=False)
     while reached.updates < run.total_updates or reached.epoch_updates:
         run.epoch(reached, silent)
     final = run.evaluate(run.test, reached)

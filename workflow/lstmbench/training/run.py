@@ -22,7 +22,7 @@ from lstmbench.system.device import split_device
 from lstmbench.system.identity import kind_of, noted
 from lstmbench.training import launcher
 from lstmbench.training.checkpoint import CheckpointFolder
-from lstmbench.training.loop import Caps, Progressed, train
+from lstmbench.training.loop import Caps, TrainingProgress, train
 from lstmbench.training.rehearsal import rehearse
 from lstmbench.training.session import memory_explained, open_session
 from lstmbench.training.tensorboard import EventFile
@@ -111,7 +111,9 @@ def train_run(
     label = "/".join(str(part) for part in identity.values())
     limits = Limits()
 
-    def record_of(reached: Progressed, final: dict[str, Any], full_updates: int, weights_sha256: str) -> dict[str, Any]:
+    def record_of(
+        reached: TrainingProgress, final: dict[str, Any], full_updates: int, weights_sha256: str
+    ) -> dict[str, Any]:
         return {
             "schema_version": SCHEMA_VERSION,
             **common,
