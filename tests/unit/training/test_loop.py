@@ -80,7 +80,7 @@ def run(
     fingerprint="same",
     looks=None,
     every=1e9,
-    leads=True,
+    is_main=True,
 ):
     task = tasks.load(dataset.task)
     spec = task.model_spec(preset, dataset.facts)
@@ -105,7 +105,7 @@ def run(
         interruption=Stop(looks),
         on_epoch=on_epoch,
         label="test",
-        leads=leads,
+        is_main=is_main,
     )
     return reached, final, full, hash_arrays(learner.weights()), seen
 
@@ -278,7 +278,7 @@ class Following(implementations.load("reference").Learner):
 def test_a_worker_stops_when_the_first_one_is_asked_to_and_writes_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr(implementations.load("reference"), "Learner", Following)
     with pytest.raises(Interrupted, match="the first worker was asked to stop; saved"):
-        run(tmp_path, leads=False)
+        run(tmp_path, is_main=False)
     assert not list(tmp_path.iterdir())
 
 

@@ -108,7 +108,7 @@ class Learner(tensorflow.Learner):
         if self.team.size == 1:
             return value
         with self._together():
-            return float(self._sum(np.float64(value if self.team.leads else 0.0)))
+            return float(self._sum(np.float64(value if self.team.is_main else 0.0)))
 
     def _whole(self, state: State) -> State:
         """The state of all rows."""

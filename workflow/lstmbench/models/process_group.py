@@ -31,7 +31,7 @@ class Team:
     local_rank: int = 0  # among the workers of this machine
 
     @property
-    def leads(self) -> bool:
+    def is_main(self) -> bool:
         """The worker of rank 0 writes and speaks for all."""
         return self.rank == 0
 

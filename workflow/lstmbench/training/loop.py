@@ -79,11 +79,11 @@ def train(
     interruption: Interruption,
     on_epoch: Callable[[Mapping[str, Any]], None],
     label: str,
-    leads: bool = True,
+    is_main: bool = True,
 ) -> tuple[TrainingProgress, dict[str, Any], int]:
     """Train by the preset's schedule from the learner's present weights, or on from a checkpoint.
 
-    Of several workers each calls this; the one that ``leads`` writes the checkpoints and shows the progress, and its
+    Of several workers each calls this; the one that ``is_main`` writes the checkpoints and shows the progress, and its
     clock and its signals decide for all.
     A checkpoint is written after the first block that ends ``checkpoint_seconds`` or more after the last one, after
     each epoch, and when the process is asked to stop.  ``on_epoch`` sees each row of the history, those of a resumed
@@ -104,14 +104,14 @@ def train(
 
     run = Run(learner, task, dataset, preset, caps, seed, check)
     reached = TrainingProgress()
-    progress = Progress(run.total_updates, 0, label, leads)
+    progress = Progress(run.total_updates, 0, label, is_main)
     found = checkpoints.newest(progress.say)
     if found:
         reached = TrainingProgress(**found.progress)
         reached.resumed += 1
         run.restore(found.arrays)
         progress.close()
-        progress = Progress(run.total_updates, reached.updates, label, leads)
+        progress = Progress(run.total_updates, reached.updates, label, is_main)
         progress.say(f"goes on after {reached.updates:,} updates, in epoch {reached.epoch + 1}")
     if learner.agree(reached.updates) != reached.updates:
         raise DataError(
@@ -125,7 +125,7 @@ def train(
     def save() -> None:
         nonlocal since_saved
         arrays = run.arrays()
-        if leads:
+        if is_main:
             for path in checkpoints.save(Checkpoint(arrays, vars(reached))):
                 progress.say(f"checkpoint {path} of another run is deleted: of other runs only the last one is kept")
         since_saved = Stopwatch()

@@ -154,10 +154,10 @@ def train_run(
         raise UsageError(f"{label}: its record would be refused, so it is not trained: {error}") from error
     folder = CheckpointFolder(checkpoints, fingerprint, noted(described, where.kind))
     alone = contextlib.nullcontext()  # of what the first worker does for all
-    with locked(checkpoints) if team.leads else alone, memory_explained(session.spec, preset):
+    with locked(checkpoints) if team.is_main else alone, memory_explained(session.spec, preset):
         with (
             Interruption(launcher.launcher()) as interruption,
-            EventFile(output.parent / "tensorboard") if team.leads else alone as events,
+            EventFile(output.parent / "tensorboard") if team.is_main else alone as events,
         ):
             result = train(
                 learner=session.learner,
@@ -169,11 +169,11 @@ def train_run(
                 checkpoints=folder,
                 checkpoint_seconds=checkpoint_seconds,
                 interruption=interruption,
-                on_epoch=events.add if team.leads else lambda row: None,
+                on_epoch=events.add if team.is_main else lambda row: None,
                 label=label,
-                leads=team.leads,
+                is_main=team.is_main,
             )
-        if not team.leads:
+        if not team.is_main:
             return
         weights = session.learner.weights()
         record = record_of(*result, hash_arrays(weights))
