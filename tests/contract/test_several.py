@@ -53,7 +53,7 @@ def test_two_workers_do_what_one_does(together, case, dtype):
     for name, value in expected.items():
         if name.startswith("correct"):
             assert found[name].tolist() == value.tolist()
-        elif name != "agreed":
+        elif name != "broadcast":
             checks.assert_close(name, found[name], value, TOLERANCE[dtype])
 
 
@@ -64,4 +64,4 @@ def test_all_workers_find_the_same_bits(together):
 
 def test_what_the_first_worker_says_counts(together):
     _, (_, second) = together
-    assert all(value == 0.0 for name, value in second.items() if name.endswith("/agreed"))
+    assert all(value == 0.0 for name, value in second.items() if name.endswith("/broadcast"))

@@ -45,7 +45,7 @@ def trained(implementation: str, case: str, dtype: str) -> dict[str, np.ndarray]
         if spec.stateful:
             result |= {f"state.{number}.{layer}": np.stack(pair) for layer, pair in enumerate(arrays)}
             state = learner.load_state(arrays) if number == 0 else state
-    result |= {"losses": np.concatenate(losses), "agreed": np.array(learner.agree(float(team().rank)))}
+    result |= {"losses": np.concatenate(losses), "broadcast": np.array(learner.broadcast(float(team().rank)))}
     return result | {f"weights.{name}": value for name, value in learner.weights().items()}
 
 

@@ -270,7 +270,7 @@ class Following(implementations.load("reference").Learner):
 
     asked = 0
 
-    def agree(self, value):
+    def broadcast(self, value):
         Following.asked += value in (0.0, 1.0)
         return 1.0 if Following.asked == 7 and value == 0.0 else value
 
@@ -285,6 +285,6 @@ def test_a_worker_stops_when_the_first_one_is_asked_to_and_writes_nothing(tmp_pa
 def test_a_worker_that_goes_on_from_another_checkpoint_than_the_first_is_refused(tmp_path, monkeypatch):
     with pytest.raises(Killed):
         run(tmp_path, stop_after=2)
-    monkeypatch.setattr(implementations.load("reference").Learner, "agree", lambda self, value: 0.0)
+    monkeypatch.setattr(implementations.load("reference").Learner, "broadcast", lambda self, value: 0.0)
     with pytest.raises(DataError, match=r"after 16 updates, and the first one does not.*" + str(tmp_path)):
         run(tmp_path)

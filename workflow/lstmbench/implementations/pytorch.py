@@ -236,7 +236,7 @@ class Learner:
         if self.device.type == "cuda":
             torch.cuda.synchronize()
 
-    def agree(self, value: float) -> float:
+    def broadcast(self, value: float) -> float:
         """See ``learner.Learner``."""
         return value
 

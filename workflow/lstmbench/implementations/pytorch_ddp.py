@@ -124,7 +124,7 @@ class Learner(pytorch.Learner):
         """See ``learner.Learner``."""
         return super().eval_block(data, batches, self._whole(state))
 
-    def agree(self, value: float) -> float:
+    def broadcast(self, value: float) -> float:
         """See ``learner.Learner``."""
         if self.team.size == 1:
             return value

@@ -111,7 +111,7 @@ class Learner:
     def synchronize(self) -> None:
         """See ``learner.Learner``."""
 
-    def agree(self, value: float) -> float:
+    def broadcast(self, value: float) -> float:
         """See ``learner.Learner``."""
         return value
 

@@ -174,7 +174,7 @@ class Learner:
     def synchronize(self) -> None:
         """See ``learner.Learner``: ``train_block`` and ``eval_block`` have fetched their results already."""
 
-    def agree(self, value: float) -> float:
+    def broadcast(self, value: float) -> float:
         """See ``learner.Learner``."""
         return value
 

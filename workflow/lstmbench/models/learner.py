@@ -122,7 +122,7 @@ class Learner(Protocol):
     def synchronize(self) -> None:
         """Return when the device has done all work handed to it."""
 
-    def agree(self, value: float) -> float:
+    def broadcast(self, value: float) -> float:
         """The first worker's ``value``, on all workers: what each would decide by its own clock they decide alike.
 
         Raises:

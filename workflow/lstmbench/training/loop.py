@@ -99,7 +99,7 @@ def train(
 
     def check() -> None:
         asked = _asked_to_stop(interruption)
-        if learner.agree(float(asked is not None)):
+        if learner.broadcast(float(asked is not None)):
             raise asked or Interrupted("the first worker was asked to stop")
 
     run = Run(learner, task, dataset, preset, caps, seed, check)
@@ -113,7 +113,7 @@ def train(
         progress.close()
         progress = Progress(run.total_updates, reached.updates, label, is_main)
         progress.say(f"goes on after {reached.updates:,} updates, in epoch {reached.epoch + 1}")
-    if learner.agree(reached.updates) != reached.updates:
+    if learner.broadcast(reached.updates) != reached.updates:
         raise DataError(
             f"{label}: this worker goes on after {reached.updates:,} updates, and the first one does not; all must "
             f"read the same checkpoints, in a folder that they share, on machines that are alike: {checkpoints.folder}"
@@ -132,7 +132,7 @@ def train(
 
     def after_block() -> None:
         check()
-        if learner.agree(since_saved.seconds()) >= checkpoint_seconds:
+        if learner.broadcast(since_saved.seconds()) >= checkpoint_seconds:
             save()
 
     try:
@@ -245,7 +245,7 @@ class Run:
         watch = Stopwatch()
         losses, self.state = self.learner.train_block(self.data, batches, self.state, learning_rate)
         self.learner.synchronize()
-        seconds = self.learner.agree(watch.seconds())
+        seconds = self.learner.broadcast(watch.seconds())
         self._refuse_divergence(losses, reached.updates, learning_rate)
         self.losses = np.append(self.losses, losses)
         reached.first_losses += losses[: FIRST_LOSSES - len(reached.first_losses)].tolist()

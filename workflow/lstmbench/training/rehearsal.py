@@ -64,6 +64,6 @@ class _Guesser:
     def synchronize(self) -> None:
         """Nothing is under way."""
 
-    def agree(self, value: float) -> float:
+    def broadcast(self, value: float) -> float:
         """Every worker rehearses alone."""
         return value
