@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from lstmbench import implementations
-from lstmbench.models.process_group import team
+from lstmbench.models.process_group import current_group
 from lstmbench.parity import comparison
 
 BATCH, STEPS = 4, 20
@@ -45,7 +45,7 @@ def trained(implementation: str, case: str, dtype: str) -> dict[str, np.ndarray]
         if spec.stateful:
             result |= {f"state.{number}.{layer}": np.stack(pair) for layer, pair in enumerate(arrays)}
             state = learner.load_state(arrays) if number == 0 else state
-    result |= {"losses": np.concatenate(losses), "broadcast": np.array(learner.broadcast(float(team().rank)))}
+    result |= {"losses": np.concatenate(losses), "broadcast": np.array(learner.broadcast(float(current_group().rank)))}
     return result | {f"weights.{name}": value for name, value in learner.weights().items()}
 
 
@@ -59,7 +59,7 @@ def main() -> None:
         for dtype in ("float32", "float64")
         for name, value in trained(implementation, case, dtype).items()
     }
-    np.savez(Path(output) / f"{team().rank}.npz", **found)
+    np.savez(Path(output) / f"{current_group().rank}.npz", **found)
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ def main(options: argparse.Namespace) -> None:
     """Run the command."""
     device = resolve_device(options.device)
     count = split_device(device).workers
-    if count > 1 and process_group.team().size == 1:
+    if count > 1 and process_group.current_group().size == 1:
         require_cores(options.threads, count)
         sys.exit(launcher.launch([sys.executable, "-m", "lstmbench", "train", *options.words], count))
     with launcher.told_by_launcher():

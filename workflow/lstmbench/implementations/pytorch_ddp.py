@@ -22,7 +22,7 @@ from torch.nn.parallel import DistributedDataParallel
 from lstmbench.implementations import pytorch
 from lstmbench.implementations.pytorch import EXPECTED_KERNELS, State, configure, has_gpu, versions
 from lstmbench.models.learner import ModelSpec
-from lstmbench.models.process_group import RESUME_HINT, SILENCE_SECONDS, Team, team
+from lstmbench.models.process_group import RESUME_HINT, SILENCE_SECONDS, ProcessGroup, current_group
 from lstmbench.utils.errors import MachineError, UsageError, WorkerError
 from lstmbench.utils.escaping import brief
 
@@ -46,10 +46,10 @@ class Model(pytorch.Model):
 
     def __init__(self, spec: ModelSpec, in_bfloat16: bool) -> None:
         super().__init__(spec, in_bfloat16)
-        self.team = team()
-        self.output_dropout = Dropout(self.output_dropout.p, self.team)
+        self.group = current_group()
+        self.output_dropout = Dropout(self.output_dropout.p, self.group)
         if spec.input_dropout:
-            self.input_dropout = Dropout(self.input_dropout.p, self.team)
+            self.input_dropout = Dropout(self.input_dropout.p, self.group)
 
     def draws_masks_between_layers(self, features: Tensor) -> bool:
         """See ``pytorch.Model``; here so that every worker takes its rows of one mask."""
@@ -57,22 +57,22 @@ class Model(pytorch.Model):
 
     def dropped_between_layers(self, values: Tensor) -> Tensor:
         """See ``pytorch.Model``."""
-        return _dropped(values, self.lstm.dropout, self.team, batch=1)
+        return _dropped(values, self.lstm.dropout, self.group, batch=1)
 
 
 class Dropout(nn.Module):
     """``nn.Dropout`` for this worker's rows of a batch, which come first."""
 
-    def __init__(self, probability: float, team: Team) -> None:
+    def __init__(self, probability: float, group: ProcessGroup) -> None:
         super().__init__()
-        self.probability, self.team = probability, team
+        self.probability, self.group = probability, group
 
     def forward(self, values: Tensor) -> Tensor:
         """``values`` as training sees them, or as they are."""
-        return _dropped(values, self.probability, self.team, batch=0) if self.training else values
+        return _dropped(values, self.probability, self.group, batch=0) if self.training else values
 
 
-def _dropped(values: Tensor, probability: float, team: Team, batch: int) -> Tensor:
+def _dropped(values: Tensor, probability: float, group: ProcessGroup, batch: int) -> Tensor:
     """``values`` times this worker's rows of a mask for the whole batch, whose dimension is ``batch``.
 
     The mask lies in memory as ``values`` do, so that the numbers it is drawn from are those that one worker would draw.
@@ -81,11 +81,11 @@ def _dropped(values: Tensor, probability: float, team: Team, batch: int) -> Tens
         return values
     order = sorted(range(values.dim()), key=values.stride, reverse=True)
     sizes = list(values.shape)
-    sizes[batch] *= team.size
+    sizes[batch] *= group.size
     ones = values.new_ones([sizes[place] for place in order]).permute(
         [order.index(place) for place in range(len(order))]
     )
-    rows = team.share(sizes[batch])
+    rows = group.share(sizes[batch])
     return values * nn.functional.dropout(ones, probability).narrow(batch, rows.start, values.shape[batch])
 
 
@@ -95,13 +95,13 @@ class Learner(pytorch.Learner):
     MODEL = Model
 
     def __init__(self, spec: ModelSpec, device: str, seed: int, dtype: str) -> None:
-        self.team = team()
-        if self.team.size > 1:
+        self.group = current_group()
+        if self.group.size > 1:
             with self._together():
-                _meet(self.team, device)
+                _meet(self.group, device)
         super().__init__(spec, device, seed, dtype)
         self.parallel = self.model
-        if self.team.size > 1:
+        if self.group.size > 1:
             self.parallel = DistributedDataParallel(self.model, gradient_as_bucket_view=True)
 
     def state_arrays(self, state: State) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -112,7 +112,7 @@ class Learner(pytorch.Learner):
         self, data: tuple[Tensor, Tensor], batches: np.ndarray, state: State, learning_rate: float
     ) -> tuple[np.ndarray, State]:
         """See ``learner.Learner``."""
-        rows = self.team.share(batches.shape[1])
+        rows = self.group.share(batches.shape[1])
         mine = state if isinstance(state, Share) else Share(*(part[:, rows] for part in state))
         with self._together():
             losses, after = super().train_block(data, batches[:, rows], mine, learning_rate)
@@ -126,7 +126,7 @@ class Learner(pytorch.Learner):
 
     def broadcast(self, value: float) -> float:
         """See ``learner.Learner``."""
-        if self.team.size == 1:
+        if self.group.size == 1:
             return value
         with self._together():
             first = torch.tensor(value, dtype=torch.float64)
@@ -138,23 +138,23 @@ class Learner(pytorch.Learner):
 
     def _whole(self, state: State) -> State:
         """The state of all rows."""
-        if not isinstance(state, Share) or self.team.size == 1:
+        if not isinstance(state, Share) or self.group.size == 1:
             return state
         with self._together():
             whole = []
             for part in state:
-                shares = [torch.empty_like(part) for _ in range(self.team.size)]
+                shares = [torch.empty_like(part) for _ in range(self.group.size)]
                 distributed.all_gather(shares, part.contiguous())
                 whole.append(torch.cat(shares, dim=1))
             return tuple(whole)
 
     def _mean(self, losses: np.ndarray) -> np.ndarray:
         """Over the workers."""
-        if self.team.size == 1:
+        if self.group.size == 1:
             return losses
         total = torch.from_numpy(losses)
         distributed.all_reduce(total)
-        return (total / self.team.size).numpy()
+        return (total / self.group.size).numpy()
 
     @contextmanager
     def _together(self) -> Iterator[None]:
@@ -166,24 +166,24 @@ class Learner(pytorch.Learner):
         try:
             yield
         except RuntimeError as error:
-            if isinstance(error, distributed.DistError) or (self.team.size > 1 and _LOST.search(str(error))):
+            if isinstance(error, distributed.DistError) or (self.group.size > 1 and _LOST.search(str(error))):
                 why = brief(error)
                 raise WorkerError(
-                    f"the worker of rank {self.team.rank} (of {self.team.size} workers) lost another: "
+                    f"the worker of rank {self.group.rank} (of {self.group.size} workers) lost another: "
                     f"{why}; {RESUME_HINT}"
                 ) from error
             raise
 
 
-def _meet(team: Team, device: str) -> None:
+def _meet(group: ProcessGroup, device: str) -> None:
     """Join the other workers, with a GPU of its own for each."""
     if device == "gpu":
-        if torch.cuda.device_count() <= team.local_rank:
+        if torch.cuda.device_count() <= group.local_rank:
             raise MachineError(
                 f"device gpu: expected a GPU per worker, found {torch.cuda.device_count()} on this machine for the "
-                f"worker of rank {team.rank}, number {team.local_rank + 1} of it"
+                f"worker of rank {group.rank}, number {group.local_rank + 1} of it"
             )
-        torch.cuda.set_device(team.local_rank)
+        torch.cuda.set_device(group.local_rank)
     if distributed.is_initialized():
         return
     if "MASTER_ADDR" not in os.environ or "MASTER_PORT" not in os.environ:
@@ -191,7 +191,7 @@ def _meet(team: Team, device: str) -> None:
     distributed.init_process_group(
         # What the host alone holds goes by Gloo.
         "cpu:gloo,cuda:nccl" if device == "gpu" else "gloo",
-        rank=team.rank,
-        world_size=team.size,
+        rank=group.rank,
+        world_size=group.size,
         timeout=timedelta(seconds=SILENCE_SECONDS),
     )

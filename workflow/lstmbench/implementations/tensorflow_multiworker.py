@@ -19,7 +19,7 @@ import numpy as np
 from lstmbench.implementations import tensorflow
 from lstmbench.implementations.tensorflow import EXPECTED_KERNELS, State, configure, has_gpu, keras, tf, versions
 from lstmbench.models.learner import ModelSpec
-from lstmbench.models.process_group import RESUME_HINT, Team, team
+from lstmbench.models.process_group import RESUME_HINT, ProcessGroup, current_group
 from lstmbench.utils.errors import MachineError, UsageError, WorkerError
 from lstmbench.utils.escaping import brief
 
@@ -49,16 +49,16 @@ class Dropout(keras.layers.Dropout):
 
     def __init__(self, rate: float, **options: object) -> None:
         super().__init__(rate, **options)
-        self.team = team()
+        self.group = current_group()
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         """``inputs`` [rows, ...] as training sees them, or as they are."""
         if not training or self.rate == 0:
             return inputs
         shape = tf.shape(inputs)
-        whole = tf.ones(tf.concat([[shape[0] * self.team.size], shape[1:]], 0), inputs.dtype)
+        whole = tf.ones(tf.concat([[shape[0] * self.group.size], shape[1:]], 0), inputs.dtype)
         mask = keras.random.dropout(whole, self.rate, seed=self.seed_generator)
-        return inputs * tf.split(mask, self.team.size)[self.team.rank]
+        return inputs * tf.split(mask, self.group.size)[self.group.rank]
 
 
 class Model(tensorflow.Model):
@@ -73,8 +73,8 @@ class Learner(tensorflow.Learner):
     MODEL = Model
 
     def __init__(self, spec: ModelSpec, device: str, seed: int, dtype: str) -> None:
-        self.team = team()
-        if self.team.size > 1:
+        self.group = current_group()
+        if self.group.size > 1:
             with self._together():
                 self.strategy = _strategy(device)
             self._sum = self._collective(lambda replica, value: replica.all_reduce(tf.distribute.ReduceOp.SUM, value))
@@ -89,12 +89,12 @@ class Learner(tensorflow.Learner):
         self, data: tuple[tf.Tensor, tf.Tensor], batches: np.ndarray, state: State, learning_rate: float
     ) -> tuple[np.ndarray, State]:
         """See ``learner.Learner``."""
-        rows = self.team.share(batches.shape[1])
+        rows = self.group.share(batches.shape[1])
         mine = state if isinstance(state, Share) else tuple(tuple(part[rows] for part in layer) for layer in state)
         with self._together():
             losses, after = super().train_block(data, batches[:, rows], tuple(mine), learning_rate)
-            if self.team.size > 1:
-                losses = (self._sum(losses) / self.team.size).numpy()
+            if self.group.size > 1:
+                losses = (self._sum(losses) / self.group.size).numpy()
             return losses, Share(after)
 
     def eval_block(
@@ -105,21 +105,21 @@ class Learner(tensorflow.Learner):
 
     def broadcast(self, value: float) -> float:
         """See ``learner.Learner``."""
-        if self.team.size == 1:
+        if self.group.size == 1:
             return value
         with self._together():
-            return float(self._sum(np.float64(value if self.team.is_main else 0.0)))
+            return float(self._sum(np.float64(value if self.group.is_main else 0.0)))
 
     def _whole(self, state: State) -> State:
         """The state of all rows."""
-        if not isinstance(state, Share) or self.team.size == 1:
+        if not isinstance(state, Share) or self.group.size == 1:
             return tuple(state)
         with self._together():
             parts = self._rows(tf.stack([part for layer in state for part in layer]))
             return tuple((parts[place], parts[place + 1]) for place in range(0, len(parts), 2))
 
     def _clip(self, gradients: list[tf.Tensor | tf.IndexedSlices]) -> list[tf.Tensor | tf.IndexedSlices]:
-        return super()._clip(self._mean(gradients) if self.team.size > 1 else gradients)
+        return super()._clip(self._mean(gradients) if self.group.size > 1 else gradients)
 
     def _mean(self, gradients: list[tf.Tensor | tf.IndexedSlices]) -> list[tf.Tensor | tf.IndexedSlices]:
         """Over the workers; of an embedding's rows all, one behind another."""
@@ -153,18 +153,19 @@ class Learner(tensorflow.Learner):
         try:
             yield
         except _LOST as error:
-            if self.team.size == 1:
+            if self.group.size == 1:
                 raise
             why = brief(error, having="aborted by")
             raise WorkerError(
-                f"the worker of rank {self.team.rank} (of {self.team.size} workers) lost another: {why}; {RESUME_HINT}"
+                f"the worker of rank {self.group.rank} (of {self.group.size} workers) lost another: "
+                f"{why}; {RESUME_HINT}"
             ) from error
 
 
 @functools.cache
 def _strategy(device: str) -> tf.distribute.Strategy:
     """Join the other workers, with a GPU of its own for each; TensorFlow can do so once, and before it computes."""
-    here = team()
+    here = current_group()
     gpus = tf.config.list_physical_devices("GPU")
     if device == "gpu" and len(gpus) <= here.local_rank:
         raise MachineError(
@@ -182,7 +183,7 @@ def _strategy(device: str) -> tf.distribute.Strategy:
     return tf.distribute.MultiWorkerMirroredStrategy(resolver)
 
 
-def _cluster(here: Team) -> tf.train.ClusterSpec:
+def _cluster(here: ProcessGroup) -> tf.train.ClusterSpec:
     """The addresses of all workers."""
     resolvers = tf.distribute.cluster_resolver
     if "TF_CONFIG" in os.environ:

@@ -32,7 +32,7 @@ weights, loss, gradients and updates stay float32 (``machine.PRECISIONS``).
 
 An implementation in which several workers, a process each, share a training says so by ``DISTRIBUTED = True``.  Every
 worker calls the same methods in the same order with the same arguments, those of the whole batch, and gets the same
-results; a learner takes its rows of a batch, and gives the state of all (``process_group.Team``).
+results; a learner takes its rows of a batch, and gives the state of all (``process_group.ProcessGroup``).
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ RESUME_HINT = "run the same command again: it goes on from the last checkpoint"
 
 
 @dataclass(frozen=True)
-class Team:
+class ProcessGroup:
     """The workers, and which of them this process is."""
 
     rank: int = 0
@@ -32,7 +32,7 @@ class Team:
 
     @property
     def is_main(self) -> bool:
-        """The worker of rank 0 writes and speaks for all."""
+        """Whether this is rank 0, which writes files and shows progress for all."""
         return self.rank == 0
 
     def share(self, count: int) -> slice:
@@ -41,8 +41,8 @@ class Team:
         return slice(self.rank * each, (self.rank + 1) * each)
 
 
-def team(environment: Mapping[str, str] = os.environ) -> Team:
-    """The team as the environment tells it; without a word of it, this process alone.
+def current_group(environment: Mapping[str, str] = os.environ) -> ProcessGroup:
+    """Read the process group from the environment; without its variables, this process is a group of one.
 
     Raises:
         UsageError: values that are no numbers, or do not belong together.
@@ -51,9 +51,9 @@ def team(environment: Mapping[str, str] = os.environ) -> Team:
         rank, size, local_rank = (environment.get(name) for name in names)
         if rank is not None and size is not None:
             with contextlib.suppress(ValueError):
-                found = Team(int(rank), int(size), int(local_rank or 0))
+                found = ProcessGroup(int(rank), int(size), int(local_rank or 0))
                 if 0 <= found.rank < found.size and 0 <= found.local_rank < found.size:
                     return found
             told = ", ".join(f"{name}={environment.get(name)}" for name in names)
             raise UsageError(f"environment {told}: expected numbers, 0 <= {names[0]} < {names[1]}")
-    return Team()
+    return ProcessGroup()

@@ -61,9 +61,9 @@ def train_run(
     Raises:
         UsageError, DataError, MachineError, DivergedError, LockedError, WorkerError, Interrupted: see ``errors``.
     """
-    team, where = process_group.team(), split_device(device)
-    if team.size != where.workers:
-        raise UsageError(f"device {device}: expected {where.workers} workers, found {team.size} in the environment")
+    group, where = process_group.current_group(), split_device(device)
+    if group.size != where.workers:
+        raise UsageError(f"device {device}: expected {where.workers} workers, found {group.size} in the environment")
     started, watch = utc_now(), Stopwatch()
     commit, dirty = provenance.commit()
     described = hardware.describe()  # before a framework adds switches of its own
@@ -154,10 +154,10 @@ def train_run(
         raise UsageError(f"{label}: its record would be refused, so it is not trained: {error}") from error
     folder = CheckpointFolder(checkpoints, fingerprint, noted(described, where.kind))
     alone = contextlib.nullcontext()  # of what the first worker does for all
-    with locked(checkpoints) if team.is_main else alone, memory_explained(session.spec, preset):
+    with locked(checkpoints) if group.is_main else alone, memory_explained(session.spec, preset):
         with (
             Interruption(launcher.launcher()) as interruption,
-            EventFile(output.parent / "tensorboard") if team.is_main else alone as events,
+            EventFile(output.parent / "tensorboard") if group.is_main else alone as events,
         ):
             result = train(
                 learner=session.learner,
@@ -169,11 +169,11 @@ def train_run(
                 checkpoints=folder,
                 checkpoint_seconds=checkpoint_seconds,
                 interruption=interruption,
-                on_epoch=events.add if team.is_main else lambda row: None,
+                on_epoch=events.add if group.is_main else lambda row: None,
                 label=label,
-                is_main=team.is_main,
+                is_main=group.is_main,
             )
-        if not team.is_main:
+        if not group.is_main:
             return
         weights = session.learner.weights()
         record = record_of(*result, hash_arrays(weights))
