@@ -260,7 +260,7 @@ def share_of_machine(wildcards):
     return 100 if SELECTION.device == "gpu" and max(SELECTION.workers) > 1 else 1
 
 
-def asked(wildcards, attempt):
+def requested_resources(wildcards, attempt):
     """Time and memory that an attempt at a run asks for."""
     case = (wildcards.dataset, wildcards.size, wildcards.implementation, wildcards.device)
     return PLANNED.get(case, UNPLANNED).of_attempt(attempt)

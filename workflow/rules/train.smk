@@ -28,8 +28,8 @@ rule train:
         # Among the resources because a change of a parameter would repeat finished runs.
         checkpoint_seconds=SELECTION.checkpoint_seconds,
         keep_models=int(SELECTION.keep_models),
-        runtime=lambda wildcards, attempt: asked(wildcards, attempt).minutes,
-        mem_mb=lambda wildcards, attempt: asked(wildcards, attempt).mem_mb,
+        runtime=lambda wildcards, attempt: requested_resources(wildcards, attempt).minutes,
+        mem_mb=lambda wildcards, attempt: requested_resources(wildcards, attempt).mem_mb,
         # A profile that retries says how often yet; a lack of memory is final only if there is no retry with more.
         retries_left=0,
     params:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lstmbench.orchestration.resources import Ask, require_cores_of_job
+from lstmbench.orchestration.resources import ResourceRequest, require_cores_of_job
 from lstmbench.utils.errors import UsageError
 
 
@@ -17,7 +17,7 @@ def test_a_job_with_fewer_cores_than_threads_is_told_how_many_to_write():
 
 
 def test_each_attempt_asks_for_more_up_to_a_limit():
-    asked = [Ask(minutes=30, mem_mb=1000).of_attempt(attempt) for attempt in (1, 2, 3, 4, 20)]
-    assert [(ask.minutes, ask.mem_mb) for ask in asked] == [
+    requests = [ResourceRequest(minutes=30, mem_mb=1000).of_attempt(attempt) for attempt in (1, 2, 3, 4, 20)]
+    assert [(request.minutes, request.mem_mb) for request in requests] == [
         (30, 1000), (60, 2000), (90, 3000), (120, 4000), (120, 4000)
     ]  # fmt: skip

@@ -27,19 +27,19 @@ MAX_RETRY_FACTOR = 4
 
 
 @dataclass(frozen=True)
-class Ask:
+class ResourceRequest:
     """minutes: of wall time; mem_mb: of memory."""
 
     minutes: int
     mem_mb: int
 
-    def of_attempt(self, attempt: int) -> Ask:
+    def of_attempt(self, attempt: int) -> ResourceRequest:
         """What the first attempt, the second ... asks for: a queue tells not whether time or memory was too little."""
         times = min(attempt, MAX_RETRY_FACTOR)
-        return Ask(self.minutes * times, self.mem_mb * times)
+        return ResourceRequest(self.minutes * times, self.mem_mb * times)
 
 
-UNPLANNED = Ask(minutes=3 * 24 * 60, mem_mb=16_000)
+UNPLANNED = ResourceRequest(minutes=3 * 24 * 60, mem_mb=16_000)
 
 Case = tuple[str, str, str, str]
 """Data set, size, implementation, device."""
@@ -47,12 +47,12 @@ Case = tuple[str, str, str, str]
 Value = TypeVar("Value")
 
 
-def read_plan(path: Path, selection: Selection) -> dict[Case, Ask]:
+def read_plan(path: Path, selection: Selection) -> dict[Case, ResourceRequest]:
     """What to ask for the cases of plan.csv that were planned with the selection's threads and caps.
 
     Empty without such a file: planning is never a condition for training.
     """
-    return _read(path, selection, _ask)
+    return _read(path, selection, _request)
 
 
 def planned_seconds(path: Path, selection: Selection) -> dict[Case, float]:
@@ -94,9 +94,9 @@ def _read(path: Path, selection: Selection, value: Callable[[dict[str, str]], Va
         return {}
 
 
-def _ask(row: dict[str, str]) -> Ask:
+def _request(row: dict[str, str]) -> ResourceRequest:
     minutes = TIME_SAFETY_FACTOR * float(row["seconds"]) / 60 + SPARE_MINUTES
-    return Ask(math.ceil(minutes), math.ceil(float(row["mem_mb"])) + SNAKEMAKE_MB)
+    return ResourceRequest(math.ceil(minutes), math.ceil(float(row["mem_mb"])) + SNAKEMAKE_MB)
 
 
 def _number(text: str) -> float | None:
