@@ -46,7 +46,7 @@ def found(*samples, said=None):
     """What is made of these samples, the further of which are taken only if they are asked for; and how many were."""
     left = list(samples)
     said = [] if said is None else said
-    result = calibrated(lambda: copy.deepcopy(left.pop(0)), ATTEMPTS, threads=2, say=said.append)
+    result = calibrated(lambda: copy.deepcopy(left.pop(0)), ATTEMPTS, threads=2, log=said.append)
     return result, len(samples) - len(left)
 
 

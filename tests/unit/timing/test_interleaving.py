@@ -81,7 +81,7 @@ def test_no_process_is_left_behind_by_an_error(tmp_path):
 
     before = psutil.Process().children()
     with pytest.raises(KeyboardInterrupt):
-        run_round({"a": command(tmp_path, "a"), "b": command(tmp_path, "b")}, 4, tmp_path, say=stop)
+        run_round({"a": command(tmp_path, "a"), "b": command(tmp_path, "b")}, 4, tmp_path, log=stop)
     assert psutil.Process().children() == before
 
 

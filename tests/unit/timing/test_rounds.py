@@ -43,7 +43,7 @@ def measured(sample_of, implementations=("a", "b"), rounds=2):
         threads=2,
         seed=1,
         sampler=sampler,
-        say=said.append,
+        log=said.append,
     )
     return (*result, said)
 
@@ -130,7 +130,7 @@ def measured_twice(**later):
             threads=2,
             seed=1,
             sampler=lambda names, details: {name: a_sample(name, **later) for name in names},
-            say=lambda line: None,
+            log=lambda line: None,
             earlier=earlier,
         )
 
@@ -148,13 +148,13 @@ def test_a_round_added_later_is_the_round_it_would_have_been():
 
 def test_the_best_of_all_rounds_judges_those_of_an_earlier_measurement_too():
     slow = measure_group(
-        implementations=["a"], rounds=1, attempts=1, threads=2, seed=1, say=lambda line: None,
+        implementations=["a"], rounds=1, attempts=1, threads=2, seed=1, log=lambda line: None,
         sampler=lambda names, details: {name: a_sample(name, cpu_seconds=5.0) for name in names},
     )  # fmt: skip
     assert not slow[0][0]["disturbances"]
     earlier = Measurement({"samples": slow[0], "failures": [], "processes": 1}, slow[2])
     both, _, _ = measure_group(
-        implementations=["a"], rounds=1, attempts=1, threads=2, seed=1, say=lambda line: None, earlier=earlier,
+        implementations=["a"], rounds=1, attempts=1, threads=2, seed=1, log=lambda line: None, earlier=earlier,
         sampler=lambda names, details: {name: a_sample(name) for name in names},
     )  # fmt: skip
     assert [bool(sample["disturbances"]) for sample in both] == [True, False]

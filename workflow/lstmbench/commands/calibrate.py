@@ -53,11 +53,11 @@ def main(options: argparse.Namespace) -> None:
                 sys.exit(code)
             return read_json(output)
 
-    def say(line: str) -> None:
+    def log(line: str) -> None:
         print(f"{options.data.name}/{options.preset.stem}/{options.implementation}: {line}", file=sys.stderr)
 
     try:
-        result = calibrated(measure, max(1, options.attempts), options.threads, say)
+        result = calibrated(measure, max(1, options.attempts), options.threads, log)
     except CannotRun as error:
         result = {"failure": str(error), "failed": utc_now()}
         # In this order: a case whose sample was not written is calibrated again in any case.

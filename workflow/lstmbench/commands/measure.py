@@ -79,7 +79,7 @@ def main(options: argparse.Namespace) -> None:
             "--threads", str(options.threads), "--implementation", implementation, "--details", *details,
         ]  # fmt: skip
 
-    def say(line: str) -> None:
+    def log(line: str) -> None:
         tqdm.write(f"{options.data.name}/{options.preset.stem}/{device}: {line}", file=sys.stderr)
         sys.stderr.flush()
 
@@ -106,9 +106,9 @@ def main(options: argparse.Namespace) -> None:
             threads=options.threads,
             seed=options.seed,
             sampler=lambda names, details: run_round(
-                {name: command(name, details) for name in names}, options.blocks, Path(folder), say
+                {name: command(name, details) for name in names}, options.blocks, Path(folder), log
             ),
-            say=say,
+            log=log,
             earlier=earlier,
         )
     write_measurement(options.output, measurement_of(samples, failures, blocks))

@@ -20,7 +20,7 @@ from lstmbench import __version__, datasets
 from lstmbench.datasets import Source
 from lstmbench.preparation.archive import write_member
 from lstmbench.preparation.failures import UnavailableError, WrongContentError
-from lstmbench.preparation.fetch import Client, drop_redirect_body, request, say
+from lstmbench.preparation.fetch import Client, drop_redirect_body, log, request
 from lstmbench.preparation.local_files import absent_from, local_paths
 from lstmbench.utils.errors import DataError, NetworkError, UsageError
 from lstmbench.utils.files import atomic, hash_file
@@ -59,11 +59,11 @@ def download(
     """
     sources = _sources(dataset, file)
     if output.is_file() and datasets.is_listed(output, sources[0]):
-        say(f"{output}: already there, sha256 right")
+        log(f"{output}: already there, sha256 right")
         return
     absent = absent_from(sources, local)
     for line in absent:
-        say(f"{dataset}/{file}: {line}")
+        log(f"{dataset}/{file}: {line}")
     failures: list[str] = []
     found_wrong = False
     expired = threading.Event()
@@ -78,7 +78,7 @@ def download(
         client = Client(session, expired, min(timeout_s, deadline_s), attempts, backoff_s)
         try:
             for place, fetch in _places(sources, local, client):
-                say(f"{dataset}/{file}: trying {place}")
+                log(f"{dataset}/{file}: trying {place}")
                 try:
                     with atomic(output) as temporary:
                         with temporary.open("wb") as stream:
@@ -87,9 +87,9 @@ def download(
                 except (UnavailableError, WrongContentError) as error:
                     found_wrong |= isinstance(error, WrongContentError)
                     failures.append(f"{place}: {error}")
-                    say(f"{dataset}/{file}: {error}")
+                    log(f"{dataset}/{file}: {error}")
                 else:
-                    say(f"{output}: {sources[0].bytes} bytes, sha256 right; licence: {sources[0].licence}")
+                    log(f"{output}: {sources[0].bytes} bytes, sha256 right; licence: {sources[0].licence}")
                     return
         finally:
             timer.cancel()

@@ -44,7 +44,7 @@ def request(client: Client, url: str, stream: BinaryIO, *, limit: int, size: int
         wait=_wait(client.backoff_s),
         stop=tenacity.stop_after_attempt(client.attempts) | tenacity.stop_when_event_set(client.expired),
         sleep=tenacity.sleep_using_event(client.expired),
-        before_sleep=lambda state: say(f"{url}: {state.outcome.exception()}; trying again"),
+        before_sleep=lambda state: log(f"{url}: {state.outcome.exception()}; trying again"),
         reraise=True,
     )
     retrying(_request_once, client, url, stream, limit, size)
@@ -163,5 +163,5 @@ def _brief(error: Exception, url: str) -> str:
     return re.sub(r"//[^/@\s]*@", "//***@", told)  # a proxy's password
 
 
-def say(line: str) -> None:
+def log(line: str) -> None:
     tqdm.write(line, file=sys.stderr)

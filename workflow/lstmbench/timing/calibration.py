@@ -25,7 +25,7 @@ class CannotRun(Exception):
 
 
 def calibrated(
-    measure: Callable[[], dict[str, Any]], attempts: int, threads: int, say: Callable[[str], None]
+    measure: Callable[[], dict[str, Any]], attempts: int, threads: int, log: Callable[[str], None]
 ) -> dict[str, Any]:
     """Measure until a sample was not disturbed, at most ``attempts`` times, and return what to plan from.
 
@@ -39,7 +39,7 @@ def calibrated(
         # A better attempt can tell that an earlier one was disturbed, never that it was not.
         if not samples[-1]["disturbances"]:
             break
-        say(f"attempt {len(samples)} of {attempts} was disturbed: {'; '.join(samples[-1]['disturbances'])}")
+        log(f"attempt {len(samples)} of {attempts} was disturbed: {'; '.join(samples[-1]['disturbances'])}")
     result = samples[-1] if not samples[-1]["disturbances"] else _least_disturbed(samples)
     return {**result, "attempts": len(samples)}
 

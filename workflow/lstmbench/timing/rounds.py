@@ -50,7 +50,7 @@ def measure_group(
     threads: int,
     seed: int,
     sampler: Sampler,
-    say: Callable[[str], None],
+    log: Callable[[str], None],
     earlier: Measurement | None = None,
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]], pd.DataFrame]:
     """All samples, all failures and all blocks of ``rounds`` rounds, after those of an ``earlier`` measurement.
@@ -72,7 +72,7 @@ def measure_group(
                 name = {"implementation": implementation, "round": number, "attempt": attempt}
                 if "failure" in sample:
                     failures.append({**name, **sample})
-                    say(f"{implementation}: {sample['failure']}")
+                    log(f"{implementation}: {sample['failure']}")
                     continue
                 timed = sample.pop("blocks")
                 blocks += [{**name, "block": place, **block} for place, block in enumerate(timed, start=1)]
@@ -80,12 +80,12 @@ def measure_group(
                 samples.append({**sample, **name, "spread": spread})
                 of_round.append(samples[-1])
                 _judge(samples, implementation, threads)
-                say(_sentence(samples[-1]))
+                log(_sentence(samples[-1]))
             if not any(sample["disturbances"] for sample in of_round):
                 break
         bar.update()
         rest = tqdm.format_interval((done + rounds - number) * watch.seconds() / (number - done))
-        say(f"{number} of {done + rounds} rounds, {rest} left")
+        log(f"{number} of {done + rounds} rounds, {rest} left")
     bar.close()
     return samples, failures, pd.DataFrame(blocks, columns=BLOCK_COLUMNS)
 
@@ -99,7 +99,7 @@ def _judge(samples: list[dict[str, Any]], implementation: str, threads: int) -> 
 
 
 def run_round(
-    commands: Mapping[str, list[str]], blocks: int, folder: Path, say: Callable[[str], None]
+    commands: Mapping[str, list[str]], blocks: int, folder: Path, log: Callable[[str], None]
 ) -> dict[str, dict[str, Any]]:
     """Run one ``sample`` per command, in processes that take turns; what each wrote, or how it failed.
 
@@ -112,7 +112,7 @@ def run_round(
             output = folder / f"{name}.json"
             output.unlink(missing_ok=True)
             processes[name] = InterleavedProcess([*command, "--led", "--output", str(output)], folder / f"{name}.log")
-            say(f"{name} is ready" if processes[name].alive else f"{name} ended before it was ready")
+            log(f"{name} is ready" if processes[name].alive else f"{name} ended before it was ready")
         run_interleaved(list(processes.values()), blocks)
         for name, process in processes.items():
             code = process.finish()

@@ -65,15 +65,15 @@ class CheckpointFolder:
             old.unlink()
         return deleted
 
-    def newest(self, say: Callable[[str], None]) -> Checkpoint | None:
-        """The newest checkpoint that verifies and is of this run; ``say`` hears why others are passed over."""
+    def newest(self, log: Callable[[str], None]) -> Checkpoint | None:
+        """The newest checkpoint that verifies and is of this run; ``log`` hears why others are passed over."""
         for path in [*self._own(), *self._others()]:
             found = self._read(path)
             if isinstance(found, Checkpoint):
                 if changed := differences(found.noted, self.noted):
-                    say(f"checkpoint {path} is used; noted: {'; '.join(changed)}")
+                    log(f"checkpoint {path} is used; noted: {'; '.join(changed)}")
                 return found
-            say(f"checkpoint {path} is not used: {found}")
+            log(f"checkpoint {path} is not used: {found}")
         return None
 
     def latest(self) -> Path | None:

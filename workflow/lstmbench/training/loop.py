@@ -105,14 +105,14 @@ def train(
     run = Run(learner, task, dataset, preset, caps, seed, check)
     reached = TrainingProgress()
     progress = Progress(run.total_updates, 0, label, is_main)
-    found = checkpoints.newest(progress.say)
+    found = checkpoints.newest(progress.log)
     if found:
         reached = TrainingProgress(**found.progress)
         reached.resumed += 1
         run.restore(found.arrays)
         progress.close()
         progress = Progress(run.total_updates, reached.updates, label, is_main)
-        progress.say(f"goes on after {reached.updates:,} updates, in epoch {reached.epoch + 1}")
+        progress.log(f"goes on after {reached.updates:,} updates, in epoch {reached.epoch + 1}")
     if learner.broadcast(reached.updates) != reached.updates:
         raise DataError(
             f"{label}: this worker goes on after {reached.updates:,} updates, and the first one does not; all must "
@@ -127,7 +127,7 @@ def train(
         arrays = run.arrays()
         if is_main:
             for path in checkpoints.save(Checkpoint(arrays, vars(reached))):
-                progress.say(f"checkpoint {path} of another run is deleted: of other runs only the last one is kept")
+                progress.log(f"checkpoint {path} of another run is deleted: of other runs only the last one is kept")
         since_saved = Stopwatch()
 
     def after_block() -> None:
@@ -139,9 +139,9 @@ def train(
         while reached.updates < run.total_updates or reached.epoch_updates:
             row = run.epoch(reached, progress, after_block)
             on_epoch(row)
-            progress.say(_sentence(row))
+            progress.log(_sentence(row))
             save()
-        progress.say("tests")
+        progress.log("tests")
         final = run.evaluate(run.test, reached)
     except Interrupted as error:
         save()

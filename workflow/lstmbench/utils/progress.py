@@ -35,10 +35,10 @@ class Progress:
         if self._bar.disable and self._since_line.seconds() > LINE_EVERY_SECONDS:
             rate = (self._done - self._begin) / self._since_start.seconds()
             left = tqdm.format_interval((self._total - self._done) / rate)
-            self.say(f"{self._done:,} of {self._total:,} updates, {rate:.2f} updates/s, {left} left, {note}")
+            self.log(f"{self._done:,} of {self._total:,} updates, {rate:.2f} updates/s, {left} left, {note}")
             self._since_line = Stopwatch()
 
-    def say(self, line: str) -> None:
+    def log(self, line: str) -> None:
         """Print a line without disturbing the bar."""
         if self._shown:
             tqdm.write(f"{self._label}: {line}", file=sys.stderr)
