@@ -215,7 +215,7 @@ def test_a_run_tells_what_held_it_back(train):
 
 
 def test_weights_of_another_model_are_refused(train):
-    with pytest.raises(UsageError, match=r"weights\.safetensors.*initialise it anew"):
+    with pytest.raises(UsageError, match=r"weights\.safetensors.*initialise it again"):
         train(Text, weights_of={"hidden_size": 5})
 
 

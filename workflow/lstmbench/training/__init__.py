@@ -1,4 +1,4 @@
 """Train one run: open a session, loop over the epochs, write checkpoints, start several workers.
 
-``loop`` names no framework; ``run`` makes of it a record.
+``loop`` trains with any framework and names none.  ``run`` calls it and writes the record.
 """

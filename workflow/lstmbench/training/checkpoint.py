@@ -1,10 +1,10 @@
-"""Checkpoints: whole, verified, and only of the very run that asks for one.
+"""Write and read checkpoints, so that a run resumes only from a whole, verified file of its own.
 
-A checkpoint is one safetensors file (arrays) with one metadata key (JSON: progress, fingerprint and the
-hash of both).  The two newest are kept, so that a damaged one costs an epoch and not the run.
+A checkpoint is one safetensors file.  It holds the arrays and one metadata key: JSON with the progress, the fingerprint
+and the hash of everything.  The two newest are kept, so that a damaged one costs an epoch and not the run.
 
-A file's name begins with a hash of its fingerprint.  So a run tells its own files from those of the same run with other
-settings, which lie in the same folder, and neither overwrites nor counts them.
+A file's name begins with a hash of its fingerprint.  The same run with other settings writes to the same folder; the
+names keep a run from overwriting or counting those files.
 """
 
 from __future__ import annotations
@@ -30,15 +30,17 @@ _ABSENT = object()
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Arrays (weights and training state) and the JSON that says how far the run is."""
+    """Hold the arrays (weights and training state) and, as JSON, how far the run is."""
 
     arrays: dict[str, np.ndarray]
     progress: dict[str, Any]
-    noted: dict[str, Any] = field(default_factory=dict)  # what may differ, as it was where the checkpoint was written
+    noted: dict[str, Any] = field(
+        default_factory=dict
+    )  # what may differ between machines, as it was at the time of writing
 
 
 class CheckpointFolder:
-    """The checkpoints of one run, which ``fingerprint`` tells from all others: JSON, compared field by field."""
+    """Hold the checkpoints of one run.  Its ``fingerprint`` (JSON) is compared with a file's, field by field."""
 
     def __init__(self, folder: Path, fingerprint: Mapping[str, Any], noted: Mapping[str, Any] | None = None) -> None:
         self.folder = folder
@@ -49,13 +51,13 @@ class CheckpointFolder:
     def save(self, checkpoint: Checkpoint) -> list[Path]:
         """Write a checkpoint, then delete all but the newest ``GENERATIONS`` of this run and ``OTHERS`` of other runs.
 
-        Returns the files of other runs that it deleted.
+        Returns the deleted files of other runs.
         """
         body = {"fingerprint": self.fingerprint, "progress": checkpoint.progress, "noted": self.noted}
         body["sha256"] = hash_json([hash_arrays(checkpoint.arrays), body])
         path = self.folder / f"{self._prefix}{checkpoint.progress['updates']:09d}{_SUFFIX}"
         write_arrays(path, checkpoint.arrays, {"lstmbench": json.dumps(body, allow_nan=False)})
-        # One of this run with more updates is damaged: otherwise the run would have resumed from it.
+        # A file of this run with more updates is damaged; otherwise the run would have resumed from it.
         kept = [file for file in self._own() if file <= path][:GENERATIONS]
         for old in self._own():
             if old not in kept:
@@ -66,7 +68,7 @@ class CheckpointFolder:
         return deleted
 
     def newest(self, log: Callable[[str], None]) -> Checkpoint | None:
-        """The newest checkpoint that verifies and is of this run; ``log`` hears why others are passed over."""
+        """Return the newest valid checkpoint of this run, or None; ``log`` is told why others are skipped."""
         for path in [*self._own(), *self._others()]:
             found = self._read(path)
             if isinstance(found, Checkpoint):
@@ -81,16 +83,16 @@ class CheckpointFolder:
         return next((path for path in self._own() if isinstance(self._read(path), Checkpoint)), None)
 
     def clear(self) -> None:
-        """Delete the checkpoints of a run that is complete, and what killed processes left half-written."""
+        """Delete the checkpoints of a complete run, and the half-written files of killed processes."""
         for path in [*self._own(), *self.folder.glob(f".*{_SUFFIX}.*")]:
             path.unlink()
 
     def _own(self) -> list[Path]:
-        """The files of this run, the most updates first."""
+        """Return the files of this run, those with the most updates first."""
         return sorted(self.folder.glob(f"{self._prefix}*{_SUFFIX}"), reverse=True)
 
     def _others(self) -> list[Path]:
-        """The files of other runs, those written last first."""
+        """Return the files of other runs, the newest first."""
         files = [path for path in self.folder.glob(f"*{_SUFFIX}") if not path.name.startswith(self._prefix)]
         return sorted(files, key=lambda path: (path.stat().st_mtime_ns, path.name), reverse=True)
 
@@ -121,7 +123,7 @@ def differences(theirs: Any, ours: Any, name: str = "") -> list[str]:
 
 
 def _shown(value: Any) -> str:
-    """A field's value as a person can compare it: of a hash the first digits."""
+    """Return a field's value so that a person can compare it: only the first 12 digits of a hash."""
     if value is _ABSENT:
         return "absent"
     if isinstance(value, dict):

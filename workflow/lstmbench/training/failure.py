@@ -1,8 +1,8 @@
-"""A run that failed for a reason that leaves the others sound: its place is taken by a record that says why.
+"""Record a failed run, if its failure does not affect other runs.
 
-``lstm-bench attempt train`` ends with 0 if the failure is a result of its own: a framework or a GPU that is not there,
-a loss that diverged, memory that ran out and that no retry will raise, a crash in a framework's own code.
-Everything else (a wrong configuration, damaged data, an interruption, a fault of ours) ends with the code it came with.
+``lstm-bench attempt train`` exits with 0 if the failure is itself a result.  Such failures are a missing framework or
+GPU, a loss that diverged, a crash in a framework's own code, and a lack of memory once no retry with more is left.
+After any other failure (a wrong configuration, damaged data, an interruption, a bug here) it exits with the run's code.
 """
 
 from __future__ import annotations
@@ -27,14 +27,17 @@ from lstmbench.utils.errors import (
 from lstmbench.utils.escaping import one_line
 
 ABORTED, KILLED, CRASHED = 128 + 6, 128 + 9, 128 + 11
-"""What a shell reports of a process that ended by SIGABRT, as C++ does without memory, by SIGKILL, as Linux takes
-memory back, or by SIGSEGV: TensorFlow's oneDNN writes to memory that it asked for and was not given."""
+"""Exit codes that a shell reports for SIGABRT, SIGKILL and SIGSEGV.
+
+All three can mean a lack of memory.  C++ aborts, Linux kills a process to free memory, and TensorFlow's oneDNN writes
+to memory that it requested but did not get.
+"""
 
 PERMANENT_FAILURES = (MachineError.exit_code, DivergedError.exit_code)
-"""Failures of the run alone, however often it is tried."""
+"""Exit codes of failures that affect only this run and that no retry can mend."""
 
 OUTCOMES = (*PERMANENT_FAILURES, ResourceError.exit_code, KILLED, CRASHED)
-"""Failures of the run alone; so is ABORTED if the log tells of no memory."""
+"""Exit codes of failures that affect only this run.  ABORTED is one too if the log mentions a lack of memory."""
 
 MAX_MESSAGE_LENGTH = 2000
 
@@ -51,9 +54,10 @@ def write_failure(
     seed: int,
     output: Path,
 ) -> bool:
-    """Write to ``output``, and beside it, why the run failed, as its log says; False if it is no failure of its own.
+    """Write why the run failed, as its log says, to ``output`` and to ``FAILED`` in the same folder.
 
-    One for lack of memory, which a retry may have more of, is the run's own only if ``retries_left`` is 0.
+    Returns False, and writes nothing, if the failure may affect other runs.  A lack of memory is recorded only if
+    ``retries_left`` is 0, because a retry may have more memory.
 
     Raises:
         UsageError, DataError: a faulty preset or damaged data.
@@ -82,7 +86,7 @@ def write_failure(
         "failed": utc_now(),
         "failure": {"exit_code": exit_code, "message": message[:MAX_MESSAGE_LENGTH]},
     }
-    # In this order: a run whose record was not written is missing, and so tried again, in any case.
+    # ``output`` is last: if it could not be written, the run counts as missing and is tried again.
     write_record(output.with_name(FAILED), record)
     write_record(output, record)
     return True

@@ -1,7 +1,7 @@
-"""Start several workers that share one training, a process each, and end all of them when one is lost.
+"""Start the workers of one training, each in a process, and end all of them when one is lost.
 
-``process_group`` reads which of them a process is.  How they reach one another is the framework's: PyTorch reads
-MASTER_ADDR and MASTER_PORT, TensorFlow reads TF_CONFIG.
+A worker finds its rank through ``process_group``.  The frameworks connect the workers: PyTorch reads MASTER_ADDR and
+MASTER_PORT, TensorFlow reads TF_CONFIG.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from lstmbench.utils.errors import Interrupted, WorkerError
 from lstmbench.utils.signals import SIGNALS
 
 LAUNCHER = "LSTMBENCH_LAUNCHER"
-"""Environment variable: the process that started this worker, and tells the user of one that is lost."""
+"""Environment variable: the id of the process that started this worker and that reports a lost worker to the user."""
 
 GRACE_SECONDS = 10.0
-"""When one worker has failed, the others have so long to end by themselves."""
+"""After one worker has failed, the others may take this long to end by themselves."""
 
 POLL_SECONDS = 0.1
 
 
 def launcher() -> psutil.Process | None:
-    """The ``launch`` that started this worker, if one did."""
+    """Return the process of ``launch`` that started this worker, or None if it was started otherwise."""
     with contextlib.suppress(psutil.NoSuchProcess):
         return psutil.Process(int(os.environ[LAUNCHER])) if LAUNCHER in os.environ else None
     raise WorkerError("the process that started this worker is gone already")
@@ -43,7 +43,7 @@ def launcher() -> psutil.Process | None:
 
 @contextlib.contextmanager
 def told_by_launcher() -> Iterator[None]:
-    """In a worker that ``launch`` started: a lost one is told by the launcher, which knows its rank, and told once."""
+    """Leave the report of a lost worker to ``launch``, which knows its rank, so that the user reads it only once."""
     try:
         yield
     except WorkerError as error:
@@ -54,13 +54,13 @@ def told_by_launcher() -> Iterator[None]:
 
 
 def launch(command: list[str], count: int) -> int:
-    """Run ``command`` as ``count`` workers on this machine; the exit code of that of rank 0, or of one that failed.
+    """Run ``command`` as ``count`` workers on this machine.
 
-    Signals that ask this process to stop are passed on.  What the workers of other ranks write to stderr is shown only
-    if one of them fails alone.
+    Returns the exit code of rank 0, or of the worker that failed.  Signals that ask this process to stop are passed to
+    the workers.  The stderr of rank 0 is shown.  That of another worker is shown only if its failure is the cause.
 
     Raises:
-        WorkerError: a worker was killed, or does not answer; no other is left running then.
+        WorkerError: a worker was killed or does not answer.  All workers have been ended by then.
     """
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         stderr_files = {rank: stack.enter_context(Path(folder, str(rank)).open("w+")) for rank in range(1, count)}
@@ -68,7 +68,7 @@ def launch(command: list[str], count: int) -> int:
         stack.enter_context(_passed_on(processes))
         try:
             for rank, environment in enumerate(_environments(count)):
-                # In a session of its own, so that Ctrl-C reaches it once, through this process.
+                # A new session, so that Ctrl-C reaches a worker only once, through this process.
                 processes.append(
                     subprocess.Popen(command, env=environment, stderr=stderr_files.get(rank), start_new_session=True)
                 )
@@ -84,14 +84,14 @@ def launch(command: list[str], count: int) -> int:
 
 
 def _wait(processes: list[subprocess.Popen]) -> int:
-    """Wait until all have ended well, or no more can come of it; the rank whose exit code is that of all."""
+    """Wait until all workers have succeeded or one has failed; return the rank whose exit code counts for all."""
     while not (failed := [rank for rank, process in enumerate(processes) if process.poll()]):
         if all(process.returncode == 0 for process in processes):
             return 0
         time.sleep(POLL_SECONDS)
     _refuse_killed(processes)
     watch = Stopwatch()
-    # Workers that are asked to stop do so together, after a block of each and a checkpoint.
+    # Workers that are asked to stop end together, after their current block and a checkpoint.
     stopping = processes[failed[0]].returncode == Interrupted.exit_code
     while watch.seconds() < (SILENCE_SECONDS if stopping else GRACE_SECONDS):
         if all(process.poll() is not None for process in processes):
@@ -126,7 +126,7 @@ def _refuse_killed(processes: list[subprocess.Popen]) -> None:
 
 @contextlib.contextmanager
 def _passed_on(processes: list[subprocess.Popen]) -> Iterator[None]:
-    """Within the block, the signals that ask to stop go to ``processes``."""
+    """Pass the signals that ask to stop to ``processes`` while the block runs."""
 
     def pass_on(number: int, _: object) -> None:
         for process in processes:
@@ -141,7 +141,7 @@ def _passed_on(processes: list[subprocess.Popen]) -> Iterator[None]:
 
 
 def _environments(count: int) -> Iterator[dict[str, str]]:
-    """The environment of each worker."""
+    """Yield the environment variables of each worker."""
     meeting, *ports = _free_ports(count + 1)
     cluster = {"worker": [f"127.0.0.1:{port}" for port in ports]}
     for rank in range(count):

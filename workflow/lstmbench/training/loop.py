@@ -1,8 +1,7 @@
-"""The one training loop: epochs, schedule, evaluation, checkpoints, history and throughput.
+"""Train a model with any framework: epochs, schedule, evaluation, checkpoints, history and throughput.
 
-It names no framework.  Work goes to the learner in blocks of consecutive batches; a block is as long as
-it takes to keep the interpreter's share of it small and progress visible, and its length changes nothing
-in what is computed.
+The learner trains on blocks of consecutive batches.  A block is long enough that the interpreter's share of its time is
+small, and short enough that progress is visible.  Its length does not change the results.
 """
 
 from __future__ import annotations
@@ -27,23 +26,24 @@ from lstmbench.utils.progress import Progress
 from lstmbench.utils.signals import Interruption
 
 BLOCK_SECONDS = 0.5
-"""What a block aims to take."""
+"""The time that a block of training should take."""
 
 EVALUATION_STEPS = 50
 EVALUATION_SECONDS = 2.0
-"""A block of an evaluation has so many batches, fewer if training would take longer for as many predictions: a process
-that is asked to stop does so after its block."""
+"""Evaluate at most ``EVALUATION_STEPS`` batches per block, or as many as fit into ``EVALUATION_SECONDS`` at the speed
+of training.  Stop signals are handled between blocks."""
 
 WARM_UP_BLOCKS = 2
-"""Blocks left out of the throughput: the first step alone, and the first block of a guessed length."""
+"""Blocks that do not count for the throughput: the first one is a single step, the second has a guessed length."""
 
 MAX_LOSS = 700.0
-"""Nats per prediction; exp of more than 709 is beyond a float, and no model that learns comes near it."""
+"""A loss of this many nats per prediction or more has diverged.  No model that learns comes near it, and a float cannot
+hold exp of more than 709."""
 
 
 @dataclass(frozen=True)
 class Caps:
-    """How a run is cut short, if it is.  A capped run is not comparable with published values."""
+    """Limits that cut a run short; None: no limit.  A capped run is not comparable with published values."""
 
     max_updates: int | None = None
     max_eval_predictions: int | None = None
@@ -51,14 +51,16 @@ class Caps:
 
 @dataclass
 class TrainingProgress:
-    """What a run has reached; all of it goes into a checkpoint."""
+    """How far a run has come.  A checkpoint holds all of it."""
 
     updates: int = 0
     epoch: int = 0  # complete epochs
     epoch_updates: int = 0  # of the epoch that is not complete
     epoch_seconds: float = 0.0
     history: list[dict[str, Any]] = field(default_factory=list)
-    first_losses: list[float] = field(default_factory=list)  # of the first updates, to hold another run against
+    first_losses: list[float] = field(
+        default_factory=list
+    )  # of the first updates; ``replay`` compares another run with them
     milestones: list[dict[str, Any]] = field(default_factory=list)
     rates: list[float] = field(default_factory=list)  # predictions per second of each steady block
     first_step_seconds: float | None = None  # with tracing and compilation
@@ -81,19 +83,20 @@ def train(
     label: str,
     is_main: bool = True,
 ) -> tuple[TrainingProgress, dict[str, Any], int]:
-    """Train by the preset's schedule from the learner's present weights, or on from a checkpoint.
+    """Train by the preset's schedule from the learner's present weights, or resume from a checkpoint.
 
-    Of several workers each calls this; the one that ``is_main`` writes the checkpoints and shows the progress, and its
-    clock and its signals decide for all.
-    A checkpoint is written after the first block that ends ``checkpoint_seconds`` or more after the last one, after
-    each epoch, and when the process is asked to stop.  ``on_epoch`` sees each row of the history, those of a resumed
-    run's past included.
-    Returns what was reached, the final test's values, and the updates of the whole schedule.
+    Every worker calls this.  Rank 0 (``is_main``) writes checkpoints, shows progress, and decides when to save and when
+    to stop.  A checkpoint is written after each epoch, when the process is asked to stop, and after the first block
+    that ends ``checkpoint_seconds`` or more after the last checkpoint.  ``on_epoch`` gets every row of the history,
+    including the rows from before a resume.
+
+    Returns:
+        The progress, the values of the final test, and the number of updates in the whole schedule.
 
     Raises:
-        DivergedError: a loss is no longer a number to go on with.
+        DivergedError: a loss reached ``MAX_LOSS`` or is NaN.
         Interrupted: the process was asked to stop.
-        DataError: this worker does not find the checkpoint that the first one goes on from.
+        DataError: this worker does not find the checkpoint from which rank 0 resumes.
         WorkerError: another worker is lost.
     """
 
@@ -158,7 +161,7 @@ def train(
 
 
 class Run:
-    """The fixed parts of a run: the placed data and what they are trained with."""
+    """Hold the fixed parts of a run (learner, placed data, preset), its recurrent state and the epoch's losses."""
 
     def __init__(
         self,
@@ -171,7 +174,7 @@ class Run:
         check: Callable[[], None] = lambda: None,
     ) -> None:
         self.learner, self.task, self.preset, self.seed, self.check = learner, task, preset, seed, check
-        self.blocks = 0  # of this process: one that goes on from a checkpoint warms up again
+        self.blocks = 0  # of this process, because a process that resumes warms up again
         examples = task.training_examples(dataset.arrays, preset)
         self.count = len(examples.inputs)
         self.per_step = preset.batch_size * predictions(examples)
@@ -184,7 +187,7 @@ class Run:
         self.full_updates = steps_per_epoch * preset.epochs
         self.total_updates = min(self.full_updates, caps.max_updates or self.full_updates)
         self.state = learner.initial_state(preset.batch_size)
-        self.losses = np.empty(0)  # of the updates of the epoch that is not complete
+        self.losses = np.empty(0)  # one per update of the incomplete epoch
 
     def _place(self, parts: list[Part]) -> list[tuple[Handle, np.ndarray, int]]:
         if not sum(part.batches.size for part in parts):
@@ -192,7 +195,7 @@ class Run:
         return [(self.learner.place(part.examples), part.batches, predictions(part.examples)) for part in parts]
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """All arrays a later process needs to go on."""
+        """Return all arrays that a later process needs to resume."""
         result = {f"weights/{name}": value for name, value in self.learner.weights().items()}
         result |= {f"training/{name}": value for name, value in self.learner.training_state().items()}
         for layer, (hidden, cell) in enumerate(self.learner.state_arrays(self.state)):
@@ -200,7 +203,7 @@ class Run:
         return result | {"epoch/losses": self.losses}
 
     def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Put ``arrays`` back."""
+        """Load what ``arrays()`` returned."""
         parts: dict[str, dict[str, np.ndarray]] = {"weights": {}, "training": {}, "state": {}, "epoch": {}}
         for key, value in arrays.items():
             kind, name = key.split("/", 1)
@@ -215,7 +218,7 @@ class Run:
     def epoch(
         self, reached: TrainingProgress, progress: Progress, after_block: Callable[[], None] = lambda: None
     ) -> dict[str, Any]:
-        """Train one epoch, or what is left of it, validate, and enter a row into the history."""
+        """Train one epoch or the rest of it, validate, and add a row to the history."""
         number = reached.epoch + 1
         learning_rate = learning_rate_at(self.preset, number)
         order = self.task.training_order(self.count, self.preset, self.seed, number)
@@ -239,7 +242,7 @@ class Run:
         return row
 
     def _block(self, order: np.ndarray, learning_rate: float, reached: TrainingProgress) -> int:
-        """Train the next block of ``order``; the number of its updates."""
+        """Train the next block of ``order`` and return the number of its updates."""
         begin = reached.epoch_updates
         batches = order[begin : begin + self._block_length(reached)]
         watch = Stopwatch()
@@ -261,9 +264,9 @@ class Run:
         return len(batches)
 
     def evaluate(self, parts: list[tuple[Handle, np.ndarray, int]], reached: TrainingProgress) -> dict[str, Any]:
-        """Loss (mean nats per prediction), metric, count and seconds over a split, the state carried from zero."""
+        """Return loss (mean nats per prediction), metric, count and seconds of a split, from the zero state on."""
         watch = Stopwatch()
-        of_batches: list[np.ndarray] = []  # added up at the end, so that the blocks change no bit of the sum
+        of_batches: list[np.ndarray] = []  # summed at the end, so that the block length does not change the sum
         correct, count, state = 0, 0, None
         for data, batches, per_example in parts:
             if state is None or not self.stateful:
@@ -281,14 +284,14 @@ class Run:
         return {**values, "seconds": watch.seconds()}
 
     def _named(self, split: str, loss: float, accuracy: float | None, count: int) -> dict[str, Any]:
-        """Loss and what the task makes of it; accuracy is unknown for training, where it would cost a pass."""
+        """Return the loss and the task's metrics; accuracy is None for training, where it would cost another pass."""
         prefix = f"{split}_" if split else ""
         metrics = self.task.metrics(loss, accuracy)
         named = {"loss": loss, **{name: value for name, value in metrics.items() if value is not None}}
         return {f"{prefix}{name}": value for name, value in {**named, "predictions": count}.items()}
 
     def _block_length(self, reached: TrainingProgress) -> int:
-        """Steps of the next block: one at first, then ``BLOCK_SECONDS`` worth, up to the next milestone."""
+        """Return the steps of the next block: 1, then 2, then ``BLOCK_SECONDS`` worth, up to the milestone."""
         length = 1
         if reached.rates:
             length = max(1, round(BLOCK_SECONDS * reached.rates[-1] / self.per_step))
@@ -300,7 +303,7 @@ class Run:
         return length
 
     def _milestone(self, reached: TrainingProgress) -> list[dict[str, Any]]:
-        """The test's values now: on the whole split, and on its first batch as the tutorial's exercise reports it."""
+        """Return the test values now: for the whole split, and for its first batch, as the tutorial's exercise does."""
         data, batches, per_example = self.test[0]
         first = [(data, batches[:1, : self.preset.batch_size], per_example)]
         protocols = {
@@ -331,7 +334,10 @@ def _asked_to_stop(interruption: Interruption) -> Interrupted | None:
 
 
 def _evaluation_length(per_batch: int, reached: TrainingProgress) -> int:
-    """Batches of so many predictions per block: a power of 2, since a framework may build a graph for every length."""
+    """Return the number of batches, of ``per_batch`` predictions each, in a block of an evaluation.
+
+    It is a power of 2 or ``EVALUATION_STEPS``, because a framework may build a graph for every length.
+    """
     if not reached.rates:
         return EVALUATION_STEPS
     within = int(EVALUATION_SECONDS * reached.rates[-1] / per_batch)

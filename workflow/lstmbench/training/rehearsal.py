@@ -1,7 +1,7 @@
-"""Rehearse a run: the same loop with a learner that computes nothing, in well under a second.
+"""Rehearse a run with a learner that computes nothing, so that its record is checked before the first update.
 
-Preset, caps, data, names and machine decide by themselves whether a record of its form can come of a run.  With what
-is rehearsed the whole record can be written down and checked before the first update, not after the last.
+A rehearsal runs the same loop and takes well under a second.  Preset, caps, data, names and machine alone decide
+whether the record of a run is valid, so the check need not wait for the last update.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from lstmbench.utils.progress import Progress
 def rehearse(
     task: ModuleType, dataset: Dataset, preset: Preset, caps: Caps, seed: int
 ) -> tuple[TrainingProgress, dict[str, Any], int]:
-    """Return what ``loop.train`` would, of a model that learns nothing and at no speed.
+    """Return what ``loop.train`` would return for a model that learns nothing, without a throughput.
 
     Raises:
-        UsageError: the data are too few for the preset.
+        UsageError: there are too few data for the preset.
     """
     run = Run(_Guesser(task.model_spec(preset, dataset.facts)), task, dataset, preset, caps, seed)
     reached, silent = TrainingProgress(), Progress(run.total_updates, 0, "", shown=False)
@@ -38,17 +38,17 @@ def rehearse(
 
 
 class _Guesser:
-    """What the loop asks of a learner: it holds every word or class equally likely, and guesses wrong."""
+    """Stand in for a learner: predict every word or class with equal probability, and count none as correct."""
 
     def __init__(self, spec: ModelSpec) -> None:
         self.loss = math.log(spec.output_size)
 
     def place(self, examples: Examples) -> int:
-        """Predictions per example, which are all that it remembers of a split."""
+        """Return the predictions per example, which are all that the rehearsal needs to know of a split."""
         return predictions(examples)
 
     def initial_state(self, batch_size: int) -> None:
-        """None is needed."""
+        """Return None, because no state is needed."""
 
     def train_block(
         self, per_example: int, batches: np.ndarray, state: None, learning_rate: float
@@ -62,8 +62,8 @@ class _Guesser:
         return losses, np.zeros(len(batches), int), None
 
     def synchronize(self) -> None:
-        """Nothing is under way."""
+        """Do nothing, because nothing is pending."""
 
     def broadcast(self, value: float) -> float:
-        """Every worker rehearses alone."""
+        """Return ``value``, because every worker rehearses alone."""
         return value

@@ -1,7 +1,7 @@
-"""Verify: run the first updates of a recorded run again, from its record alone, and say whether they are the same.
+"""Verify a recorded run: repeat its first updates from the record alone, and compare their losses.
 
-The record names the data and the initial weights by their hashes and holds the settings and the losses of the first
-updates.  Bits are the same only on the same kind of CPU with the same libraries and threads; what differs is said.
+The record holds the hashes of the data and of the initial weights, the settings, and the losses of the first updates.
+Losses are identical only on the same kind of CPU with the same libraries and threads; the output names what differs.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ from lstmbench.utils.errors import DataError
 from lstmbench.utils.files import hash_arrays
 
 TOLERANCE = 1e-4
-"""Relative, of each loss: ten times what two implementations may differ by over 20 updates (tests/contract)."""
+"""Relative tolerance of each loss: ten times the tolerance between implementations over 20 updates (tests/contract)."""
 
 
 def verify(path: Path, data: Path) -> list[str]:
-    """What was found, a line each; ``data`` holds the prepared data sets by name.
+    """Return the findings, one per line; ``data`` is the folder of the prepared data sets.
 
     Raises:
-        DataError: the record has nothing to hold a run against, the data or the initial weights are not those of the
-            record, or the losses differ by more than ``TOLERANCE``.
-        MachineError: the framework or the device is not there.
+        DataError: the record holds no losses to compare with, the data or the initial weights differ from the record's,
+            or the losses differ by more than ``TOLERANCE``.
+        MachineError: the framework or the device is missing.
     """
     record = read_record(path)
     if failed(record) or "first_losses" not in record:
-        raise DataError(f"{path}: expected first_losses to hold a run against, found none: run it anew")
+        raise DataError(f"{path}: expected first_losses to compare with, found none: run it again")
     name, settings = record["run"], record["settings"]
     dataset = load_dataset(data / name["dataset"])
     _require_same(path, "data.sha256", record["data"]["sha256"], dataset.sha256)

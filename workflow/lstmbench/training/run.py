@@ -1,6 +1,6 @@
 """Train one case of the benchmark and write its record.
 
-One run, one process (or several, ``launcher``): ``{dataset}/{size}/{implementation}/{device}/seed-{seed}``.
+Its name is ``{dataset}/{size}/{implementation}/{device}/seed-{seed}``.  It is one process or several (``launcher``).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from lstmbench.utils.lock import locked
 from lstmbench.utils.signals import Interruption
 
 CHECKPOINT_SECONDS = 60.0
-"""What is lost by a crash, at most."""
+"""Seconds between checkpoints: the most that a crash can lose."""
 
 
 def train_run(
@@ -51,12 +51,11 @@ def train_run(
     keep_model: bool = True,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
 ) -> None:
-    """Train from ``weights_file`` on ``data`` and write the run's record to ``output``, its final weights beside it.
+    """Train from ``weights_file`` on ``data`` and write the run's record to ``output``.
 
-    Of several workers each calls this, and the first writes.
-
-    TensorBoard event files go beside the record, checkpoints into their own folder, from which an
-    interrupted run goes on and in which a complete one leaves none of its own.
+    Every worker calls this; rank 0 writes.  The final weights and the TensorBoard event files are written to the folder
+    of the record.  Checkpoints have their own folder.  An interrupted run resumes from it, and a complete run deletes
+    its checkpoints there.
 
     Raises:
         UsageError, DataError, MachineError, DivergedError, LockedError, WorkerError, Interrupted: see ``errors``.
@@ -99,7 +98,7 @@ def train_run(
         "versions": versions,
         "machine": described,
     }
-    # Values, not their hash, so that a difference can be told.  Where the recipe comes from changes no bit.
+    # Values, not their hash, so that a message can name a difference.  ``source`` does not affect the result.
     recipe = {name: value for name, value in settings["preset"].items() if name != "source"}
     fingerprint = {
         **common,
@@ -153,7 +152,7 @@ def train_run(
     except DataError as error:
         raise UsageError(f"{label}: its record would be refused, so it is not trained: {error}") from error
     folder = CheckpointFolder(checkpoints, fingerprint, noted(described, where.kind))
-    alone = contextlib.nullcontext()  # of what the first worker does for all
+    alone = contextlib.nullcontext()  # on the workers that are not main
     with locked(checkpoints) if group.is_main else alone, memory_explained(session.spec, preset):
         with (
             Interruption(launcher.launcher()) as interruption,
@@ -178,7 +177,7 @@ def train_run(
         weights = session.learner.weights()
         record = record_of(*result, hash_arrays(weights))
         check_record(output, record)
-        # Before the record, which Snakemake takes for the end of the run.
+        # The model is written before the record, because the record tells Snakemake that the run is complete.
         model = output.with_name(MODEL)
         if keep_model:
             write_arrays(model, weights)
@@ -198,6 +197,6 @@ def _caps_in_words(caps: Caps, updates: int, full_updates: int) -> list[str]:
 
 
 def _throughput(rates: list[float]) -> dict[str, Any]:
-    """Median and quartiles over steady blocks, in predictions per second; nulls if a run was too short for any."""
+    """Return median and quartiles of steady blocks, in predictions/s; None if the run was too short for any."""
     quartiles = np.quantile(rates, [0.25, 0.5, 0.75]).tolist() if rates else [None] * 3
     return dict(zip(("p25", "median", "p75"), quartiles, strict=True)) | {"blocks": len(rates)}

@@ -1,4 +1,4 @@
-"""A case of the benchmark, ready to learn: data, preset, initial weights and the learner made from them."""
+"""Open a case for training or measuring: load data, preset and initial weights, and build the learner."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from lstmbench.utils.files import read_arrays
 
 @dataclass(frozen=True)
 class Session:
-    """What a process needs to train or to measure, and how long it took to get there."""
+    """What a process needs to train or to measure, and the seconds that it took to build."""
 
     dataset: Dataset
     preset: Preset
@@ -50,18 +50,18 @@ def open_session(
     threads: int,
     seed: int,
 ) -> Session:
-    """Read and check everything, and build the session of it.
+    """Read and check all files, and build a session from them.
 
     Raises:
-        UsageError: faulty preset, or weights of another model; see also ``build_session``.
-        DataError: damaged data or weights.
+        UsageError: the preset is faulty, or the weights belong to another model; see also ``build_session``.
+        DataError: data or weights are damaged.
     """
     dataset = load_dataset(data)
     preset = load_preset(preset_file)
     weights = read_arrays(weights_file)
     spec = tasks.load(dataset.task).model_spec(preset, dataset.facts)
     if {name: value.shape for name, value in weights.items()} != shapes(spec):
-        raise UsageError(f"{weights_file}: its names and shapes are not those of {preset_file}: initialise it anew")
+        raise UsageError(f"{weights_file}: its names and shapes are not those of {preset_file}: initialise it again")
     return build_session(
         dataset, preset, weights, implementation=implementation, device=device, threads=threads, seed=seed
     )
@@ -82,10 +82,10 @@ def build_session(
     ``device`` carries its precision, its workers and perhaps its threads, as in gpu-tf32-x2 (``device.split_device``).
 
     Raises:
-        UsageError: a preset that asks what the task does not have, unknown implementation, one or a batch that the
-            workers cannot share, or other threads than the device's name tells.
-        MachineError: the framework or the device is not there, or lacks the precision, or there are fewer cores than
-            threads.
+        UsageError: the preset asks for something that the task does not have, the implementation is unknown, the
+            workers cannot share the implementation or the batch, or ``threads`` differs from the device's name.
+        MachineError: the framework or the device is missing, the device lacks the precision, or there are fewer cores
+            than threads.
         ResourceError: the model needs more memory than there is.
     """
     task = tasks.load(dataset.task)
@@ -111,13 +111,13 @@ def build_session(
 
 
 def least_bytes(spec: ModelSpec, preset: Preset) -> int:
-    """Memory that training cannot do without (``cost.minimum_memory_bytes``)."""
+    """Return the bytes of memory that training needs at least (``cost.minimum_memory_bytes``)."""
     return sum(cost.minimum_memory_bytes(spec, preset.batch_size, preset.num_steps).values())
 
 
 @contextmanager
 def memory_explained(spec: ModelSpec, preset: Preset) -> Iterator[None]:
-    """Tell of a lack of memory in the block how much the model needs, and how much there is.
+    """If memory runs out in the block, say how much the model needs and how much there is.
 
     Raises:
         ResourceError: memory ran out.
@@ -131,7 +131,7 @@ def memory_explained(spec: ModelSpec, preset: Preset) -> Iterator[None]:
 
 
 def memory_needed(spec: ModelSpec, preset: Preset) -> str:
-    """What the model needs and what there is, and what to do about it, in words."""
+    """Return a sentence: the memory that the model needs, the memory that there is, and what to do."""
     return (
         f"the model needs at least {least_bytes(spec, preset) / 1e6:,.0f} MB (weights, gradients, activations), the "
         f"framework and the data their own beside it; expected no more than {memory_limit_bytes() / 1e6:,.0f} MB. "

@@ -1,7 +1,7 @@
-"""TensorBoard event files, written without a framework.
+"""Write TensorBoard event files without a framework.
 
-The convenient writers import PyTorch or TensorFlow if they find them, and a process that measures one
-framework must not carry the other.  TensorBoard's own records and messages need neither.
+The usual writers import PyTorch or TensorFlow if they find them, but a process that measures one framework must not
+load the other.  TensorBoard's own record writer and messages need neither.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from tensorboard.summary.writer.record_writer import RecordWriter
 
 from lstmbench.utils.clock import timestamp
 
-# What TensorBoard takes for an event file, and the first event it wants there.
+# The name by which TensorBoard finds an event file, and the first event that it expects in it.
 FILE_NAME = "events.out.tfevents.0.lstm-bench"
 FILE_VERSION = "brain.Event:2"
 
 
 class EventFile:
-    """Scalars per epoch, written anew by every attempt, so that a resumed run has each epoch once."""
+    """Write scalars per epoch.  Every attempt writes the whole file, so that a resumed run has each epoch only once."""
 
     def __init__(self, folder: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
-        # On a network share it stays while another program has a file of it open.
+        # On a network share the folder remains while another program has one of its files open.
         folder.mkdir(parents=True, exist_ok=True)
         self._file = (folder / FILE_NAME).open("wb")
         self._records = RecordWriter(self._file)
@@ -40,7 +40,7 @@ class EventFile:
         self._file.close()
 
     def add(self, row: Mapping[str, Any]) -> None:
-        """Write the numbers of a history row under their names, at the row's updates."""
+        """Write the numbers of a history row under their names, with the row's updates as the step."""
         values = [
             Summary.Value(tag=name, simple_value=value)
             for name, value in row.items()
