@@ -22,8 +22,8 @@ def parser() -> argparse.ArgumentParser:
     result = argparse.ArgumentParser(description=__doc__)
     add(result, "--data", "--preset", "--weights", "--implementation", "--device", "--threads")
     add(result, "--seed")
-    result.add_argument("--blocks", type=int, default=BLOCKS, help="steady blocks to time, if nobody leads")
-    result.add_argument("--led", action="store_true", help="time a block when standard input says so (turns)")
+    result.add_argument("--blocks", type=int, default=BLOCKS, help="steady blocks to time, without --led")
+    result.add_argument("--led", action="store_true", help="time a block when the parent says so on stdin")
     result.add_argument("--details", nargs="*", choices=DETAILS, default=[], help="also measure these")
     result.add_argument("--output", type=Path, required=True, help="the sample, a JSON file")
     return result

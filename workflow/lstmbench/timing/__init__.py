@@ -1,4 +1,4 @@
-"""Measure speed: processes that take turns, the blocks that they time, and who else used the machine.
+"""Measure speed: run processes interleaved, time blocks of steps, and count what else used the machine.
 
 The probes of the frameworks are in ``probes``, one file each.
 """

@@ -20,25 +20,27 @@ from lstmbench.training.session import Session
 from lstmbench.utils.clock import Stopwatch
 
 LONG_STEP_SECONDS = 1.0
-"""A step of this length or more gets no untimed steps before its block."""
+"""If a step takes this long or longer, no untimed steps run before its blocks."""
 
 BLOCKS = 10
 
 UNTIMED_FRACTION = 0.1
-"""Before a block but the first, untimed: so much of one, since the process before left the caches full of its own."""
+"""Fraction of a block to run untimed before each block after the first, to refill the caches that the previous process
+evicted."""
 
 RECOVERED_RATIO = 1.1
-"""Before its first block a process trains untimed until one takes at most so many times what it did before a wait."""
+"""Before its first timed block, a process trains until a block takes at most this multiple of the time that it took
+before the wait."""
 
 RECOVERY_SECONDS = 5.0
-"""It does so no longer than this: a machine that became slower is measured as it is."""
+"""Limit of that recovery, so that a machine that has become slower is measured as it is."""
 
 WARM_UP_SECONDS = 0.5
-"""A warm-up takes so long, and one step at least."""
+"""A warm-up takes this long, but at least one step."""
 
 
 class StepRunner:
-    """Training steps in the order of the first epoch, as many as are asked for; after its end from its start."""
+    """Run training steps in the order of the first epoch, and start over at its end."""
 
     def __init__(self, session: Session) -> None:
         self.learner = session.learner
@@ -59,14 +61,14 @@ class StepRunner:
         self._done += count
 
     def timed(self, count: int) -> float:
-        """Seconds that ``run(count)`` takes."""
+        """Return the seconds that ``run(count)`` takes."""
         watch = Stopwatch()
         self.run(count)
         return watch.seconds()
 
 
 def warm_up(steps: StepRunner) -> list[float]:
-    """Seconds of each step after the first, until the warm-up is over."""
+    """Train single steps until the warm-up is over, and return the seconds of each."""
     seconds: list[float] = []
     while sum(seconds) < WARM_UP_SECONDS:
         seconds.append(steps.timed(1))
@@ -76,8 +78,8 @@ def warm_up(steps: StepRunner) -> list[float]:
 def repetitions(timed: Callable[[int], float], least: float, once: float) -> tuple[int, float]:
     """Return how many repetitions take ``least`` seconds, and the seconds that they took.
 
-    ``timed(count)``: seconds of ``count`` repetitions.  ``once``: seconds of one, timed before.  Two timed calls
-    have to take ``least``, so that one slow call does not make the number small.
+    ``timed(count)`` returns the seconds of ``count`` repetitions; ``once`` is the time of one.  Two calls must take at
+    least ``least`` seconds, so that a single slow call cannot make the number too small.
     """
     count = max(1, math.ceil(least / once))
     before = once if count == 1 else 0.0
@@ -87,19 +89,19 @@ def repetitions(timed: Callable[[int], float], least: float, once: float) -> tup
             seconds = min(seconds, before if before >= least else timed(count))
         if seconds >= least:
             return count, seconds
-        # One alone also pays for the call, so the first number is often a little too small.
+        # A single repetition includes the overhead of the call, so the first number is often slightly too small.
         count, before = max(count + 1, math.ceil(count * least / seconds)), 0.0
 
 
 def steady(
     steps: StepRunner, warm_up: Sequence[float], products: GemmBenchmark, more: More
 ) -> tuple[list[dict[str, Any]], Load]:
-    """Return the timed blocks, a turn each, and what the machine did meanwhile.
+    """Time one block per turn; return the blocks and the load of the machine during them.
 
-    ``warm_up``: seconds of single steps.
+    ``warm_up`` holds the seconds of single steps.
     """
-    # These blocks are not counted: nothing below is traced or allocated for the first time, and the products have
-    # taken memory that a step had freed.
+    # These blocks do not count.  After them nothing is traced or allocated for the first time, although the products
+    # have taken memory that a step had freed.
     length, block_seconds = repetitions(steps.timed, BLOCK_SECONDS, min(warm_up))
     is_long = block_seconds / length >= LONG_STEP_SECONDS
     result: list[dict[str, Any]] = []
@@ -112,7 +114,7 @@ def steady(
             steps.run(math.ceil(UNTIMED_FRACTION * length))
         before = Counters()
         count, seconds = 0, 0.0
-        # More than once only if the machine was slow whenever a length was timed, and is fast now.
+        # This repeats only if the machine was slow whenever a length was timed, and is fast now.
         while seconds < MIN_BLOCK_SECONDS:
             seconds += steps.timed(length)
             count += length
@@ -125,10 +127,10 @@ def steady(
 
 
 def _recover(steps: StepRunner, length: int, block_seconds: float) -> None:
-    """Train blocks untimed until one is as fast as ``block_seconds``, what it took before the wait for the first turn.
+    """Train untimed until a block is about as fast as ``block_seconds``, its time before the wait for the first turn.
 
-    That wait, for all other processes to be ready, takes a minute at times, in which a machine may take back memory
-    that lies idle: the steps that get it again were seen to take twice the time for more than a second.
+    The process waits until all others are ready, which can take a minute.  Meanwhile the machine may reclaim idle
+    memory.  Steps that get it back have been seen to take twice as long for more than a second.
     """
     watch = Stopwatch()
     while steps.timed(length) > RECOVERED_RATIO * block_seconds and watch.seconds() < RECOVERY_SECONDS:

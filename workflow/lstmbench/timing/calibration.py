@@ -1,6 +1,6 @@
-"""Calibrate: measure one case alone for some seconds, for ``plan``, and again if something else ran beside it.
+"""Calibrate a case: measure it alone for some seconds, for ``plan``, and repeat that if it was disturbed.
 
-A case that cannot run here is a sample as well, ``{"failure": why}``: the others are planned without it.
+For a case that cannot run here the sample is ``{"failure": why}``, so that the other cases can be planned without it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from lstmbench.utils.errors import MachineError, ResourceError
 DETAILS = ("evaluation", "checkpoint")
 
 OWN = (MachineError.exit_code, ResourceError.exit_code)
-"""Exit codes of a case that cannot run here; the other cases can."""
+"""Exit codes that mean that this case cannot run here, but other cases may."""
 
 
 class CannotRun(Exception):
@@ -27,16 +27,16 @@ class CannotRun(Exception):
 def calibrated(
     measure: Callable[[], dict[str, Any]], attempts: int, threads: int, log: Callable[[str], None]
 ) -> dict[str, Any]:
-    """Measure until a sample was not disturbed, at most ``attempts`` times, and return what to plan from.
+    """Measure until a sample was not disturbed, at most ``attempts`` times, and return a sample to plan from.
 
-    That is the quiet sample.  If there is none it is the one with the fastest step, in which each other part took the
-    least time that it took in any of them.  It has ``attempts`` and ``disturbances`` too.
+    If all were disturbed, return the one with the fastest step.  The time of every other part is then the shortest of
+    all samples.  The result also has the keys ``attempts`` and ``disturbances``.
     """
     samples: list[dict[str, Any]] = []
     while len(samples) < attempts:
         samples.append(measure())
         _judge(samples, threads)
-        # A better attempt can tell that an earlier one was disturbed, never that it was not.
+        # A better attempt can show that an earlier one was disturbed, but never that it was not.
         if not samples[-1]["disturbances"]:
             break
         log(f"attempt {len(samples)} of {attempts} was disturbed: {'; '.join(samples[-1]['disturbances'])}")
@@ -45,12 +45,12 @@ def calibrated(
 
 
 def _judge(samples: list[dict[str, Any]], threads: int) -> None:
-    """Enter the disturbances of all attempts, each held against the best of them."""
+    """Set the disturbances of all attempts, each compared with the best one."""
     best = max(Load(**sample["load"]).cpu_per_thread(threads) for sample in samples)
     for sample in samples:
         load, whole = Load(**sample["load"]), Load(**sample["whole_load"])
-        # Its start, evaluations and checkpoint are planned from too.  Much of them does not compute with all threads,
-        # so only what others did then tells something.
+        # The plan also uses start, evaluations and checkpoint.  They often do not use all threads, so only the CPU time
+        # of others says whether they were disturbed.
         load = dataclasses.replace(
             load,
             foreign_share=max(load.foreign_share, whole.foreign_share),

@@ -1,7 +1,7 @@
 """Read the operating system's counters around timed blocks.
 
-They count the CPU time of this process, of the whole machine and of what the host took away (steal), and how long
-runnable tasks waited for a CPU (pressure stall information).
+They count the CPU time of this process, that of the whole machine, the time that the host took away (steal), and how
+long runnable tasks waited for a CPU (pressure stall information).
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ PRESSURE = Path("/proc/pressure/cpu")
 
 @dataclass(frozen=True)
 class Span:
-    """What the counters counted between two moments, in seconds; None: the system does not say."""
+    """The change of the counters between two moments, in seconds; None: the system does not count this."""
 
     wall: float
     own: float
     busy: float  # all processes, on all CPUs
     steal: float | None
     pressure: float | None
-    periods: int = 0  # in which a control group had a quota to keep, a count
-    throttled: int = 0  # and those in which it was used up
+    periods: int = 0  # number of periods in which a control group had a quota
+    throttled: int = 0  # number of those in which the quota was used up
 
 
 class Counters:
-    """The counters at one moment."""
+    """Read the counters at one moment."""
 
     def __init__(self) -> None:
         own, whole = psutil.Process().cpu_times(), psutil.cpu_times()
         self.own = own.user + own.system
-        # guest time is part of user time already.
+        # User time already includes guest time.
         self.busy = whole.user + whole.nice + whole.system + getattr(whole, "irq", 0) + getattr(whole, "softirq", 0)
         self.steal = getattr(whole, "steal", None)
         self.pressure = _pressure_seconds()
@@ -46,7 +46,7 @@ class Counters:
         self._watch = Stopwatch()
 
     def span(self) -> Span:
-        """What was counted since these were read."""
+        """Return the change since these counters were read."""
         wall, now = self._watch.seconds(), Counters()
         return Span(
             wall=wall,
@@ -60,9 +60,9 @@ class Counters:
 
 
 def load(spans: Sequence[Span], reachable_cores: int | None = None) -> Load:
-    """What happened in all of these spans together, and where the threads could run meanwhile (``cores.Limits``).
+    """Return the load during all spans together; ``reachable_cores``: see ``cores.Limits``.
 
-    Summed before anything is judged: the system counts CPU time in ticks, so that a single span may be off by one.
+    The spans are summed first, because the system counts CPU time in ticks and a single span may be off by one.
     """
 
     def total(name: str) -> float | None:
@@ -83,7 +83,7 @@ def load(spans: Sequence[Span], reachable_cores: int | None = None) -> Load:
 
 
 def _pressure_seconds() -> float | None:
-    """Seconds that some runnable task has waited for a CPU since the system started; None: not accounted for."""
+    """Return the seconds since boot in which some runnable task waited for a CPU; None: the system does not count."""
     try:
         line = PRESSURE.read_text(encoding="ascii").splitlines()[0]
     except OSError:

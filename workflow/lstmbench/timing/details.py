@@ -1,6 +1,6 @@
-"""Measure what need not be measured in every process of a case, after its blocks.
+"""Measure the details of a case, which one process per implementation is enough for, after its timed blocks.
 
-These are evaluation, a checkpoint, the training loop's share, one step's operations, and the memory's bandwidth.
+The details are evaluation, a checkpoint, the training loop's share, one step's operations, and the memory's bandwidth.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ from lstmbench.utils.clock import Stopwatch
 from lstmbench.utils.progress import Progress
 
 DETAILS = ("evaluation", "checkpoint", "loop", "trace", "bandwidth")
-"""Evaluation by both protocols, writing and reading a checkpoint, the training loop's share, one step's operations, the
-bandwidth of the device's memory."""
+"""In order: evaluation by both protocols, writing and reading a checkpoint, the training loop's share, one step's
+operations, and the bandwidth of the device's memory."""
 
 EVALUATION_SECONDS = 0.5
 EVALUATION_BLOCKS = 5
 LOOP_SECONDS = 1.0
 
 BANDWIDTH_ELEMENTS = 2**26
-"""256 MiB of float32: more than the caches of any present CPU or GPU hold."""
+"""256 MiB of float32, which is more than the caches of any current CPU or GPU hold."""
 
 BANDWIDTH_TURNS = 2
-"""The least of so many: what the memory can do."""
+"""The shorter of this many turns counts, because it shows what the memory can do."""
 
 
 def evaluation(session: Session) -> dict[str, Any]:
-    """Return predictions per second by the validation's and the test's protocol, after a first batch of each."""
+    """Return predictions/s by the protocols of validation and test, each after a first batch."""
     return {split: _evaluated(session, split) for split in ("valid", "test")}
 
 
@@ -70,14 +70,14 @@ def _evaluated(session: Session, split: str) -> dict[str, float]:
 
 
 def _median_rate(timed: Callable[[int], float]) -> float:
-    """Return repetitions per second: the median of EVALUATION_BLOCKS blocks that take EVALUATION_SECONDS together."""
+    """Return repetitions/s: the median of ``EVALUATION_BLOCKS`` blocks, which together take ``EVALUATION_SECONDS``."""
     once = min(timed(1) for _ in range(EVALUATION_BLOCKS))
     count, _ = repetitions(timed, EVALUATION_SECONDS / EVALUATION_BLOCKS, once)
     return count / statistics.median(timed(count) for _ in range(EVALUATION_BLOCKS))
 
 
 def checkpoint(learner: Learner) -> dict[str, Any]:
-    """Seconds and bytes of one checkpoint, written and read."""
+    """Write and read one checkpoint; return its seconds and bytes."""
     arrays = {f"weights/{name}": value for name, value in learner.weights().items()}
     arrays |= {f"training/{name}": value for name, value in learner.training_state().items()}
     with tempfile.TemporaryDirectory() as name:
@@ -93,7 +93,7 @@ def checkpoint(learner: Learner) -> dict[str, Any]:
 
 
 class _TimedLearner:
-    """A learner that counts the seconds spent inside it."""
+    """Wrap a learner and count the seconds spent inside it."""
 
     def __init__(self, learner: Learner) -> None:
         self.learner = learner
@@ -113,7 +113,7 @@ class _TimedLearner:
 
 
 def loop_share(session: Session, seed: int, step_seconds: float) -> dict[str, Any]:
-    """Seconds of one short epoch by the training loop, and those of it that the learner took."""
+    """Return the seconds of one short epoch of the training loop, and how many of them the learner took."""
     updates = max(1, round(LOOP_SECONDS / step_seconds))
     timed = _TimedLearner(session.learner)
     caps = loop.Caps(max_updates=updates, max_eval_predictions=1)
@@ -128,7 +128,7 @@ def loop_share(session: Session, seed: int, step_seconds: float) -> dict[str, An
 
 
 def trace(session: Session, steps: StepRunner, implementation: str, device: str) -> dict[str, Any]:
-    """Return the operations of one traced step, the share of it that they cover, and the path that a step takes."""
+    """Return the operations of one traced step, the share of its time that they cover, and the path that it ran on."""
     probe = probe_of(implementation)
     if probe is None:
         return {"operations": [], "step_seconds": None, "path": None, "coverage": None}
@@ -136,7 +136,7 @@ def trace(session: Session, steps: StepRunner, implementation: str, device: str)
     steps.run(1)
     seconds: list[float] = []
     operations = probe.trace(lambda: seconds.append(steps.timed(1)))
-    # Last: TensorFlow has to make its graph ready anew, and takes all of it for expensive for some steps.
+    # This is last, because TensorFlow then rebuilds its graph and for some steps treats every operation as expensive.
     executed = probe.executed(lambda: steps.run(1))
     traced = {probes.label(one.part, one.direction, one.name) for one in operations}
     return {
@@ -148,7 +148,7 @@ def trace(session: Session, steps: StepRunner, implementation: str, device: str)
 
 
 def bandwidth(implementation: str, device: str) -> dict[str, Any] | None:
-    """Bytes that one addition of two large arrays moves to and from the device's memory, and its seconds."""
+    """Return the bytes that adding two large arrays moves to and from the device's memory, and the seconds it takes."""
     probe = probe_of(implementation)
     if probe is None:
         return None

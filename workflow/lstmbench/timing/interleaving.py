@@ -1,11 +1,11 @@
-"""Turns: processes that are ready compute one after the other, a short while each, over and over.
+"""Run processes interleaved, one short turn at a time, so that disturbances cancel in the ratio of their speeds.
 
-What else happens on the machine (other machines on the same host, the clock of its CPUs) changes within seconds and by
-tens of per cent.  Processes that run one after the other meet different moments; those that take turns of a quarter of
-a second meet the same, and it cancels in their ratio.  Whose turn it is not waits for a line on its standard input.
+Other virtual machines on the host and the clock of the CPUs change speeds within seconds, by tens of per cent.
+Processes that run one after another are measured under different conditions.  Interleaved processes, with turns of a
+quarter of a second, share the same conditions.  The other processes block on stdin until it is their turn.
 
-    process: "ready"              leader: "go"
-    process: seconds of the turn  leader: "go", ..., "end"
+    process: "ready"              parent: "go"
+    process: seconds of the turn  parent: "go", ..., "end"
 """
 
 from __future__ import annotations
@@ -21,19 +21,20 @@ READY, GO, END = "ready", "go", "end"
 
 MAX_SECONDS = 4.0
 MIN_TURNS = 3
-"""Processes take so many turns as are asked for, or until each had MAX_SECONDS, but MIN_TURNS at least."""
+"""Interleaving stops after the requested number of turns, or earlier once every process has had ``MIN_TURNS`` turns and
+``MAX_SECONDS`` seconds."""
 
 More = Callable[[float], bool]
-"""Called when a process is ready, with 0, and then with the seconds of its last turn: is there another one?"""
+"""more(seconds) -> whether to take another turn; ``seconds`` of the last turn, or 0 before the first."""
 
 
 def enough(turns: int, seconds: float, asked: int) -> bool:
-    """Were ``turns`` that took ``seconds`` together enough, where ``asked`` were asked for?"""
+    """Return whether to stop after ``turns`` turns totalling ``seconds``, if ``asked`` turns were requested."""
     return turns >= asked or (turns >= MIN_TURNS and seconds >= MAX_SECONDS)
 
 
 def unled(asked: int) -> More:
-    """The turns of a process that nobody leads: one after the other."""
+    """Return the turns of a process without a parent: they follow one another without a wait."""
     took: list[float] = []
 
     def more(seconds: float) -> bool:
@@ -45,10 +46,10 @@ def unled(asked: int) -> More:
 
 
 def led_by_parent() -> More:
-    """The turns of a process that a leader started.  What it prints from now on goes to its standard error.
+    """Return the turns of a process whose parent decides them, and redirect its stdout to stderr.
 
     Raises:
-        SystemExit: from the calls; the leader is gone.
+        SystemExit: from the returned function, if the parent is gone.
     """
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
@@ -64,7 +65,7 @@ def led_by_parent() -> More:
 
 
 class InterleavedProcess:
-    """A process that takes its turns when it is told to, seen from its leader."""
+    """Start a process that waits for its turns, and lead it from its parent."""
 
     def __init__(self, command: Sequence[str | os.PathLike[str]], errors: Path) -> None:
         self.seconds: list[float] = []
@@ -76,7 +77,7 @@ class InterleavedProcess:
         self.alive = self._process.stdout.readline().strip() == READY
 
     def turn(self) -> None:
-        """Let it compute; if it ends instead, it is no longer ``alive``."""
+        """Let it take a turn and note the seconds; if it has ended instead, it is no longer ``alive``."""
         self._say(GO)
         if line := self._process.stdout.readline().strip():
             self.seconds.append(float(line))
@@ -84,7 +85,7 @@ class InterleavedProcess:
             self.alive = False
 
     def finish(self) -> int:
-        """Let it end; its exit code."""
+        """Let it end and return its exit code."""
         self._say(END)
         self.alive = False
         return self._process.wait()
@@ -98,13 +99,13 @@ class InterleavedProcess:
             self._process.stdin.close()
 
     def _say(self, word: str) -> None:
-        with contextlib.suppress(BrokenPipeError):  # it has ended; its exit code tells how
+        with contextlib.suppress(BrokenPipeError):  # it has ended; its exit code says why
             self._process.stdin.write(f"{word}\n")
             self._process.stdin.flush()
 
 
 def run_interleaved(processes: Sequence[InterleavedProcess], asked: int) -> None:
-    """Let all that are alive take turns, forwards and backwards by turns (ABBA)."""
+    """Run a turn of every living process, in rounds that alternate between forward and backward order (ABBA)."""
     done = 0
     while alive := [process for process in processes if process.alive]:
         if enough(done, min(sum(process.seconds) for process in alive), asked):
@@ -116,7 +117,7 @@ def run_interleaved(processes: Sequence[InterleavedProcess], asked: int) -> None
 
 @contextlib.contextmanager
 def ended_at_last(processes: Mapping[str, InterleavedProcess]) -> Iterator[None]:
-    """Leave no process behind, whatever ends the block."""
+    """Kill every process that is still running when the block ends, whatever ends it."""
     try:
         yield
     finally:

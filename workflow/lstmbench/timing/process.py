@@ -1,8 +1,8 @@
-"""Measure one case in one process: its phases apart, then blocks of training steps in steady state.
+"""Measure one case in one process: each phase by itself, then blocks of training steps in steady state.
 
-``measure`` starts several such processes and lets them take turns (``interleaving``).  Alone one serves for a first
-look and for ``calibrate``, and says what the machine did from its start to its end (``whole_load``).  Nothing is judged
-here: block times and counters are written as they came.
+``measure`` starts several such processes and interleaves them.  A single process serves for a first look and for
+``calibrate``; it also records the load of the machine from its start to its end (``whole_load``).  Nothing is judged
+here: block times and counters are recorded unchanged.
 """
 
 from __future__ import annotations
@@ -41,14 +41,14 @@ def measure_process(
     more: More,
     details: Sequence[str],
 ) -> dict[str, Any]:
-    """One process's share of a measurement, as JSON; the keys are those of ``sample`` in measurement.schema.json.
+    """Measure a case and return one sample of a measurement (``sample`` in measurement.schema.json).
 
-    The step's matrix products are timed alone in the same process and after each block, so that a speed and its limit
-    share their circumstances.  ``more`` says when to time the next.  ``details`` names what need not be measured in
-    every process (``DETAILS``).
+    The step's matrix products are timed in the same process, after each block, so that a speed and its limit are
+    measured under the same conditions.  ``more`` decides when to time the next block.  ``details`` (``DETAILS``) names
+    what this process measures in addition.
 
     Raises:
-        UsageError: several workers are asked for; also as for ``session.open_session``.
+        UsageError: the device has several workers; also as for ``session.open_session``.
         DataError: as for ``session.open_session``.
         MachineError: a step did not run the ``EXPECTED_KERNELS``; also as for ``open_session``.
     """

@@ -1,4 +1,4 @@
-"""Time the matrix products of a training step alone, in each way that the framework has, to know its limit."""
+"""Time a training step's matrix products alone, by each of the framework's kernels, to find the limit of its speed."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from lstmbench.training.session import Session
 from lstmbench.utils.clock import Stopwatch
 
 PRODUCT_SECONDS = 0.01
-"""A matrix product alone: at least so many seconds of it, once per turn."""
+"""Each turn times one matrix product for at least this long."""
 
 CLEARLY_SLOWER = 1.5
-"""A way to multiply that takes so many times as long as another, at its first turn, is not timed again."""
+"""A kernel that first takes more than this multiple of the fastest one's time is not timed again."""
 
 
 class GemmBenchmark:
-    """Each of the step's matrix products alone, in each of the framework's ways; none where it has no probe."""
+    """Time every matrix product of a step by each of the framework's kernels; none if the framework has no probe."""
 
     def __init__(self, session: Session, implementation: str, device: str, dtype: str) -> None:
         probe = probe_of(implementation)
@@ -30,20 +30,20 @@ class GemmBenchmark:
         for product in (
             cost.products(session.spec, session.preset.batch_size, session.preset.num_steps) if probe else ()
         ):
-            shared = product.count > 1  # by the steps of a recurrence, which all multiply by the same weights
+            shared = product.count > 1  # all time steps multiply by the same weights
             ways = probe.gemms(product.left, product.right, product.transposed, shared, device, dtype)
             timers = [CallTimer(work) for work in ways]
             fastest = min(way.first for way in timers)
             self._ways.append((product, [way for way in timers if way.first <= CLEARLY_SLOWER * fastest]))
 
     def turn(self) -> None:
-        """Time each once."""
+        """Time each product once by each kernel."""
         for _, ways in self._ways:
             for way in ways:
                 way.turn()
 
     def timed(self) -> list[dict[str, Any]]:
-        """The products, with the mean seconds of one call over the turns, in the way that is the fastest by it."""
+        """Return every product with the seconds of one call: the mean over the turns, by the fastest kernel."""
         return [
             {
                 **dataclasses.asdict(product),
@@ -55,7 +55,7 @@ class GemmBenchmark:
 
 
 class CallTimer:
-    """Work that is timed alone, turn by turn."""
+    """Time calls of ``work``, one value per turn."""
 
     def __init__(self, work: Callable[[int], None]) -> None:
         self.seconds: list[float] = []  # of one call, a value per turn
@@ -63,11 +63,11 @@ class CallTimer:
         work(1)  # may trace and compile
         for _ in range(2):
             self.turn()
-        self.first = min(self.seconds)  # not of a moment in which the machine was slow
+        self.first = min(self.seconds)  # the smaller one, because the machine may have been slow for a moment
         self.seconds.clear()
 
     def turn(self) -> None:
-        """Time as many calls as take PRODUCT_SECONDS."""
+        """Time as many calls as take ``PRODUCT_SECONDS``."""
         while True:
             watch = Stopwatch()
             self._work(self._calls)
@@ -79,7 +79,7 @@ class CallTimer:
 
 
 def probe_of(implementation: str) -> ModuleType | None:
-    """The probe of the implementation's framework, if it has one."""
+    """Return the probe of the implementation's framework, or None if it has none."""
     try:
         return probes.load(implementation)
     except ModuleNotFoundError:

@@ -1,8 +1,8 @@
-"""Measure the speed of several implementations of one model, in processes that take turns.
+"""Measure the speed of several implementations of one model, in interleaved processes.
 
-A round is one process (``sample``) per implementation.  They start one after the other, and when all are ready each
-computes a block at a time, alone on the machine, while the others wait (``interleaving``).  A round in which a process
-was disturbed is repeated.  Nothing is dropped: the record holds all attempts.
+A round is one process (``sample``) per implementation.  The processes start one after another.  When all are ready, one
+at a time computes a block while the others wait (``interleaving``).  A round in which a process was disturbed is
+repeated.  The record holds all attempts.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ from lstmbench.utils.errors import PREFIX, DataError
 from lstmbench.utils.json_schema import read_json
 
 Sampler = Callable[[Sequence[str], Sequence[str]], dict[str, dict[str, Any]]]
-"""sampler(implementations, details) -> for each a sample, or {"failure": message, "exit_code": code}."""
+"""sampler(implementations, details) -> per implementation a sample, or {"failure": message, "exit_code": code}."""
 
 
 def order(implementations: list[str], rounds: int, seed: int) -> list[list[str]]:
-    """The implementations in the order of each round: drawn from ``seed``, every second round backwards."""
+    """Return the order of the implementations in each round: shuffled by ``seed``, every second round reversed."""
     first = random.Random(seed).sample(implementations, len(implementations))
     return [first if number % 2 == 0 else first[::-1] for number in range(rounds)]
 
@@ -53,9 +53,10 @@ def measure_group(
     log: Callable[[str], None],
     earlier: Measurement | None = None,
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]], pd.DataFrame]:
-    """All samples, all failures and all blocks of ``rounds`` rounds, after those of an ``earlier`` measurement.
+    """Measure ``rounds`` rounds; return all samples, failures and blocks, after those of an ``earlier`` measurement.
 
-    The first process of each implementation measures the details too.  An implementation that fails is not tried again.
+    The first process of each implementation also measures the details.  An implementation that failed is not tried
+    again.
     """
     samples: list[dict[str, Any]] = list(earlier.record["samples"]) if earlier else []
     failures: list[dict[str, Any]] = list(earlier.record["failures"]) if earlier else []
@@ -91,7 +92,7 @@ def measure_group(
 
 
 def _judge(samples: list[dict[str, Any]], implementation: str, threads: int) -> None:
-    """Enter the disturbances of all processes of an implementation: each is held against the best of them so far."""
+    """Set the disturbances of all processes of an implementation, each compared with the best one so far."""
     mine = [(sample, Load(**sample["load"])) for sample in samples if sample["implementation"] == implementation]
     best = max(load.cpu_per_thread(threads) for _, load in mine)
     for sample, load in mine:
@@ -101,9 +102,9 @@ def _judge(samples: list[dict[str, Any]], implementation: str, threads: int) -> 
 def run_round(
     commands: Mapping[str, list[str]], blocks: int, folder: Path, log: Callable[[str], None]
 ) -> dict[str, dict[str, Any]]:
-    """Run one ``sample`` per command, in processes that take turns; what each wrote, or how it failed.
+    """Run the ``sample`` commands interleaved; return what each one wrote, or how it failed.
 
-    ``folder`` is for their files.
+    The processes write their files to ``folder``.
     """
     processes: dict[str, InterleavedProcess] = {}
     result = {}
@@ -117,15 +118,15 @@ def run_round(
         for name, process in processes.items():
             code = process.finish()
             result[name] = _failure(process.errors, code) if code else read_json(folder / f"{name}.json")
-            result[name].pop("machine", None)  # the same for all, and told once
+            result[name].pop("machine", None)  # the same for all; the record holds it once
     return result
 
 
 def read_earlier(path: Path, circumstances: Mapping[str, Any]) -> Measurement | None:
-    """Read the measurement that rounds are to be added to; None if there is none yet.
+    """Read the measurement to which rounds will be added; return None if there is none yet.
 
     Raises:
-        DataError: it is damaged, or was made in other ``circumstances``: its rounds and new ones cannot be compared.
+        DataError: it is damaged, or was made under other ``circumstances``, so that new rounds cannot be compared.
     """
     if not path.exists():
         return None
@@ -139,7 +140,7 @@ def read_earlier(path: Path, circumstances: Mapping[str, Any]) -> Measurement | 
 
 
 def _counting(circumstances: Mapping[str, Any]) -> dict[str, Any]:
-    """``circumstances`` with all that counts of the machine, and no more."""
+    """Return ``circumstances``, but of the machine only what affects a speed."""
     if "machine" not in circumstances:
         return dict(circumstances)
     device = split_device(circumstances["group"]["device"])

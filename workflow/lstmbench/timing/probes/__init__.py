@@ -1,20 +1,23 @@
-"""What the instrument asks of a framework beside training: its matrix products alone, and what a step consists of.
+"""Probe a framework: time its matrix products alone, and list the operations of a training step.
 
-One file per framework, named as the implementations of it begin (``pytorch_fused`` is probed by ``pytorch``), and apart
-from them, so that a change of the instrument repeats no training.  Every module offers, by these names:
+There is one module per framework, with the name that its implementations begin with: ``pytorch`` probes
+``pytorch_fused``.  Probes are not part of the implementations, so that a change of a probe repeats no training.  Every
+module defines:
 
     gemms(left, right, transposed, shared, device, dtype) -> list[Callable[[int], None]]
-        the framework's ways to compute the product left[m, k] @ right[k, n], each a function that does it so many times
-        and returns when the device has done it; ``transposed`` names the operand ("left", "right") that lies transposed
-        in memory, or is ""; shared: the products of all time steps have the same ``right``, so that it pays to bring it
-        into a layout of the library's own first
+        Return the framework's ways to compute the product left[m, k] @ right[k, n].  Each is a function that computes
+        it the given number of times and returns when the device has finished.  ``transposed`` names the operand
+        ("left" or "right") that is transposed in memory, or is "".  ``shared``: the products of all time steps have
+        the same ``right``, so that converting it once to a layout of the library pays.
     addition(elements, device) -> Callable[[int], None]
-        a function that adds a float32[elements] to another in the device's memory so many times: two reads and a write
+        Return a function that adds one float32[elements] to another in the device's memory the given number of times:
+        two reads and one write each.
     trace(work) -> list[Operation]
-        the operations of one call of ``work`` and their seconds, from the framework's own profiler, which may leave out
-        any of them
+        Return the operations of one call of ``work`` and their seconds, from the framework's own profiler.  It may omit
+        any operation.
     executed(work) -> set[str]
-        the labels of all operations that one call of ``work`` executes; empty if the framework does not show them
+        Return the labels of all operations that one call of ``work`` executes; empty if the framework does not show
+        them.
 """
 
 from __future__ import annotations
@@ -26,10 +29,10 @@ from types import ModuleType
 from lstmbench.implementations import framework
 
 PARTS = ("embedding", "recurrent", "output", "clip", "update", "other")
-"""The parts of a training step; output: linear layer, softmax and loss; other: dropout, fetching the batch."""
+"""The parts of a training step.  output: linear layer, softmax and loss.  other: dropout and fetching the batch."""
 
 MIN_COVERAGE = 0.8
-"""A trace whose operations take a smaller share of its step says how much they take."""
+"""If the operations of a trace take a smaller share of the step, the report shows the share."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +42,11 @@ class Operation:
     name: str
     part: str  # of PARTS
     direction: str  # "forward", "backward", or "" for clip, update and other
-    seconds: float  # its own, without those of operations within it: all operations together take the step's time
+    seconds: float  # without nested operations, so that all operations together add up to the step's time
 
 
 def label(part: str, direction: str, name: str) -> str:
-    """Return an operation as one text: ``recurrent/forward MatMul``."""
+    """Return the label of an operation, such as ``recurrent/forward MatMul``."""
     return f"{part}/{direction} {name}"
 
 

@@ -1,7 +1,7 @@
-"""PyTorch's matrix products alone, and the operations of a step by ``torch.profiler``.
+"""Probe PyTorch: time its matrix products alone, and list a step's operations with ``torch.profiler``.
 
-What an operation belongs to is told by the nearest scope around it: a ``record_function`` of an adapter
-(``recurrent/backward``), else the autograd node or the operation itself (``AddmmBackward0``).
+The nearest enclosing scope says which part an operation belongs to: a ``record_function`` of an adapter
+(``recurrent/backward``), or else the autograd node or the operation itself (``AddmmBackward0``).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ OWNERS = [
     (re.compile(r"^clip$|clip_grad_norm"), ("clip", "")),
     (re.compile(r"^update$|Optimizer\."), ("update", "")),
 ]
-"""Names of scopes and operations -> (part, direction); the first that fits, from the operation outwards."""
+"""Names of scopes and operations -> (part, direction).  The first match counts, from the operation outwards."""
 
 
 def gemms(
@@ -96,7 +96,7 @@ def executed(work: Callable[[], None]) -> set[str]:
 
 
 def _profiled(work: Callable[[], None]) -> list[FunctionEvent]:
-    """Return the operations of one call of ``work``; a kernel's time is told by the operation that launched it."""
+    """Return the operations of one call of ``work``; the operation that launched a kernel holds its time."""
     activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if _on_gpu() else [])]
     with profile(activities=activities) as profiler:
         work()

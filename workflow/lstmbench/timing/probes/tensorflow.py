@@ -1,13 +1,15 @@
-"""TensorFlow's matrix products alone, and the operations of a step by TensorFlow's own profiler.
+"""Probe TensorFlow: time its matrix products alone, and list a step's operations with TensorFlow's own profiler.
 
-A trace lacks the operations that TensorFlow takes for cheap.  Each process estimates their cost while it runs, and one
-slow call counts for long.  Of a small model, the traces of some processes show the products of the recurrence and those
-of others do not.  So a graph tells what a step executes (``executed``), and a trace how much of the step it covers.
+A trace omits operations that TensorFlow considers cheap.  Each process estimates their cost while it runs, and one slow
+call affects the estimate for a long time.  For a small model, some traces show the products of the recurrence and
+others do not.  Therefore ``executed`` reads the operations from the graph, and a trace says how much of the step it
+covers.
 
-The name of a graph's node tells what an operation belongs to: the name scopes of an adapter (``recurrent/backward``),
-Keras's layers and the tape's ``gradient_tape``.  What XLA has compiled is one node; the operations within it bear XLA's
-names, and waiting for the threads that share their work is ``BlockUntilReady``.  Two executor threads may work at once:
-time in which n operations run counts 1 / n for each, so that all together take no longer than the step.
+The name of a graph's node says which part an operation belongs to: the name scopes of an adapter
+(``recurrent/backward``), Keras's layers and the tape's ``gradient_tape``.  Code that XLA compiled is one node.  The
+operations inside it have XLA's names; waiting for the threads that share their work is ``BlockUntilReady``.  Two
+executor threads may work at once.  Time in which n operations run counts 1 / n for each, so that their sum does not
+exceed the step.
 """
 
 from __future__ import annotations
@@ -36,12 +38,12 @@ OWNERS = [
     (re.compile(r"embedding"), ("embedding", "forward")),
     (re.compile(r"dense|SoftmaxCrossEntropy"), ("output", "forward")),
 ]
-"""Part of a name -> (part, direction), the first that fits; None: as the name says."""
+"""Part of a name -> (part, direction); the first match counts.  None: the name itself holds both."""
 
 _TINY = 1e-30
 
 MUST_COMPILE = "_XlaMustCompile"
-"""The mark of a function that was made with ``jit_compile=True``."""
+"""The attribute of a function that was made with ``jit_compile=True``."""
 
 DEVICE_PLANE, HOST_PLANE = "/device:GPU:0", "/host:CPU"
 
@@ -63,7 +65,7 @@ def gemms(
     def repeated(times: tf.Tensor) -> tf.Tensor:
         result = tf.zeros([left[0], right[1]], kind)
         for _ in tf.range(times):
-            # Variables are read anew each time, so that the optimiser cannot take the product out of the loop.
+            # Variables are read in each iteration, so that the optimiser cannot move the product out of the loop.
             result = tf.linalg.matmul(
                 first.read_value(),
                 second.read_value(),
@@ -85,7 +87,7 @@ def gemms(
     def compiled(times: tf.Tensor) -> tf.Tensor:
         last = tf.zeros([], kind)
         for _ in tf.range(times):
-            # Each waits for the one before, as in a recurrence; else XLA would take the product out of the loop.
+            # Each depends on the one before, as in a recurrence; otherwise XLA would move the product out of the loop.
             state = first.read_value() + last
             product = tf.linalg.matmul(state, by_rows.read_value(), transpose_a=transposed == "left", transpose_b=True)
             last = _TINY * tf.reduce_max(product)
@@ -132,10 +134,11 @@ def trace(work: Callable[[], None]) -> list[Operation]:
 def executed(work: Callable[[], None]) -> set[str]:
     """See ``probes``: the nodes of the graphs that TensorFlow's executors are given, after all of its optimisations.
 
-    A call that XLA must compile, or has taken a part of the graph into, is called XLA; TensorFlow compiles it or fails.
+    A call that XLA must compile, or into which XLA has moved a part of the graph, is labelled XLA.  TensorFlow compiles
+    it or fails.
     """
     runtime = context.context()
-    runtime.clear_kernel_cache()  # a graph is shown when it is made ready to run
+    runtime.clear_kernel_cache()  # TensorFlow shows a graph only when it prepares it to run
     runtime.enable_graph_collection()
     try:
         work()
@@ -151,11 +154,11 @@ def _kind(node: Any) -> str:
 
 
 def _stretches(plane: Any) -> Iterator[tuple[int, int, Key]]:
-    """Start, end (picoseconds) and the innermost operation, for every thread or stream."""
+    """Yield start, end (picoseconds) and the innermost operation, for every thread or stream."""
     for line in plane.lines:
         open_events: list[tuple[int, str, str]] = []  # end, node, name; innermost last
         now = 0
-        # An end of the line closes what is open.
+        # The end of the line closes all open events.
         for start, event in [*sorted(_timed(line), key=lambda timed: (timed[0], -timed[1].duration_ps)), (None, None)]:
             while open_events and (start is None or open_events[-1][0] <= start):
                 end, node, name = open_events.pop()
@@ -170,7 +173,7 @@ def _stretches(plane: Any) -> Iterator[tuple[int, int, Key]]:
             node, name = _node_and_name(plane, event)
             if not node and open_events:
                 _, node, outer = open_events[-1]
-                # Only within what XLA has compiled, a call of the runtime, are the parts of a node told apart.
+                # Parts of a node keep their own names only inside code that XLA compiled, which is a runtime call.
                 name = name if "::" in outer else outer
             open_events.append((start + event.duration_ps, node, name))
             now = start
@@ -181,10 +184,10 @@ def _timed(line: Any) -> Iterator[tuple[int, Any]]:
 
 
 def _node_and_name(plane: Any, event: Any) -> tuple[str, str]:
-    """The graph's node that an event begins, or "", and the name of the operation.
+    """Return the graph's node that an event begins, or "", and the name of the operation.
 
-    Most nodes are events named ``path:Type``.  One that ends on another thread, as what XLA has compiled does, is a
-    scheduling event with the path as its statistic ``name``; a GPU's kernel has it as ``tf_op``.
+    Most nodes are events named ``path:Type``.  A node that ends on another thread, such as code that XLA compiled, is a
+    scheduling event whose statistic ``name`` holds the path.  A GPU kernel has the path in ``tf_op``.
     """
     name = plane.event_metadata[event.metadata_id].name
     if found := re.fullmatch(r"(.*[^:]):(\w+)", name):
@@ -196,7 +199,7 @@ def _node_and_name(plane: Any, event: Any) -> tuple[str, str]:
 
 
 def _shared_seconds(stretches: Iterable[tuple[int, int, Key]]) -> Counter[Key]:
-    """Seconds of each operation, time in which several run being shared among them."""
+    """Return the seconds of each operation; time in which several run is divided among them."""
     changes = [change for start, end, key in stretches for change in ((start, 1, key), (end, -1, key))]
     seconds: Counter[Key] = Counter()
     running: Counter[Key] = Counter()
