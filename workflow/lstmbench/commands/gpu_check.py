@@ -1,4 +1,4 @@
-"""Check a GPU: is it right, do runs resume, how fast is it?"""
+"""Check a GPU: its results, resumed runs and speed."""
 
 from __future__ import annotations
 

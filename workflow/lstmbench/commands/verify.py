@@ -1,4 +1,4 @@
-"""Repeat a recorded run's first updates: are they the same?"""
+"""Repeat a recorded run's first updates and compare them."""
 
 from __future__ import annotations
 

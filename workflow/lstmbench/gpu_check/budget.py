@@ -1,4 +1,4 @@
-"""Share a budget in seconds between the steps of a check; what a step leaves goes to the next."""
+"""Divide a budget in seconds among the steps of a check; the next step gets what a step does not use."""
 
 from __future__ import annotations
 
@@ -8,19 +8,20 @@ from lstmbench.utils.clock import Stopwatch
 from lstmbench.utils.errors import ResourceError
 
 CUMULATIVE_SHARES = {1: 0.20, 2: 0.20, 3: 0.20, 4: 0.55, 5: 1.0}
-"""Step -> the part of the budget by which it must have begun its last job: 20 % for steps 1 to 3, 35 % for step 4 and
-45 % for step 5."""
+"""Step -> the share of the budget after which it starts no further job.  Steps 1 to 3 have 20 % together, step 4 has
+35 % and step 5 has 45 %."""
 
 MIN_SECONDS = 30.0
-"""What step 1 can take: each framework is imported and trains one step.  PyTorch's import with CUDA takes 5 to 10 s."""
+"""Step 1 can take this long: each framework is imported and trains one step.  Importing PyTorch with CUDA takes 5 to
+10 s."""
 
 
 @dataclass
 class Budget:
-    """A number of seconds that starts to run out when the object is made.
+    """A number of seconds, counted from the moment when the object is made.
 
     Raises:
-        ResourceError: less than the first step needs.
+        ResourceError: it is less than the first step needs.
     """
 
     seconds: float
@@ -42,5 +43,5 @@ class Budget:
         return self.seconds - self.spent()
 
     def left_for(self, step: int) -> float:
-        """Return the seconds until ``step`` must begin no further job; negative once that moment has passed."""
+        """Return the seconds in which ``step`` may still start a job; negative once they have passed."""
         return CUMULATIVE_SHARES[step] * self.seconds - self.spent()

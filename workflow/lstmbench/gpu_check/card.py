@@ -1,6 +1,6 @@
-"""The GPU as its driver describes it, and the reasons not to check it.
+"""Describe the GPU, and refuse to check one that is absent, busy or has too old a driver.
 
-All facts come from its driver (``nvidia``), so that no framework needs to be imported.
+The driver answers all questions (``nvidia``), so that no framework needs to be imported.
 """
 
 from __future__ import annotations
@@ -24,21 +24,23 @@ FIELDS = {
     "power_limit_watts": "power.limit",
     "max_sm_clock_mhz": "clocks.max.sm",
 }
-"""Our name -> a field of ``nvidia-smi --help-query-gpu``."""
+"""Key in gpu-check.json -> field of ``nvidia-smi --help-query-gpu``."""
 
 TEXTS = ("name", "driver", "compute_capability")
 
 MAX_UTILIZATION_PERCENT = 10
-"""A card at hand for a check shows 0 %; a desktop shows some per cent."""
+"""An idle card shows 0 %; one that drives a desktop shows a few per cent."""
 
 SETTLING_SECONDS = 4.0
-"""A job of ours that has just ended is still listed for a moment, and counted in the last second's utilization."""
+"""The driver may still list a job of the check that has just ended, and count it in the last second's utilization."""
 
 _CUDA = re.compile(r"CUDA(?: \w+)? Version *: *(\d+)\.(\d+)")
 
 
 def describe_card() -> dict[str, Any]:
-    """Return ``FIELDS`` of the first visible GPU and ``cuda``, the newest CUDA its driver supports; None: not told.
+    """Return ``FIELDS`` of the first visible GPU, and ``cuda``, the newest CUDA version that its driver supports.
+
+    A value is None if the driver does not report it.
 
     Raises:
         MachineError: there is no GPU, or its driver does not answer.
@@ -79,7 +81,7 @@ def require_new_enough(card: Mapping[str, Any], versions: Mapping[str, str], imp
 
 
 def require_idle() -> None:
-    """Refuse a card that somebody else computes on: a speed measured then would not be the card's.
+    """Refuse a card that other processes use, because its full speed could not be measured.
 
     Raises:
         MachineError: who uses it, and how much.
@@ -102,7 +104,7 @@ def require_idle() -> None:
 
 
 def _users() -> list[str]:
-    """Pid, name and memory of every process that computes on a GPU; of several, on the one that is visible."""
+    """Return pid, name and memory of every process on the visible GPU, or on any if CUDA_VISIBLE_DEVICES is not set."""
     hidden = "CUDA_VISIBLE_DEVICES" in os.environ
     own = [f"--id={index}" for (index,) in nvidia.visible_gpus("index")[:1]] if hidden else []
     lines = nvidia.ask(*own, "--query-compute-apps=pid,process_name,used_memory", "--format=csv,noheader").splitlines()
@@ -110,12 +112,12 @@ def _users() -> list[str]:
 
 
 def _utilization() -> float:
-    """Percent of the first visible GPU; 0 if the driver does not tell."""
+    """Return the utilization of the first visible GPU in per cent; 0 if the driver does not report it."""
     return next((_number(percent) or 0.0 for (percent,) in nvidia.visible_gpus("utilization.gpu")), 0.0)
 
 
 def _number(text: str) -> float | None:
-    """A number that ``nvidia-smi`` gave; None for [N/A] and the like."""
+    """Parse a number from ``nvidia-smi``; None for [N/A] and the like."""
     try:
         return float(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The five steps of a check, in order."""
+"""Run the five steps of a check in order."""
 
 from __future__ import annotations
 
@@ -33,26 +33,26 @@ from lstmbench.utils.escaping import one_line
 from lstmbench.utils.json_schema import read_json
 
 FORMAT = 1
-"""Of gpu-check.json."""
+"""The format version of gpu-check.json."""
 
 BUNDLE = "bundle.zip"
 
 FIRST_MEASUREMENT_SECONDS = 60.0
-"""Guess for the first round of three processes: 10 s each to start, then blocks and details.  Later rounds are
-predicted by the longest one so far."""
+"""Guess for the first round of three processes: each takes 10 s to start, then times blocks and measures details.  The
+prediction for later rounds is the longest one so far."""
 
 ROUNDS = 2
 
 
 @dataclass(frozen=True)
 class Options:
-    """What to check.  The order of ``datasets``, ``sizes`` and ``precisions`` is the order of the work."""
+    """What to check.  The work follows the order of ``datasets``, ``sizes`` and ``precisions``."""
 
     device: str  # cpu or gpu
     datasets: Sequence[str]
     sizes: Sequence[str]
     precisions: Sequence[str]
-    implementations: Sequence[str] | None  # to hold against the reference; None: all that run here
+    implementations: Sequence[str] | None  # to compare with the reference; None: all that run here
     measured: Sequence[str]
     trained: Sequence[str]
     seeds: Sequence[int]
@@ -65,7 +65,7 @@ class Options:
 
 
 class Check:
-    """One check; each step is a method and relies on those before it."""
+    """Run one check.  Each step is a method that relies on the earlier steps."""
 
     def __init__(self, options: Options, budget: Budget) -> None:
         self.options = options
@@ -92,8 +92,8 @@ class Check:
         """Do all five steps.
 
         Raises:
-            MachineError: there is nothing that could be checked, or it is in use.
-            BenchError: of the first job that failed; the others were done all the same.
+            MachineError: there is nothing to check, or the GPU is in use.
+            BenchError: the error of the first job that failed; the other jobs still ran.
         """
         self.machine()
         self.correctness()
@@ -105,7 +105,7 @@ class Check:
         self._raise_first_failure()
 
     def machine(self) -> None:
-        """Step 1: the card, the implementations that run on it, and the data for later steps."""
+        """Run step 1: describe the card, find the implementations that run on it, and prepare data for later steps."""
         card: dict[str, Any] = {}
         if self.options.device == "gpu":
             card = describe_card()
@@ -126,7 +126,7 @@ class Check:
             )
             for name in names
         ]  # fmt: skip
-        # Jobs that are not timed run side by side, one per core.
+        # Jobs that are not timed run in parallel, one per core.
         ended = self.runner.run(jobs, usable_cores())
         self.here = [name for name, entry in zip(names, ended, strict=True) if entry["outcome"] == DONE]
         if not self.here:
@@ -136,7 +136,7 @@ class Check:
             self._prepare(name)
 
     def correctness(self) -> None:
-        """Step 2: contract tests and certificates of every implementation."""
+        """Run step 2: contract tests and certificates of every implementation."""
         folder = self._made("contract")
         jobs = [
             contract.certificate_of(name, device, self.options.output / "parity")
@@ -147,7 +147,7 @@ class Check:
         self.runner.run(jobs, usable_cores())
 
     def resuming(self) -> None:
-        """Step 3: whether a repeated run and a resumed run end with the same bits."""
+        """Run step 3: check that a repeated run and a resumed run end with the same bits."""
         folder = self._made("resume")
         jobs = []
         for device, dataset, name in itertools.product(self.devices, self.data, self._alone(self.here)):
@@ -167,7 +167,7 @@ class Check:
         self.runner.run(jobs, usable_cores())
 
     def speed(self) -> None:
-        """Step 4: rounds of ``measure``: the first data set in every precision, float32 first, then the others."""
+        """Run step 4: rounds of ``measure`` for the first data set in every precision, then for the others."""
         names = [name for name in self.options.measured if name in self.here]
         first, *others = self.data or [None]
         groups = [(first, size, device) for device in self.devices for size in self.options.sizes if first]
@@ -193,7 +193,7 @@ class Check:
                     self.measurement_seconds.append(entry["seconds"])
 
     def trainings(self) -> None:
-        """Step 5: whole runs, seed after seed; the first data set's largest size is only predicted."""
+        """Run step 5: whole runs, seed by seed.  The time of the first data set's largest size is only predicted."""
         first, *others = self.data or [None]
         names = [name for name in self.options.trained if name in self.here]
         one, *more = self.options.seeds
@@ -235,7 +235,7 @@ class Check:
             self.runner.run_one(job)
 
     def _predicted(self, dataset: str, size: str, name: str) -> float | None:
-        """Seconds of a whole run by its measured steps (``forecast.predict``); None where they were not measured."""
+        """Return the seconds of a whole run, predicted from measured steps (``forecast.predict``), if any."""
         record = self._measurement(dataset, size, self.devices[0])
         if not record.exists():
             return None
@@ -254,7 +254,7 @@ class Check:
         return predict({**detailed, "blocks": own.to_dict("records")}, work)["seconds"]
 
     def _read_measurement(self, record: Path) -> Found:
-        """Return the speeds of the last round in predictions per second."""
+        """Return the speeds of the last round in predictions/s."""
         measured = read_measurement(record).record
         last = [sample for sample in measured["samples"] if sample["round"] == measured["processes"]]
         value = {
@@ -273,7 +273,7 @@ class Check:
         return Found({name: final[name] for name in ("loss", "perplexity", "accuracy") if name in final})
 
     def _prepare(self, name: str) -> None:
-        """Make a data set ready; one that cannot be had is left out, and said."""
+        """Download and prepare a data set; if that fails, note it and go without the data set."""
         raw, folder = self.options.output / "data" / name / "raw", self.options.output / "data" / name
         try:
             for file in sorted({source.file for source in datasets.sources(name)}):
@@ -286,7 +286,7 @@ class Check:
             self.runner.note(Job(1, f"data {name}", []), FAILED, reason=reason, exit_code=error.exit_code)
 
     def _files(self, dataset: str, size: str, seed: int) -> list[str | Path]:
-        """Arguments that name data, preset and initial weights, which are drawn if they are not there."""
+        """Return the arguments for data, preset and initial weights; draw the weights if they are missing."""
         weights = self.options.output / "weights" / dataset / size / f"seed-{seed}.safetensors"
         data, preset = self.options.output / "data" / dataset, _preset(dataset, size)
         if not weights.exists():
@@ -297,13 +297,13 @@ class Check:
         return self.options.output / "measurements" / dataset / size / device / "measurement.json"
 
     def _made(self, name: str) -> Path:
-        """A folder for what jobs tell this process."""
+        """Make and return a folder for the results that jobs write for this process."""
         folder = self.options.output / "jobs" / name
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
     def _alone(self, names: Sequence[str]) -> list[str]:
-        """The implementations of one worker; with one, the others are the learner that they share."""
+        """Return the implementations for one worker; with one worker, the distributed ones are the same learner."""
         return [name for name in names if not implementations.distributed(name) and name != "reference"]
 
     def _require_idle(self) -> None:
@@ -311,7 +311,7 @@ class Check:
             require_idle()
 
     def _pack(self) -> None:
-        """Bring the bundle up to date, so that it is whole whenever this process is killed."""
+        """Update the bundle, so that it is complete whenever this process is killed."""
         records = (*self.options.output.glob(bundle.RUNS), *self.options.output.glob(bundle.MEASUREMENTS))
         if records:
             bundle.pack(self.options.output, self.options.output / BUNDLE)

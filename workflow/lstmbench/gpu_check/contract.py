@@ -1,4 +1,4 @@
-"""Step 2: the contract tests of one implementation, and its certificates, as jobs."""
+"""Describe the jobs of step 2: the contract tests and the certificates of an implementation."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SHOWN_FAILURES = 10
 
 
 def tests_of(implementation: str, kind: str, folder: Path) -> Job:
-    """Run every contract test of ``implementation`` on ``kind`` (cpu or gpu), in all precisions."""
+    """Return the job that runs all contract tests of ``implementation`` on ``kind`` (cpu or gpu), in all precisions."""
     report = folder / f"{implementation}.xml"
     name = f"{kind}-{implementation}"
     return Job(
@@ -38,10 +38,10 @@ def tests_of(implementation: str, kind: str, folder: Path) -> Job:
 
 
 def read_tests(report: Path) -> Found:
-    """Return the counts of a JUnit report; without one passed test nothing was shown.
+    """Return the counts of a JUnit report; a report without a passed test is a failure.
 
     Raises:
-        DataError: no such report.
+        DataError: there is no such report.
     """
     try:
         cases = list(ElementTree.parse(report).getroot().iter("testcase"))
@@ -57,7 +57,7 @@ def read_tests(report: Path) -> Found:
 
 
 def certificate_of(implementation: str, device: str, folder: Path) -> Job:
-    """Compute how far ``implementation`` lies from the NumPy reference on ``device`` in its precision."""
+    """Return the job that computes how far ``implementation`` deviates from the NumPy reference on ``device``."""
     table = folder / implementation / f"{device}.csv"
     return Job(
         step=2,
@@ -71,10 +71,9 @@ def certificate_of(implementation: str, device: str, folder: Path) -> Job:
 
 
 def read_certificate(table: Path, precision: str) -> Found:
-    """Return the largest deviation in parts of its tolerance.
+    """Return the largest deviation as a multiple of its tolerance.
 
-    Above 1 the card does not compute what it should, unless that is known of its library: ``CUDNN_FLOAT32`` of
-    ``parity.comparison``.
+    Above 1 the card computes wrongly, unless the deviation is known of its library (``comparison.CUDNN_FLOAT32``).
     """
     rows = read_table(table)
     failures = sorted({reason for reason in rows["failure"] if reason})
@@ -92,7 +91,7 @@ def read_certificate(table: Path, precision: str) -> Found:
 
 
 def _is_known(row: Mapping[str, Any]) -> bool:
-    """Whether a deviation beyond its tolerance is what is known of cuDNN's LSTM in float32."""
+    """Return whether a deviation beyond its tolerance is the known one of cuDNN's LSTM in float32."""
     bound = comparison.CUDNN_FLOAT32.get("state" if row["what"] == "evaluation" else row["what"], 0.0)
     return row["device"] == "gpu" and row["deviation"] <= bound
 

@@ -1,6 +1,6 @@
 """Import one implementation, let it train a step on the device, and write the versions of its libraries.
 
-A process of its own, because a check imports several frameworks and none may see the others.
+This runs in a separate process, because a check imports several frameworks and none may load another.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from lstmbench.utils.errors import MachineError
 
 
 def versions(implementation: str, device: str, card: dict[str, str]) -> dict[str, str]:
-    """Return the libraries of an implementation that can train on ``device``.
+    """Train one step on ``device`` and return the versions of the implementation's libraries.
 
     Raises:
-        MachineError: the framework is not there, its build needs a newer driver than the ``card`` has, or it finds no
+        MachineError: the framework is missing, its build needs a newer driver than the ``card`` has, or it finds no
             usable GPU.
     """
     module = implementations.load(implementation)

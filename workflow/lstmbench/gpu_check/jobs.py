@@ -1,4 +1,4 @@
-"""Run the jobs of a check within its budget, each in a process of its own, and record what became of them."""
+"""Run the jobs of a check within its budget, each in its own process, and record their outcomes."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from lstmbench.utils.escaping import printable
 from lstmbench.utils.files import write_json
 
 DONE, ABSENT, FAILED, SKIPPED, STOPPED, PREDICTED = "done", "absent", "failed", "skipped", "stopped", "predicted"
-"""Outcomes.  absent: an implementation that cannot run here; skipped: not begun, for lack of time; stopped: ended, for
-lack of time; predicted: never meant to run, its time follows from its measured steps."""
+"""Outcomes.  absent: the implementation cannot run here.  skipped: not started, for lack of time.  stopped: ended, for
+lack of time.  predicted: not meant to run; its time is predicted from measured steps."""
 
 GRACE_SECONDS = 5.0
-"""How long a job that is asked to stop may take to save what it has."""
+"""The time in which a job that is asked to stop may save its work."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """What a job's result says: JSON for the summary, and how it failed, if it did."""
+    """The result of a job: JSON for the summary, and the reason if it failed."""
 
     value: Any = None
     failure: str = ""
@@ -41,9 +41,9 @@ class Found:
 class Job:
     """One process of a step.
 
-    seconds: predicted, or None if nothing is known yet; the job is then begun while its step has time left.
-    before: called just before the process starts; may refuse by a ``BenchError``.
-    read: what the finished process wrote.
+    seconds: the predicted time.  If it is None, the job starts as long as its step has time left.
+    before: called just before the process starts; it may raise a ``BenchError`` to refuse.
+    read: returns what the finished process wrote.
     """
 
     step: int
@@ -58,7 +58,7 @@ class Job:
 
 @dataclass
 class Summary:
-    """gpu-check.json, written after every change; jobs may end side by side."""
+    """Write gpu-check.json after every change; a lock guards it, because jobs may end at the same time."""
 
     path: Path
     content: dict[str, Any]
@@ -72,7 +72,7 @@ class Summary:
             write_json(self.path, self.content)
 
     def add(self, job: dict[str, Any]) -> None:
-        """Add what became of a job."""
+        """Add the outcome of a job."""
         with self._lock:
             self.content["jobs"].append(job)
             write_json(self.path, self.content)
@@ -80,7 +80,7 @@ class Summary:
 
 
 class Runner:
-    """Run jobs and tell what becomes of them."""
+    """Run jobs and report their outcomes."""
 
     def __init__(self, budget: Budget, summary: Summary, logs: Path) -> None:
         self.budget, self.summary, self.logs = budget, summary, logs
@@ -88,9 +88,9 @@ class Runner:
         logs.mkdir(parents=True, exist_ok=True)
 
     def run(self, jobs: Sequence[Job], at_a_time: int = 1) -> list[dict[str, Any]]:
-        """Run ``jobs`` in order, ``at_a_time`` side by side; what became of each.
+        """Run ``jobs`` in order, ``at_a_time`` in parallel, and return the outcome of each.
 
-        Whatever interrupts this ends the running processes and begins no other.
+        Any exception ends the running processes, and no other job starts.
         """
         with ThreadPoolExecutor(at_a_time) as pool:
             try:
@@ -124,7 +124,7 @@ class Runner:
         return self.note(job, DONE, watch.seconds(), found=found.value)
 
     def note(self, job: Job, outcome: str, seconds: float | None = None, **more: Any) -> dict[str, Any]:
-        """Enter what became of a job into the summary, and say it."""
+        """Add the outcome of a job to the summary and print it."""
         entry: dict[str, Any] = {"step": job.step, "name": job.name, "outcome": outcome}
         if seconds is not None:
             entry["seconds"] = round(seconds, 1)
@@ -138,7 +138,7 @@ class Runner:
         return entry
 
     def say(self, line: str) -> None:
-        """Write a line with the time that is spent and left to stderr."""
+        """Write a line to stderr, with the seconds spent and the budget."""
         spent = f"[{self.budget.spent():.0f} of {self.budget.seconds:.0f} s]"
         print(f"{spent} {printable(line)}", file=sys.stderr, flush=True)
 
@@ -147,7 +147,7 @@ class Runner:
         return self.note(job, outcome, seconds, reason=reason, exit_code=code, **more)
 
     def _process(self, job: Job) -> tuple[int, bool]:
-        """Run the process until it ends or the budget is spent; its exit code, and whether it had to be stopped."""
+        """Run the process until it ends or the budget is spent; return its exit code and whether it was stopped."""
         with self._log(job).open("w", encoding="utf-8") as log:
             process = subprocess.Popen(
                 [sys.executable, *job.arguments], stdout=log, stderr=subprocess.STDOUT, start_new_session=True
@@ -171,7 +171,7 @@ class Runner:
 
 
 def _end(*processes: subprocess.Popen) -> None:
-    """End processes and all that they started; those that have not ended yet get ``GRACE_SECONDS`` together."""
+    """End processes and all their children; those still running get ``GRACE_SECONDS`` together to end by themselves."""
     running = [process for process in processes if process.poll() is None]
     for process in running:
         _signal(process, signal.SIGTERM)

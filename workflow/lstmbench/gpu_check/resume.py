@@ -1,4 +1,4 @@
-"""Train a few updates whole, whole again, and interrupted: do the same weights come out, bit for bit?"""
+"""Check that a repeated run and a resumed run end with the same weights, bit for bit."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ UPDATES = 60
 EVALUATED_PREDICTIONS = 2_000
 
 BLOCKS_BEFORE_STOP = 2
-"""The loop's first blocks are of 1 and 2 updates: the run is stopped after 3, so that most of it is resumed."""
+"""The loop's first blocks have 1 and 2 updates, so the run stops after 3 updates and most of it is resumed."""
 
 
 class StopAfter:
@@ -30,7 +30,7 @@ class StopAfter:
         """Count a block.
 
         Raises:
-            Interrupted: the run is to stop now.
+            Interrupted: the run should stop now.
         """
         self._left -= 1
         if self._left <= 0:
@@ -42,6 +42,7 @@ def check_resume(updates: int = UPDATES, **files_and_device: Any) -> dict[str, A
     """Return whether a second run ``repeats`` the first one's weights bit for bit, and whether a resumed one does.
 
     Args:
+        updates: number of training steps of each run.
         files_and_device: the arguments of ``session.open_session``.
     """
     whole = _train(updates, files_and_device, None)
@@ -57,7 +58,7 @@ def check_resume(updates: int = UPDATES, **files_and_device: Any) -> dict[str, A
 
 
 def _train(updates: int, files_and_device: dict[str, Any], blocks: int | None, checkpoints: Path | None = None) -> str:
-    """Train from the initial weights or on from a checkpoint; the hash of the final weights."""
+    """Train from the initial weights, or resume from a checkpoint, and return the hash of the final weights."""
     session: Session = open_session(**files_and_device)
     with tempfile.TemporaryDirectory() as unused:
         train(

@@ -1,7 +1,8 @@
-"""Certify: how far an implementation lies from the NumPy reference, on two small models and this machine.
+"""Certify an implementation: measure how far it deviates from the NumPy reference, with two small models, here.
 
-What the contract tests prove of the code, this shows of the installation at hand: one step's loss, gradients and state,
-an evaluation, and 20 steps of SGD and of Adam behind an active clip, each as the largest relative error found.
+The contract tests prove the code; a certificate shows the same for the installation on this machine.  It compares one
+step's loss, gradients and state, an evaluation, and 20 steps each of SGD and Adam with active gradient clipping.  For
+each it holds the largest relative error.
 """
 
 from __future__ import annotations
@@ -22,13 +23,13 @@ from lstmbench.utils.errors import MachineError, last_error
 
 TASKS = {"language_model": comparison.LANGUAGE_MODEL, "classifier": comparison.CLASSIFIER}
 CLIP = 0.2
-"""Shorter than every gradient of the 20 steps, so that each is clipped (tests/helpers/checks.py holds it to that)."""
+"""Smaller than the norm of every gradient of the 20 steps, so that each is clipped (see tests/helpers/checks.py)."""
 
 
 def certify(implementation: str, device: str, threads: int) -> pd.DataFrame:
-    """A row per model and comparison; one row with the reason where the implementation cannot run here.
+    """Return one row per model and comparison, or one row with the reason if the implementation cannot run here.
 
-    ``tolerance``: that of the contract tests.
+    The column ``tolerance`` holds the tolerance of the contract tests.
     """
     name = {"implementation": implementation, "device": device}
     where, precision, *_ = split_device(device)
@@ -51,7 +52,7 @@ def certify(implementation: str, device: str, threads: int) -> pd.DataFrame:
 
 
 def write_failed_certificate(exit_code: int, log: Path, implementation: str, device: str, output: Path) -> bool:
-    """Write a certificate that says why an implementation cannot run here; False if it failed for another reason."""
+    """Write a certificate that says why an implementation cannot run here; return False if it failed otherwise."""
     if exit_code != MachineError.exit_code:
         return False
     why = last_error(log.read_text(encoding="utf-8", errors="replace").splitlines())
@@ -60,13 +61,13 @@ def write_failed_certificate(exit_code: int, log: Path, implementation: str, dev
 
 
 def _not_certified(implementation: str, device: str, why: str) -> pd.DataFrame:
-    """One row with the reason."""
+    """Return a table of one row with the reason."""
     row = {"implementation": implementation, "device": device, "task": "", "what": "", "versions": "", "failure": why}
     return pd.DataFrame([row], columns=COLUMNS)
 
 
 def _deviations(build: comparison.Build, spec: ModelSpec, precision: str) -> Iterator[tuple[str, float, float]]:
-    """Yield per kind of comparison the relative error that is the largest part of its tolerance, and the tolerance."""
+    """Yield, per kind of comparison, the error that is largest relative to its tolerance, and the tolerance."""
     clipped = dataclasses.replace(spec, max_grad_norm=CLIP)
     adam = dataclasses.replace(clipped, optimizer="adam")
     for kind, compared in (

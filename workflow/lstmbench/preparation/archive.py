@@ -1,4 +1,4 @@
-"""Read one regular member out of an archive that is not trusted; nothing else is unpacked."""
+"""Extract one regular member from an untrusted archive, and unpack nothing else."""
 
 from __future__ import annotations
 
@@ -12,10 +12,15 @@ from lstmbench.datasets import Source
 from lstmbench.preparation.failures import WrongContentError
 
 MAX_UNPACKED_BYTES = 512 << 20
-"""How far into an archive to read in search of a member."""
+"""How far into an archive to search for a member."""
 
 
 def write_member(archive: BinaryIO, source: Source, stream: BinaryIO) -> None:
+    """Write ``source.member`` of a gzipped tar archive to ``stream``.
+
+    Raises:
+        WrongContentError: the archive is damaged or too large, or its member is missing or not as listed.
+    """
     try:
         with tarfile.open(fileobj=archive, mode="r:gz") as members:
             shutil.copyfileobj(_find_member(members, source), stream)

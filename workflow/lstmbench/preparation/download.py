@@ -1,8 +1,8 @@
 """Fetch one raw file of a data set: from a local folder or a mirror, and only if its sha256 is right.
 
-Nothing here trusts a server.  The file gets its name after its checksum was found right; every
-source has a byte limit and all of them together a deadline; what may pass is tried again, the rest is
-not.  Archives are never unpacked: one regular member is read out of them.
+No server is trusted.  A file gets its name only after its checksum was verified.  Every source has a byte limit, and
+all sources together have a deadline.  Only failures that may pass are retried.  Archives are never unpacked: one
+regular member is read from them.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from lstmbench.utils.files import atomic, hash_file
 MAX_REDIRECTS = 5
 
 MAX_ARCHIVE_BYTES = 64 << 20
-"""The largest archive listed, PTB's, has 35 MB."""
+"""The largest listed archive, that of PTB, has 35 MB."""
 
 
 def download(
@@ -42,20 +42,23 @@ def download(
     attempts: int = 4,
     backoff_s: float = 1.0,
 ) -> None:
-    """Bring ``file`` of ``dataset`` to ``output``, unless it is there already.
+    """Download or copy ``file`` of ``dataset`` to ``output``, unless it is there already.
 
     Args:
-        local: folders searched first, for the file, its archive or its content, where people keep them.
-        deadline_s: for all sources together, in seconds.  It is looked at between two reads, so it may be
-            overrun by one ``timeout_s``.
+        dataset: name of the data set, as in ``datasets.tsv``.
+        file: name of its file, as in ``datasets.tsv``.
+        output: path to write.
+        local: folders to search first, for the file, its archive or its content, where people keep them.
+        deadline_s: limit for all sources together, in seconds.  It is checked between two reads, so that one
+            ``timeout_s`` may exceed it.
         timeout_s: longest silence of a server, in seconds.
-        attempts: per source.
-        backoff_s: upper end of the random wait before the second attempt, in seconds; doubled for each one more.
+        attempts: number of attempts per source.
+        backoff_s: upper end of the random wait before the second attempt, in seconds; doubled for each further one.
 
     Raises:
-        UsageError: unknown data set or file.
-        DataError: the sources that gave anything gave something else.
-        NetworkError: no source gave anything.
+        UsageError: the data set or the file is unknown.
+        DataError: at least one source answered, but with other content.
+        NetworkError: no source answered.
     """
     sources = _sources(dataset, file)
     if output.is_file() and datasets.is_listed(output, sources[0]):
@@ -73,7 +76,7 @@ def download(
     with requests.Session() as session:
         session.max_redirects = MAX_REDIRECTS
         session.hooks["response"].append(drop_redirect_body)
-        # identity: the bytes that the checksum is of, not an encoding of them.
+        # identity: the checksum is that of the plain bytes, not of a compressed encoding.
         session.headers.update({"User-Agent": f"lstm-bench/{__version__}", "Accept-Encoding": "identity"})
         client = Client(session, expired, min(timeout_s, deadline_s), attempts, backoff_s)
         try:
@@ -108,7 +111,7 @@ def _sources(dataset: str, file: str) -> list[Source]:
 def _places(
     sources: list[Source], local: Sequence[Path], client: Client
 ) -> list[tuple[str, Callable[[BinaryIO], None]]]:
-    """Where to look, in this order, and how to write what is there to a stream."""
+    """Return where to look, in this order, and how to write what is there to a stream."""
     places = [
         (str(folder / path), partial(copy, folder / path))
         for folder in local
@@ -134,7 +137,7 @@ def _fetch_file(client: Client, source: Source, stream: BinaryIO) -> None:
 
 
 def _fetch_member(client: Client, source: Source, stream: BinaryIO) -> None:
-    """Write the archive's member ``source.member`` to ``stream``; nothing else is written anywhere."""
+    """Write the archive's member ``source.member`` to ``stream``, and nothing else anywhere."""
     with tempfile.TemporaryFile() as archive:
         request(client, source.url, archive, limit=MAX_ARCHIVE_BYTES)
         archive.seek(0)

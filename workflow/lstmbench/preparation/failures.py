@@ -1,14 +1,14 @@
-"""Tell apart how a source of a raw file fails: it gives nothing now, never will, or gives something else."""
+"""Define how a source of a raw file can fail: it gives nothing now, never will, or gives something else."""
 
 from __future__ import annotations
 
 
 class UnavailableError(Exception):
-    """A source that does not give the file, and will not if asked again soon."""
+    """The source does not give the file, and will not if it is soon asked again."""
 
 
 class TransientError(UnavailableError):
-    """A failure that may pass; ``retry_after_s`` if the server named a time."""
+    """The failure may pass; ``retry_after_s`` holds the wait that the server named, if any."""
 
     def __init__(self, message: str, retry_after_s: float | None = None) -> None:
         super().__init__(message)
@@ -16,4 +16,4 @@ class TransientError(UnavailableError):
 
 
 class WrongContentError(Exception):
-    """A source that gives something else."""
+    """The source gives something else."""

@@ -1,4 +1,4 @@
-"""Fetch bytes from a server that is not trusted: with a byte limit and a deadline, and again where that may help."""
+"""Fetch bytes from an untrusted server, with a byte limit and a deadline; retry where that may help."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ MAX_RETRY_AFTER_S = 60.0
 MAX_BACKOFF_S = 30.0
 
 CERTIFICATES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
-"""Variables by which a user names other certificates than those of requests, which takes the first that is set."""
+"""Environment variables that replace the certificates of ``requests``; the first that is set counts."""
 
 
 @dataclass(frozen=True)
 class Client:
-    """How to ask a server, and when to stop asking."""
+    """How to send requests, and when to stop."""
 
     session: requests.Session
     expired: threading.Event  # set when the deadline has passed
-    timeout_s: float  # without a single byte
+    timeout_s: float  # longest wait for a byte
     attempts: int  # per source
     backoff_s: float  # longest wait before the second attempt; doubled for each further one
 
 
 def request(client: Client, url: str, stream: BinaryIO, *, limit: int, size: int | None = None) -> None:
-    """Write the body behind ``url`` to ``stream``, trying again while that may help."""
+    """Write the body of ``url`` to ``stream``; retry while that may help."""
     retrying = tenacity.Retrying(
         retry=tenacity.retry_if_exception_type(TransientError),
         wait=_wait(client.backoff_s),
@@ -61,10 +61,10 @@ def _wait(backoff_s: float) -> Callable[[tenacity.RetryCallState], float]:
 
 
 def _request_once(client: Client, url: str, stream: BinaryIO, limit: int, size: int | None) -> None:
-    """One attempt.
+    """Make one attempt.
 
-    ``limit`` is the most bytes to accept; ``size``, if known, tells a body cut short from a whole one
-    when the server announced no length.
+    ``limit`` is the maximum number of bytes to accept.  ``size``, if known, reveals a body that was cut short although
+    the server announced no length.
     """
     stream.seek(0)
     stream.truncate()
@@ -87,7 +87,7 @@ def _request_once(client: Client, url: str, stream: BinaryIO, limit: int, size: 
 
 
 def _open(client: Client, url: str) -> requests.Response:
-    """Ask for ``url``; nothing is written yet, so an error of the system is one of the user's settings."""
+    """Request ``url``.  Nothing is written yet, so any other OSError comes from the user's settings."""
     try:
         return client.session.get(url, stream=True, timeout=client.timeout_s)
     except requests.RequestException:  # an OSError too
@@ -100,7 +100,7 @@ def _read_body(client: Client, response: requests.Response, stream: BinaryIO, li
     """Copy the body and return its length in bytes."""
     received = 0
     with tqdm(total=limit, unit="B", unit_scale=True, leave=False, disable=None) as progress:
-        # read1 returns what has arrived: a server that drips never fills a chunk, and the deadline would not be seen.
+        # read1 returns what has arrived.  A slow server might never fill a chunk, and the deadline would go unchecked.
         while chunk := response.raw.read1(CHUNK_BYTES, decode_content=False):
             _stop_if_expired(client)
             if received == 0 and _is_html(response, chunk):
@@ -114,7 +114,7 @@ def _read_body(client: Client, response: requests.Response, stream: BinaryIO, li
 
 
 def drop_redirect_body(response: requests.Response, **_: object) -> None:
-    """Requests reads the body of a redirect before it follows, without limit."""
+    """Close a redirect's response, because requests would read its body without a limit before following it."""
     if response.is_redirect:
         response.close()
 
@@ -150,7 +150,7 @@ def _stop_if_expired(client: Client) -> None:
 
 
 def _brief(error: Exception, url: str) -> str:
-    """The cause without the layers that urllib3 and requests put around it, and the user's settings behind it."""
+    """Return the cause, without the layers of urllib3 and requests, and the user's settings that may explain it."""
     cause, settings = str(error), []
     if isinstance(error, (requests.RequestException, urllib3.exceptions.HTTPError)):
         inner = error.args[0] if error.args else error
@@ -164,4 +164,5 @@ def _brief(error: Exception, url: str) -> str:
 
 
 def log(line: str) -> None:
+    """Write a line to stderr, above a progress bar."""
     tqdm.write(line, file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Draw the initial weights of one data set, size and seed: the file every implementation starts from."""
+"""Draw the initial weights of one data set, size and seed: the file from which every implementation starts."""
 
 from __future__ import annotations
 

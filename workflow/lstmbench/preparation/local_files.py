@@ -1,4 +1,4 @@
-"""Find a raw file in a folder of the user's, under the names by which people keep it, and copy it from there."""
+"""Find a raw file in a user's folder, under the names that people use for it, and copy it."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from lstmbench.preparation.failures import UnavailableError, WrongContentError
 
 
 def local_paths(sources: list[Source]) -> dict[str, Callable[[Path, BinaryIO], None]]:
-    """Where in a folder of the user's the file may lie, and how to write it from there to a stream.
+    """Return where the file may be in a user's folder, and how to write it from there to a stream.
 
-    By itself, under the data set's name, as this project and torchvision keep raw files, and as an archive unpacks; a
-    gzip file also unpacked, and a member also within its archive.
+    The file may be in the folder itself, in one named after the data set, where this project and torchvision keep raw
+    files, or where its archive unpacks to.  A gzip file may also be unpacked, and a member may still be in its archive.
     """
     first = sources[0]
     own = PurePosixPath(first.dataset)
@@ -40,7 +40,7 @@ def local_paths(sources: list[Source]) -> dict[str, Callable[[Path, BinaryIO], N
 
 
 def absent_from(sources: list[Source], local: Sequence[Path]) -> list[str]:
-    """A line for each folder of the user's in which the file is not, with the places looked at."""
+    """Return one line per folder that does not hold the file, with the paths that were tried."""
     paths = local_paths(sources)
     return [
         f"{folder}: has none of {', '.join(paths)}"
@@ -55,7 +55,7 @@ def _copy(path: Path, stream: BinaryIO) -> None:
 
 
 def _copy_packed(source: Source, path: Path, stream: BinaryIO) -> None:
-    """Pack a file as it is listed; the bytes may differ from the listed ones, and the content must not."""
+    """Compress a file that is listed compressed; its bytes may differ from the listed ones, but not its content."""
     found = path.stat().st_size
     if found != source.unpacked_bytes:
         raise WrongContentError(f"expected {source.unpacked_bytes} bytes of unpacked content, found {found}")

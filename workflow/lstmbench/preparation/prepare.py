@@ -1,6 +1,6 @@
-"""Turn a data set's raw files into arrays that no framework owns.
+"""Turn a data set's raw files into NumPy arrays for every framework.
 
-``{output}/{array}.npy`` and, last, ``{output}/manifest.json``: a folder with a manifest is whole.
+The arrays are ``{output}/{array}.npy``.  ``{output}/manifest.json`` is written last: a folder with it is complete.
 """
 
 from __future__ import annotations
@@ -48,12 +48,12 @@ def prepare(*, dataset: str, raw: Path, output: Path) -> None:
 
 
 def check(dataset: str, task: str, prepared: Prepared) -> None:
-    """Hold a data set module to the formats of its task.
+    """Check that the arrays of a data set have the formats of its task.
 
-    The only place where ids are compared with the vocabulary: XLA clamps one out of range in silence.
+    Only this function compares ids with the vocabulary; XLA silently clamps an id that is out of range.
 
     Raises:
-        DataError: an array is absent, too many, empty, of another type or shape, or holds a value out of range.
+        DataError: an array is missing, unexpected, empty, of another type or shape, or holds a value out of range.
     """
     if task == "language_model":
         expected = dict.fromkeys(SPLITS, ("int32", 1, "vocab_size"))
