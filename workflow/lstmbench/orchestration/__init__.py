@@ -1,4 +1,4 @@
-"""Answer what the Snakefile asks: configuration, dependencies, environments, resources, failures, time.
+"""Provide the Snakefile with configuration, dependencies, environments, resources, failures and estimates.
 
-It runs in Snakemake's own process, so that nothing here imports a framework.
+This runs in Snakemake's own process, so nothing here may import a framework.
 """

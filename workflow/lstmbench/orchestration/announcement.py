@@ -1,4 +1,4 @@
-"""Say in one line what a command of the workflow will take, before its first job (``estimate`` computes it)."""
+"""Print how long a command of the workflow will take, in one line before its first job (``estimate`` computes it)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from lstmbench.utils.escaping import one_line
 
 LONG_SECONDS = 30 * 60.0
 LARGE_BYTES = 10e9
-"""More than this is worth a word: of smaller choices, and of the disk."""
+"""Beyond this time the line suggests smaller selections; beyond this size it mentions the disk."""
 
 
 def announce(
@@ -26,15 +26,16 @@ def announce(
     data: Path,
     cores: int | None,
 ) -> None:
-    """Print what ``jobs`` will take, in one line, unless they only make tables.
+    """Print in one line how long ``jobs`` will take, unless they only make tables.
 
-    Whatever goes wrong here ends no run.
+    No error here ends a run.
 
     Args:
+        selection: the checked configuration.
         planned: seconds of the runs that a plan covers.
         jobs: rule, wildcards and threads of each job.
         data: folder of the prepared data sets.
-        cores: how many the jobs share on this machine; None: other machines run them.
+        cores: number of cores that the jobs share on this machine; None: other machines run them.
     """
     try:
         line = in_words(selection, planned, [Job(*job) for job in jobs], data, cores)
@@ -47,7 +48,7 @@ def announce(
 def in_words(
     selection: Selection, planned: Mapping[Case, float], jobs: Sequence[Job], data: Path, cores: int | None
 ) -> str:
-    """Return the line of ``announce``; empty if nothing is trained or measured."""
+    """Return the line that ``announce`` prints; empty if nothing is trained or measured."""
     if not {job.rule for job in jobs} & {"train", *ALONE}:
         return ""
     costs = Costs(selection, planned, data)
@@ -100,7 +101,7 @@ def _source(costs: Costs, runs: Iterable[Job]) -> str:
 
 
 def smaller_choices(selection: Selection, costs: Costs, jobs: Sequence[Job], cores: int) -> list[str]:
-    """Return what to run instead that takes less time, and how long it takes where that is known."""
+    """Return alternatives that take less time, with their times where those are known."""
     result = []
     if any(map(datasets.sources, selection.datasets)):  # else it trains on embedded data, as the demo does
         result += ["make demo", "make quick"] if selection.max_updates is None else ["make demo"]
@@ -118,7 +119,7 @@ def smaller_choices(selection: Selection, costs: Costs, jobs: Sequence[Job], cor
 
 
 def _only(jobs: Iterable[Job], wildcard: str, value: str) -> list[Job]:
-    """Return the jobs without the runs that have another value."""
+    """Return the jobs without those runs whose wildcard has another value."""
     return [job for job in jobs if job.rule != "train" or job.wildcards[wildcard] == value]
 
 
@@ -131,7 +132,7 @@ def _disk_in_words(selection: Selection, costs: Costs, jobs: Sequence[Job], core
 
 
 def about(seconds: float) -> str:
-    """Return a time in the unit people would use, with two figures at most."""
+    """Return a time with at most two significant digits, in days, hours, minutes or seconds."""
     for unit, length in (("days", 86_400.0), ("hours", 3600.0), ("min", 60.0)):
         if seconds >= 1.5 * length:
             return f"{_rounded(seconds / length)} {unit}"

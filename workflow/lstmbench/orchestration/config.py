@@ -1,6 +1,6 @@
-"""The selection: which cases a configuration asks for, checked before any job runs.
+"""Check a configuration before any job runs, and list the cases that it selects.
 
-Snakemake alone would answer a misspelt name beside existing results with "Nothing to be done".
+Without this check, Snakemake would answer a misspelt name with "Nothing to be done" if results exist.
 """
 
 from __future__ import annotations
@@ -28,25 +28,25 @@ from lstmbench.utils.validation import require_folder, require_known
 SCHEMA = WORKFLOW / "schemas" / "config.schema.yaml"
 
 RECORD = "runs/{dataset}/{size}/{implementation}/{device}/seed-{seed}/run.json"
-"""Where a run's record lies below the folder of the results."""
+"""The path of a run's record in the folder of the results."""
 
 MEASUREMENT = "measurements/{dataset}/{size}/{device}/measurement.json"
-"""Where the record of a measurement lies below it."""
+"""The path of a measurement's record in the folder of the results."""
 
 DEFAULT_SEEDS = [1]
-"""Those of a size that a mapping of seeds does not name."""
+"""The random seeds of a size that a mapping of seeds does not name."""
 
 COUNTS = ("seeds", "workers", "threads", "max_updates", "max_eval_predictions", "speed")
 SWITCHES = ("keep_models",)
 
 
 _BOOLEANS = {"true": True, "True": True, "false": False, "False": False}
-"""As YAML writes them, which Snakemake's command line leaves as text, and as Python does."""
+"""Booleans as YAML writes them, which Snakemake's command line leaves as text, and as Python writes them."""
 
 
 @dataclass(frozen=True)
 class Speed:
-    """What the measurement of speed covers; the keys are those of ``speed`` in config.yaml."""
+    """The part of a configuration about measuring speed; its fields are the keys of ``speed`` in config.yaml."""
 
     sizes: list[str]
     implementations: list[str]
@@ -57,7 +57,7 @@ class Speed:
 
 @dataclass(frozen=True)
 class Selection:
-    """A checked configuration; the keys are those of config.yaml."""
+    """A checked configuration; its fields are the keys of config.yaml."""
 
     datasets: list[str]
     sizes: list[str]
@@ -78,18 +78,18 @@ class Selection:
 
     @property
     def bare_devices(self) -> list[str]:
-        """The names of the device in each precision, without threads or workers: cpu, gpu-tf32."""
+        """The device's name in each precision, without threads and workers: cpu, gpu-tf32."""
         return [resolve_device(f"{self.device}-{precision}") for precision in self.precisions]
 
     @property
     def devices(self) -> list[str]:
-        """The same with each number of threads, where ``threads`` lists several: cpu-t1, cpu-t2."""
+        """The device's names in each precision and, if ``threads`` is a list, with each number of threads: cpu-t1."""
         counts = self.threads if isinstance(self.threads, list) else [None]
         return [split_device(bare)._replace(threads=count).name for bare in self.bare_devices for count in counts]
 
     @property
     def cases(self) -> list[tuple[str, str]]:
-        """Implementation and device of the runs; several workers only where the implementation can have them."""
+        """The implementation and device of all runs; several workers only if the implementation supports them."""
         return [
             (implementation, split_device(device)._replace(workers=count).name)
             for implementation in self.implementations
@@ -100,11 +100,11 @@ class Selection:
 
     @property
     def cases_of_one(self) -> list[tuple[str, str]]:
-        """The cases with one worker, which is what ``sample`` can measure and ``plan`` predict."""
+        """The cases with one worker: only these can ``sample`` measure and ``plan`` predict."""
         return [(implementation, device) for implementation, device in self.cases if device in self.devices]
 
     def records(self) -> list[Path]:
-        """Where the records of all runs lie, or are to lie."""
+        """Return the paths of the records of all runs, whether they exist or not."""
         return [
             Path(self.results, RECORD.format(dataset=dataset, size=size, implementation=name, device=device, seed=seed))
             for dataset, size, (name, device) in itertools.product(self.datasets, self.sizes, self.cases)
@@ -112,38 +112,40 @@ class Selection:
         ]
 
     def seeds_of(self, size: str) -> list[int]:
-        """The seeds of a size; the first is that of the weights with which its speed is measured."""
+        """Return the seeds of a size.  Its speed is measured with the weights of the first."""
         return self.seeds[size] if isinstance(self.seeds, Mapping) else self.seeds
 
     def threads_of(self, device: str) -> int:
-        """CPU threads of each worker of a run on ``device``."""
+        """Return the CPU threads of each worker of a run on ``device``."""
         return self.threads if isinstance(self.threads, int) else split_device(device).threads
 
     def max_updates_of(self, size: str) -> int | None:
-        """The updates after which a run of this size stops, or None."""
+        """Return the number of updates after which a run of this size stops, or None."""
         return self.max_updates.get(size) if isinstance(self.max_updates, Mapping) else self.max_updates
 
     def caps_as_arguments(self, size: str) -> str:
-        """The caps of a run of this size as arguments of ``lstm-bench train``."""
+        """Return the caps of a run of this size as arguments of ``lstm-bench train``."""
         caps = {"--max-updates": self.max_updates_of(size), "--max-eval-predictions": self.max_eval_predictions}
         return shlex.join(str(word) for name, value in caps.items() if value is not None for word in (name, value))
 
 
 def require_path(folder: Path) -> None:
-    """Refuse a project folder that ends early in PATH and PYTHONPATH, by which the jobs find Python and the package.
+    """Refuse a project folder whose path contains the separator of PATH.
+
+    The jobs find Python and the package through PATH and PYTHONPATH.
 
     Raises:
-        UsageError: names the folder.
+        UsageError: the folder cannot be on PATH.
     """
     if os.pathsep in str(folder):
         raise UsageError(f"{folder}: a folder whose path holds {os.pathsep!r} cannot be on PATH: rename or move it")
 
 
 def checked(config: Mapping[str, Any]) -> Selection:
-    """The selection a configuration makes, its device resolved.
+    """Check a configuration and return its selection, with its device resolved.
 
     Raises:
-        UsageError: an unknown key, name or folder, or a value of the wrong type; one line with what is known.
+        UsageError: a key, name or folder is unknown, or a value has the wrong type; one line that lists what is known.
     """
     schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
     for key in config:
@@ -183,7 +185,7 @@ def checked(config: Mapping[str, Any]) -> Selection:
 
 
 def _seeds(seeds: list[int] | Mapping[str, list[int]], sizes: list[str]) -> list[int] | Mapping[str, list[int]]:
-    """Return the seeds of these sizes: a list if it is the same for all, so that equal choices are equal."""
+    """Return the seeds by size, or a list if all sizes have the same, so that equal selections compare equal."""
     if not isinstance(seeds, Mapping):
         return seeds
     by_size = {size: seeds.get(size, DEFAULT_SEEDS) for size in sizes}
@@ -192,7 +194,7 @@ def _seeds(seeds: list[int] | Mapping[str, list[int]], sizes: list[str]) -> list
 
 
 def _require_names(place: str, value: Any) -> None:
-    """Refuse a mapping with another key than a text, which YAML reads from ``true:`` or ``2:``."""
+    """Refuse a mapping with a key that is no string; YAML reads such a key from ``true:`` or ``2:``."""
     if isinstance(value, Mapping):
         for name, member in value.items():
             if not isinstance(name, str):
@@ -204,7 +206,7 @@ def _require_names(place: str, value: Any) -> None:
 
 
 def _require_workers(selection: Selection) -> None:
-    """Refuse numbers of workers that no implementation has, or that do not divide a batch."""
+    """Refuse numbers of workers that no implementation supports, or that do not divide a batch."""
     if not selection.cases:
         several = filter(implementations.distributed, implementations.names())
         raise UsageError(
@@ -222,12 +224,12 @@ def _require_workers(selection: Selection) -> None:
 
 
 def sizes(dataset: str) -> list[str]:
-    """The sizes there are for a data set, in alphabetical order."""
+    """Return the sizes of a data set, in alphabetical order."""
     return sorted(path.stem for path in (PRESETS / dataset).glob("*.yaml"))
 
 
 def _read(value: Any) -> Any:
-    """What Snakemake's command line leaves as text: null, and whole numbers within a list or mapping."""
+    """Convert what Snakemake's command line leaves as text: null, and integers in a list or mapping."""
     if isinstance(value, list):
         return [_read(member) for member in value]
     if isinstance(value, Mapping):

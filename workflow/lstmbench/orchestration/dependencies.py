@@ -1,10 +1,10 @@
-"""Hash what a result depends on: the modules that compute it, found by following their imports.
+"""Hash the code that a result depends on: the modules that compute it, found by following their imports.
 
-Snakemake does not see imports.  Each rule takes one hash as a parameter, and a checkpoint remembers that of its run.
-The hash is over syntax trees without comments and docstrings: prose repeats nothing, a changed constant does.  It is
-the same wherever the folder is, and whichever Python from 3.11 on computes it.
+Snakemake does not see imports.  Therefore each rule has a hash as a parameter, and a checkpoint holds that of its run.
+The hash covers syntax trees without comments and docstrings: a changed constant repeats jobs, changed prose does not.
+It does not depend on the location of the folder or on the version of Python, from 3.11 on.
 
-This module needs nothing but the standard library, because Snakemake's own environment may lack the rest.
+This module imports only the standard library, because Snakemake's own environment may lack other packages.
 """
 
 from __future__ import annotations
@@ -45,23 +45,23 @@ NO_NUMBERS = {
     "system.switches": "as system.hardware",
     "utils.escaping": "escapes what is shown",
 }
-"""Modules that show or refuse and compute no number, with the reason: what they import does not count either."""
+"""Modules that show or refuse something but compute no number, with the reason.  Their imports do not count either."""
 
 READ = {
     "reporting.outcome": ("configs/*.yaml",),
     "reporting.html": ("report/**/*.j2", "report/**/*.css", "report/**/*.js"),
     "utils.json_schema": ("schemas/*.json",),
 }
-"""Files that a module reads whatever its arguments are, below the folder of the package."""
+"""Files that a module always reads, relative to the folder that holds the package."""
 
 
 def code_hash(*roots: str) -> str:
-    """Return the sha256, in hex, of the modules ``roots`` (``commands.tabulate``) and all they import."""
+    """Return the sha256, in hex, of the modules ``roots`` (such as ``commands.tabulate``) and all that they import."""
     return _hash(closure(roots))
 
 
 def numbers_hash(*roots: str) -> str:
-    """Return the same for what takes long and computes numbers: without the modules that compute none."""
+    """Return the same hash without ``NO_NUMBERS``, for jobs that take long and compute numbers."""
     return _hash(closure(roots, frozenset(NO_NUMBERS)))
 
 
@@ -71,12 +71,12 @@ def training_hash(task: str, implementation: str) -> str:
 
 
 def roots_of_run(task: str, implementation: str) -> tuple[str, ...]:
-    """Return the command and the modules that it loads by name."""
+    """Return the command of a run and the modules that it loads by name."""
     return "commands.train", f"tasks.{task}", f"implementations.{split(implementation)[0]}"
 
 
 def roots_of_sample(task: str, implementation: str) -> tuple[str, ...]:
-    """Return what one process of a measurement runs; the implementation's framework may have no probe."""
+    """Return the modules that one process of a measurement loads; the framework may have no probe."""
     probe = f"timing.probes.{framework(implementation)}"
     return "commands.sample", *roots_of_run(task, implementation)[1:], probe if _is_module(probe) else "timing.probes"
 
@@ -85,7 +85,7 @@ def roots_of_sample(task: str, implementation: str) -> tuple[str, ...]:
 def closure(roots: tuple[str, ...], without: frozenset[str] = frozenset()) -> tuple[str, ...]:
     """Return the modules that ``roots`` import, directly or not, and ``roots`` themselves, in alphabetical order.
 
-    A package that loads its modules by name counts whole where it does so, unless ``roots`` name it or a module of it.
+    If a package loads its modules by name, all of them count, unless ``roots`` name the package or one of its modules.
     """
     narrowed = {name for root in roots for name in (root, *_parents(root))}
     found: set[str] = set()
@@ -136,7 +136,7 @@ def _parsed(name: str, source: bytes) -> _Module:
 
 
 def _targets(node: ast.AST, inside: str) -> list[str]:
-    """Return the modules of this package that a node names: in an import, or as a text that is to be run."""
+    """Return the modules of this package that a node names, in an import or in a string that will be run."""
     if isinstance(node, ast.Import):
         named = [alias.name for alias in node.names]
     elif isinstance(node, ast.ImportFrom):
@@ -190,15 +190,15 @@ def _read(name: str) -> list[str]:
 
 @cache
 def content_hash(path: Path) -> str:
-    """Return the sha256 of a file's bytes, in hex; it is read once per process."""
+    """Return the sha256 of a file's bytes, in hex; the file is read once per process."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def stable_form(node: Any, nodes: list[ast.AST]) -> Any:
     """Return a syntax tree as JSON values that are the same in every Python from 3.11 on, and append its nodes.
 
-    Texts that stand alone, as docstrings do, are left out; so are empty fields, which later versions add.
-    The texts within an f-string are joined, because Python 3.12 cuts them at other places.
+    Strings that are statements, such as docstrings, are left out, and so are empty fields, which later versions add.
+    The strings within an f-string are joined, because Python 3.12 splits them at other places.
     """
     if isinstance(node, ast.JoinedStr):
         node = ast.JoinedStr(_joined(node.values))

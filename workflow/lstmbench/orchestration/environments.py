@@ -1,10 +1,10 @@
-"""Environment: a Python of its own with other versions of a framework, so that versions can be compared.
+"""Build Python environments with other versions of a framework, so that versions can be compared.
 
-The configuration describes it by what ``pip install`` is to be given, or names a Python that is there already.
-pip gets it after the tools of ``envs/tools.yaml``, so that it wins where both name a package.
+The configuration describes an environment by the arguments of ``pip install``, or names an existing Python.  pip
+installs the described packages after the tools of ``envs/tools.yaml``, so that they win if both name a package.
 
-An environment that cannot be used ends no other: its ``bin/python`` says why, with the code of a missing framework.
-So the runs and speeds of its implementations become rows with the reason.
+An environment that cannot be used does not affect others.  Its ``bin/python`` prints the reason and exits with the code
+of a missing framework.  So the runs and speeds of its implementations become rows with the reason.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ if sys.version_info < (3, 11):
     sys.exit("Python 3.11 or later is needed, found " + ".".join(map(str, sys.version_info[:3])))
 import lstmbench.commands.train, lstmbench.commands.sample, lstmbench.commands.certify
 """
-"""What runs in an environment must find there, besides its framework."""
+"""A program that checks that an environment can run lstm-bench, apart from its framework."""
 
 LIST = """\
 import importlib.metadata
@@ -45,10 +45,10 @@ print(*sorted(f"{found.metadata['Name']}=={found.version}" for found in importli
 
 
 def interpreter(implementation: str, environments: Path | None, own: str = "python") -> str:
-    """The Python that runs an implementation: that of its environment, or ``own`` if it has none.
+    """Return the Python that runs an implementation: that of its environment, or ``own`` if it has none.
 
     Raises:
-        UsageError: it has one, and ``environments``, the folder of them all, is not told.
+        UsageError: it has an environment, but ``environments``, the folder of all of them, is None.
     """
     _, environment = split(implementation)
     if not environment:
@@ -59,13 +59,13 @@ def interpreter(implementation: str, environments: Path | None, own: str = "pyth
 
 
 def installed(environments: Path, *implementations: str) -> list[str]:
-    """The files that say that the environments of these implementations are complete."""
+    """Return the files that mark the environments of these implementations as complete."""
     names = {environment for _, environment in map(split, implementations) if environment}
     return [str(environments / name / INSTALLED) for name in sorted(names)]
 
 
 def failure_file(folder: Path) -> Path:
-    """Return the file that says why an environment could not be made the last time (``failed_runs``)."""
+    """Return the file that says why an environment could last not be made (``failed_runs``)."""
     return folder.with_name(f"{folder.name}.failed.json")
 
 
@@ -77,7 +77,7 @@ def tools(path: Path) -> list[str]:
 
 
 def words(lines: list[str]) -> list[str]:
-    """Return the arguments for ``pip install``: a line that begins with an option is split as by a shell.
+    """Return the arguments of ``pip install``; a line that begins with an option is split as by a shell.
 
     Raises:
         MachineError: a quotation mark is not closed.
@@ -89,9 +89,9 @@ def words(lines: list[str]) -> list[str]:
 
 
 def build(folder: Path, own: list[str], wanted: list[str]) -> str:
-    """Make the environment anew with the requirements ``own``, then with ``wanted``; return what is installed.
+    """Create the environment, install the requirements ``own`` and then ``wanted``, and return what is installed.
 
-    pip gets ``wanted`` apart, so that its options (``--pre``, ``--index-url``) hold for nothing else.
+    ``wanted`` is installed separately, so that its options (``--pre``, ``--index-url``) apply to nothing else.
 
     Raises:
         MachineError: pip could not install them; its output, on stdout, says why.
@@ -107,32 +107,32 @@ def build(folder: Path, own: list[str], wanted: list[str]) -> str:
 
 
 def adopt(folder: Path, path: str) -> str:
-    """Let the environment be the Python at ``path``, of the working directory or absolute; return what is installed.
+    """Use the Python at ``path`` (absolute, or relative to the working directory); return what is installed.
 
     Raises:
-        MachineError: there is none.
+        MachineError: there is no Python at ``path``.
     """
     python = Path(path).expanduser()
     if not python.is_file() or not os.access(python, os.X_OK):
         there = "a folder" if python.is_dir() else "a file that cannot be executed" if python.exists() else "none"
         raise MachineError(f"expected a Python at {path}, found {there}")
-    # No link: Python looks for its packages from where it is called.
-    place = str(python) if python.is_absolute() else f"./{python}"  # or else it were looked for on PATH
+    # A link would not do, because Python searches for its packages relative to the path by which it is called.
+    place = str(python) if python.is_absolute() else f"./{python}"  # a bare name would be searched for on PATH
     _write_python(folder, f'exec {shlex.quote(place)} "$@"')
     return _run(_python(folder), LIST).stdout
 
 
 def refuse(folder: Path, error: MachineError) -> None:
-    """Let the environment be a program that prints ``error`` as the commands do, and exits with its code."""
+    """Make the environment's Python a script that prints ``error`` as the commands do, and exits with its code."""
     line = f"{PREFIX}{error.label}: {one_line(str(error))}"
     _write_python(folder, f"printf '%s\\n' {shlex.quote(line)} >&2\nexit {error.exit_code}")
 
 
 def make(folder: Path, own: list[str], description: list[str] | Mapping[str, str]) -> None:
-    """Make the environment that a configuration describes, or one that says why it is none.
+    """Make the environment that a configuration describes, or one that says why it failed.
 
-    What it holds is written to ``installed.txt``, last.  Of one that failed this is the same every time, so that only a
-    success repeats what depends on it.
+    ``installed.txt`` is written last and lists what is installed.  After a failure its content is always the same, so
+    that only a success repeats the jobs that depend on it.
 
     Raises:
         Interrupted: a signal ended pip.
@@ -159,7 +159,7 @@ def _write_python(folder: Path, script: str) -> None:
     if folder.exists():
         shutil.rmtree(folder)
     write_text(_python(folder), f"#!/bin/sh\n{script}\n")
-    with contextlib.suppress(PermissionError):  # a file system without modes, on which every file can be executed
+    with contextlib.suppress(PermissionError):  # on a file system without modes every file can be executed
         _python(folder).chmod(0o755)
 
 
@@ -173,7 +173,7 @@ def _install(python: Path, *arguments: str) -> None:
             print(line, end="", flush=True)
             lines.append(line.strip())
     if process.returncode < 0:
-        raise Interrupted(f"pip was ended by signal {-process.returncode}; the same command begins anew")
+        raise Interrupted(f"pip was ended by signal {-process.returncode}; the same command starts again")
     if process.returncode:
         said = [line for line in lines if line.lower().startswith("error: ")] or [line for line in lines if line]
         raise MachineError(f"pip ended with {process.returncode}: {one_line(said[-1]) if said else 'no message'}")

@@ -1,8 +1,9 @@
-"""Estimate what the jobs of the workflow will take: time and disk.
+"""Estimate the time and disk that the jobs of the workflow will take.
 
-A run that a plan covers (``plan``) takes what the plan says.  Every other run takes the time of its matrix products,
-counted from its preset and the size of its data, at the speed of this machine, measured here in about a second.
-That is meant to tell hours from weeks: within a factor of 3 of the plan, which measures every case for a minute.
+The estimate of a run that a plan covers (``plan``) is the planned time.  For every other run it is the time of its
+matrix products at the speed of this machine.  The products are counted from the preset and the size of the data; the
+speed is measured here in about a second.  This distinguishes hours from weeks.  It is within a factor of 3 of the plan,
+which measures every case for a minute.
 """
 
 from __future__ import annotations
@@ -29,33 +30,34 @@ from lstmbench.utils.strict_json import parse_json
 SHARE = 0.4
 """Share of a large product's speed that a training step reaches, over all its products.
 
-In the measurements of ``results/baselines``, ptb and mnist on two CPUs, tensorflow and pytorch reach 0.19 to 0.73 of
-the fastest of their own products; pytorch_fused reaches 0.88.  So no case is off by much more than 2.
+In the measurements of ``results/baselines`` (ptb and mnist on two CPUs), tensorflow and pytorch reach 0.19 to 0.73 of
+the speed of their fastest product, and pytorch_fused reaches 0.88.  So no estimate is off by much more than a factor
+of 2.
 """
 
 LOOP_SECONDS = 1e-4
-"""What each time step of each layer takes beside its products.  Only the small models of embedded data notice it."""
+"""Time of each time step of each layer without its products.  It matters only for the small models of embedded data."""
 
 FORWARD = 1 / 3
-"""Share of a training step's products that an evaluation of as many predictions needs: no backward pass."""
+"""Products of an evaluation / those of a training step with as many predictions, as there is no backward pass."""
 
 START_SECONDS = 8.0
-"""From the start of a process to its second training step: 4 to 23 s in the same measurements."""
+"""Time from the start of a process to its second training step; 4 to 23 s in the same measurements."""
 
 MEASURED_SECONDS = 14.0
 MEASURED_STEPS = 10
-"""A process that measures speed takes this long and this many training steps more: 10 to 47 s in those measurements."""
+"""A process that measures speed takes this long plus this many training steps; 10 to 47 s in those measurements."""
 
 ALONE = ("measure", "calibrate")
-"""Rules whose jobs have the machine to themselves."""
+"""Rules whose jobs run alone on the machine."""
 
 RULE_SECONDS = {"certify": 20.0, "install": 180.0}
 OTHER_SECONDS = 3.0
-"""What a job of any other rule takes, most of it to start Python."""
+"""Time of a job of any other rule; most of it starts Python."""
 
 
 class UnknownTimeError(Exception):
-    """Nothing to estimate from; its text says what is missing."""
+    """There is nothing to estimate from; the message says what is missing."""
 
 
 class Job(NamedTuple):
@@ -68,7 +70,7 @@ class Job(NamedTuple):
 
 @dataclass(frozen=True)
 class Content:
-    """How much a data set holds: words or images of each split, and the facts that a model depends on."""
+    """The size of a data set: words or images of each split, and the facts that a model depends on."""
 
     counts: Mapping[str, int]
     facts: Mapping[str, Any]
@@ -80,11 +82,11 @@ CONTENTS = {
     "markov": Content({"train": 150_000, "valid": 10_000, "test": 10_000}, {"vocab_size": 64}),
     "glyphs": Content({"train": 6_000, "valid": 1_000, "test": 1_000}, {"classes": 10}),
 }
-"""The content of the shipped data sets, because a first command estimates before it downloads anything."""
+"""The content of the shipped data sets, because the first command needs an estimate before it downloads anything."""
 
 
 class Costs:
-    """Seconds and bytes of single jobs."""
+    """Estimate the seconds of single jobs."""
 
     def __init__(self, selection: Selection, planned: Mapping[Case, float], data: Path) -> None:
         self.planned = planned
@@ -93,19 +95,19 @@ class Costs:
 
     @cached_property
     def flops_per_second(self) -> float:
-        """The speed of one thread of this machine, measured when it is first asked for."""
+        """The FLOP/s of one thread of this machine, measured at the first access."""
         return measured_flops_per_second()
 
     @property
     def probed(self) -> bool:
-        """Whether that speed has been measured."""
+        """Whether ``flops_per_second`` has been measured."""
         return "flops_per_second" in vars(self)
 
     def seconds(self, job: Job) -> float:
-        """Return how long a job takes, alone on the machine.
+        """Return the seconds of a job that runs alone on the machine.
 
         Raises:
-            UnknownTimeError: a run on a GPU that no plan covers, or a data set of unknown content.
+            UnknownTimeError: no plan covers a run on a GPU, or the content of a data set is unknown.
         """
         key = job.rule, *(value for name, value in job.wildcards.items() if name != "seed")
         if key not in self._known:
@@ -120,7 +122,7 @@ class Costs:
             speed = self._selection.speed
             processes = speed.processes * len(speed.implementations) if job.rule == "measure" else 1
             names = job.wildcards["dataset"], job.wildcards["size"], job.wildcards["device"]
-            # On a GPU a step is short beside the rest of a process.
+            # On a GPU a step takes little of a process's time.
             step = 0.0 if self._selection.device == "gpu" else self._step(*names)
             return processes * (MEASURED_SECONDS + MEASURED_STEPS * step)
         return RULE_SECONDS.get(job.rule, OTHER_SECONDS)
@@ -137,7 +139,7 @@ class Costs:
         return step_seconds(self.model(dataset, size), _preset(dataset, size), threads * self.flops_per_second)
 
     def model(self, dataset: str, size: str) -> ModelSpec:
-        """Return the model that a size is."""
+        """Return the model of a data set and size."""
         task = tasks.load(datasets.load_module(dataset).TASK)
         return task.model_spec(_preset(dataset, size), self._content(dataset).facts)
 
@@ -152,10 +154,10 @@ def case_of(job: Job) -> Case:
 
 
 def content_of(manifest: Path) -> Content:
-    """Return the content of a data set that has been prepared.
+    """Return the content of a prepared data set.
 
     Raises:
-        UnknownTimeError: it has not been.
+        UnknownTimeError: the data set has not been prepared.
     """
     if not manifest.exists():
         raise UnknownTimeError(f"the data set {manifest.parent.name} has not been prepared yet")
@@ -170,7 +172,7 @@ def content_of(manifest: Path) -> Content:
 
 @dataclass(frozen=True)
 class Steps:
-    """The work of a run; ``evaluated``: its evaluations, in batches of a training step's size."""
+    """The work of a run.  ``evaluated`` counts its evaluations in batches of a training step's size."""
 
     updates: int
     evaluated: float
@@ -179,7 +181,7 @@ class Steps:
 def count_steps(
     task: str, preset: Preset, content: Content, max_updates: int | None, max_eval_predictions: int | None
 ) -> Steps:
-    """Count the work of a run under these caps, as ``forecast.count_work`` does, but without the data themselves."""
+    """Count the work of a run under these caps, as ``forecast.count_work`` does, but without reading the data."""
     counts, batch = content.counts, preset.batch_size
     if task == "language_model":
         steps = (counts["train"] // batch - 1) // preset.num_steps
@@ -193,7 +195,7 @@ def count_steps(
 
 
 def step_seconds(spec: ModelSpec, preset: Preset, flops_per_second: float) -> float:
-    """Return the seconds of a training step on threads that together do ``flops_per_second`` in a large product."""
+    """Return the seconds of a training step; all threads together reach ``flops_per_second`` in a large product."""
     products = cost.step_flops(spec, preset.batch_size, preset.num_steps) / (SHARE * flops_per_second)
     return products + LOOP_SECONDS * preset.num_steps * preset.num_layers
 
@@ -204,7 +206,7 @@ def _preset(dataset: str, size: str) -> Preset:
 
 
 def wall_seconds(selection: Selection, costs: Costs, jobs: Iterable[Job], cores: int) -> float:
-    """Return how long ``jobs`` take on this machine: no less than an equal share, nor than the longest run."""
+    """Return the seconds that ``jobs`` take on this machine: at least an equal share, and at least the longest job."""
     cores = min(cores, usable_cores())
     alone = shared = longest = 0.0
     for job in jobs:
@@ -218,12 +220,12 @@ def wall_seconds(selection: Selection, costs: Costs, jobs: Iterable[Job], cores:
 
 
 def _at_a_time(selection: Selection, job: Job, cores: int) -> int:
-    """Return how many jobs like this one run side by side."""
+    """Return how many jobs like this one run in parallel."""
     return 1 if job.rule == "train" and selection.device == "gpu" else max(1, cores // job.threads)
 
 
 def disk_bytes(selection: Selection, costs: Costs, jobs: Iterable[Job], cores: int | None) -> float:
-    """Return what the jobs leave on the disk, and the checkpoints of the runs that train at a time, as a plan does."""
+    """Return the bytes that the jobs leave on disk, plus the checkpoints of concurrent runs, as a plan does."""
     kept = checkpoints = 0.0
     for job in jobs:
         if job.rule not in ("train", "initialise"):

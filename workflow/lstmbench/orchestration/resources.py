@@ -1,6 +1,6 @@
-"""Say what a training job asks of a scheduler: what the plan says, or without a plan plenty; refuse too few cores.
+"""Compute what a training job requests of a scheduler, from the plan or, without one, generously; check its cores.
 
-None of it is part of a run's result, so a new plan repeats nothing.
+Requests are no part of a run's result, so a new plan repeats no run.
 """
 
 from __future__ import annotations
@@ -17,24 +17,25 @@ from lstmbench.utils.errors import UsageError
 
 TIME_SAFETY_FACTOR = 2.0
 SPARE_MINUTES = 10
-"""A run may take so many times the planned time, and so much longer: others run beside it, and a queue kills."""
+"""Request this multiple of the planned time plus this many minutes, because jobs share the machine and the scheduler
+kills late ones."""
 
 SNAKEMAKE_MB = 500
-"""A scheduler's job also holds two Snakemakes: the one that was submitted, and the one it starts for the rule."""
+"""Memory of the two Snakemake processes in a scheduler's job: the submitted one, and the one it starts for the rule."""
 
 MAX_RETRY_FACTOR = 4
-"""What a retry asks for grows up to so many times the first; a run that needs many retries needs no more memory."""
+"""Retries request at most this multiple of the first attempt; a run that needs many retries needs no more memory."""
 
 
 @dataclass(frozen=True)
 class ResourceRequest:
-    """minutes: of wall time; mem_mb: of memory."""
+    """A job's request: ``minutes`` of wall time and ``mem_mb`` megabytes of memory."""
 
     minutes: int
     mem_mb: int
 
     def of_attempt(self, attempt: int) -> ResourceRequest:
-        """What the first attempt, the second ... asks for: a queue tells not whether time or memory was too little."""
+        """Return the request of attempt 1, 2, ...  Time and memory grow: a scheduler does not say which was short."""
         times = min(attempt, MAX_RETRY_FACTOR)
         return ResourceRequest(self.minutes * times, self.mem_mb * times)
 
@@ -48,25 +49,25 @@ Value = TypeVar("Value")
 
 
 def read_plan(path: Path, selection: Selection) -> dict[Case, ResourceRequest]:
-    """What to ask for the cases of plan.csv that were planned with the selection's threads and caps.
+    """Return the requests of all cases in plan.csv that were planned with the selection's threads and caps.
 
-    Empty without such a file: planning is never a condition for training.
+    The result is empty if there is no plan, because training does not require one.
     """
     return _read(path, selection, _request)
 
 
 def planned_seconds(path: Path, selection: Selection) -> dict[Case, float]:
-    """Return the seconds of a run of each of these cases."""
+    """Return the planned seconds per run of the same cases."""
     return _read(path, selection, lambda row: float(row["seconds"]))
 
 
 def require_cores_of_job(output: str, threads: int, workers: int, found: int) -> None:
-    """Refuse a job, told by its output, whose workers have more threads together than Snakemake gives it cores.
+    """Refuse a job whose workers have more threads in total than Snakemake gives it cores.
 
-    Snakemake itself would give it fewer threads without a word.
+    Snakemake itself would silently give it fewer threads.  ``output`` names the job.
 
     Raises:
-        UsageError: expected, found, and what to write.
+        UsageError: too few cores; the message says what to write.
     """
     expected = threads * workers
     if found < expected:

@@ -1,4 +1,4 @@
-"""What a terminal shows of a run: a line per finished job with what is left, every error, and at the end the result."""
+"""Show a workflow on the terminal: a line per finished job, the remaining time, every error, and the result."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from lstmbench.utils.errors import PREFIX, last_error
 from lstmbench.utils.escaping import one_line, printable, sentence_and_details
 
 SHORT_JOB_SECONDS = 5.0
-"""Guess for a job that has no size, until one has ended: most start Python and make a table."""
+"""Guess for a job without a size, until one has ended.  Most of them start Python and make a table."""
 
 REFRESH_SECONDS = 1.0
 
 Kind = tuple[str | None, ...]
-"""Rule, data set, size and implementation: what jobs of about the same length have alike."""
+"""Rule, data set, size and implementation.  Jobs of one kind take about the same time."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Job:
 
     @property
     def kind(self) -> Kind:
-        """What it has alike with jobs of about the same length."""
+        """The kind of the job."""
         return self.rule, *(self.wildcards.get(name) for name in ("dataset", "size", "implementation"))
 
 
@@ -46,16 +46,16 @@ def remaining(
     running: Sequence[tuple[Kind, float]],
     wall: float,
 ) -> tuple[float, bool]:
-    """Return the seconds until all jobs have ended, and whether every kind of job has something to go by.
+    """Return the seconds until all jobs have ended, and whether the time of every kind of job is known.
 
-    A kind goes by its ended jobs, else by the plan; one without a size by other such jobs.  Any other kind counts as
-    nothing.  As many jobs are assumed to run side by side as did so far.
+    The time of a kind comes from its ended jobs, or else from the plan.  If the kind has no size, it comes from other
+    jobs without a size.  Any other kind counts as 0 s.  As many jobs are assumed to run in parallel as did until now.
 
     Args:
-        left: jobs that have not ended, running ones included.
+        left: number of jobs that have not ended, including running ones.
         planned: seconds of one job.
         ended: seconds of each ended job.
-        running: each with its seconds until now.
+        running: kind of each running job, and its seconds until now.
         wall: seconds since the first job started.
     """
     short = [seconds for kind, each in ended.items() if kind[2] is None for seconds in each] or [SHORT_JOB_SECONDS]
@@ -74,7 +74,7 @@ def remaining(
 
 
 def in_words(seconds: float, known: bool) -> str:
-    """Say how long is left, as roughly as it is known."""
+    """Return the remaining time in words, no more precisely than it is known."""
     about = "about" if known else "at least"
     if seconds < 60:
         some = f"at least {seconds:.0f} s left" if seconds >= 1 else "time left not known yet"
@@ -94,7 +94,7 @@ class _Running:
 
 
 class Terminal:
-    """Lines on stderr, above a bar where stderr is a terminal; the closing table goes to stdout."""
+    """Print lines to stderr, above a progress bar if it is a terminal, and the closing table to stdout."""
 
     def __init__(self, clock: Callable[[], float] | None = None) -> None:
         self._clock = clock or Stopwatch().seconds
@@ -112,7 +112,7 @@ class Terminal:
         self.log = ".snakemake/log"
 
     def expect(self, jobs: Iterable[Job]) -> None:
-        """Take the jobs that are to run."""
+        """Register the jobs that will run."""
         jobs = list(jobs)
         self._left.update(job.kind for job in jobs)
         self._planned |= {job.kind: job.planned for job in jobs if job.planned is not None}
@@ -128,7 +128,7 @@ class Terminal:
             threading.Thread(target=self._refresh, daemon=True).start()
 
     def count(self, total: int) -> None:
-        """Take Snakemake's own count of jobs, which grows when an installed environment adds some."""
+        """Update the total from Snakemake's count of jobs, which grows when an installed environment adds jobs."""
         grown = total - (self._counted or total)
         self._counted = total
         self._total += grown
@@ -136,16 +136,16 @@ class Terminal:
             self._bar.total = self._total
 
     def start(self, number: int, job: Job, said: str, logs: Sequence[str]) -> None:
-        """Note that a job starts, which its rule describes as ``said``."""
+        """Note that a job starts; ``said`` is its rule's description."""
         now = self._clock()
         self._first = now if self._first is None else self._first
         self._running[number] = _Running(job, one_line(said), list(logs), now)
 
     def finish(self, number: int) -> None:
-        """Print what a job did, what it took and what is left; an error in its log is said, although it ended well."""
+        """Print what a job did, its time and the time left; also print an error in its log, although it succeeded."""
         self._failed.pop(number, None)
         running = self._running.pop(number, None)
-        if running is None or not running.logs:  # a rule that only names its inputs
+        if running is None or not running.logs:  # such a rule only lists its inputs
             return
         seconds = self._clock() - running.since
         self._ended[running.job.kind].append(seconds)
@@ -174,7 +174,7 @@ class Terminal:
         sys.stderr.flush()
 
     def close(self, closing: Callable[[], str | None]) -> None:
-        """Print the closing text, or once more what failed."""
+        """Print the closing text, or repeat what failed."""
         if self._closed.is_set():
             return
         self._closed.set()
@@ -203,7 +203,7 @@ class Terminal:
         now = self._clock()
         running = [(one.job.kind, now - one.since) for one in list(self._running.values())]
         wall = now - (self._first or 0.0)
-        # Copies, since the bar is refreshed by a thread of its own.
+        # Copies, because another thread refreshes the bar.
         return in_words(*remaining(dict(self._left), self._planned, dict(self._ended), running, wall))
 
     def _refresh(self) -> None:
@@ -212,7 +212,7 @@ class Terminal:
 
 
 def _lines(logs: Sequence[str]) -> list[str]:
-    """The lines of a job's logs; a log that is not there has none."""
+    """Return the lines of a job's logs; a missing log has none."""
     lines: list[str] = []
     for log in logs:
         try:
