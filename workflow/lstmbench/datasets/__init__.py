@@ -1,10 +1,10 @@
-"""Data sets: one module each, found by listing this folder.
+"""Define the data sets: one module each, found by listing this folder.
 
-A module offers
+A module defines
 
     TASK: str                       "language_model" or "classifier": how its arrays become batches
-    VERSION: int                    raised whenever the same raw files would give other arrays
-    prepare(raw: Path) -> Prepared  from a folder of verified files; a generated data set ignores it
+    VERSION: int                    increased whenever the same raw files would give other arrays
+    prepare(raw: Path) -> Prepared  from a folder of verified files; a generated data set ignores the folder
 
 and the arrays of its task:
 
@@ -12,9 +12,9 @@ and the arrays of its task:
     classifier      {split}_images           uint8[examples, 28, 28]
                     {split}_labels           uint8[examples], each below the fact ``classes``
 
-The first paragraph of its docstring says on the report what the data is, in a sentence or two.
+The report shows the first paragraph of its docstring, which says in a sentence or two what the data are.
 
-Raw files, if it has any, are rows of ``workflow/datasets.tsv``.
+Its raw files, if any, are rows of ``workflow/datasets.tsv``.
 """
 
 from __future__ import annotations
@@ -42,23 +42,23 @@ from lstmbench.utils.validation import require_known
 SOURCES = WORKFLOW / "datasets.tsv"
 
 SCHEMA_VERSION = 1
-"""Of ``manifest.json``."""
+"""The version of ``manifest.json``."""
 
 SPLITS = ("train", "valid", "test")
 
 
 @dataclass(frozen=True)
 class Source:
-    """One place to download one file from: a row of ``datasets.tsv``."""
+    """One place from which one file can be downloaded: a row of ``datasets.tsv``."""
 
     dataset: str
     file: str
     bytes: int
     sha256: str
     url: str
-    member: str  # of the archive behind the url; empty: the url is the file itself
+    member: str  # name in the archive at the url; empty: the url is the file itself
     licence: str
-    unpacked_bytes: int = 0  # of a gzip file's content, which two programs pack differently; 0: not packed
+    unpacked_bytes: int = 0  # of a gzip file's content, because programs compress differently; 0: not compressed
     unpacked_sha256: str = ""
 
 
@@ -77,17 +77,17 @@ class Dataset:
     name: str
     task: str
     facts: dict[str, Any]
-    arrays: dict[str, np.ndarray]  # read-only, memory-mapped where the file system can
+    arrays: dict[str, np.ndarray]  # read-only; memory-mapped if the file system supports it
     sha256: str  # of the manifest, and through it of every array and fact
 
 
 def names() -> list[str]:
-    """The known data sets, sorted."""
+    """Return the known data sets, sorted."""
     return sorted(module.name for module in pkgutil.iter_modules(__path__))
 
 
 def load_module(name: str) -> ModuleType:
-    """The module of data set ``name``.
+    """Import the module of data set ``name``.
 
     Raises:
         UsageError: there is no such data set.
@@ -97,7 +97,7 @@ def load_module(name: str) -> ModuleType:
 
 
 def sources(name: str) -> list[Source]:
-    """The rows of ``datasets.tsv`` for data set ``name``, in order of preference; none if it is generated.
+    """Return the rows of ``datasets.tsv`` for data set ``name``, in order of preference; none if it is generated.
 
     Raises:
         UsageError: there is no such data set.
@@ -122,7 +122,7 @@ def is_listed(path: Path, source: Source) -> bool:
 
 
 def _hash_content(path: Path, size: int) -> str | None:
-    """The sha256 of what a gzip file holds; None if it is none, or holds more than ``size`` bytes."""
+    """Return the sha256 of a gzip file's content; None if it is no gzip file or holds more than ``size`` bytes."""
     digest = hashlib.sha256()
     try:
         with gzip.open(path) as content:
@@ -137,10 +137,10 @@ def _hash_content(path: Path, size: int) -> str | None:
 
 
 def load_dataset(folder: Path) -> Dataset:
-    """Open a prepared data set after checking every byte of it against its manifest.
+    """Check every byte of a prepared data set against its manifest, and open it.
 
     Raises:
-        DataError: a file is missing or not as it was written, named with expected and found hash.
+        DataError: a file is missing or has changed; the message names it, with the expected and the found hash.
     """
     path = folder / "manifest.json"
     again = f"delete {folder} and prepare the data set again"
@@ -168,7 +168,7 @@ def load_dataset(folder: Path) -> Dataset:
 
 
 def _load_array(file: Path) -> np.ndarray:
-    """Map an array into memory, or read it where the file system cannot map files (FUSE, some network shares)."""
+    """Map an array into memory, or read it if the file system cannot map files (FUSE, some network shares)."""
     try:
         return np.load(file, mmap_mode="r")
     except OSError as error:

@@ -1,13 +1,12 @@
 """glyphs: images of digits drawn by an unsteady pen, in the format of MNIST and read row by row.
 
-Every digit is one of a few hand-made drawings (two sevens, with and without a bar; two fours; ...) of
-lines and arcs.  Each image bends one a little of its own: its points wander, then the whole is
-stretched, slanted, rotated and shifted, and drawn with a pen of its own width and pressure on paper
-with noise.  A pixel's ink depends on its distance from the nearest stroke:
+Each digit has a few hand-made drawings of lines and arcs (sevens with and without a bar, two fours, ...).  Every image
+distorts one of them: its points wander, then the whole is stretched, slanted, rotated and shifted.  It is drawn with
+its own pen width and pressure on paper with noise.  A pixel's ink depends on its distance from the nearest stroke:
 
     ink = pressure * clip(width / 2 + 1/2 - distance, 0, 1)        all in pixels
 
-which is a stroke of that width with an edge one pixel wide.
+This is a stroke of that width with an edge one pixel wide.
 """
 
 from __future__ import annotations
@@ -27,8 +26,8 @@ SIDE = 28
 IMAGES = {"train": 6_000, "valid": 1_000, "test": 1_000}
 SEED = 1
 
-# Each value is drawn uniformly from its range, for every image anew.
-WANDER = 0.11  # of a point at most, across and up, in heights of a digit
+# Each value is drawn uniformly from its range, separately for every image.
+WANDER = 0.11  # largest shift of a point, across and up, in heights of a digit
 HEIGHT = (14.0, 21.0)  # pixels
 ASPECT = (0.70, 1.10)  # of a drawing's width to its own height
 SLANT = (-0.15, 0.40)  # sideways per upwards
@@ -39,7 +38,7 @@ PRESSURE = (0.65, 1.0)  # ink of a full stroke, of 255
 NOISE = (0.0, 0.10)  # standard deviation of the paper's noise, of 255
 
 CHUNK = 500
-"""Images drawn at a time: their distances to one segment, float64[500, 28, 28], stay in the cache's reach."""
+"""Number of images drawn at a time, so that their distances to a segment, float64[500, 28, 28], fit into the cache."""
 
 
 def _line(*points: tuple[float, float]) -> np.ndarray:
@@ -47,13 +46,13 @@ def _line(*points: tuple[float, float]) -> np.ndarray:
 
 
 def _arc(x: float, y: float, across: float, up: float, begin: float, end: float, points: int = 9) -> np.ndarray:
-    """Points on an ellipse about (x, y); angles in degrees, 0 to the right, 90 up."""
+    """Return points on an ellipse around (x, y); angles in degrees, 0 to the right, 90 up."""
     angle = np.deg2rad(np.linspace(begin, end, points))
     return np.stack([x + across * np.cos(angle), y + up * np.sin(angle)], axis=1)
 
 
 def _path(*parts: np.ndarray) -> np.ndarray:
-    """One stroke through all parts, joined where they meet."""
+    """Join all parts into one stroke."""
     return np.concatenate(parts)
 
 
@@ -130,9 +129,9 @@ DRAWINGS: tuple[tuple[list[np.ndarray], ...], ...] = (
 
 
 def prepare(raw: Path) -> Prepared:
-    """Draw the three splits; ``raw`` is not looked at.
+    """Draw the three splits; ``raw`` is ignored.
 
-    Facts: ``classes``, and the ranges every image's settings are drawn from.
+    The facts are ``classes``, and the ranges from which every image's settings are drawn.
     """
     arrays = {}
     for name, count in IMAGES.items():
@@ -154,7 +153,7 @@ def prepare(raw: Path) -> Prepared:
 
 
 def draw(count: int, stream: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Draw images uint8[count, 28, 28], ink 255 on paper 0, and their labels uint8[count], each digit as often."""
+    """Draw images, uint8[count, 28, 28] (ink 255, paper 0), and labels, uint8[count], each digit equally often."""
     labels = (stream.random(count).argsort() % CLASSES).astype(np.uint8)
     choice = stream.random(count)
     distance = np.empty((count, SIDE, SIDE))
@@ -167,20 +166,20 @@ def draw(count: int, stream: np.random.Generator) -> tuple[np.ndarray, np.ndarra
     half_width = _uniform(WIDTH, count, stream)[:, None, None] / 2.0
     pressure = _uniform(PRESSURE, count, stream)[:, None, None]
     ink = pressure * np.clip(half_width + 0.5 - distance, 0.0, 1.0)
-    # Twice the sum of three centred uniform numbers has variance 1, and looks normal enough for paper.
+    # Twice the sum of three centred uniform numbers has variance 1 and is close enough to normal for paper.
     grain = 2.0 * (stream.random((3, *distance.shape)).sum(axis=0) - 1.5)
     ink += _uniform(NOISE, count, stream)[:, None, None] * grain
     return np.rint(255.0 * np.clip(ink, 0.0, 1.0)).astype(np.uint8), labels
 
 
 def _bend(strokes: list[np.ndarray], count: int, stream: np.random.Generator) -> list[np.ndarray]:
-    """The strokes as each of ``count`` images has them: float64[count, points, 2], in pixels, y down."""
+    """Distort the strokes for each of ``count`` images: float64[count, points, 2], in pixels, y down."""
     height = _uniform(HEIGHT, count, stream)[:, None]
     aspect = _uniform(ASPECT, count, stream)[:, None]
     slant = _uniform(SLANT, count, stream)[:, None]
     angle = _uniform(ROTATION, count, stream)[:, None]
     middle = (SIDE - 1) / 2.0 + SHIFT * (2.0 * stream.random((count, 2, 1)) - 1.0)
-    # Points near each other wander alike: strokes that meet still do, and curves stay round.
+    # Neighbouring points wander alike, so that strokes that meet still do and curves remain round.
     phase = 2.0 * np.pi * stream.random((4, count, 1))
     bent = []
     for points in strokes:
@@ -196,7 +195,7 @@ def _bend(strokes: list[np.ndarray], count: int, stream: np.random.Generator) ->
 
 
 def _distance(strokes: list[np.ndarray]) -> np.ndarray:
-    """Distance of every pixel's middle from the nearest stroke: float64[count, 28, 28], in pixels."""
+    """Return the distance of every pixel's centre from the nearest stroke: float64[count, 28, 28], in pixels."""
     row, column = np.mgrid[0:SIDE, 0:SIDE].astype(float)
     nearest = np.full((len(strokes[0]), SIDE, SIDE), np.inf)
     for stroke in strokes:
@@ -204,7 +203,7 @@ def _distance(strokes: list[np.ndarray]) -> np.ndarray:
             x, y = begin.T[..., None, None]
             dx, dy = (end - begin).T[..., None, None]
             along = (column - x) * dx + (row - y) * dy
-            # A joint may stand twice in a path: a segment of no length.
+            # A joint may occur twice in a path, as a segment of length 0.
             along = np.clip(along / np.maximum(dx * dx + dy * dy, 1e-12), 0.0, 1.0)
             squared = (column - x - along * dx) ** 2 + (row - y - along * dy) ** 2
             np.minimum(nearest, squared, out=nearest)

@@ -9,11 +9,10 @@ Zipf probability:
     p(class c | past) = softmax_c(sum over k = 1..4 of vote[k, class of the word k steps ago, c])
     p(word of rank r | class) proportional to 1 / r
 
-A word names its class, so the past four words fix the state of the source and nothing is hidden:
-its entropy rate is the mean, under the stationary distribution of the 8**4 states, of the entropy of
-the next word (Cover & Thomas, "Elements of Information Theory", section 4.2), and exp of that is the
-lowest perplexity.  No model that sees fewer words comes near it.  The best possible perplexity, with
-the probabilities known and not estimated, by how many words back a model sees:
+A word determines its class, so the past four words determine the state of the source.  Therefore the entropy rate is
+the mean entropy of the next word under the stationary distribution of the 8**4 states (Cover & Thomas, "Elements of
+Information Theory", section 4.2).  The lowest perplexity is exp of that.  No model that sees fewer words comes near it.
+The best possible perplexity, if the probabilities are known, by the number of past words that a model sees:
 
     0       1       2       3       4 and more
     46.67   33.34   25.60   17.90   14.82
@@ -36,7 +35,7 @@ VERSION = 1
 ORDER = 4
 CLASSES = 8
 WORDS_PER_CLASS = 8
-VOTE = 2.6  # votes are uniform(-VOTE, VOTE): strong enough for each to matter, weak enough to leave a choice
+VOTE = 2.6  # votes are uniform(-VOTE, VOTE): strong enough that each matters, weak enough that no word is certain
 WORDS = {"train": 150_000, "valid": 10_000, "test": 10_000}
 SEED = 1
 
@@ -55,16 +54,17 @@ class Source:
     rank: np.ndarray
 
     def entropy_given(self, words: int) -> float:
-        """Entropy of the next word given that many words before it, at most ORDER, in nats.
+        """Return the entropy of the next word in nats, given the last ``words`` words, at most ``ORDER``.
 
-        Given ORDER words it is the entropy rate; given fewer, the least cross-entropy a model of that order can have.
+        Given ``ORDER`` words it is the entropy rate.  Given fewer, it is the lowest cross-entropy of a model of that
+        order.
         """
         classes = (self.stationary[..., None] * self.next_class).sum(axis=tuple(range(ORDER - words)))
         return _entropy(classes) - _entropy(classes.sum(axis=-1)) + _entropy(self.rank)
 
 
 def make_source(seed: int = SEED) -> Source:
-    """Draw the votes and find the stationary distribution they lead to."""
+    """Draw the votes and compute their stationary distribution."""
     votes = VOTE * (2.0 * _stream(seed, "votes").random((ORDER, CLASSES, CLASSES)) - 1.0)
     logits = np.zeros((CLASSES,) * (ORDER + 1))
     for place, vote in enumerate(votes):
@@ -78,10 +78,11 @@ def make_source(seed: int = SEED) -> Source:
 
 
 def draw(source: Source, words: int, stream: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Draw a text that begins anywhere in the source's endless one.
+    """Draw a text that begins at a random place in the source's endless text.
 
-    Returns the words (int32[words]) and -log of the source's probability of each, given all words
-    before it, those before the beginning included, in nats (float64[words]).
+    Returns:
+        The words, int32[words], and -log of the source's probability of each in nats, float64[words].  The probability
+        is conditional on all words before it, including those before the beginning.
     """
     next_class = source.next_class.reshape(-1, CLASSES)
     bounds = np.cumsum(next_class, axis=1)[:, :-1].tolist()
@@ -99,13 +100,18 @@ def draw(source: Source, words: int, stream: np.random.Generator) -> tuple[np.nd
 
 
 def prepare(raw: Path) -> Prepared:
-    """Draw the three splits; ``raw`` is not looked at.
+    """Draw the three splits; ``raw`` is ignored.
 
-    Facts: ``vocab_size``; ``order``; ``entropy_rate_nats`` per word and ``floor_perplexity``, exp of
-    it; ``order_{k}_perplexity``, the best of models that see only k words back; and
-    ``source_cross_entropy_nats_{split}``, the source's own mean -log p of the words to be predicted:
-    chance makes a finite split a little easier or harder than the entropy rate, and this is the floor
-    for the very words of that split.
+    The facts are:
+
+        vocab_size, order
+        entropy_rate_nats                       per word
+        floor_perplexity                        exp of the entropy rate
+        order_{k}_perplexity                    the lowest of models that see only k past words
+        source_cross_entropy_nats_{split}       the source's own mean -log p of the predicted words
+
+    By chance a finite split is slightly easier or harder than the entropy rate, so the last one is the floor for the
+    words of that split.
     """
     source = make_source()
     drawn = {name: draw(source, words, _stream(SEED, name)) for name, words in WORDS.items()}
@@ -121,13 +127,13 @@ def prepare(raw: Path) -> Prepared:
     facts |= {f"source_cross_entropy_nats_{name}": surprise[1:].mean() for name, (_, surprise) in drawn.items()}
     return Prepared(
         arrays={name: text for name, (text, _) in drawn.items()},
-        # The last digits depend on the machine's order of summation.
+        # Rounded, because the last digits depend on the machine's order of summation.
         facts={name: value if isinstance(value, int) else round(float(value), 9) for name, value in facts.items()},
     )
 
 
 def _stationary(next_class: np.ndarray) -> np.ndarray:
-    """The distribution of the state that one more word does not change; it exists, as every probability is positive."""
+    """Compute the stationary distribution of the state; it exists, because every probability is positive."""
     stationary = np.full((CLASSES,) * ORDER, 1.0 / CLASSES**ORDER)
     change = 1.0
     while change > 1e-13:

@@ -1,6 +1,6 @@
 """MNIST: handwritten digits, read row by row as sequences by the classifier.
 
-Of the 60,000 training images the first 5,000 are for validation, as in TensorFlow's
+The first 5,000 of the 60,000 training images are for validation, as in TensorFlow's
 ``tensorflow.examples.tutorials.mnist.input_data.read_data_sets``.
 """
 
@@ -25,14 +25,14 @@ VALID_EXAMPLES = 5_000
 IMAGE = (28, 28)
 
 MAX_EXAMPLES = 60_000
-"""A header that promises more than the larger of the real files holds is not believed."""
+"""The number of images in the larger file; a header that claims more is wrong."""
 
 
 def prepare(raw: Path) -> Prepared:
-    """Images and labels of the four gzipped IDX files.
+    """Read images and labels from the four gzipped IDX files.
 
     Raises:
-        DataError: a file is missing or not what it should be.
+        DataError: a file is missing or wrong.
     """
     images, labels = read_pair(raw / "train-images-idx3-ubyte.gz", raw / "train-labels-idx1-ubyte.gz")
     if len(images) <= VALID_EXAMPLES:
@@ -53,7 +53,7 @@ def prepare(raw: Path) -> Prepared:
 
 
 def read_pair(images_path: Path, labels_path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Images uint8[n, 28, 28] and their labels uint8[n].
+    """Read images, uint8[n, 28, 28], and their labels, uint8[n].
 
     Raises:
         DataError: a file is wrong, the two differ in length, or a label is not a digit.
@@ -69,13 +69,14 @@ def read_pair(images_path: Path, labels_path: Path) -> tuple[np.ndarray, np.ndar
 
 
 def read_idx(path: Path, item_shape: tuple[int, ...]) -> np.ndarray:
-    """Read a gzipped IDX file of bytes: uint8[n, *item_shape].
+    """Read a gzipped IDX file of bytes as uint8[n, *item_shape].
 
-    The format: two zero bytes, type 0x08 (unsigned byte), the number of dimensions, each dimension as
-    a big-endian 32-bit number, then the values.
+    The format: two zero bytes, type 0x08 (unsigned byte), the number of dimensions, each dimension as a big-endian
+    32-bit number, then the values.
 
     Raises:
-        DataError: not gzip, cut short, another type or shape, more or less values than the header says.
+        DataError: the file is no gzip file or cut short, has another type or shape, or holds more or fewer values than
+            the header says.
     """
     shape_expected = ("n", *item_shape)
     header_bytes = 4 + 4 * len(shape_expected)
@@ -94,7 +95,7 @@ def read_idx(path: Path, item_shape: tuple[int, ...]) -> np.ndarray:
                     f"found {(count, *item)}"
                 )
             expected = count * math.prod(item_shape)
-            # One byte more than promised is enough to notice a longer file, and to have gzip check its CRC at the end.
+            # Reading one more byte reveals a longer file, and makes gzip check its CRC at the end.
             values = stream.read(expected + 1)
     except FileNotFoundError as error:
         raise DataError(f"{path}: missing; download it first") from error

@@ -25,10 +25,10 @@ END_OF_SENTENCE = "<eos>"
 
 
 def prepare(raw: Path) -> Prepared:
-    """Word ids of ``ptb.{train,valid,test}.txt``, numbered by the training text's vocabulary.
+    """Convert ``ptb.{train,valid,test}.txt`` to word ids, numbered by the training text's vocabulary.
 
     Raises:
-        DataError: a file is missing, empty or no text, or holds a word that the training text does not.
+        DataError: a file is missing, empty or no text, or holds a word that the training text lacks.
     """
     for split in SPLITS:
         for remark in remarks(raw / f"ptb.{split}.txt", END_OF_SENTENCE):
@@ -39,7 +39,7 @@ def prepare(raw: Path) -> Prepared:
 
 
 def read_words(path: Path) -> list[str]:
-    """The words of a text, with ``<eos>`` for each line end.
+    """Return the words of a text, with ``<eos>`` for each line end.
 
     Raises:
         DataError: the file is missing, holds no words, or is no text (``text_files.read_text``).
@@ -51,20 +51,20 @@ def read_words(path: Path) -> list[str]:
 
 
 def build_vocab(path: Path) -> dict[str, int]:
-    """Word -> id, by falling frequency and, among equals, by word."""
+    """Return word -> id, ordered by falling frequency and, among equals, by word."""
     counts = Counter(read_words(path))
     ordered = sorted(counts, key=lambda word: (-counts[word], word))
     return {word: number for number, word in enumerate(ordered)}
 
 
 def file_to_word_ids(path: Path, word_to_id: dict[str, int]) -> np.ndarray:
-    """The text as int32[tokens].
+    """Return the text as ids, int32[tokens].
 
-    The tutorial drops words that the vocabulary lacks, which makes perplexities of different
-    vocabularies look comparable; here they are an error.
+    The tutorial drops words that the vocabulary lacks, so that perplexities of different vocabularies look comparable.
+    Here they are an error.
 
     Raises:
-        DataError: words are missing in the vocabulary (the first five are listed).
+        DataError: the vocabulary lacks words of the text (the first five are listed).
     """
     words = read_words(path)
     missing = list(dict.fromkeys(word for word in words if word not in word_to_id))
@@ -79,10 +79,9 @@ def file_to_word_ids(path: Path, word_to_id: dict[str, int]) -> np.ndarray:
 def batch_windows(ids: np.ndarray, batch_size: int, num_steps: int) -> tuple[np.ndarray, np.ndarray]:
     """Cut a text (int32[tokens]) into all batches of an epoch: x, y int32[steps, batch, num_steps].
 
-    The text is laid out in ``batch_size`` rows and read from left to right, ``num_steps`` words at a
-    time, so that a row of one batch goes on where the same row of the batch before ended.  y is x
-    shifted by one word.  What does not fill a row or a window is left out.  With the text 0 1 2 ... 15,
-    batch_size 2 and num_steps 3:
+    The text is split into ``batch_size`` rows, which are read from left to right, ``num_steps`` words at a time.  So a
+    row of a batch continues where the same row of the previous batch ended.  y is x shifted by one word.  Words that do
+    not fill a row or a window are left out.  With the text 0 1 2 ... 15, batch_size 2 and num_steps 3:
 
         row 0    0 1 2 | 3 4 5 | 6 7        x[0] = 0  1  2    y[0] = 1  2  3
         row 1    8 9 10|11 12 13|14 15             8  9 10           9 10 11
@@ -112,5 +111,5 @@ def batch_windows(ids: np.ndarray, batch_size: int, num_steps: int) -> tuple[np.
 
 
 def batch_producer(raw_data: np.ndarray, batch_size: int, num_steps: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """One epoch of batches (x, y), each int32[batch, num_steps], as drawn at ``batch_windows``."""
+    """Yield the batches (x, y) of one epoch, each int32[batch, num_steps], as shown in ``batch_windows``."""
     yield from zip(*batch_windows(raw_data, batch_size, num_steps), strict=True)

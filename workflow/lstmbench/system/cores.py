@@ -1,8 +1,8 @@
-"""Count the cores that this process may use, and notice what takes time away from its threads.
+"""Count the cores that this process may use, and detect what takes time away from its threads.
 
 Three limits are easily overlooked: an affinity (``taskset``, a scheduler, OMP_PLACES), a quota of CPU time (a container
-with half a CPU), and more threads than there are cores.  Affinity and quota are read from the system.  What they did to
-threads that computed is counted beside every timed block, because no list of causes is complete.
+with half a CPU), and more threads than cores.  Affinity and quota are read from the system.  Their effect on the
+threads that computed is measured with every timed block, because no list of causes is complete.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ PROCESS = Path("/proc/self")
 GRANT_SECONDS = 0.1
 GRANT_TRIES = 5
 FULL_GRANT = 0.95
-"""A calibration takes ``GRANT_SECONDS``.  It is repeated until its threads got nearly all of their cores, at most
-``GRANT_TRIES`` times: what passes by is no limit."""
+"""A calibration takes ``GRANT_SECONDS``.  It is repeated, at most ``GRANT_TRIES`` times, until its threads got
+``FULL_GRANT`` of their cores, because a passing disturbance is no limit."""
 
 MIN_SHARE_OF_BUSIEST = 0.1
-"""A thread that computed for less than this share of the busiest one's time may run where it wants."""
+"""A thread that computed for less than this share of the busiest one's time does not count."""
 
 
 def usable_cores() -> int:
@@ -39,10 +39,10 @@ def usable_cores() -> int:
 
 
 def require_cores(threads: int, workers: int = 1) -> None:
-    """Refuse more threads, all workers' together, than cores: no speed of theirs would be that of a machine.
+    """Refuse more threads, of all workers together, than cores, because their speed would not be the machine's.
 
     Raises:
-        MachineError: expected and found.
+        MachineError: there are fewer cores than threads.
     """
     cores = usable_cores()
     if threads * workers > cores:
@@ -57,7 +57,7 @@ def require_cores(threads: int, workers: int = 1) -> None:
 
 
 def cpu_quota() -> float | None:
-    """Return how many CPUs' time the control groups of this process grant it; None: no limit is seen."""
+    """Return the CPU time / wall time that the control groups of this process grant; None: no limit is known."""
     found = [quota for folder in _groups() if (quota := _quota(folder)) is not None]
     return min(found, default=None)
 
@@ -65,7 +65,7 @@ def cpu_quota() -> float | None:
 def throttling() -> tuple[int, int]:
     """Count the periods in which the control groups of this process had a quota, and those in which it was used up.
 
-    Groups that hold this process's own count too.
+    The parents of its control groups count too.
     """
     periods = throttled = 0
     for folder in _groups():
@@ -78,8 +78,8 @@ def throttling() -> tuple[int, int]:
 def granted_share(threads: int) -> float:
     """Measure the share of a CPU that each of ``threads`` threads gets if they only compute; 1 on a free machine.
 
-    Every limit of this process shows in it, also one that the system does not tell.  Measure before a framework is
-    loaded: its libraries may bind the main thread to one core.
+    It shows every limit of this process, even one that the system does not report.  Measure before a framework is
+    loaded, because its libraries may bind the main thread to one core.
     """
     best = 0.0
     for _ in range(GRANT_TRIES):
@@ -90,7 +90,7 @@ def granted_share(threads: int) -> float:
 
 
 class Limits:
-    """Find out what holds back the threads of this process that compute from now on."""
+    """Detect what limits the threads of this process that compute from now on."""
 
     def __init__(self) -> None:
         self._periods, self._throttled = throttling()
@@ -102,7 +102,7 @@ class Limits:
         return min(1.0, (throttled - self._throttled) / max(1, periods - self._periods))
 
     def reachable_cores(self) -> int | None:
-        """Count the cores that the threads that computed may use, all together; None: the system does not say."""
+        """Count the cores that the threads that computed may use together; None: the system does not report it."""
         if not hasattr(os, "sched_getaffinity"):
             return None
         used = {thread: seconds - self._before.get(thread, 0.0) for thread, seconds in _thread_seconds().items()}
@@ -128,7 +128,7 @@ def _thread_seconds() -> dict[int, float]:
 def _granted(threads: int) -> float:
     def compute() -> None:
         while watch.seconds() < GRANT_SECONDS:
-            hashlib.sha256(data)  # which lets the other threads of Python go on
+            hashlib.sha256(data)  # releases the interpreter's lock, so that other threads run
 
     data = bytes(2**22)
     before, watch = cpu_seconds(), Stopwatch()
@@ -142,7 +142,7 @@ def _granted(threads: int) -> float:
 
 
 def _groups() -> Iterator[Path]:
-    """Yield the folders of the control groups that rule this process's CPU time: its own, and those that hold it."""
+    """Yield the folders of the control groups that limit this process's CPU time: its own, and their parents."""
     paths = {}
     for line in _read(PROCESS / "cgroup").splitlines():
         _, controllers, path = line.split(":", 2)

@@ -1,4 +1,4 @@
-"""Read the name of a device: CPU or GPU, the precision of its matrix products, and workers that share a training."""
+"""Parse the name of a device: CPU or GPU, the precision of its matrix products, threads, and workers of a training."""
 
 from __future__ import annotations
 
@@ -14,11 +14,14 @@ from lstmbench.utils.validation import require_known
 DEVICES = ("auto", "cpu", "gpu")
 
 PRECISIONS = ("float32", "tf32", "bfloat16")
-"""How matrix products are computed; weights, loss, gradients and updates stay float32.
+"""How matrix products are computed; weights, loss, gradients and updates remain float32.
 
-float32: in full; tf32: operands rounded to 10 bits of mantissa, on a GPU's tensor cores; bfloat16: operands rounded to
-7 bits, and where a framework's own LSTM layer does the work, its gates and states too.  Other than float32 it is part
-of a device's name, as in gpu-tf32: it is no fair comparison with a device that computes in full.
+float32   Full precision.
+tf32      Operands are rounded to 10 bits of mantissa, on a GPU's tensor cores.
+bfloat16  Operands are rounded to 7 bits; in a framework's own LSTM layer, so are gates and states.
+
+A precision other than float32 is part of a device's name, as in gpu-tf32, because a comparison with full precision
+would not be fair.
 """
 
 
@@ -27,13 +30,15 @@ _DEVICE = re.compile(
 )
 
 MIN_COMPUTE_CAPABILITY = 8.0
-"""Of an NVIDIA GPU with TF32 and bfloat16 (Ampere; CUDA C++ Programming Guide, table of arithmetic instructions)."""
+"""NVIDIA GPUs with TF32 and bfloat16 have this compute capability or more (Ampere; CUDA C++ Programming Guide, table of
+arithmetic instructions)."""
 
 
 class Device(NamedTuple):
-    """What a device's name says: cpu or gpu, the precision of its matrix products, workers that share a training.
+    """The parts of a device's name: cpu or gpu, the precision of its matrix products, and the workers of a training.
 
-    ``threads``: of each worker, where several numbers are run side by side; else None, and the record alone tells.
+    ``threads`` is the number per worker if runs with several numbers are compared.  Otherwise it is None, and only the
+    record holds the number.
     """
 
     kind: str
@@ -43,7 +48,7 @@ class Device(NamedTuple):
 
     @property
     def name(self) -> str:
-        """As in paths and tables, without what is usual: cpu, gpu-tf32, cpu-x2, cpu-t4."""
+        """The name in paths and tables, without default parts: cpu, gpu-tf32, cpu-x2, cpu-t4."""
         precision = [] if self.precision == PRECISIONS[0] else [self.precision]
         threads = [] if self.threads is None else [f"t{self.threads}"]
         workers = [] if self.workers == 1 else [f"x{self.workers}"]
@@ -51,13 +56,13 @@ class Device(NamedTuple):
 
 
 def resolve_device(wanted: str) -> str:
-    """A device's name for ``auto | cpu | gpu``, with precision, threads and workers behind hyphens as in ``wanted``.
+    """Return the device's name for ``wanted``: auto, cpu or gpu, then precision, threads and workers with hyphens.
 
-    Whether a framework can use the GPU is the learner's to say.
+    The learner decides whether its framework can use the GPU.
 
     Raises:
-        UsageError: an unknown device or precision, no thread or no worker.
-        MachineError: ``auto``, and the driver hangs.
+        UsageError: the device or the precision is unknown, or there are 0 threads or workers.
+        MachineError: ``wanted`` is auto, and the driver hangs.
     """
     device = split_device(wanted)
     require_known("device", device.kind, DEVICES)
@@ -72,7 +77,7 @@ def resolve_device(wanted: str) -> str:
 
 
 def _has_gpu() -> bool:
-    """Whether ``auto`` is the GPU: no framework can use one whose driver fails."""
+    """Return whether ``auto`` means the GPU; no framework can use a GPU whose driver fails."""
     try:
         return bool(gpu_names())
     except nvidia.FailedError as error:
@@ -81,17 +86,17 @@ def _has_gpu() -> bool:
 
 
 def split_device(name: str) -> Device:
-    """The parts of a device's name: ("gpu", "tf32", 1, None) of gpu-tf32, ("cpu", "float32", 2, 4) of cpu-t4-x2."""
+    """Split a device's name: gpu-tf32 is ("gpu", "tf32", 1, None), cpu-t4-x2 is ("cpu", "float32", 2, 4)."""
     parts = _DEVICE.fullmatch(name)
     threads = None if parts["threads"] is None else int(parts["threads"])
     return Device(parts["kind"], parts["precision"] or PRECISIONS[0], int(parts["workers"] or 1), threads)
 
 
 def require_threads(device: str, threads: int) -> None:
-    """Refuse other threads than the device's name tells.
+    """Refuse a number of threads that differs from the device's name.
 
     Raises:
-        UsageError: expected and found.
+        UsageError: the two numbers differ.
     """
     expected = split_device(device).threads
     if expected not in (None, threads):
@@ -102,7 +107,7 @@ def require_precision(device: str, precision: str) -> None:
     """Refuse a precision that the device would have to emulate; oneDNN's LSTM refuses bfloat16 on most CPUs.
 
     Raises:
-        MachineError: what it lacks.
+        MachineError: the device lacks the precision.
     """
     if precision == "float32":
         return
@@ -117,7 +122,7 @@ def require_precision(device: str, precision: str) -> None:
 
 
 def _compute_capabilities() -> list[float]:
-    """Of each visible GPU; a driver too old to tell leaves it to the framework."""
+    """Return that of each visible GPU; if the driver is too old to report it, the framework must decide."""
     try:
         return [float(text) for (text,) in nvidia.visible_gpus("compute_cap")]
     except nvidia.FailedError:

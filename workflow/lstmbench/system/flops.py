@@ -1,4 +1,4 @@
-"""Measure how many floating-point operations a second one thread of this machine does."""
+"""Measure the FLOP/s of one thread of this machine."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ print(2 * 256 * 256 * 1024 / fastest)
 """
 """Print the FLOP/s of one thread.
 
-A product takes a millisecond, and the fastest counts, because other processes then hardly matter.  Of several threads
-each waits for the slowest: beside four other processes two were seen to be ten times slower than one.
+A product takes a millisecond.  The fastest one counts, because other processes then hardly matter.  Only one thread is
+measured, because several wait for the slowest: with four other processes running, two were ten times slower than one.
 """
 
 PROBE_TIMEOUT = 20.0
@@ -30,7 +30,7 @@ EVERY_THREAD_COUNT = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREAD
 def measured_flops_per_second() -> float:
     """Measure one thread of this machine for a second.
 
-    In a process of its own, which leaves no thread behind and has no more than one.
+    A separate process measures, so that it has only one thread and leaves none behind.
     """
     environment = os.environ | dict.fromkeys(EVERY_THREAD_COUNT, "1")
     command = [sys.executable, "-c", PROBE]

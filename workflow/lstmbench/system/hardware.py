@@ -19,17 +19,17 @@ from lstmbench.utils.errors import MachineError
 from lstmbench.utils.escaping import one_line
 
 CGROUP_MEMORY = Path("/sys/fs/cgroup/memory.max")
-"""Within a container its own limit (Linux, cgroup-v2.rst)."""
+"""Within a container, this file holds the container's own limit (Linux, cgroup-v2.rst)."""
 
 NODE = "SLURMD_NODENAME"
-"""What Slurm calls the node that a process runs on."""
+"""Slurm's variable for the name of the node on which a process runs."""
 
 
 def describe() -> dict[str, Any]:
-    """Processor, memory (bytes), GPU, operating system, Python, the switches set, and a cluster's node.
+    """Describe processor, memory (bytes), GPU, operating system, Python, the switches that are set, and cluster node.
 
-    No host or user name otherwise: records are sent to others, and a person's machine is theirs.  ``identity`` says
-    which of these fields count when two machines are compared.
+    No other host or user name is recorded, because records are sent to others.  ``identity`` defines which of these
+    fields count when two machines are compared.
     """
     name, capability = processor()
     return {
@@ -48,7 +48,7 @@ def describe() -> dict[str, Any]:
 
 
 def gpu_names() -> list[str]:
-    """The NVIDIA GPUs that this process may use, asked of the driver, so that no framework need be imported.
+    """Return the NVIDIA GPUs that this process may use, as the driver lists them, without importing a framework.
 
     Raises:
         MachineError: the driver does not answer, or fails.
@@ -57,7 +57,7 @@ def gpu_names() -> list[str]:
 
 
 def memory_limit_bytes() -> int:
-    """The memory this process may have: the machine's, or its control group's (v2) if that is less."""
+    """Return the bytes that this process may use: the machine's, or its control group's (v2) if that is less."""
     total = psutil.virtual_memory().total
     try:
         limit = int(CGROUP_MEMORY.read_text(encoding="ascii"))
@@ -67,13 +67,13 @@ def memory_limit_bytes() -> int:
 
 
 def peak_rss_bytes() -> int:
-    """The most memory this process has had resident, in bytes."""
+    """Return the peak resident memory of this process in bytes."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if platform.system() == "Darwin" else peak * 1024  # Linux counts KiB
 
 
 def _gpu() -> str | None:
-    """The name of the GPU that a process of ours computes on; None without one, and unless the driver tells."""
+    """Return the name of the GPU on which a run would compute; None if there is none or the driver fails."""
     try:
         return next(iter(gpu_names()), None)
     except MachineError:

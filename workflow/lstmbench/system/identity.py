@@ -1,8 +1,8 @@
 """Decide which differences between two machines count, field by field.
 
-Of a machine's description some fields can change a bit of a result, or a speed: two machines that differ in one of them
-are two, a checkpoint of one is not used on the other, and their seeds are not averaged.  The others are recorded, their
-difference is noted, and they refuse nothing.
+Some fields of a machine's description can affect a result or a speed.  If two machines differ in one of them, they are
+different machines: a checkpoint of one is not used on the other, and their seeds are not averaged.  All other fields
+are recorded; differences in them are noted, but nothing is refused.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from typing import Any, NamedTuple
 from lstmbench.system.switches import counting
 
 UNKNOWN = "unknown"
-"""How the name of a processor begins that the system does not name."""
+"""The beginning of a processor's name if the system does not name it."""
 
 ARCHITECTURES = {"arm64": "aarch64", "amd64": "x86_64", "x64": "x86_64", "AMD64": "x86_64"}
-"""One name for each, whatever a system calls it."""
+"""System's name of an architecture -> the name that records use."""
 
 _BARE = re.compile(r"(aarch64|arm64|armv\d.*|x86_64|amd64)?", re.IGNORECASE)
-"""What version 1 recorded of a processor without a name: the architecture."""
+"""Version 1 recorded only the architecture of a processor without a name."""
 
 
 class Field(NamedTuple):
-    """counts: what of the value counts, as a function of it; None: nothing.  why: the reason."""
+    """``counts`` returns the part of a value that counts; None: the field does not count.  ``why``: the reason."""
 
     counts: Callable[[Any], Any] | None
     why: str
@@ -58,10 +58,10 @@ FIELDS: dict[str, Field] = {
 
 
 def kind_of(described: Mapping[str, Any], device: str) -> dict[str, Any]:
-    """Return all of a description that counts for a run on ``device`` (cpu or gpu).
+    """Return the part of a description that counts for a run on ``device`` (cpu or gpu).
 
-    Of a processor without a name the description is all there is: then every field counts but the node, so that two
-    unknown ones are never taken for one while anything tells them apart.
+    If the processor has no name, cores, memory and the full name of the system count too, so that two unknown
+    processors are treated as different if anything distinguishes them.
     """
     unnamed = is_unknown(described.get("cpu") or "")
     found = {"switches": {}}  # the first records have none
@@ -75,12 +75,12 @@ def kind_of(described: Mapping[str, Any], device: str) -> dict[str, Any]:
 
 
 def is_unknown(cpu: str) -> bool:
-    """Return whether this stands for a processor that the system did not name."""
+    """Return whether ``cpu`` denotes a processor that the system did not name."""
     return cpu.startswith(UNKNOWN) or _BARE.fullmatch(cpu) is not None
 
 
 def noted(described: Mapping[str, Any], device: str) -> dict[str, Any]:
-    """Return what ``kind_of`` leaves: differences in it are told, and refuse nothing."""
+    """Return the part that ``kind_of`` leaves out; differences in it are noted, but nothing is refused."""
     kind, found = kind_of(described, device), {}
     for name, value in described.items():
         counted = kind.get(name)

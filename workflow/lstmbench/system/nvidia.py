@@ -1,6 +1,6 @@
 """Ask the NVIDIA driver, through ``nvidia-smi``, so that no framework needs to be imported.
 
-Return codes of ``nvidia-smi``: its manual page, section "Return value".
+Its manual page lists the return codes, in section "Return value".
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from lstmbench.utils.errors import MachineError
 from lstmbench.utils.escaping import one_line
 
 TIMEOUT_SECONDS = 30.0
-"""A driver that has lost its card lets ``nvidia-smi`` hang; one that wakes eight cards takes some seconds."""
+"""``nvidia-smi`` hangs if the driver has lost its card; waking eight cards takes it some seconds."""
 
 NO_DEVICES = 6
 """The return code of "No devices were found"."""
@@ -23,7 +23,7 @@ _UUID = re.compile(r"\(UUID: (\S+)\)")
 
 
 class NoAnswerError(MachineError):
-    """The driver hangs: nobody can tell what GPUs there are."""
+    """The driver hangs, so that the GPUs are unknown."""
 
 
 class FailedError(MachineError):
@@ -44,7 +44,7 @@ def ask(*arguments: str) -> str:
 
     Raises:
         NoAnswerError: it did not end within ``TIMEOUT_SECONDS``.
-        FailedError: it ended with another code than 0.
+        FailedError: it ended with a code other than 0.
     """
     process = subprocess.Popen(
         ["nvidia-smi", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8", errors="replace"
@@ -52,7 +52,7 @@ def ask(*arguments: str) -> str:
     try:
         answer, complaint = process.communicate(timeout=TIMEOUT_SECONDS)
     except subprocess.TimeoutExpired as error:
-        # No waiting for its end, as subprocess.run does: within a system call of the driver it cannot be killed.
+        # Do not wait for its end, as subprocess.run does: within a system call of the driver it cannot be killed.
         process.kill()
         process.stdout.close()
         process.stderr.close()
@@ -67,10 +67,10 @@ def ask(*arguments: str) -> str:
 
 
 def visible_gpus(*fields: str) -> list[list[str]]:
-    """Return these fields of every GPU that CUDA_VISIBLE_DEVICES leaves, in its order; none without a driver.
+    """Return these fields of every GPU that CUDA_VISIBLE_DEVICES allows, in its order; none without a driver.
 
-    An index counts the GPUs as ``nvidia-smi`` does. CUDA does so only with CUDA_DEVICE_ORDER=PCI_BUS_ID, which matters
-    where the GPUs of one machine differ.
+    An index counts the GPUs as ``nvidia-smi`` does.  CUDA does so only with CUDA_DEVICE_ORDER=PCI_BUS_ID, which matters
+    if the GPUs of one machine differ.
 
     Raises:
         NoAnswerError, FailedError: as ``ask``.
@@ -83,7 +83,7 @@ def visible_gpus(*fields: str) -> list[list[str]]:
 
 
 def _rows(*fields: str) -> list[list[str]]:
-    """These fields of every GPU that the driver lists."""
+    """Return these fields of every GPU that the driver lists."""
     try:
         answer = ask(f"--query-gpu={','.join(fields)}", "--format=csv,noheader,nounits")
     except FailedError as error:
@@ -94,9 +94,9 @@ def _rows(*fields: str) -> list[list[str]]:
 
 
 def _chosen(wanted: str, count: int) -> list[int]:
-    """Read CUDA_VISIBLE_DEVICES as CUDA does (torch.cuda._parse_visible_devices tells how).
+    """Parse CUDA_VISIBLE_DEVICES as CUDA does (see torch.cuda._parse_visible_devices).
 
-    The list ends at the first name that is none, such as "-1" or "NoDevFiles"; a GPU named twice leaves none at all.
+    The list ends at the first invalid name, such as "-1" or "NoDevFiles".  If a GPU is named twice, none is visible.
     """
     chosen: list[int] = []
     for name in map(str.strip, wanted.split(",")):
@@ -113,14 +113,14 @@ def _chosen(wanted: str, count: int) -> list[int]:
 
 
 def _with_uuid(name: str) -> list[int]:
-    """Which GPUs' UUIDs begin with ``name``."""
+    """Return the indices of the GPUs whose UUIDs begin with ``name``."""
     if not name.startswith("GPU-"):
         return []
     return [index for index, (uuid,) in enumerate(_rows("uuid")) if uuid.startswith(name)]
 
 
 def _card_of(part: str) -> str:
-    """Return the UUID of the GPU that a MIG device is a part of; empty if no GPU has it."""
+    """Return the UUID of the GPU that a MIG device belongs to; empty if there is none."""
     card = ""
     for uuid in _UUID.findall(ask("-L")):
         if uuid == part:

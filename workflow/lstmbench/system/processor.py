@@ -1,6 +1,6 @@
-"""Name the processor, and the instructions by which libraries choose their kernels.
+"""Find the name of the processor, and the instruction sets by which libraries choose their kernels.
 
-What the system does not tell is None; it is never filled with a guess.
+A value that the system does not report is None; it is never guessed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 X86 = ("avx512f", "avx2", "avx", "sse4_2")
-"""The most capable first; a processor with one of these has those after it, so that the first is recorded alone."""
+"""The most capable one is first.  A processor with one of these has all later ones, so only the first is recorded."""
 
 ARM = {
     "sme2": "FEAT_SME2",
@@ -28,22 +28,22 @@ ARM = {
     "asimdhp": "FEAT_FP16",
     "asimd": "AdvSIMD",
 }
-"""By Linux's names those of macOS.  None of them follows from another, so that all are recorded."""
+"""Linux's name -> that of macOS.  None of them implies another, so all are recorded."""
 
 MACOS_11 = {"neon_fp16": "FEAT_FP16", "neon": "AdvSIMD", "arm64": "AdvSIMD"}
-"""What macOS 11 calls some of them; every 64-bit ARM processor has Advanced SIMD."""
+"""Name on macOS 11 -> later name; every 64-bit ARM processor has Advanced SIMD."""
 
 CPUINFO = Path("/proc/cpuinfo")
 
 PATIENCE_SECONDS = 10.0
-"""A tool that has not answered after this time has no answer."""
+"""The time after which a tool is taken to have no answer."""
 
 _NO_NAME = re.compile(r"-?|ARMv\d.*", re.DOTALL)
-"""A hyphen is lscpu's for none; "ARMv7 Processor rev 3 (v7l)" names an architecture of dozens of processors."""
+"""lscpu writes a hyphen for no name; "ARMv7 Processor rev 3 (v7l)" is the architecture of dozens of processors."""
 
 
 class Processor(NamedTuple):
-    """Name: as the vendor's or, of an ARM processor that nobody names, its parts' numbers; capability: see ARM, X86."""
+    """``name`` is the vendor's or, for an unnamed ARM processor, the numbers of its parts; ``capability``: ARM, X86."""
 
     name: str | None
     capability: str | None
@@ -88,13 +88,13 @@ def _capability(flags: set[str]) -> str | None:
 
 
 def _names(pairs: Sequence[tuple[str, str]], key: str) -> str | None:
-    """All names under ``key``, several if there are cores of several kinds."""
+    """Return all names under ``key``; there are several if the kinds of cores differ."""
     found = dict.fromkeys(value for name, value in pairs if name == key and not _NO_NAME.fullmatch(value))
     return " + ".join(found) or None
 
 
 def _parts(cpuinfo: Sequence[tuple[str, str]]) -> str | None:
-    """The numbers of implementer and part of each kind of core; a virtual machine that hides them says 0x000."""
+    """Return implementer and part number of each kind of core; a virtual machine that hides them reports 0x000."""
     maker, found = "", {}
     for name, value in cpuinfo:
         if name == "CPU implementer":
@@ -105,13 +105,13 @@ def _parts(cpuinfo: Sequence[tuple[str, str]]) -> str | None:
 
 
 def _pairs(text: str) -> list[tuple[str, str]]:
-    """Lines of ``name: value``."""
+    """Parse lines of ``name: value``."""
     split = (line.partition(":") for line in text.splitlines())
     return [(name.strip(), value.strip()) for name, colon, value in split if colon]
 
 
 def _fields(text: str) -> Iterator[tuple[str, str]]:
-    """Names and values of ``lscpu -J``, nested (util-linux 2.37 and later) or not."""
+    """Yield names and values from ``lscpu -J``, nested (util-linux 2.37 and later) or not."""
     try:
         parsed = json.loads(text)
     except ValueError:
@@ -128,7 +128,7 @@ def _walk(rows: Any) -> Iterator[tuple[str, str]]:
 
 
 def _answer(command: list[str]) -> str:
-    """What a tool of the system writes; nothing if it is not there, fails or hangs."""
+    """Return the output of a system tool; empty if the tool is missing, hangs or cannot be started."""
     english = {**os.environ, "LC_ALL": "C"}
     try:
         done = subprocess.run(command, capture_output=True, timeout=PATIENCE_SECONDS, env=english, check=False)

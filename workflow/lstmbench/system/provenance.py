@@ -11,9 +11,9 @@ from lstmbench.utils.paths import ROOT
 
 
 def commit() -> tuple[str | None, bool]:
-    """The commit of this checkout, and whether tracked files differ from it; none if ``ROOT`` is not a checkout's top.
+    """Return the commit of this checkout, and whether tracked files differ from it; None if ``ROOT`` is not its top.
 
-    A copy without a repository of its own may lie in somebody else's, whose commit says nothing about it.
+    A copy without its own repository may be inside another repository, whose commit says nothing about the copy.
     """
     try:
         top = _git("rev-parse", "--show-toplevel").removesuffix("\n")
@@ -26,8 +26,8 @@ def commit() -> tuple[str | None, bool]:
 
 
 def _git(*arguments: str) -> str:
-    """Ask git about ``ROOT``, whatever repository the user's variables name; it writes nothing."""
-    # GIT_CONFIG_*: may say which folders to trust.
+    """Run a git command in ``ROOT``, without writing and without regard to the user's GIT variables."""
+    # GIT_CONFIG_* stays, because it may say which folders to trust.
     own = {name: value for name, value in os.environ.items() if not name.startswith("GIT_") or "CONFIG" in name}
     return subprocess.run(
         ["git", *arguments],

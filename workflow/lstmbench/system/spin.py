@@ -1,11 +1,12 @@
-"""Let threads that wait for one another go to sleep soon, where a training shares the machine.
+"""Limit how long waiting threads spin, because a training may share the machine.
 
-A thread that waits spins at first, because waking takes some microseconds.  Beside other work it spins on a core that
-the thread it waits for could use, and a training of two threads crawls.  A short spin costs nothing on a quiet machine.
-Measurements of speed are left alone: there the setting is part of what is measured.  No bit of a result depends on it.
+A waiting thread spins at first, because waking takes some microseconds.  If other programs run, it occupies a core that
+the thread it waits for could use, and a training with two threads becomes very slow.  A short spin costs nothing on an
+idle machine.  Speed measurements do not limit it, because there the setting is part of what is measured.  Results
+do not depend on it.
 
-A library reads its variable when it is loaded, so that ``limited`` goes around the import of the framework.
-TensorFlow's pool of threads has no such variable, and keeps its pace without one.
+A library reads its variable when it is loaded, so ``limited`` must enclose the import of the framework.  TensorFlow's
+thread pool has no such variable and does not slow down.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 LIMITS = {
-    # GNU's OpenMP, of PyTorch on Linux: 300,000 rounds by default, some milliseconds.
+    # GNU's OpenMP, which PyTorch uses on Linux: 300,000 rounds by default, some milliseconds.
     # https://gcc.gnu.org/onlinedocs/libgomp/GOMP_005fSPINCOUNT.html
     "GOMP_SPINCOUNT": "1000",
-    # LLVM's and Intel's OpenMP, of PyTorch on macOS and in conda: 200 ms by default.
+    # LLVM's and Intel's OpenMP, which PyTorch uses on macOS and in conda: 200 ms by default.
     # https://openmp.llvm.org/design/Runtimes.html#kmp-blocktime
     "KMP_BLOCKTIME": "1",
 }
@@ -27,14 +28,14 @@ ASKED_FOR_BY = {
     "GOMP_SPINCOUNT": ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY"),
     "KMP_BLOCKTIME": ("KMP_BLOCKTIME", "KMP_LIBRARY", "OMP_WAIT_POLICY"),
 }
-"""If the user set one of these, the library waits as the user wants."""
+"""Variable -> the variables of which none may be set by the user, whose choice is respected."""
 
 
 @contextmanager
 def limited(device: str) -> Iterator[dict[str, str]]:
-    """Within the block, limit the spinning of libraries that are loaded in it; yields the variables that were set.
+    """Limit the spinning of libraries that are loaded in the block; yield the variables that were set.
 
-    device: cpu or gpu; beside a GPU the threads of the CPU do not set the pace, and nothing is set.
+    ``device`` is cpu or gpu.  With a GPU, the CPU's threads do not determine the speed, and nothing is set.
     """
     ours = {
         name: value

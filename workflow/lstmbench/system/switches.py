@@ -1,7 +1,7 @@
-"""Record the environment variables by which libraries compute otherwise, and tell which of them count.
+"""Record the environment variables that change how libraries compute, and decide which of them count.
 
-A value set in a user's shell can halve a speed, and change the last bits of a result.  Which libraries read what is not
-known in full, so that every variable of theirs counts, unless its name says that it is about printing.
+A value in a user's shell can halve a speed or change the last bits of a result.  Not all variables of the libraries are
+known.  Therefore every variable with one of their prefixes counts, unless its name shows that it only affects printing.
 """
 
 from __future__ import annotations
@@ -18,33 +18,34 @@ PREFIXES = (
     # The frameworks, and what they compute with.
     "ATEN_", "PYTORCH_", "TORCH_", "TF_", "XLA_", "CUBLAS_", "CUBLASLT_", "CUDNN_", "CUDA_LAUNCH_BLOCKING",
     "NVIDIA_TF32_",
-    # The C library and its memory; other libraries in the place of those that are installed.
+    # The C library and its memory; libraries that replace the installed ones.
     "GLIBC_TUNABLES", "MALLOC_", "TCMALLOC_", "PYTHONMALLOC", "LD_PRELOAD", "LD_BIND_NOW", "DYLD_INSERT_LIBRARIES",
 )  # fmt: skip
 
 FILES = ("LD_PRELOAD", "DYLD_INSERT_LIBRARIES")
-"""Lists of files.  Their folders are left out: a record goes to others, and a path often holds a user's name."""
+"""Lists of files, recorded without folders, because records are sent to others and a path often holds a user's name."""
 
 THREADS = ("_NUM_THREADS", "_MAXIMUM_THREADS")
-"""Snakemake exports these for every job, and a record's settings hold the number."""
+"""Left out, because Snakemake sets them for every job and a record's settings hold the number."""
 
 OTHERS = ("TF_CONFIG", "TF_CLI_", "TF_VAR_", "TF_DATA_DIR", "TF_INPUT", "TF_WORKSPACE")
-"""The addresses of workers, and Terraform's, which shares TensorFlow's prefix."""
+"""Left out: the addresses of workers, and the variables of Terraform, which shares TensorFlow's prefix."""
 
 PLACES = {"CACHE", "DIR", "HOME", "PATH", "ROOT", "VERSION"}
-"""Last words of names that say where something lies or what it is called: of no effect, and often a user's folder."""
+"""Last words of names that hold a path or a version.  They are left out, as they have no effect and may hold a user's
+folder."""
 
 PRINTING = {
     "DISPLAY", "LOG", "LOGDEST", "LOGGING", "LOGINFO", "LOGLEVEL", "LOGS", "SHOW", "VERBOSE", "VERBOSITY", "VLOG",
     "VMODULE", "WARNINGS",
 }  # fmt: skip
-"""Words of names that only say what is printed, and where: TF_CPP_MIN_LOG_LEVEL, OMP_DISPLAY_ENV, TORCH_LOGS."""
+"""Words of names that only affect what is printed, and where: TF_CPP_MIN_LOG_LEVEL, OMP_DISPLAY_ENV, TORCH_LOGS."""
 
 ALSO_PRINTING = ("OMP_AFFINITY_FORMAT", "KMP_SETTINGS", "KMP_VERSION", "GOMP_DEBUG")
 
 
 def switches(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """The variables that are recorded, by name."""
+    """Return the variables to record, by name."""
     return {
         name: _harmless(name, value)
         for name, value in sorted(environment.items())
@@ -56,7 +57,7 @@ def switches(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
 
 
 def counting(recorded: Mapping[str, str]) -> dict[str, str]:
-    """Those of ``recorded`` that may change a bit or a speed, and not only what is printed."""
+    """Return those of ``recorded`` that may affect a result or a speed, and not only what is printed."""
     return {name: value for name, value in recorded.items() if not _prints(name)}
 
 

@@ -1,14 +1,14 @@
-"""Tasks: how a data set becomes batches, and how losses become the metric people read.
+"""Define the tasks: how a data set becomes batches, and how a loss becomes a metric.
 
-Each task module offers, by these names:
+Each task module defines:
 
     UNIT                                     of throughput
-    MILESTONES                               whether the test may also be made during training
+    MILESTONES                               whether a run may also be tested during training
     model_spec(preset, facts)                -> ModelSpec
     training_examples(arrays, preset)        -> Examples
     training_order(count, preset, seed, epoch)  -> int32[steps, batch], the example numbers of each batch
     evaluation_parts(arrays, split, preset, limit)  -> list[Part]
-    metrics(loss, accuracy)                  -> the metric beside the loss, by name
+    metrics(loss, accuracy)                  -> the metrics in addition to the loss, by name
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from lstmbench.utils.errors import UsageError
 
 @dataclass(frozen=True)
 class Part:
-    """A stretch of a split whose batches all have one shape; a split is evaluated part by part.
+    """A part of a split whose batches all have the same shape; a split is evaluated part by part.
 
     examples: see ``learner.Examples``.  batches: int32[steps, batch], example numbers.
     """
@@ -36,15 +36,15 @@ class Part:
 
 
 def load(task: str) -> ModuleType:
-    """The module of ``task``: language_model or classifier."""
+    """Import the module of ``task``: language_model or classifier."""
     return import_module(f"{__name__}.{task}")
 
 
 def require_suited(task: str, preset: Preset) -> None:
-    """Refuse a preset that asks what the task does not have.
+    """Refuse a preset that asks for something that the task does not have.
 
     Raises:
-        UsageError: a test during training.
+        UsageError: the preset asks for a test during training.
     """
     if preset.report_after_updates is not None and not load(task).MILESTONES:
         raise UsageError(
@@ -53,5 +53,5 @@ def require_suited(task: str, preset: Preset) -> None:
 
 
 def predictions(examples: Examples) -> int:
-    """Predictions per example: the words of a window, or 1."""
+    """Return the predictions per example: the words of a window, or 1."""
     return int(np.prod(examples.targets.shape[1:]))

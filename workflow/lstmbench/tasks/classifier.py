@@ -1,4 +1,4 @@
-"""Classify an image read row by row: one row per time step, the class predicted after the last."""
+"""Classify an image that is read row by row, one row per time step; the class is predicted after the last row."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ EVALUATION_BATCH = 1000
 
 
 def model_spec(preset: Preset, facts: Mapping[str, Any]) -> ModelSpec:
-    """The model of ``preset`` for ``facts["classes"]`` classes of square images, ``num_steps`` rows each."""
+    """Return the model of ``preset`` for ``facts["classes"]`` classes of square images with ``num_steps`` rows."""
     return ModelSpec(
         num_layers=preset.num_layers,
         hidden_size=preset.hidden_size,
@@ -37,15 +37,17 @@ def model_spec(preset: Preset, facts: Mapping[str, Any]) -> ModelSpec:
 
 
 def training_examples(arrays: Mapping[str, np.ndarray], preset: Preset) -> Examples:
-    """float32[images, rows, columns] in 0..1 and int32[images]."""
+    """Return the training images, float32[images, rows, columns] in 0..1, and labels, int32[images]."""
     return _examples(arrays, "train", preset)
 
 
 def training_order(count: int, preset: Preset, seed: int, epoch: int) -> np.ndarray:
-    """int32[steps, batch]: a new shuffle each epoch, the same in every framework, without the incomplete last batch.
+    """Shuffle the examples of an epoch into batches, int32[steps, batch], without the incomplete last batch.
+
+    The shuffle is new in each epoch and the same in every framework.
 
     Raises:
-        UsageError: a batch larger than the training set.
+        UsageError: a batch is larger than the training set.
     """
     steps = count // preset.batch_size
     if steps == 0:
@@ -55,7 +57,7 @@ def training_order(count: int, preset: Preset, seed: int, epoch: int) -> np.ndar
 
 
 def evaluation_parts(arrays: Mapping[str, np.ndarray], split: str, preset: Preset, limit: int | None) -> list[Part]:
-    """Every image of the split once (or the first ``limit``), in batches of 1,000 and a smaller last one."""
+    """Return every image of the split once (or the first ``limit``), in batches of 1,000 and a smaller last one."""
     examples = _examples(arrays, split, preset)
     count = len(examples.inputs[:limit])
     whole = count // EVALUATION_BATCH * EVALUATION_BATCH
@@ -68,7 +70,7 @@ def evaluation_parts(arrays: Mapping[str, np.ndarray], split: str, preset: Prese
 
 
 def metrics(loss: float, accuracy: float) -> dict[str, float]:
-    """Accuracy: the share of images whose most likely class is the right one."""
+    """Return the accuracy: the share of images whose most likely class is correct."""
     return {"accuracy": accuracy}
 
 

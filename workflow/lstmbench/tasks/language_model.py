@@ -1,4 +1,4 @@
-"""Predict the next word: windows of a text, read in order, with the state carried from one to the next.
+"""Predict the next word: windows of a text are read in order, and the state is carried from each to the next.
 
 batch_size = 2, num_steps = 3              step 0       step 1
 ids  a b c d e f g h i j k l m n    row 0  [a b c] ...  [d e f]
@@ -23,12 +23,12 @@ UNIT = "words/s"
 MILESTONES = False
 
 TEST_STEPS = 100
-"""Window of the test protocol.  The tutorial tests with batch 1 and windows of 1; with the state carried,
-any window gives the same predictions, and a longer one gives them sooner."""
+"""Window of the test protocol.  The tutorial tests with batch 1 and windows of 1.  Because the state is carried, any
+window gives the same predictions, and a longer one is faster."""
 
 
 def model_spec(preset: Preset, facts: Mapping[str, Any]) -> ModelSpec:
-    """The model of ``preset`` over a vocabulary of ``facts["vocab_size"]`` words."""
+    """Return the model of ``preset`` for a vocabulary of ``facts["vocab_size"]`` words."""
     return ModelSpec(
         num_layers=preset.num_layers,
         hidden_size=preset.hidden_size,
@@ -41,23 +41,23 @@ def model_spec(preset: Preset, facts: Mapping[str, Any]) -> ModelSpec:
         keep_prob=preset.keep_prob,
         optimizer=preset.optimizer,
         max_grad_norm=preset.max_grad_norm,
-        # The tutorial's cost: summed over the time steps, averaged over the batch.
+        # The tutorial's cost is summed over the time steps and averaged over the batch.
         loss_scale=float(preset.num_steps),
     )
 
 
 def training_examples(arrays: Mapping[str, np.ndarray], preset: Preset) -> Examples:
-    """All training windows: int32[steps * batch, num_steps]."""
+    """Return all training windows, int32[steps * batch, num_steps]."""
     return _examples(arrays["train"], preset.batch_size, preset.num_steps)
 
 
 def training_order(count: int, preset: Preset, seed: int, epoch: int) -> np.ndarray:
-    """int32[steps, batch]: the text's own order, every epoch alike."""
+    """Return the batches in the order of the text, int32[steps, batch], the same in every epoch."""
     return _in_order(count, preset.batch_size)
 
 
 def evaluation_parts(arrays: Mapping[str, np.ndarray], split: str, preset: Preset, limit: int | None) -> list[Part]:
-    """Validation with the training batch and window; test with batch 1 over every prediction of the split."""
+    """Return validation data with the training batch and window, or test data with batch 1 for every prediction."""
     ids = arrays[split]
     if split != "test":
         examples = _examples(ids, preset.batch_size, preset.num_steps)
@@ -75,7 +75,7 @@ def evaluation_parts(arrays: Mapping[str, np.ndarray], split: str, preset: Prese
 
 
 def metrics(loss: float, accuracy: float) -> dict[str, float]:
-    """Perplexity: exp of the mean negative log-likelihood per word."""
+    """Return the perplexity: exp of the mean negative log-likelihood per word."""
     return {"perplexity": math.exp(loss)}
 
 
