@@ -172,10 +172,10 @@ def test_a_run_that_is_stopped_anywhere_any_number_of_times_ends_with_the_same_b
 
 
 def test_a_run_that_was_stopped_within_an_epoch_says_so_and_goes_on_within_it(tmp_path, capsys):
-    with pytest.raises(Interrupted, match=r"test: told to; saved after \d+ updates, and the same command goes on"):
+    with pytest.raises(Interrupted, match=r"test: told to; saved after \d+ updates, and the same command resumes"):
         run(tmp_path, looks=2)
     run(tmp_path)
-    assert "goes on after" in capsys.readouterr().err
+    assert "resumes after" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -222,12 +222,12 @@ def test_a_checkpoint_of_a_changed_run_is_not_used(tmp_path):
 def test_both_of_two_settings_that_take_turns_go_on_from_their_own_checkpoints(tmp_path, capsys):
     with pytest.raises(Killed):
         run(tmp_path, stop_after=3)
-    with pytest.raises(Interrupted, match="saved after 3 updates, and the same command goes on from there"):
+    with pytest.raises(Interrupted, match="saved after 3 updates, and the same command resumes from there"):
         run(tmp_path, looks=1, fingerprint="changed")
     for fingerprint, updates in (("changed", 3), ("same", 32)):
         with pytest.raises(Interrupted):
             run(tmp_path, looks=0, fingerprint=fingerprint)
-        assert f"goes on after {updates} updates" in capsys.readouterr().err
+        assert f"resumes after {updates} updates" in capsys.readouterr().err
 
 
 def test_that_a_checkpoint_of_another_run_is_deleted_is_told(tmp_path, capsys):

@@ -62,7 +62,7 @@ def parser_of(name: str) -> argparse.ArgumentParser:
 
 
 def parse(name: str, words: Sequence[str]) -> argparse.Namespace:
-    """Return what was typed behind a command: the values of its options, and ``words`` as they are.
+    """Return the values of a command's options, and ``words`` unchanged.
 
     Raises:
         UsageError: there is no such command.
@@ -74,7 +74,7 @@ def parse(name: str, words: Sequence[str]) -> argparse.Namespace:
 
 
 def start(name: str, words: Sequence[str]) -> None:
-    """Run a command with what was typed behind it.
+    """Run a command with the words that follow it.
 
     Raises:
         BenchError: what the command ends with; also as for ``parse``.

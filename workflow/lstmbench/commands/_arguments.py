@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 DEVICE = (
-    "auto, cpu or gpu; behind it a precision other than float32, the threads of a sweep over them, and several "
+    "auto, cpu or gpu; then a precision other than float32, the threads of a sweep over them, and several "
     "workers, as in gpu-tf32-x2 and cpu-t4"
 )
 

@@ -16,7 +16,9 @@ def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     result = argparse.ArgumentParser(description=__doc__)
     result.add_argument("--output-dir", type=Path, required=True, help="folder of speed.csv and the other tables")
-    result.add_argument("records", type=Path, nargs="+", metavar="measurement.json", help="blocks.parquet is beside it")
+    result.add_argument(
+        "records", type=Path, nargs="+", metavar="measurement.json", help="blocks.parquet is in its folder"
+    )
     return result
 
 

@@ -45,7 +45,9 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--blocks", type=int, default=BLOCKS, help="steady blocks to time per process")
     result.add_argument("--add", action="store_true", help="add the processes to those that --output holds already")
     add(result, "--seed")
-    result.add_argument("--output", type=Path, required=True, help="measurement.json; blocks.parquet goes beside it")
+    result.add_argument(
+        "--output", type=Path, required=True, help="measurement.json; blocks.parquet goes to its folder"
+    )
     return result
 
 

@@ -25,13 +25,17 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument(
         "--max-eval-predictions", type=int, help="evaluate on the first predictions only, this many: a capped run"
     )
-    result.add_argument("--checkpoints", type=Path, required=True, help="folder from which an interrupted run goes on")
+    result.add_argument("--checkpoints", type=Path, required=True, help="folder from which an interrupted run resumes")
     result.add_argument(
         "--checkpoint-seconds", type=float, default=CHECKPOINT_SECONDS, help="between two checkpoints, at least"
     )
     result.add_argument("--output", type=Path, required=True, help="the run's record, run.json")
     result.add_argument(
-        "--keep-model", type=int, choices=(0, 1), default=1, help=f"1: write the final weights too, {MODEL} beside it"
+        "--keep-model",
+        type=int,
+        choices=(0, 1),
+        default=1,
+        help=f"1: also write the final weights to {MODEL} in its folder",
     )
     return result
 

@@ -19,7 +19,7 @@ SILENCE_SECONDS = 300
 ENVIRONMENTS = (("RANK", "WORLD_SIZE", "LOCAL_RANK"), ("SLURM_PROCID", "SLURM_STEP_NUM_TASKS", "SLURM_LOCALID"))
 """Rank, number of workers, and rank among those of this machine, by the names of ``torchrun`` and of ``srun``."""
 
-RESUME_HINT = "run the same command again: it goes on from the last checkpoint"
+RESUME_HINT = "run the same command again: it resumes from the last checkpoint"
 
 
 @dataclass(frozen=True)

@@ -115,10 +115,10 @@ def train(
         run.restore(found.arrays)
         progress.close()
         progress = Progress(run.total_updates, reached.updates, label, is_main)
-        progress.log(f"goes on after {reached.updates:,} updates, in epoch {reached.epoch + 1}")
+        progress.log(f"resumes after {reached.updates:,} updates, in epoch {reached.epoch + 1}")
     if learner.broadcast(reached.updates) != reached.updates:
         raise DataError(
-            f"{label}: this worker goes on after {reached.updates:,} updates, and the first one does not; all must "
+            f"{label}: this worker resumes after {reached.updates:,} updates, and the first one does not; all must "
             f"read the same checkpoints, in a folder that they share, on machines that are alike: {checkpoints.folder}"
         )
     for row in reached.history:
@@ -149,7 +149,7 @@ def train(
     except Interrupted as error:
         save()
         raise Interrupted(
-            f"{label}: {error}; saved after {reached.updates:,} updates, and the same command goes on from there"
+            f"{label}: {error}; saved after {reached.updates:,} updates, and the same command resumes from there"
         ) from None
     except DivergedError as error:
         kept = checkpoints.latest()

@@ -134,6 +134,6 @@ def memory_needed(spec: ModelSpec, preset: Preset) -> str:
     """Return a sentence: the memory that the model needs, the memory that there is, and what to do."""
     return (
         f"the model needs at least {least_bytes(spec, preset) / 1e6:,.0f} MB (weights, gradients, activations), the "
-        f"framework and the data their own beside it; expected no more than {memory_limit_bytes() / 1e6:,.0f} MB. "
+        f"framework and the data need more; expected no more than {memory_limit_bytes() / 1e6:,.0f} MB. "
         "Run fewer jobs at a time, or choose a smaller size"
     )
