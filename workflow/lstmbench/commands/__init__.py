@@ -1,6 +1,6 @@
-"""The command line, a file per command: arguments in, one call, files out.
+"""Run the command line: one file per command, which parses arguments, makes one call and writes files.
 
-Nothing imports a command but ``__main__``.  No module below this folder parses arguments or prints a result.
+Only ``__main__`` imports a command.  No module below this folder parses arguments or prints a result.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ GROUPS = {
     "Keep and compare results": ("bundle", "compare"),
     "The shell": ("completion",),
 }
-"""The commands that people type, in the order of the workflow; the rules of the workflow call the others."""
+"""The commands that people type, in the order of the workflow.  The rules of the workflow call all others."""
 
 USAGE = """\
 usage: lstm-bench COMMAND [OPTIONS]     lstm-bench COMMAND --help says which
@@ -35,7 +35,7 @@ The workflow itself is started by `make demo`, `make quick` or `snakemake`.
 
 
 def names() -> list[str]:
-    """Return the names of all commands in alphabetical order, as they are typed: ``gpu-check``."""
+    """Return the names of all commands in alphabetical order, as people type them: ``gpu-check``."""
     found = (module.name for module in pkgutil.iter_modules(__path__))
     return sorted(name.replace("_", "-") for name in found if not name.startswith("_"))
 

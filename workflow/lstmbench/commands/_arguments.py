@@ -1,4 +1,4 @@
-"""The options that several commands share, each written once."""
+"""Define once the options that several commands share."""
 
 from __future__ import annotations
 
