@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lstmbench.reporting.text_tables import in_tex, numeric, write_shown
+from lstmbench.reporting.text_tables import in_tex, numeric, write_text_tables
 from tests.factories.hostile import HOSTILE
 
 TEX = [
@@ -34,7 +34,7 @@ def shown(tmp_path):
 
     def write(cells, notes=()):
         frame = pd.DataFrame({"a": cells, "b_1": ["1"] * len(cells)})
-        write_shown(tmp_path / "name", "Title", {"Part": frame}, notes)
+        write_text_tables(tmp_path / "name", "Title", {"Part": frame}, notes)
         return [(tmp_path / f"name.{kind}").read_text(encoding="utf-8") for kind in ("md", "tex")]
 
     return write

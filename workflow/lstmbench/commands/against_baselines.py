@@ -11,7 +11,7 @@ from lstmbench.commands._arguments import add
 from lstmbench.records.bundle import records, unpacked
 from lstmbench.records.tables import RUN, read_table, write_table
 from lstmbench.reporting import comparison
-from lstmbench.reporting.text_tables import write_shown
+from lstmbench.reporting.text_tables import write_text_tables
 
 
 def parser() -> argparse.ArgumentParser:
@@ -41,4 +41,4 @@ def main(options: argparse.Namespace) -> None:
     for name, table in tables.items():
         write_table(options.tables / f"baseline_{name}.csv", table)
         parts, notes = comparison.shown({name: table})
-        write_shown(options.tables / f"baseline_{name}", TITLE, parts, [SIDES, *notes])
+        write_text_tables(options.tables / f"baseline_{name}", TITLE, parts, [SIDES, *notes])

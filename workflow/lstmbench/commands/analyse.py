@@ -9,7 +9,7 @@ from lstmbench.analysis.speed import SHOWN_FROM, analyse
 from lstmbench.records.measurement import read_measurement
 from lstmbench.records.tables import read_table, write_table
 from lstmbench.reporting import speed
-from lstmbench.reporting.text_tables import write_shown
+from lstmbench.reporting.text_tables import write_text_tables
 
 
 def parser() -> argparse.ArgumentParser:
@@ -29,4 +29,4 @@ def main(options: argparse.Namespace) -> None:
     for name, title in speed.TITLES.items():
         table = read_table(options.output_dir / f"{SHOWN_FROM.get(name, name)}.csv")
         parts = speed.by_dataset(name, table)
-        write_shown(options.output_dir / name, title, parts, speed.notes(name, table))
+        write_text_tables(options.output_dir / name, title, parts, speed.notes(name, table))

@@ -9,7 +9,7 @@ from lstmbench.analysis.comparison import compare, names
 from lstmbench.records.bundle import read_bundle
 from lstmbench.records.tables import write_table
 from lstmbench.reporting import comparison
-from lstmbench.reporting.text_tables import write_shown
+from lstmbench.reporting.text_tables import write_text_tables
 from lstmbench.utils.files import write_text
 
 
@@ -32,7 +32,7 @@ def main(options: argparse.Namespace) -> None:
     title = f"{' and '.join(called[1:])} against {called[0]}"
     parts, notes = comparison.shown(tables)
     notes.insert(0, f"First: {called[0]}; second: {' or '.join(called[1:])}.")
-    write_shown(options.output_dir / "comparison", title, parts, notes)
+    write_text_tables(options.output_dir / "comparison", title, parts, notes)
     page = options.output_dir / "comparison.html"
     summary = comparison.summary(tables)
     write_text(page, comparison.html(title, summary, parts, notes))

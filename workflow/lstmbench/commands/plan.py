@@ -12,7 +12,7 @@ from lstmbench.orchestration.config import checked
 from lstmbench.records.run import failed, read_record
 from lstmbench.records.tables import write_table
 from lstmbench.reporting import forecast
-from lstmbench.reporting.text_tables import write_shown
+from lstmbench.reporting.text_tables import write_text_tables
 
 
 def parser() -> argparse.ArgumentParser:
@@ -32,11 +32,11 @@ def main(options: argparse.Namespace) -> None:
     disturbed = forecast.disturbed_in_words(rows, options.calibrations)
     words = [*unplanned, *disturbed, *forecast.plan_in_words(rows, selection)]
     write_table(options.output_dir / "plan.csv", rows)
-    write_shown(options.output_dir / "plan", "Plan", {"": forecast.plan_as_text(rows)}, words)
+    write_text_tables(options.output_dir / "plan", "Plan", {"": forecast.plan_as_text(rows)}, words)
     finished = filter(Path.exists, selection.records())
     records = [record for record in map(read_record, finished) if not failed(record)]
     found = errors(rows, records)
     write_table(options.output_dir / "error.csv", found)
-    write_shown(options.output_dir / "error", "Plan against finished runs", *forecast.errors_as_text(found))
+    write_text_tables(options.output_dir / "error", "Plan against finished runs", *forecast.errors_as_text(found))
     names = ["plan", "error"] if records else ["plan"]
     print("\n".join((options.output_dir / f"{name}.md").read_text(encoding="utf-8") for name in names))

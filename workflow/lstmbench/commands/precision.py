@@ -8,7 +8,7 @@ from lstmbench.analysis.precision import precisions
 from lstmbench.commands._arguments import add
 from lstmbench.records.tables import read_table, write_table
 from lstmbench.reporting import precision
-from lstmbench.reporting.text_tables import write_shown
+from lstmbench.reporting.text_tables import write_text_tables
 
 
 def parser() -> argparse.ArgumentParser:
@@ -24,4 +24,4 @@ def main(options: argparse.Namespace) -> None:
     table = precisions(read_table(folder / "runs.parquet"), read_table(folder / "speed.parquet"))
     write_table(folder / "precision.csv", table)
     notes = [precision.EMPTY] if table.empty else precision.NOTES
-    write_shown(folder / "precision", precision.TITLE, precision.by_dataset(table), notes)
+    write_text_tables(folder / "precision", precision.TITLE, precision.by_dataset(table), notes)

@@ -8,7 +8,7 @@ from lstmbench.analysis.scaling import SCALED, scaling
 from lstmbench.commands._arguments import add
 from lstmbench.records.tables import read_table, write_table
 from lstmbench.reporting import scaling as present_scaling
-from lstmbench.reporting.text_tables import write_shown
+from lstmbench.reporting.text_tables import write_text_tables
 
 
 def parser() -> argparse.ArgumentParser:
@@ -26,4 +26,4 @@ def main(options: argparse.Namespace) -> None:
     write_table(options.tables / f"{scaled.count}.csv", table)
     words = present_scaling.WORDS[options.of]
     notes = [words.empty if table.empty else words.note]
-    write_shown(options.tables / scaled.count, words.title, present_scaling.by_dataset(scaled, table), notes)
+    write_text_tables(options.tables / scaled.count, words.title, present_scaling.by_dataset(scaled, table), notes)

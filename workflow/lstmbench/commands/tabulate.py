@@ -9,7 +9,7 @@ from lstmbench.analysis.quality import differences, environment, milestones, num
 from lstmbench.commands._arguments import add
 from lstmbench.records.tables import read_published, read_table, read_targets, write_table
 from lstmbench.reporting import quality as present
-from lstmbench.reporting.text_tables import write_shown
+from lstmbench.reporting.text_tables import write_text_tables
 
 
 def parser() -> argparse.ArgumentParser:
@@ -36,4 +36,6 @@ def main(options: argparse.Namespace) -> None:
     }
     for name, table in results.items():
         write_table(folder / f"{name}.csv", table)
-        write_shown(folder / name, present.TITLES[name], present.by_dataset(name, table), present.notes(name, table))
+        write_text_tables(
+            folder / name, present.TITLES[name], present.by_dataset(name, table), present.notes(name, table)
+        )

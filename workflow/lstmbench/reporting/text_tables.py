@@ -30,7 +30,7 @@ def numeric(frame: pd.DataFrame) -> list[bool]:
     return [all(NUMBER.match(cell) for cell in frame.iloc[:, place]) for place in range(frame.shape[1])]
 
 
-def write_shown(path: Path, title: str, parts: Mapping[str, pd.DataFrame], notes: Iterable[str]) -> None:
+def write_text_tables(path: Path, title: str, parts: Mapping[str, pd.DataFrame], notes: Iterable[str]) -> None:
     """Write tables of text under their headings ("" for none), and notes below, atomically, in each of KINDS.
 
     ``path`` is without the suffix.
