@@ -1,4 +1,4 @@
-"""What a record claims is compared up to rounding, and the first claim that does not hold is named."""
+"""A record's values are compared up to rounding, and the first check that does not hold is named."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lstmbench.records.consistency import ROUNDING, between, equal, refuse
+from lstmbench.records.consistency import ROUNDING, between, equal, raise_first_failure
 from lstmbench.utils.errors import DataError
 
 PATH = Path("run.json")
@@ -25,13 +25,13 @@ def test_whole_numbers_and_texts_are_equal_or_not(found, expected):
     assert equal("$.a", expected, expected, "why").holds
 
 
-def test_the_first_claim_that_does_not_hold_is_named_with_what_was_expected_and_found():
-    claims = [equal("$.a", 1, 1, "one"), equal("$.b", 2, 3, "as it is three"), equal("$.c", 4, 5, "late")]
+def test_the_first_check_that_does_not_hold_is_named_with_what_was_expected_and_found():
+    checks = [equal("$.a", 1, 1, "one"), equal("$.b", 2, 3, "as it is three"), equal("$.c", 4, 5, "late")]
     with pytest.raises(DataError, match=r"^run\.json at \$\.b: expected 3, as it is three, found 2$"):
-        refuse(PATH, claims)
-    refuse(PATH, claims[:1])
+        raise_first_failure(PATH, checks)
+    raise_first_failure(PATH, checks[:1])
 
 
 def test_values_that_cannot_be_computed_with_are_told_as_such():
     with pytest.raises(DataError, match=r"run\.json: its values cannot be computed with: .*division"):
-        refuse(PATH, (equal("$.a", 1 / number, 1, "why") for number in (1, 0)))
+        raise_first_failure(PATH, (equal("$.a", 1 / number, 1, "why") for number in (1, 0)))

@@ -1,7 +1,7 @@
-"""Check the claims of a record: values that must follow from one another, or cannot lie elsewhere.
+"""Check a record's values: some must follow from one another, and others have bounds.
 
-A record of which a claim does not hold was edited, mixed up with another, or written by faulty code.  No claim may
-depend on how fast or busy a machine is: a run that took hours must not be refused for it.
+A record that fails a check was edited, mixed up with another, or written by faulty code.  No check may depend on how
+fast or busy a machine is, because a run that took hours must not be refused for it.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from lstmbench.utils.errors import DataError
 from lstmbench.utils.json_schema import short
 
 ROUNDING = 1e-6
-"""Relative.  Both sides are computed in double precision from one another; anything further apart was edited."""
+"""Relative tolerance.  Both sides follow from one another in double precision; a larger difference means an edit."""
 
 
 @dataclass(frozen=True)
-class Claim:
-    """What a record says at a place, and what it would have to say there."""
+class Check:
+    """A check at one place of a record: whether it holds, what was expected there, and what was found."""
 
     where: str
     holds: bool
@@ -29,35 +29,35 @@ class Claim:
     found: Any
 
 
-def refuse(path: Path, claims: Iterable[Claim]) -> None:
-    """Check claims about the record at ``path``.
+def raise_first_failure(path: Path, checks: Iterable[Check]) -> None:
+    """Raise an error for the first of ``checks`` that the record at ``path`` fails.
 
     Raises:
-        DataError: the first that does not hold, with its place, what was expected and what was found; or values
-            that cannot be computed with, such as the 13th month.
+        DataError: names the place, what was expected and what was found; also raised if values cannot be computed
+            with, such as the 13th month.
     """
     try:
-        for claim in claims:
-            if not claim.holds:
-                raise DataError(f"{path} at {claim.where}: expected {claim.expected}, found {short(claim.found)}")
+        for check in checks:
+            if not check.holds:
+                raise DataError(f"{path} at {check.where}: expected {check.expected}, found {short(check.found)}")
     except (ArithmeticError, ValueError) as error:
         raise DataError(f"{path}: its values cannot be computed with: {error}") from error
 
 
-def equal(where: str, found: Any, expected: Any, because: str) -> Claim:
-    """That ``found`` is ``expected``; numbers with a fraction up to rounding."""
+def equal(where: str, found: Any, expected: Any, because: str) -> Check:
+    """Return a check that ``found`` is ``expected``; floats are compared up to ``ROUNDING``."""
     if isinstance(found, float) and isinstance(expected, (int, float)):
-        return Claim(where, math.isclose(found, expected, rel_tol=ROUNDING), f"{expected:.9g}, {because}", found)
-    return Claim(where, found == expected, f"{short(expected)}, {because}", found)
+        return Check(where, math.isclose(found, expected, rel_tol=ROUNDING), f"{expected:.9g}, {because}", found)
+    return Check(where, found == expected, f"{short(expected)}, {because}", found)
 
 
-def between(where: str, found: float, least: float, most: float, because: str) -> Claim:
-    """That ``found`` lies between two values that are 0 or more, or is one of them; up to rounding."""
+def between(where: str, found: float, least: float, most: float, because: str) -> Check:
+    """Return a check that ``found`` is from ``least`` to ``most``, both 0 or more, up to ``ROUNDING``."""
     holds = least * (1 - ROUNDING) <= found <= most * (1 + ROUNDING)
-    return Claim(where, holds, f"from {least:,.9g} to {most:,.9g}, {because}", found)
+    return Check(where, holds, f"from {least:,.9g} to {most:,.9g}, {because}", found)
 
 
-def memory(where: str, peak: int, weights: int, machine: dict[str, Any]) -> Claim:
-    """That a process held the model's weights (float32), and no more than the machine's memory."""
+def memory(where: str, peak: int, weights: int, machine: dict[str, Any]) -> Check:
+    """Return a check that a process held the weights (float32) and no more than the machine's memory, in bytes."""
     because = "the weights' memory and the machine's"
     return between(where, peak, 4 * weights, machine["memory_bytes"], because)

@@ -15,8 +15,8 @@ from typing import Any
 
 import pandas as pd
 
-from lstmbench.records.consistency import refuse
-from lstmbench.records.measurement_consistency import claims_of_measurement
+from lstmbench.records.consistency import raise_first_failure
+from lstmbench.records.measurement_consistency import checks_of_measurement
 from lstmbench.utils.errors import DataError
 from lstmbench.utils.files import atomic, write_json
 from lstmbench.utils.json_schema import check, read_json
@@ -77,4 +77,4 @@ def check_measurement(path: Path, measurement: Measurement) -> None:
         raise DataError(f"{path}: expected the blocks' columns {BLOCK_COLUMNS}, found {list(blocks.columns)}")
     if not ((blocks["seconds"] > 0) & (blocks["steps"] > 0)).all():
         raise DataError(f"{path}: a block without steps, or that took no time")
-    refuse(path, claims_of_measurement(measurement.record, blocks))
+    raise_first_failure(path, checks_of_measurement(measurement.record, blocks))

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from lstmbench.models.presets import Preset
-from lstmbench.records.consistency import ROUNDING, Claim, between, equal, memory
+from lstmbench.records.consistency import ROUNDING, Check, between, equal, memory
 from lstmbench.records.format import MIN_BLOCK_SECONDS
 from lstmbench.records.interference import Load, disturbances
 from lstmbench.statistics.intervals import iqr_over_median
@@ -20,20 +20,20 @@ SAMPLE = ["implementation", "round", "attempt"]
 """What names a sample within a measurement."""
 
 
-def claims_of_measurement(record: dict[str, Any], blocks: pd.DataFrame) -> Iterator[Claim]:
-    """Yield all claims of a measurement; the later ones rely on the earlier."""
+def checks_of_measurement(record: dict[str, Any], blocks: pd.DataFrame) -> Iterator[Check]:
+    """Yield all checks of a measurement; later ones rely on earlier ones."""
     samples = record["samples"]
     precision = split_device(record["group"]["device"]).precision
     yield equal("$.dtype", record["dtype"], precision, "as the device's name says")
     started, finished = (datetime.fromisoformat(record[name]) for name in ("started", "finished"))
-    yield Claim("$.finished", started <= finished, f"not before it started, {record['started']}", record["finished"])
+    yield Check("$.finished", started <= finished, f"not before it started, {record['started']}", record["finished"])
     names = [tuple(sample[name] for name in SAMPLE) for sample in samples]
     yield from _rounds(record, names)
     timed = dict(iter(blocks.groupby(SAMPLE)))
     for name in names:
-        yield Claim("$.samples", name in timed, "timed blocks of every sample", f"none of {name}")
+        yield Check("$.samples", name in timed, "timed blocks of every sample", f"none of {name}")
     for name in timed:
-        yield Claim("$.samples", name in names, "a sample for all blocks", f"none for those of {name}")
+        yield Check("$.samples", name in names, "a sample for all blocks", f"none for those of {name}")
     for index, (name, sample) in enumerate(zip(names, samples, strict=True)):
         here = f"$.samples[{index}]"
         yield from _blocks(here, sample, timed[name])
@@ -41,8 +41,8 @@ def claims_of_measurement(record: dict[str, Any], blocks: pd.DataFrame) -> Itera
         yield from _products(here, sample)
 
 
-def _rounds(record: dict[str, Any], names: list[tuple[Any, ...]]) -> Iterator[Claim]:
-    yield Claim("$.samples", len(set(names)) == len(names), "each process once", names)
+def _rounds(record: dict[str, Any], names: list[tuple[Any, ...]]) -> Iterator[Check]:
+    yield Check("$.samples", len(set(names)) == len(names), "each process once", names)
     failed = {failure["implementation"] for failure in record["failures"]}
     for implementation in sorted({name[0] for name in names} - failed):
         rounds = sorted({name[1] for name in names if name[0] == implementation})
@@ -54,21 +54,21 @@ def _rounds(record: dict[str, Any], names: list[tuple[Any, ...]]) -> Iterator[Cl
         yield equal(f"$.samples[{index}].attempt", attempts, in_order, "attempts in order")
 
 
-def _blocks(here: str, sample: dict[str, Any], timed: pd.DataFrame) -> Iterator[Claim]:
+def _blocks(here: str, sample: dict[str, Any], timed: pd.DataFrame) -> Iterator[Check]:
     steady, load = sample["phases"]["steady_seconds"], sample["load"]
     because = "the sum of its blocks: the two files are not of one measurement"
     yield equal(f"{here}.phases.steady_seconds", steady, float(timed["seconds"].sum()), because)
     yield equal(f"{here}.steady_steps", sample["steady_steps"], int(timed["steps"].sum()), because)
     spread = iqr_over_median((timed["seconds"] / timed["steps"]).tolist())
     close = math.isclose(sample["spread"], spread, rel_tol=ROUNDING, abs_tol=1e-9)
-    yield Claim(f"{here}.spread", close, f"{spread:.6g}, of its blocks", sample["spread"])
+    yield Check(f"{here}.spread", close, f"{spread:.6g}, of its blocks", sample["spread"])
     least = f"blocks of at least {MIN_BLOCK_SECONDS} s in the median, since shorter ones tell no speed"
     median = float(timed["seconds"].median())
-    yield Claim(f"{here}.steady_steps", median >= MIN_BLOCK_SECONDS, least, f"{median:.3g} s")
+    yield Check(f"{here}.steady_steps", median >= MIN_BLOCK_SECONDS, least, f"{median:.3g} s")
     yield between(f"{here}.load.wall_seconds", load["wall_seconds"], steady, math.inf, "its blocks' time and more")
 
 
-def _circumstances(here: str, sample: dict[str, Any], record: dict[str, Any]) -> Iterator[Claim]:
+def _circumstances(here: str, sample: dict[str, Any], record: dict[str, Any]) -> Iterator[Check]:
     samples, threads = record["samples"], record["threads"]
     mine = [Load(**one["load"]) for one in samples if one["implementation"] == sample["implementation"]]
     best = max(load.cpu_per_thread(threads) for load in mine)
@@ -87,7 +87,7 @@ def _circumstances(here: str, sample: dict[str, Any], record: dict[str, Any]) ->
     yield equal(f"{here}.memory.peak_device_bytes", known, on_gpu, "whether it ran on a GPU")
 
 
-def _products(here: str, sample: dict[str, Any]) -> Iterator[Claim]:
+def _products(here: str, sample: dict[str, Any]) -> Iterator[Check]:
     for number, product in enumerate(sample["products"]):
         (rows, depth), (_, columns) = product["left"], product["right"]
         flops = 2 * rows * depth * columns * product["count"]

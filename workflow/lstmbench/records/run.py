@@ -10,8 +10,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from lstmbench.records.consistency import refuse
-from lstmbench.records.run_consistency import claims_of_run
+from lstmbench.records.consistency import raise_first_failure
+from lstmbench.records.run_consistency import checks_of_run
 from lstmbench.utils.errors import DataError
 from lstmbench.utils.files import write_json
 from lstmbench.utils.json_schema import check, read_json
@@ -63,7 +63,7 @@ def check_record(path: Path, record: Any) -> None:
         check(path, record, "failure.schema.json")
     else:
         check(path, record, "run.schema.json")
-        refuse(path, claims_of_run(record))
+        raise_first_failure(path, checks_of_run(record))
     _check_path(path, record["run"])
 
 

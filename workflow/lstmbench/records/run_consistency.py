@@ -12,7 +12,7 @@ from lstmbench import tasks
 from lstmbench.models.presets import Preset
 from lstmbench.models.schedule import learning_rate_at
 from lstmbench.models.weights import parameter_count
-from lstmbench.records.consistency import ROUNDING, Claim, between, equal, memory
+from lstmbench.records.consistency import ROUNDING, Check, between, equal, memory
 from lstmbench.records.format import FIRST_LOSSES
 from lstmbench.system.device import split_device
 from lstmbench.utils.files import hash_json
@@ -34,8 +34,8 @@ SURE_PREDICTIONS = 5000
 _CUT = re.compile(r"^trained for ([\d,]+) of ([\d,]+) updates$")
 
 
-def claims_of_run(record: dict[str, Any]) -> Iterator[Claim]:
-    """Yield all claims of a record; the later ones rely on the earlier."""
+def checks_of_run(record: dict[str, Any]) -> Iterator[Check]:
+    """Yield all checks of a record; later ones rely on earlier ones."""
     yield from _perplexities(record)
     yield from _order(record["history"])
     yield from _settings(record)
@@ -49,7 +49,7 @@ def claims_of_run(record: dict[str, Any]) -> Iterator[Claim]:
     yield from _plausible(record)
 
 
-def _perplexities(record: dict[str, Any]) -> Iterator[Claim]:
+def _perplexities(record: dict[str, Any]) -> Iterator[Check]:
     rows = [("$.final", record["final"], "")]
     for index, row in enumerate(record["history"]):
         rows += [(f"$.history[{index}]", row, split) for split in ("train_", "valid_")]
@@ -58,31 +58,31 @@ def _perplexities(record: dict[str, Any]) -> Iterator[Claim]:
             loss = row[f"{split}loss"]
             value = math.exp(loss) if loss < MAX_EXPONENT else math.inf
             close = math.isclose(row[name], value, rel_tol=ROUNDING)
-            yield Claim(f"{where}.{name}", close, f"exp({split}loss) = {value:.9g}", row[name])
+            yield Check(f"{where}.{name}", close, f"exp({split}loss) = {value:.9g}", row[name])
 
 
-def _order(history: list[dict[str, Any]]) -> Iterator[Claim]:
+def _order(history: list[dict[str, Any]]) -> Iterator[Check]:
     epochs = [row["epoch"] for row in history]
     in_order = list(range(1, len(epochs) + 1))
-    yield Claim("$.history", epochs == in_order, f"epochs 1 to {len(epochs)} in order", epochs)
+    yield Check("$.history", epochs == in_order, f"epochs 1 to {len(epochs)} in order", epochs)
     updates = [row["updates"] for row in history]
-    yield Claim("$.history", updates == sorted(set(updates)), "updates to grow from epoch to epoch", updates)
+    yield Check("$.history", updates == sorted(set(updates)), "updates to grow from epoch to epoch", updates)
 
 
-def _settings(record: dict[str, Any]) -> Iterator[Claim]:
+def _settings(record: dict[str, Any]) -> Iterator[Check]:
     settings, data = record["settings"], record["data"]
     yield equal("$.settings_sha256", record["settings_sha256"], hash_json(settings), "the hash of the settings")
     precision = split_device(record["run"]["device"]).precision
     yield equal("$.settings.dtype", settings["dtype"], precision, "as the device's name says")
     size = "vocab_size" if data["task"] == "language_model" else "classes"
-    yield Claim("$.data.facts", size in data["facts"], f"the fact {size}", data["facts"])
+    yield Check("$.data.facts", size in data["facts"], f"the fact {size}", data["facts"])
     spec = tasks.load(data["task"]).model_spec(Preset(**settings["preset"]), data["facts"])
     yield equal("$.parameters", record["parameters"], parameter_count(spec), "by the preset and the data")
     initial, final = record["initial_weights_sha256"], record["final_weights_sha256"]
-    yield Claim("$.final_weights_sha256", initial != final, "other weights than the initial ones", final)
+    yield Check("$.final_weights_sha256", initial != final, "other weights than the initial ones", final)
 
 
-def _schedule(record: dict[str, Any]) -> Iterator[Claim]:
+def _schedule(record: dict[str, Any]) -> Iterator[Check]:
     preset = Preset(**record["settings"]["preset"])
     for index, row in enumerate(record["history"]):
         rate = learning_rate_at(preset, row["epoch"])
@@ -94,7 +94,7 @@ def _schedule(record: dict[str, Any]) -> Iterator[Claim]:
     yield equal("$.milestones", bool(record["milestones"]), there, "whether the preset asks for tests so early")
 
 
-def _counts(record: dict[str, Any]) -> Iterator[Claim]:
+def _counts(record: dict[str, Any]) -> Iterator[Check]:
     preset, history = Preset(**record["settings"]["preset"]), record["history"]
     per_example = preset.num_steps if record["data"]["task"] == "language_model" else 1
     before = 0
@@ -114,10 +114,10 @@ def _counts(record: dict[str, Any]) -> Iterator[Claim]:
         if (name := f"{split}accuracy") in row:
             images = row[f"{split}predictions"]
             whole = abs(row[name] * images - round(row[name] * images)) < 1e-3
-            yield Claim(f"{where}.{name}", whole, f"a whole number of {images:,} images", row[name])
+            yield Check(f"{where}.{name}", whole, f"a whole number of {images:,} images", row[name])
 
 
-def _first_losses(record: dict[str, Any]) -> Iterator[Claim]:
+def _first_losses(record: dict[str, Any]) -> Iterator[Check]:
     if losses := record.get("first_losses"):
         first, updates = record["history"][0], record["history"][-1]["updates"]
         yield equal("$.first_losses", len(losses), min(FIRST_LOSSES, updates), "one per first update")
@@ -126,14 +126,14 @@ def _first_losses(record: dict[str, Any]) -> Iterator[Claim]:
             yield equal("$.first_losses", mean, first["train_loss"], "the first epoch's loss, on average")
 
 
-def _caps(record: dict[str, Any]) -> Iterator[Claim]:
+def _caps(record: dict[str, Any]) -> Iterator[Check]:
     settings, caps = record["settings"], record["caps"]
     updates = record["history"][-1]["updates"]
     cut = [match for words in caps if (match := _CUT.match(words))]
     if cut:
         reached, whole = (int(number.replace(",", "")) for number in cut[0].groups())
         yield equal("$.caps", reached, updates, "the updates of the last epoch")
-        yield Claim("$.caps", reached < whole, "fewer updates than the whole schedule's", caps)
+        yield Check("$.caps", reached < whole, "fewer updates than the whole schedule's", caps)
         yield equal("$.settings.max_updates", settings["max_updates"], updates, "where the run was cut short")
     else:
         epochs = settings["preset"]["epochs"]
@@ -142,59 +142,59 @@ def _caps(record: dict[str, Any]) -> Iterator[Claim]:
     yield equal("$.caps", marked, settings["max_eval_predictions"] is not None, "whether evaluation was capped")
 
 
-def _times(record: dict[str, Any]) -> Iterator[Claim]:
+def _times(record: dict[str, Any]) -> Iterator[Check]:
     speed, history = record["speed"], record["history"]
     training = math.fsum(row["train_seconds"] for row in history)
     yield equal("$.speed.train_seconds", speed["train_seconds"], training, "the sum over the epochs")
     first = speed["first_step_seconds"]
     yield between("$.speed.first_step_seconds", first, 0, training, "no longer than all training")
     started, finished = (datetime.fromisoformat(record[name]) for name in ("started", "finished"))
-    yield Claim("$.finished", started <= finished, f"not before it started, {record['started']}", record["finished"])
+    yield Check("$.finished", started <= finished, f"not before it started, {record['started']}", record["finished"])
     if record["resumed"] == 0:
         tests = [row["valid_seconds"] for row in history] + [row["seconds"] for row in record["milestones"]]
         others = [record["final"]["seconds"], speed["import_seconds"], speed["build_seconds"]]
         spent = math.fsum([training, *tests, *others])
         elapsed = (finished - started).total_seconds() + 2  # both are cut to whole seconds
         expected = f"at least the {spent:.0f} s of its parts after {record['started']}"
-        yield Claim("$.finished", spent <= elapsed, expected, record["finished"])
+        yield Check("$.finished", spent <= elapsed, expected, record["finished"])
 
 
-def _speed(record: dict[str, Any]) -> Iterator[Claim]:
+def _speed(record: dict[str, Any]) -> Iterator[Check]:
     speed = record["speed"]
     quartiles = [speed[name] for name in ("p25", "median", "p75")]
     measured = speed["blocks"] > 0
     there = all((value is not None) == measured for value in quartiles)
     ordered = there and (not measured or quartiles == sorted(quartiles))
-    yield Claim("$.speed", ordered, "p25 <= median <= p75, all null without blocks", quartiles)
+    yield Check("$.speed", ordered, "p25 <= median <= p75, all null without blocks", quartiles)
     if speed["blocks"] >= SUFFICIENT_BLOCKS:
         trained = sum(row["train_predictions"] for row in record["history"])
         average = trained / max(speed["train_seconds"], 1e-9)
         # Bounds that only a wrong unit or an edited value leaves; tracing and pauses make the average lower.
         near = speed["p25"] / 1000 < average < 2 * speed["p75"]
-        yield Claim("$.speed.median", near, f"near {average:.4g}, the predictions over the time", speed["median"])
+        yield Check("$.speed.median", near, f"near {average:.4g}, the predictions over the time", speed["median"])
 
 
-def _machine(record: dict[str, Any]) -> Iterator[Claim]:
+def _machine(record: dict[str, Any]) -> Iterator[Check]:
     on_gpu = split_device(record["run"]["device"]).kind == "gpu"
     used, machine = record["memory"], record["machine"]
     known = used["peak_device_bytes"] is not None
     yield equal("$.memory.peak_device_bytes", known, on_gpu, "whether it ran on a GPU")
     if on_gpu:
-        yield Claim("$.machine.gpu", machine["gpu"] is not None, "the GPU it ran on", machine["gpu"])
+        yield Check("$.machine.gpu", machine["gpu"] is not None, "the GPU it ran on", machine["gpu"])
     yield memory("$.memory.peak_rss_bytes", used["peak_rss_bytes"], record["parameters"], machine)
     clean = record["commit"] is not None or not record["commit_dirty"]
-    yield Claim("$.commit_dirty", clean, "no changes where there is no commit", record["commit_dirty"])
+    yield Check("$.commit_dirty", clean, "no changes where there is no commit", record["commit_dirty"])
 
 
-def _plausible(record: dict[str, Any]) -> Iterator[Claim]:
+def _plausible(record: dict[str, Any]) -> Iterator[Check]:
     facts, final = record["data"]["facts"], record["final"]
     if "perplexity" in final and facts["vocab_size"] >= REAL_VOCABULARY:
         fair = final["perplexity"] >= MIN_PERPLEXITY
         expected = f"at least {MIN_PERPLEXITY:g} of a model that never saw the test"
-        yield Claim("$.final.perplexity", fair, expected, final["perplexity"])
+        yield Check("$.final.perplexity", fair, expected, final["perplexity"])
     floor = facts.get("source_cross_entropy_nats_test")
     if isinstance(floor, float) and record["settings"]["max_eval_predictions"] is None:
         fair = final["loss"] >= 0.98 * floor
-        yield Claim("$.final.loss", fair, f"at least about {floor:.4f}, that of the text's own source", final["loss"])
+        yield Check("$.final.loss", fair, f"at least about {floor:.4f}, that of the text's own source", final["loss"])
     if "accuracy" in final and final["predictions"] >= SURE_PREDICTIONS:
-        yield Claim("$.final.accuracy", final["accuracy"] < 1, "an error or two", final["accuracy"])
+        yield Check("$.final.accuracy", final["accuracy"] < 1, "an error or two", final["accuracy"])
