@@ -35,7 +35,7 @@ def not_measured(speed: pd.DataFrame) -> Iterator[tuple[str, str, str]]:
         yield where, *sentence_and_details(row["verdict"].removeprefix(FAILED))
 
 
-def holes(runs: pd.DataFrame) -> Iterator[str]:
+def missing_cases(runs: pd.DataFrame) -> Iterator[str]:
     """The runs that would complete the crossing of a data set's sizes, implementations, devices and a size's seeds."""
     for dataset, own in runs.groupby("dataset", sort=True):
         there = set(own[RUN[1:]].itertuples(index=False, name=None))

@@ -89,7 +89,7 @@ def report(tables: Path, figures: Path, parity: Sequence[Path], config_name: str
         not_measured=not_measured,
         first_failures=(failures + not_measured)[:FIRST_FAILURES],
         more_failures=max(0, len(failures) + len(not_measured) - FIRST_FAILURES),
-        holes=list(missing_runs.holes(pd.concat([runs, data["failures"]]))),
+        missing_cases=list(missing_runs.missing_cases(pd.concat([runs, data["failures"]]))),
         resumed=int((runs["resumed"] > 0).sum()),
         commits=sorted(set(zip(runs["commit"], runs["commit_dirty"].astype(bool), strict=True))),
         again=_again(data["quality"], data["speed"], selection),
