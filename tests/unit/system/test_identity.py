@@ -7,7 +7,7 @@ import json
 import pytest
 
 from lstmbench.system import hardware
-from lstmbench.system.identity import FIELDS, kind_of, noted
+from lstmbench.system.identity import FIELDS, machine_fingerprint, noted
 from lstmbench.utils.json_schema import SCHEMAS
 
 HERE = {
@@ -18,7 +18,7 @@ HERE = {
 
 
 def same(device="cpu", here=HERE, **changes):
-    return kind_of(here, device) == kind_of({**here, **changes}, device)
+    return machine_fingerprint(here, device) == machine_fingerprint({**here, **changes}, device)
 
 
 @pytest.mark.parametrize(

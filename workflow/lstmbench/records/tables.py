@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 from pyarrow import ArrowInvalid
 
-from lstmbench.system.identity import UNKNOWN, is_unknown, kind_of
+from lstmbench.system.identity import UNKNOWN, is_unknown, machine_fingerprint
 from lstmbench.utils.errors import DataError
 from lstmbench.utils.escaping import csv_cell, from_csv_cell
 from lstmbench.utils.files import atomic, hash_json, write_text
@@ -65,7 +65,7 @@ def machine_columns(record: dict[str, Any]) -> dict[str, Any]:
 
 def machine_kind(record: dict[str, Any], device: str) -> str:
     """Return a name of all that counts of a machine, the same for machines that are alike; device: cpu or gpu."""
-    return hash_json(kind_of(record["machine"], device))[:16]
+    return hash_json(machine_fingerprint(record["machine"], device))[:16]
 
 
 def _variables(values: Mapping[str, str]) -> str:

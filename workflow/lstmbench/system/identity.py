@@ -57,7 +57,7 @@ FIELDS: dict[str, Field] = {
 }
 
 
-def kind_of(described: Mapping[str, Any], device: str) -> dict[str, Any]:
+def machine_fingerprint(described: Mapping[str, Any], device: str) -> dict[str, Any]:
     """Return the part of a description that counts for a run on ``device`` (cpu or gpu).
 
     If the processor has no name, cores, memory and the full name of the system count too, so that two unknown
@@ -80,10 +80,10 @@ def is_unknown(cpu: str) -> bool:
 
 
 def noted(described: Mapping[str, Any], device: str) -> dict[str, Any]:
-    """Return the part that ``kind_of`` leaves out; differences in it are noted, but nothing is refused."""
-    kind, found = kind_of(described, device), {}
+    """Return the part that ``machine_fingerprint`` leaves out; differences in it are noted, but nothing is refused."""
+    fingerprint, found = machine_fingerprint(described, device), {}
     for name, value in described.items():
-        counted = kind.get(name)
+        counted = fingerprint.get(name)
         if isinstance(value, Mapping):
             found[name] = {key: one for key, one in value.items() if key not in (counted or {})}
         elif counted != value:

@@ -24,7 +24,7 @@ from lstmbench.records.measurement import (
 )
 from lstmbench.statistics.intervals import iqr_over_median
 from lstmbench.system.device import split_device
-from lstmbench.system.identity import kind_of
+from lstmbench.system.identity import machine_fingerprint
 from lstmbench.timing.details import DETAILS
 from lstmbench.timing.interleaving import InterleavedProcess, ended_at_last, run_interleaved
 from lstmbench.training.checkpoint import differences
@@ -144,7 +144,7 @@ def _counting(circumstances: Mapping[str, Any]) -> dict[str, Any]:
     if "machine" not in circumstances:
         return dict(circumstances)
     device = split_device(circumstances["group"]["device"])
-    return {**circumstances, "machine": kind_of(circumstances["machine"], device.kind)}
+    return {**circumstances, "machine": machine_fingerprint(circumstances["machine"], device.kind)}
 
 
 def _failure(errors: Path, code: int) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from lstmbench.models.weights import initial_weights
 from lstmbench.records.run import failed, read_record
 from lstmbench.system import hardware
 from lstmbench.system.device import split_device
-from lstmbench.system.identity import kind_of, noted
+from lstmbench.system.identity import machine_fingerprint, noted
 from lstmbench.training.checkpoint import differences
 from lstmbench.training.session import build_session
 from lstmbench.utils.errors import DataError
@@ -70,9 +70,10 @@ def verify(path: Path, data: Path) -> list[str]:
     versions = {"numpy": np.__version__, **session.framework.versions()}
     both = record["machine"].keys() & described.keys()
     there, here = ({field: one[field] for field in one if field in both} for one in (record["machine"], described))
-    sides = {"machine": kind_of(there, kind), "versions": record["versions"]}
+    sides = {"machine": machine_fingerprint(there, kind), "versions": record["versions"]}
     lines = [
-        f"fingerprint: {line}" for line in differences(sides, {"machine": kind_of(here, kind), "versions": versions})
+        f"fingerprint: {line}"
+        for line in differences(sides, {"machine": machine_fingerprint(here, kind), "versions": versions})
     ]
     lines += [f"noted: {line}" for line in differences(noted(there, kind), noted(here, kind), "machine")]
     return [*lines, f"{title}: {_verdict(path, losses.astype(np.float64), expected)}"]

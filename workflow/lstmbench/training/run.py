@@ -19,7 +19,7 @@ from lstmbench.records.run import MODEL, SCHEMA_VERSION, check_record, write_rec
 from lstmbench.system import hardware, provenance, spin
 from lstmbench.system.cores import Limits
 from lstmbench.system.device import split_device
-from lstmbench.system.identity import kind_of, noted
+from lstmbench.system.identity import machine_fingerprint, noted
 from lstmbench.training import launcher
 from lstmbench.training.checkpoint import CheckpointFolder
 from lstmbench.training.loop import Caps, TrainingProgress, train
@@ -103,7 +103,7 @@ def train_run(
     fingerprint = {
         **common,
         "settings": {**settings, "preset": recipe},
-        "machine": kind_of(described, where.kind),
+        "machine": machine_fingerprint(described, where.kind),
         "data": dataset.sha256,
         "code": training_hash(dataset.task, implementation),
     }
