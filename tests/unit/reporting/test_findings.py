@@ -128,19 +128,21 @@ def test_every_line_begins_with_what_was_found_in_numbers_and_ends_with_how_far_
         assert [line.what for line in lines] == ["quality", "speed", "time to quality"]
         for line in lines:
             assert str(line).startswith("markov small: ")
-            assert re.search(r"\d", line.found), line
-            assert not re.match(r"no claim|inconclusive", line.found, re.IGNORECASE)
+            assert re.search(r"\d", line.text), line
+            assert not re.match(r"no claim|inconclusive", line.text, re.IGNORECASE)
             for part, most in MAX_LENGTHS.items():
                 assert 5 < len(getattr(line, part)) <= most, line
                 assert not re.search(r"\bnan\b|\bNone\b| ,|;\s*;|\n", getattr(line, part)), line
         quality, fastest, _ = lines
-        assert quality.settled == (seeds == 5 and spread != "inconclusive" and len(implementations) > 1 and not capped)
-        assert fastest.settled == (
+        assert quality.conclusive == (
+            seeds == 5 and spread != "inconclusive" and len(implementations) > 1 and not capped
+        )
+        assert fastest.conclusive == (
             (speed in ("five", "disturbed") and len(implementations) > 1)
             or (speed == "failed" and len(implementations) > 2)
         )
-        assert fails == ("tensorflow_fused" in quality.reaches)
-        assert ("cut short" in quality.found) == capped
+        assert fails == ("tensorflow_fused" in quality.evidence)
+        assert ("cut short" in quality.text) == capped
 
 
 def lines_of(tables, implementations, seeds, spread="equal", speed="none", **options):
@@ -167,18 +169,18 @@ def test_the_better_one_is_named_whichever_way_is_better(tables):
         for seed in range(1, 6)
     ]
     quality, _, _ = headlines("mnist", tables(accuracies))
-    assert quality.found.startswith("TensorFlow 98.03 ")
-    assert quality.found.endswith("test accuracy (higher is better): TensorFlow is better by 1.00 points")
+    assert quality.text.startswith("TensorFlow 98.03 ")
+    assert quality.text.endswith("test accuracy (higher is better): TensorFlow is better by 1.00 points")
 
 
 def test_what_does_not_reach_the_target_is_said_with_how_many_runs_did(tables):
     values = {("pytorch", 1): 115.0, ("pytorch", 2): 115.0, ("tensorflow", 1): 115.0, ("tensorflow", 2): 130.0}
     records = [make_record(implementation=name, seed=seed, metric=value) for (name, seed), value in values.items()]
     _, _, time = headlines("ptb", tables(records))
-    assert time.found == (
+    assert time.text == (
         "PyTorch 500 s, TensorFlow not (1 of 2 runs) of training to a validation perplexity of 121.39 (less is better)"
     )
-    assert time.reaches.startswith("2 seeds each, the median counts; ")
+    assert time.evidence.startswith("2 seeds each, the median counts; ")
 
 
 def test_a_speed_is_told_of_the_size_whose_quality_is(tables):

@@ -1,7 +1,7 @@
-"""Say in one line each what was found of quality, speed and time to quality: numbers first, then how far they carry.
+"""State the findings on quality, speed and time to quality, one line each: numbers first, then their evidence.
 
 Means over seeds and ratios over processes are compared, never a best run.  Every line begins with a data set and its
-size.  What too few seeds or processes show is still said in numbers; the line ends by saying what they do not show.
+size.  If there are too few seeds or processes, the line gives their numbers and ends with what these do not show.
 """
 
 from __future__ import annotations
@@ -22,24 +22,25 @@ from lstmbench.statistics import equivalence, intervals
 from lstmbench.utils.escaping import one_line, sentence_and_details
 
 MAX_REASON = 90
-"""Characters of a reason within a line; the whole reason is further below on the page."""
+"""Show at most this number of characters of a reason in a line; the page has the full reason further below."""
 
 
 @dataclass(frozen=True)
 class Headline:
-    """A line on ``where`` about ``what``: what was ``found``, and how far it ``reaches``.
+    """A finding about ``what`` (quality, speed, time to quality) in ``where`` (data set, size, device).
 
-    settled: whether the question is answered: equal or different, faster or slower.
+    text: the numbers.  evidence: the seeds, intervals and verdict that support them.
+    conclusive: whether the question is answered: equal or different, faster or slower.
     """
 
     where: str
     what: str
-    found: str
-    reaches: str
-    settled: bool
+    text: str
+    evidence: str
+    conclusive: bool
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.found}; {self.reaches}."
+        return f"{self.where}: {self.text}; {self.evidence}."
 
 
 def headlines(dataset: str, tables: dict[str, pd.DataFrame]) -> list[Headline]:
@@ -68,14 +69,14 @@ def _quality(where: str, here: dict[str, pd.DataFrame]) -> Headline:
     failed = sorted(set(here["quality"].loc[here["quality"]["failure"] != "", "implementation"]))
     note = f"; {present.joined(map(called, failed))} failed" if failed else ""
     if well.empty:
-        found = f"0 of {_count(len(failed), 'implementation')} trained to the end"
-        return Headline(where, "quality", found, note.removeprefix("; "), False)
+        text = f"0 of {_count(len(failed), 'implementation')} trained to the end"
+        return Headline(where, "quality", text, note.removeprefix("; "), False)
     if complete.empty:
         count = int(well["n"].sum())
-        found = f"{_all_runs(count)} cut short ({well['caps'].iloc[0]})"
-        return Headline(where, "quality", found, f"their quality says nothing{note}", False)
+        text = f"{_all_runs(count)} cut short ({well['caps'].iloc[0]})"
+        return Headline(where, "quality", text, f"their quality says nothing{note}", False)
     pairs = here["differences"][here["differences"]["caps"] == ""]
-    # Between frameworks, if there are several; two implementations of one framework otherwise.
+    # Compare across frameworks if there are several; otherwise compare implementations of the one framework.
     across = pairs[pairs["first"].map(framework) != pairs["second"].map(framework)]
     compared = pairs if across.empty else across
     runs = here["runs"][here["runs"]["caps"] == ""]
@@ -88,33 +89,33 @@ def _quality(where: str, here: dict[str, pd.DataFrame]) -> Headline:
         seeds = _seeds(complete["n"], each=len(complete) > 1)
         return Headline(where, "quality", values, f"{seeds}, and nothing to compare with{note}", False)
     apart = f"{compared['mean'].abs().max():.2f} {unit_of_difference(metric)}"
-    reaches, settled = _carries(compared, metric)
-    reaches += note
+    evidence, conclusive = _carries(compared, metric)
+    evidence += note
     if len(compared) > 1:
-        return Headline(where, "quality", f"{values}, at most {apart} apart", reaches, settled)
+        return Headline(where, "quality", f"{values}, at most {apart} apart", evidence, conclusive)
     (row,) = compared.to_dict("records")
     match row["verdict"]:
         case equivalence.EQUAL:
-            found = f"{values}, {apart} apart: equal within {in_words(metric)}"
+            text = f"{values}, {apart} apart: equal within {in_words(metric)}"
         case equivalence.DIFFERENT:
             ahead = row["second"] if (row["mean"] < 0) == (metric == "perplexity") else row["first"]
-            found = f"{values}: {called(ahead)} is better by {apart}"
+            text = f"{values}: {called(ahead)} is better by {apart}"
         case _:
-            found = f"{values}, {apart} apart"
-    return Headline(where, "quality", found, reaches, settled)
+            text = f"{values}, {apart} apart"
+    return Headline(where, "quality", text, evidence, conclusive)
 
 
 def _carries(compared: pd.DataFrame, metric: str) -> tuple[str, bool]:
-    """How far differences in quality carry, and whether they settle the question."""
+    """Return the evidence for differences in quality, and whether it is conclusive."""
     seeds = _seeds(compared["n"], each=True)
     counts = compared["verdict"].value_counts()
-    settled = not {equivalence.INCONCLUSIVE, equivalence.NO_CLAIM} & set(counts.index)
+    conclusive = not {equivalence.INCONCLUSIVE, equivalence.NO_CLAIM} & set(counts.index)
     too_few = f"{seeds}, too few to call them equal or different (that takes {equivalence.MIN_SEEDS})"
     if list(counts.index) == [equivalence.NO_CLAIM] and len(compared) > 1:
-        return too_few, settled
+        return too_few, conclusive
     if len(compared) > 1:
         each = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
-        return f"{seeds}; of {len(compared)} pairs: {each}", settled
+        return f"{seeds}; of {len(compared)} pairs: {each}", conclusive
     (row,) = compared.to_dict("records")
     unit = unit_of_difference(metric)
     low, high = present.signed(row["low"], unit).partition(" ")[0], present.signed(row["high"], unit)
@@ -122,15 +123,15 @@ def _carries(compared: pd.DataFrame, metric: str) -> tuple[str, bool]:
     interval = "" if np.isnan(row["low"]) else f": {mean}, 95 % interval {low} to {high}"
     match row["verdict"]:
         case equivalence.NO_CLAIM:
-            return too_few + interval, settled
+            return too_few + interval, conclusive
         case equivalence.INCONCLUSIVE:
-            return f"{seeds}{interval}, too wide to call them equal or different (inconclusive)", settled
+            return f"{seeds}{interval}, too wide to call them equal or different (inconclusive)", conclusive
         case _:
-            return seeds + interval, settled
+            return seeds + interval, conclusive
 
 
 def _speed(where: str, here: dict[str, pd.DataFrame], anywhere: pd.DataFrame) -> Headline:
-    """Say the speeds that hold, and how much faster one framework's fastest is than the next one's."""
+    """State the quotable speeds, and how much faster the fastest framework is than the next one."""
     speed = here["speed"]
     if speed.empty:
         asked = _count(here["quality"]["implementation"].nunique(), "implementation")
@@ -149,30 +150,30 @@ def _speed(where: str, here: dict[str, pd.DataFrame], anywhere: pd.DataFrame) ->
         )
     unit = present_speed.unit(good)
     rates = [f"{called(row.implementation)} {present_speed.rounded(row.rate)}" for row in good.itertuples()]
-    found = f"{', '.join(rates)} {unit} (higher is faster)"
+    text = f"{', '.join(rates)} {unit} (higher is faster)"
     notes = ["something else used the machine meanwhile"] if (good["disturbed"] != "").any() else []
     notes += [f"not compared: {', '.join(left)}"] if left else []
     row = _first_pair(good["implementation"], here["ratios"])
     if row is None:
         why = "not measured in the same rounds, so not compared" if len(good) > 1 else "no second speed to compare with"
-        return Headline(where, "speed", found, "; ".join([why, *notes]), False)
+        return Headline(where, "speed", text, "; ".join([why, *notes]), False)
     times = f"{row['ratio']:.2f} times as fast as {called(row['denominator'])}"
-    found += f": {called(row['numerator'])} is {times}"
+    text += f": {called(row['numerator'])} is {times}"
     over = present_speed.interval(row["low"], row["high"], row["pairs"], "pair", 2)
     pairs = _count(int(row["pairs"]), "pair") + " of processes"
     verdict = present_speed.verdict_on_ratio(row)
     match verdict:
         case "faster" | "slower":
-            reaches = f"95 % interval {over}, {pairs}"
+            evidence = f"95 % interval {over}, {pairs}"
         case "inconclusive":
-            reaches = f"95 % interval {over}, {pairs}; it includes 1, so which is faster is open (inconclusive)"
+            evidence = f"95 % interval {over}, {pairs}; it includes 1, so which is faster is open (inconclusive)"
         case _:
-            reaches = f"{pairs}, too few for an interval, so this is a hint and not a result"
-    return Headline(where, "speed", found, "; ".join([reaches, *notes]), verdict in ("faster", "slower"))
+            evidence = f"{pairs}, too few for an interval, so this is a hint and not a result"
+    return Headline(where, "speed", text, "; ".join([evidence, *notes]), verdict in ("faster", "slower"))
 
 
 def _first_pair(by_speed: Iterable[str], ratios: pd.DataFrame) -> pd.Series | None:
-    """Return the ratio of the fastest to the next one of another framework, or else to the next one."""
+    """Return the ratio of the fastest to the next of another framework, or to the next of the same one if none is."""
     fastest, *others = by_speed
     pairs = ratios.set_index(["numerator", "denominator"], drop=False)
     for name in sorted(others, key=lambda name: framework(name) == framework(fastest)):
@@ -182,7 +183,7 @@ def _first_pair(by_speed: Iterable[str], ratios: pd.DataFrame) -> pd.Series | No
 
 
 def _time(where: str, here: dict[str, pd.DataFrame]) -> Headline:
-    """Say how long training takes to the target; these seconds have no verdict, because runs may share a machine."""
+    """State the training time to the target, in seconds, without a verdict because runs may share a machine."""
     rows, what = here["time_to_quality"], "time to quality"
     if here["runs"].empty:
         return Headline(where, what, "0 runs trained to the end", "no target was reached", False)
@@ -195,15 +196,15 @@ def _time(where: str, here: dict[str, pd.DataFrame]) -> Headline:
     target = f"a validation {metric} of {present.metric(rows['target'].iloc[0], metric)}"
     reached, runs = int(rows["reached"].sum()), int(rows["n"].sum())
     if not reached:
-        found = f"0 of {_count(runs, 'run')} reached {target}"
-        return Headline(where, what, found, _cut_short(rows) or "the whole schedule was trained", False)
+        text = f"0 of {_count(runs, 'run')} reached {target}"
+        return Headline(where, what, text, _cut_short(rows) or "the whole schedule was trained", False)
     each = [_reached(row) for row in rows.itertuples()]
-    found = f"{', '.join(each)} of training to {target} (less is better)"
+    text = f"{', '.join(each)} of training to {target} (less is better)"
     seeds = _seeds(rows["n"], each=len(rows) > 1)
     median = ", the median counts" if rows["n"].max() > 1 else ""
     caveat = "runs may have shared the machine, so this is a hint and no benchmark"
     short = f"; {_cut_short(rows)}" if _cut_short(rows) else ""
-    return Headline(where, what, found, f"{seeds}{median}; {caveat}{short}", False)
+    return Headline(where, what, text, f"{seeds}{median}; {caveat}{short}", False)
 
 
 def _reached(row: object) -> str:
@@ -234,13 +235,13 @@ def _seeds(counts: pd.Series, each: bool) -> str:
 
 
 def _why(row: object) -> str:
-    """The reason against a speed, in at most ``MAX_REASON`` characters."""
+    """Return why a speed is not quotable, in at most ``MAX_REASON`` characters."""
     reason = one_line(sentence_and_details(row.verdict)[0])
     return reason if len(reason) <= MAX_REASON else f"{reason[: MAX_REASON - 3]}..."
 
 
 def _values(quality: pd.DataFrame, runs: pd.DataFrame, metric: str) -> str:
-    """Return each mean over the seeds, the best first; runs that are not alike are never averaged together."""
+    """Return each mean over the seeds, best first; runs that differ in settings or machine are never averaged."""
     rows = []
     for name, group in quality.groupby("implementation", sort=True):
         mine = runs[runs["implementation"] == name]
