@@ -172,7 +172,7 @@ def _dataset(dataset: str, data: dict[str, pd.DataFrame], figures: Path) -> dict
     size = chosen_size.spoken_of(own["quality"], own["differences"], own["speed"])
     lines: dict[str, list[Any]] = {}
     for line in headlines(dataset, own):
-        held = {name: _UNIT.sub("\N{NO-BREAK SPACE}", getattr(line, name)) for name in ("found", "reaches")}
+        held = {name: _UNIT.sub("\N{NO-BREAK SPACE}", getattr(line, name)) for name in ("text", "evidence")}
         lines.setdefault(line.where, []).append(dataclasses.replace(line, **held))
     return {
         "name": dataset,
