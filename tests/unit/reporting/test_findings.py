@@ -36,7 +36,7 @@ SPEEDS = {
     "failed": STEADY,
     "alike": STEADY,
 }
-MAX_LENGTHS = {"found": 260, "reaches": 400}
+MAX_LENGTHS = {"text": 260, "evidence": 400}
 
 
 @pytest.fixture(scope="module")
