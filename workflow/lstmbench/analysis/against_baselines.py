@@ -1,6 +1,6 @@
-"""Against baseline: the results of this configuration beside those of the machines whose bundles are kept.
+"""Compare the results of this configuration with those of the baseline machines, whose bundles are kept.
 
-Cases that both have are compared as ``compare`` does, the baseline first; cases that only one side has are left out.
+Cases that both sides have are compared as ``compare`` does, with the baseline first.  Cases of one side are left out.
 """
 
 from __future__ import annotations
@@ -19,13 +19,14 @@ SIDES = "First: the machine that a bundle in results/baselines names; second: he
 TABLES = ("quality", "speed", "circumstances")
 
 GROUP = ["dataset", "size", "device"]
-"""What names a measurement."""
+"""Columns that identify a measurement."""
 
 
 def against(baselines: Mapping[str, Records], here: Records) -> dict[str, pd.DataFrame]:
-    """The tables of ``compare``, less the cases of one side; ``bundle``: the baseline, first: it, second: here.
+    """Return the tables of ``compare`` without the cases that only one side has.
 
-    Baselines that share no case with what is here are left out.
+    Column ``bundle`` names the baseline, which is first; the results of this configuration are second.  Baselines that
+    share no case with these results are left out.
     """
     found: dict[str, list[pd.DataFrame]] = {name: [] for name in TABLES}
     for name, baseline in baselines.items():
@@ -49,6 +50,6 @@ def _shared(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def paths(runs: Iterable[tuple], groups: Iterable[tuple]) -> set[str]:
-    """Where the records of runs (``RUN``) and measurements (``GROUP``) lie below a results folder."""
+    """Return the paths of the records of runs (``RUN``) and measurements (``GROUP``) below a results folder."""
     of_runs = {RECORD.format(**dict(zip(RUN, run, strict=True))) for run in runs}
     return of_runs | {"measurements/{}/{}/{}/measurement.json".format(*group) for group in groups}

@@ -1,9 +1,9 @@
-"""Compare: bundles of records, case by case: did quality or speed change, and what else did?
+"""Compare bundles of records case by case: whether quality or speed changed, and what else did.
 
-Every other bundle is held against the first.  Quality is compared over pairs of runs of one seed from the same initial
-weights, speed over processes, which the two machines (or moments) do not share: what differed between them besides
-the framework is part of the ratio, and the table of circumstances names it.  What cannot be compared is a row with
-its reason.
+Every other bundle is compared with the first.  Quality is compared over pairs of runs with the same random seed and
+the same initial weights.  Speed is compared over processes, which the two machines (or moments) do not share.
+So the ratio includes whatever differs between them besides the framework; the table of circumstances names it.
+A case that cannot be compared has a row with the reason.
 """
 
 from __future__ import annotations
@@ -28,15 +28,16 @@ SPEED = ["bundle", *CASE, "threads", "unit", "first_rate", "second_rate", "ratio
 CIRCUMSTANCES = ["bundle", "what", "first", "second"]
 
 IGNORED_KEYS = {"preset", "source", "threads"}
-"""Settings whose entries are here already, that are words, or that are no reason not to compare: the order in which
-threads add up changes a run less than a seed does, and measurements have the threads in their case."""
+"""Settings that do not prevent a comparison: ``preset`` is compared entry by entry, and ``source`` is prose.  The
+number of ``threads`` changes the order of summation, which changes a run less than a random seed does; measurements
+have it in their case."""
 
 NOT_COMPARED = "not compared: "
 ONE_SIDED = "only in the"
 
 
 def compare(bundles: Mapping[str, Records]) -> dict[str, pd.DataFrame]:
-    """The tables quality, speed and circumstances, of every other bundle against the first.
+    """Return the tables quality, speed and circumstances of every other bundle against the first.
 
     Raises:
         DataError: not one case can be compared.
@@ -55,7 +56,7 @@ def compare(bundles: Mapping[str, Records]) -> dict[str, pd.DataFrame]:
 
 
 def quality(first: list[dict[str, Any]], others: Mapping[str, list[dict[str, Any]]]) -> pd.DataFrame:
-    """A row per case of run records on either side; ``difference`` of the other in % or percentage points."""
+    """Return a row per case of run records; ``difference``, second from first, is in % or percentage points."""
     rows, found = [], {}
     for name, records in others.items():
         for case, before, after in _matched(first, records, lambda one: tuple(one["run"][part] for part in CASE)):
@@ -83,7 +84,7 @@ def quality(first: list[dict[str, Any]], others: Mapping[str, list[dict[str, Any
 
 
 def speed(first: list[Measurement], others: Mapping[str, list[Measurement]]) -> pd.DataFrame:
-    """A row per case of measurements on either side; ``ratio`` of the other's speed to the first's."""
+    """Return a row per case of measurements; ``ratio`` is the second speed over the first."""
     rows, found = [], {}
     cases = list(_cases(first))
     for name, measurements in others.items():
@@ -106,7 +107,7 @@ def speed(first: list[Measurement], others: Mapping[str, list[Measurement]]) -> 
 
 
 def circumstances(first: Records, others: Mapping[str, Records]) -> pd.DataFrame:
-    """A row per machine, library or commit that differs: what the first bundle's records say, and what another's."""
+    """Return a row per machine, library or commit that differs between the first bundle's records and another's."""
     before = _circumstances(first)
     rows = []
     for name, records in others.items():
@@ -158,7 +159,7 @@ def _cases(measurements: Iterable[Measurement]) -> Iterator[dict[str, Any]]:
 def _matched(
     first: Iterable[Any], second: Iterable[Any], case_of: Callable[[Any], tuple[Any, ...]]
 ) -> Iterator[tuple[tuple[Any, ...], list[Any], list[Any]]]:
-    """Every case of either side, with what each side has of it."""
+    """Yield every case of either side with the members that each side has."""
     sides: list[dict[tuple[Any, ...], list[Any]]] = [{}, {}]
     for side, members in zip(sides, (first, second), strict=True):
         for member in members:
@@ -186,7 +187,7 @@ def _unlike_speeds(old: dict[str, Any], new: dict[str, Any]) -> str:
 
 
 def _unlike(settings: list[dict[str, Any]]) -> str:
-    """The settings that are not the same in all of them and matter."""
+    """Return the settings that differ, except ``IGNORED_KEYS``."""
     names = sorted(set().union(*settings) - IGNORED_KEYS)
     return "; ".join(_differ(name, {repr(one.get(name)) for one in settings}) for name in names).strip("; ")
 
@@ -206,7 +207,7 @@ def _pairs(
 
 
 def names(paths: list[Path]) -> list[str]:
-    """What to call bundles: the names of their files, or their whole paths if two of these are the same.
+    """Return names for bundles: the names of their files, or their whole paths if two names are the same.
 
     Raises:
         UsageError: fewer than two bundles, or one of them twice.

@@ -1,7 +1,7 @@
-"""Plan: time, memory and disk of every run of a configuration on this machine, and how far earlier plans were off.
+"""Plan a configuration: time, memory and disk of every run on this machine, and the errors of earlier plans.
 
-Each case was measured alone for some seconds (``calibrate``).  A run is that case's start, its updates at the measured
-step, a validation and a checkpoint per epoch, and its tests.  Nothing of it is fitted to finished runs.
+``calibrate`` measured each case alone for some seconds.  A run consists of the case's start, its training steps at the
+measured time per step, a validation and a checkpoint per epoch, and its tests.  Nothing is fitted to finished runs.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from lstmbench.utils.errors import MachineError, UsageError
 from lstmbench.utils.json_schema import read_json
 
 MEMORY_MARGIN = 1.2
-"""On the memory a run needs: a process held against this one must never be killed for what an allocator keeps."""
+"""Multiply the memory that a run needs by this, so that no process is killed for what an allocator keeps."""
 
 RECORD_BYTES = 12_000
 EPOCH_BYTES = 1_000
-"""A run's record and TensorBoard file, whole blocks of the file system counted, and what an epoch adds to them."""
+"""MB of a run's record and TensorBoard file, in whole blocks of the file system, and MB that an epoch adds to them."""
 
 MB = 1e6
 DAY = 86_400.0
@@ -45,17 +45,17 @@ ERRORS = [
 
 @dataclass(frozen=True)
 class Work:
-    """What a run does, counted."""
+    """The amounts of work in a run."""
 
     updates: int
-    epochs: int  # begun; each ends with a validation and a checkpoint
-    tests: int  # the last one, and one during training if the preset has it and the run gets so far
+    epochs: int  # epochs that begin; each ends with a validation and a checkpoint
+    tests: int  # the last one, and one during training if the preset has it and the run gets that far
     predictions: dict[str, int]  # of one validation ("valid") and of one test ("test")
-    evaluation_bytes: int  # held for them beside training: their examples, and the activations of the largest batch
+    evaluation_bytes: int  # held for evaluation besides training: examples, activations of the largest batch
 
 
 def count_work(dataset: Dataset, preset: Preset, max_updates: int | None, max_eval_predictions: int | None) -> Work:
-    """The work of a run under these caps."""
+    """Return the amounts of work of a run under these caps."""
     task = tasks.load(dataset.task)
     spec = task.model_spec(preset, dataset.facts)
     examples = task.training_examples(dataset.arrays, preset)
@@ -74,13 +74,12 @@ def count_work(dataset: Dataset, preset: Preset, max_updates: int | None, max_ev
 
 
 def predict(sample: Mapping[str, Any], work: Work, keep_model: bool = False) -> dict[str, float | None]:
-    """Seconds, peak memory and disk (MB) of one run; ``sample``: what ``lstm-bench calibrate`` wrote.
+    """Return seconds, peak memory and disk (MB) of one run; ``sample`` is what ``lstm-bench calibrate`` wrote.
 
-    Of a sample that was disturbed only the fastest step and the fastest evaluation count: whatever else ran made the
-    others slower, beside spinning threads a hundred times.
-    ``disk_mb`` while it trains, with a checkpoint more than are kept since one is written before one is deleted, and
-    one of other settings (``format.OTHERS``); ``kept_mb`` once it is complete, with its final weights if they are
-    kept.
+    If the sample was disturbed, only the fastest step and the fastest evaluation count.  Whatever else ran made the
+    others slower, up to a hundred times beside spinning threads. ``disk_mb`` applies during training.  It includes one
+    checkpoint more than are kept, because one is written before one is deleted, and one of other settings
+    (``format.OTHERS``).  ``kept_mb`` applies once the run is complete, with its final weights if they are kept.
     """
     phases, evaluation = sample["phases"], sample["details"]["evaluation"]
     checkpoint = sample["details"]["checkpoint"]
@@ -98,7 +97,7 @@ def predict(sample: Mapping[str, Any], work: Work, keep_model: bool = False) -> 
     weights = sample["memory"]["least_bytes"]["weights"]
     kept = RECORD_BYTES + EPOCH_BYTES * work.epochs + keep_model * weights
     device_bytes = sample["memory"]["peak_device_bytes"]
-    # A checkpoint is gathered as arrays and then made into one string of bytes.
+    # A checkpoint is gathered as arrays, and these are then copied into one string of bytes.
     memory = sample["memory"]["peak_rss_bytes"] + work.evaluation_bytes + 2 * checkpoint["bytes"]
     return seconds | {
         "seconds": sum(seconds.values()),
@@ -111,13 +110,13 @@ def predict(sample: Mapping[str, Any], work: Work, keep_model: bool = False) -> 
 
 
 def _evaluation(measured: Mapping[str, float | None], which: str, count: int, times: int) -> float:
-    """Seconds of ``times`` evaluations of ``count`` predictions; the first batch of all was traced and compiled."""
+    """Return the seconds of ``times`` evaluations of ``count`` predictions; the first batch is traced and compiled."""
     rate = measured[which]
     return times * measured["first_seconds"] if rate is None else measured["first_seconds"] + times * count / rate
 
 
 def plan(selection: Selection, data: Path, calibrations: Path) -> tuple[pd.DataFrame, list[str]]:
-    """Return what one run of each case takes, with the number of its runs (``seeds``), and what cannot be planned.
+    """Return what one run of each case takes with its number of runs (``seeds``), and which cases cannot be planned.
 
     There is a row per case of the selection with one worker that can run here, and a sentence per other one.
 
@@ -154,40 +153,43 @@ def plan(selection: Selection, data: Path, calibrations: Path) -> tuple[pd.DataF
 
 
 def calibration_file(folder: Path, case: Iterable[str], threads: int) -> Path:
+    """Return the path of a case's calibration."""
     return folder.joinpath(*case, f"threads-{threads:.0f}.json")
 
 
 def side_by_side(selection: Selection, cores: int) -> int:
-    """How many runs this machine has room for at a time: one on its GPU, else as many as their most threads leave."""
+    """Return how many runs fit on this machine at a time: one on its GPU, else cores over the most threads of a run."""
     return 1 if selection.device == "gpu" else max(1, cores // max(threads_of(selection)))
 
 
 def threads_of(selection: Selection) -> list[int]:
+    """Return the numbers of threads that a selection's devices use."""
     return sorted({selection.threads_of(device) for device in selection.devices})
 
 
 def whole_seconds(rows: pd.DataFrame, lanes: int) -> float:
-    """Seconds for all runs in ``lanes`` at a time: no less than an equal share, nor than the longest run."""
+    """Return seconds for all runs, ``lanes`` at a time: at least an equal share, and at least the longest run."""
     return max((rows["seconds"] * rows["seeds"]).sum() / lanes, rows["seconds"].max())
 
 
 def whole_disk_mb(rows: pd.DataFrame, lanes: int) -> float:
-    """MB for all runs: what they keep, initial weights (shared by implementations), the checkpoints of ``lanes``."""
+    """Return MB for all runs: what they keep, shared initial weights, and the checkpoints of ``lanes`` runs."""
     weights = rows.drop_duplicates(["dataset", "size"])
     kept = (rows["kept_mb"] * rows["seeds"]).sum() + (weights["weights_mb"] * weights["seeds"]).sum()
     return kept + lanes * rows["disk_mb"].max()
 
 
 def machine_in_words(described: Mapping[str, Any]) -> str:
+    """Return a machine's processor, number of cores and GPU in words."""
     parts = [described["cpu"], f"{described['cores']} cores", described["gpu"]]
     return ", ".join(part for part in parts if part)
 
 
 def errors(rows: pd.DataFrame, records: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
-    """One row per finished run that the plan is about and that was never interrupted: planned against found.
+    """Return one row per planned run that finished without interruption: planned against found.
 
-    ``error_percent``: of the planned time, positive if the run was faster.  ``spare_percent``: of the memory found,
-    negative if the plan was too low.
+    ``error_percent`` is relative to the planned time, and positive if the run was faster.  ``spare_percent`` is
+    relative to the memory found, and negative if the plan was too low.
     """
     planned = rows.set_index(CASE)
     found = []
@@ -201,7 +203,7 @@ def errors(rows: pd.DataFrame, records: Iterable[Mapping[str, Any]]) -> pd.DataF
             continue
         span = datetime.fromisoformat(record["finished"]) - datetime.fromisoformat(record["started"])
         seconds, peak_mb = span.total_seconds(), record["memory"]["peak_rss_bytes"] / MB
-        if not seconds:  # shorter than the second that the times of a record are rounded to
+        if not seconds:  # shorter than the second to which the times of a record are rounded
             continue
         found.append(
             record["run"]

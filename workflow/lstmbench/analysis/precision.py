@@ -1,4 +1,4 @@
-"""Precision: what computing matrix products in less than float32 costs in quality, beside what it gains in speed."""
+"""Compare precisions: the quality that matrix products in less than float32 cost, and the speed that they gain."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ COLUMNS = [
 
 
 def precisions(runs: pd.DataFrame, speed: pd.DataFrame) -> pd.DataFrame:
-    """One row per case and precision other than float32; ``cost`` in % of a perplexity or in points of an accuracy."""
+    """Return a row per case and precision but float32; ``cost`` is in % of a perplexity or points of an accuracy."""
     speed = _split(speed[speed["quotable"] == 1])
     runs = _split(runs)
     rates = _against_float32(speed, CASE)
@@ -37,13 +37,13 @@ def precisions(runs: pd.DataFrame, speed: pd.DataFrame) -> pd.DataFrame:
 
 
 def _split(table: pd.DataFrame) -> pd.DataFrame:
-    """``table`` with the device without its precision under ``device``, and the precision in a column of its own."""
+    """Return ``table`` with the device without its precision in ``device``, and a column for the precision."""
     parts = [split_device(device) for device in table["device"]]
     devices = [device._replace(precision="float32").name for device in parts]
     return table.assign(device=devices, precision=[device.precision for device in parts])
 
 
 def _against_float32(table: pd.DataFrame, same: list[str]) -> pd.DataFrame:
-    """Each row in another precision, with that of float32 that agrees in ``same`` beside it."""
+    """Join each row in another precision with the float32 row that has equal values in the columns ``same``."""
     full = table["precision"] == "float32"
     return table[~full].merge(table[full], on=same, suffixes=("", "_float32"))

@@ -1,7 +1,7 @@
-"""Tabulate: runs that differ only by their seed become one row, beside the published values.
+"""Tabulate quality: combine runs that differ only by their seed into one row, and compare it with published values.
 
 Perplexities are averaged as logarithms.  Runs that differ in anything else (settings, data, machine, library
-versions, threads, what was capped) are never averaged together.  A capped run is compared with nothing published.
+versions, threads, what was capped) are never averaged together.  A capped run is not compared with published values.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from lstmbench.records.tables import MACHINE, RUN, TEXTS
 from lstmbench.statistics import equivalence
 
 ALIKE = [*RUN[:-1], "settings_sha256", "data_sha256", "machine", "versions", "threads", "caps"]
-"""Two runs are averaged if and only if they agree in all of these."""
+"""Runs are averaged if and only if they agree in all these columns."""
 
 
 def number_machines(runs: pd.DataFrame) -> pd.DataFrame:
-    """``runs`` with a column ``machine``: 1, 2, ... for each machine that differs in something that counts."""
+    """Return ``runs`` with a column ``machine`` that numbers the machines 1, 2, ... by what affects results."""
     return runs.assign(machine=runs.groupby(["cpu", "machine_kind"], sort=True, dropna=False).ngroup() + 1)
 
 
 def quality(runs: pd.DataFrame, failures: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
-    """One row per group of like runs: how well they learned, and the best published value; one per reason to fail.
+    """Return one row per group of like runs, with quality and the best published value, and one row per reason to fail.
 
     ``difference`` to the published value and ``above_floor`` are in % for a perplexity, in percentage points for
     an accuracy.
@@ -44,7 +44,7 @@ def quality(runs: pd.DataFrame, failures: pd.DataFrame, published: pd.DataFrame)
         best = _best(published, key, f"valid_{metric}")
         row["published_valid"] = best and best["value"]
         row["published_valid_source"] = best["source"] if best else ""
-        # What the source itself would score on the same words, and so only for the whole split.
+        # The source's own perplexity is on the words of the whole split, so a capped test has no floor.
         floor = math.nan if key["caps"] else group["source_test_perplexity"].iloc[0]
         row["floor"] = floor
         row["source_perplexity"] = group["source_perplexity"].iloc[0]
@@ -59,11 +59,11 @@ def quality(runs: pd.DataFrame, failures: pd.DataFrame, published: pd.DataFrame)
 
 
 def differences(runs: pd.DataFrame) -> pd.DataFrame:
-    """How far each implementation lies from each other one, over pairs of runs from the same initial weights.
+    """Return the differences between each two implementations, over pairs of runs from the same initial weights.
 
-    ``mean``, its 95 % interval ``low`` to ``high``, ``min`` and ``max`` of the second relative to the first, over the
-    seeds: in % for a perplexity, from the mean of its log ratio; in percentage points for an accuracy.  ``verdict``:
-    what that supports (``equivalence``), all comparisons of complete runs taken together.
+    ``mean``, its 95 % interval ``low`` to ``high``, ``min`` and ``max`` compare the second with the first over the
+    seeds. They are in % for a perplexity, from the mean of its log ratio, and in percentage points for an accuracy.
+    ``verdict`` is what they support (``equivalence``), with all comparisons of complete runs taken together.
     """
     columns = [
         "dataset", "size", "device", "metric", "first", "second", "n", "seeds", "mean", "low", "high", "min", "max",
@@ -95,7 +95,7 @@ def differences(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def environment(runs: pd.DataFrame) -> pd.DataFrame:
-    """One row per machine, set of libraries, and what is only noted; alike nodes of a cluster are one machine."""
+    """Return one row per machine, set of libraries and noted difference; identical cluster nodes are one machine."""
     rows = []
     names = ["machine", *MACHINE, "implementation", "device", "threads", "versions"]
     for values, group in runs.groupby(names, sort=True, dropna=False):
@@ -113,7 +113,7 @@ def environment(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def milestones(runs: pd.DataFrame, tests: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
-    """One row per group of like runs, number of updates and protocol: the accuracy over the seeds."""
+    """Return one row per group of like runs, number of updates and protocol: the accuracy over the seeds."""
     columns = [*ALIKE, "updates", "protocol", "predictions", "n", "seeds", "mean", "min", "max", "published_values"]
     merged = tests.merge(runs[[*RUN, *ALIKE[len(RUN) - 1 :]]], on=RUN)
     rows = []
@@ -131,11 +131,11 @@ def milestones(runs: pd.DataFrame, tests: pd.DataFrame, published: pd.DataFrame)
 
 
 def time_to_quality(runs: pd.DataFrame, history: pd.DataFrame, targets: pd.DataFrame) -> pd.DataFrame:
-    """One row per group of like runs and target: seconds of training until validation first shows the target.
+    """Return one row per group of like runs and target: seconds of training until validation first shows the target.
 
-    Only training counts, not validation; all of an epoch counts, since validation comes at its end.  ``reached``
-    runs of ``n`` did.  A run that did not counts as taking for ever: the median is absent if half of them did not,
-    the maximum if one did not.
+    Only training counts, not validation; whole epochs count, because validation follows an epoch.  ``reached`` of ``n``
+    runs reached the target.  A run that did not counts as infinitely long: the median is absent if half of them did
+    not, the maximum if one did not.
     """
     columns = [
         *ALIKE, "metric", "target", "target_source", "target_note", "n", "seeds", "reached", "seconds_median",
@@ -159,7 +159,7 @@ def time_to_quality(runs: pd.DataFrame, history: pd.DataFrame, targets: pd.DataF
 
 
 def _first_to_reach(past: pd.DataFrame, metric: str, target: float) -> tuple[float, float]:
-    """Seconds of training and epochs until a run's validation first shows ``target``; infinite if it never does."""
+    """Return seconds of training and epochs until validation first shows ``target``; infinite if it never does."""
     values = past[f"valid_{metric}"]
     good = past["epoch"][values <= target if metric == "perplexity" else values >= target]
     if good.empty:
@@ -167,7 +167,7 @@ def _first_to_reach(past: pd.DataFrame, metric: str, target: float) -> tuple[flo
     return past["train_seconds"][past["epoch"] <= good.min()].sum(), good.min()
 
 
-def _alike(runs: pd.DataFrame):  # yields (group's values by name, its rows)
+def _alike(runs: pd.DataFrame):  # yields (the group's values by name, its rows)
     for values, group in runs.groupby(ALIKE, sort=True, dropna=False):
         yield dict(zip(ALIKE, values, strict=True)), group
 
@@ -177,19 +177,19 @@ def _seeds(group: pd.DataFrame) -> dict[str, object]:
 
 
 def metric_of(group: pd.DataFrame) -> str:
-    """What runs of one task are judged by."""
+    """Return the metric that runs of one task are judged by."""
     return "perplexity" if group["task"].iloc[0] == "language_model" else "accuracy"
 
 
 def mean(values: pd.Series, metric: str) -> float:
-    """Over seeds; of a perplexity that of its logarithm, which is what a run measures."""
+    """Return the mean over seeds; of a perplexity the mean of its logarithm, because a run measures that."""
     if metric == "perplexity":
         return math.exp(math.fsum(map(math.log, values)) / len(values))
     return math.fsum(values) / len(values)
 
 
 def difference(value: float, reference: float, metric: str) -> float:
-    """In % of a reference perplexity, or in percentage points of accuracy."""
+    """Return the difference in % of a reference perplexity, or in percentage points of accuracy."""
     return 100 * (value / reference - 1) if metric == "perplexity" else 100 * (value - reference)
 
 

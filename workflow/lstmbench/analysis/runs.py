@@ -1,4 +1,4 @@
-"""Collect: the records of all runs become tables with one row per run, epoch, milestone, settings and failure."""
+"""Collect the records of all runs into tables with one row per run, epoch, milestone, settings and failure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ HISTORY = [
 
 
 def collect(paths: Iterable[Path]) -> dict[str, pd.DataFrame]:
-    """The tables runs, history, milestones, settings and failures of the records at ``paths``.
+    """Return the tables runs, history, milestones, settings and failures of the records at ``paths``.
 
     Raises:
         DataError: no path, a record that is missing or bad, two records of one run, or a data set of which no run
@@ -61,14 +61,14 @@ def _failure_row(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def _require_some(datasets: Iterable[str], good: Iterable[dict[str, Any]], failures: Iterable[dict[str, Any]]) -> None:
-    """Tables and figures of a data set need one run of it at least."""
+    """Raise an error if a data set has no complete run, because its tables and figures need one."""
     for dataset in sorted(set(datasets) - {record["run"]["dataset"] for record in good}):
         reasons = sorted({row["failure"] for row in failures if row["dataset"] == dataset})
         raise DataError("\n".join([f"every run of {dataset} failed:", *reasons]))
 
 
 def _floors(facts: dict[str, Any]) -> dict[str, float | None]:
-    """Perplexities of a generated text's own source: on average, and on the words of the test split."""
+    """Return the perplexities of a generated text's own source: on average, and on the words of the test split."""
     on_test = facts.get("source_cross_entropy_nats_test")
     return {
         "source_perplexity": facts.get("floor_perplexity"),

@@ -1,7 +1,7 @@
-"""Scaling: how many times as fast a training is with more workers or threads, and how much of each that leaves.
+"""Compute scaling: speed-up with more workers or threads, and the efficiency of each.
 
-Workers share one training, and their speeds are those of the training runs: the median over the steady blocks of a
-run, and of these the median over the seeds.  Threads are those of one process, and their speeds the measured ones.
+Workers share one training run, so their speed comes from training runs: the median over the steady blocks of a run, and
+the median of these over the seeds.  Threads belong to one process, so their speed comes from the speed benchmark.
 """
 
 from __future__ import annotations
@@ -36,16 +36,16 @@ def _of_measurements(speed: pd.DataFrame) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Scaled:
-    """What a training is given more of, and where its speeds come from."""
+    """What a training run is given more of (workers or threads), and the source of its speeds."""
 
-    count: str  # the column of how many
-    others: list[str]  # columns in which, beside CASE, rows agree that are set beside one another
-    source: str  # the table of the speeds
-    speeds: Callable[[pd.DataFrame], pd.DataFrame]  # of the source: CASE, others, count, n, unit, rate
+    count: str  # the column with the number of workers or threads
+    others: list[str]  # columns that must agree, in addition to CASE, for rows to be compared
+    source: str  # the table that has the speeds
+    speeds: Callable[[pd.DataFrame], pd.DataFrame]  # computes from the source: CASE, others, count, n, unit, rate
 
     @property
     def columns(self) -> list[str]:
-        """Those of the table."""
+        """Return the columns of the table."""
         return [*CASE, *self.others, self.count, *FOUND]
 
 
@@ -70,9 +70,10 @@ SCALED = {
 
 
 def scaling(scaled: Scaled, source: pd.DataFrame) -> pd.DataFrame:
-    """One row per case and number of workers or threads, of the cases with several numbers.
+    """Return one row per case and number of workers or threads, for cases with several numbers.
 
-    ``device`` is without that number; ``rate`` in predictions per second; ``efficiency``: what each is worth.
+    ``device`` omits that number; ``rate`` is in predictions per second.  ``efficiency`` is the speed-up over the
+    increase in workers or threads: 1 is perfect scaling.
     """
     speeds = scaled.speeds(source)
     case = [*CASE, *scaled.others]

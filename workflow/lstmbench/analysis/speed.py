@@ -1,7 +1,7 @@
-"""Analyse: measurements become tables of speed, ratios, the anatomy of a step, and the matrix products alone.
+"""Analyse speed: turn measurements into tables of speed, ratios, the anatomy of a step, and matrix products alone.
 
-What counts: of each round the last attempt.  A case of which most processes were not steady, or whose blocks spread
-too far, is not quotable: its figures are shown with the reason, and no ratio with it is quoted.
+Only the last attempt of each round counts.  A case is not quotable if most of its processes were not steady, or if its
+blocks spread too far.  Its figures are shown with the reason, and no ratio with it is quoted.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ PRODUCTS = [
 UNMEASURED = intervals.Interval(math.nan, math.nan, math.nan)
 
 SHOWN_FROM = {"phases": "speed"}
-"""Tables of text that show another's columns."""
+"""Text tables that show columns of another table."""
 
 
 def analyse(measurements: Iterable[Measurement]) -> dict[str, pd.DataFrame]:
-    """The tables speed, ratios, anatomy and products."""
+    """Return the tables speed, ratios, anatomy and products."""
     groups = [_Group(measurement) for measurement in measurements]
     return {
         "speed": pd.DataFrame([row for group in groups for row in group.speed()], columns=SPEED),
@@ -56,13 +56,13 @@ def analyse(measurements: Iterable[Measurement]) -> dict[str, pd.DataFrame]:
 
 
 class _Group:
-    """One measurement, its samples by implementation."""
+    """Hold one measurement with its samples by implementation."""
 
     def __init__(self, measurement: Measurement) -> None:
         self.record = measurement.record
         self.name = {**self.record["group"], "threads": self.record["threads"]}
         last = {(sample["implementation"], sample["round"]): sample for sample in self.record["samples"]}
-        # The process with the details may have been disturbed and repeated; its details count all the same.
+        # The process with the details may have been disturbed and repeated; its details count nevertheless.
         self.detailed = {
             sample["implementation"]: sample for sample in self.record["samples"] if sample.get("details") is not None
         }
@@ -76,7 +76,7 @@ class _Group:
         }
 
     def speed(self) -> list[dict[str, Any]]:
-        """A row per implementation, those that failed included."""
+        """Return a row per implementation, including those that failed."""
         rows = [self._speed(implementation, samples) for implementation, samples in sorted(self.cases.items())]
         for failure in self.record["failures"]:
             name = failure["implementation"]
@@ -153,14 +153,14 @@ class _Group:
         }
 
     def _rates(self, implementation: str) -> list[float]:
-        """Predictions per second of each process, over its steady blocks."""
+        """Return predictions per second of each process, over its steady blocks."""
         return [
             sample["steady_steps"] * sample["predictions_per_step"] / sample["phases"]["steady_seconds"]
             for sample in self.cases[implementation]
         ]
 
     def ratios(self) -> list[dict[str, Any]]:
-        """A row per pair of implementations, the faster one above, over the rounds that both have."""
+        """Return a row per pair of implementations, faster over slower, over the rounds that both have."""
         quotable = {row["implementation"]: row["quotable"] for row in self.speed()}
         rows = []
         by_speed = sorted(self.cases, key=lambda name: intervals.geometric_mean(self._rates(name)).estimate)
@@ -188,7 +188,7 @@ class _Group:
         return rows
 
     def anatomy(self) -> list[dict[str, Any]]:
-        """A row per implementation and part of a step, from the one step that was traced."""
+        """Return a row per implementation and part of a training step, from the one step that was traced."""
         rows = []
         for implementation, sample in sorted(self.detailed.items()):
             trace = sample["details"]["trace"]
@@ -217,7 +217,7 @@ class _Group:
         return rows
 
     def products(self) -> list[dict[str, Any]]:
-        """A row per framework and matrix product: the median over the processes of all its implementations."""
+        """Return a row per framework and matrix product: the median over the processes of all its implementations."""
         found: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
         for implementation, samples in sorted(self.cases.items()):
             for product in (product for sample in samples for product in sample["products"]):
@@ -248,13 +248,13 @@ class _Group:
 
 
 def _path(trace: dict[str, Any]) -> str:
-    """Return the path that was proved, that none was seen, or "" if nobody looked for one."""
+    """Return the kernel path that the trace proved, ``NOT_SEEN`` if it proved none, or "" if there was no trace."""
     looked = trace.get("step_seconds") is not None
     return trace.get("path") or (NOT_SEEN if looked else "")
 
 
 def process_rates(measurement: Measurement) -> dict[str, list[float]]:
-    """Predictions per second of each process, by implementation; of a process that was repeated the last."""
+    """Return predictions per second of each process, by implementation; of a repeated process the last attempt."""
     group = _Group(measurement)
     return {implementation: group._rates(implementation) for implementation in group.cases}
 
@@ -265,5 +265,5 @@ def _held_back(sample: dict[str, Any], threads: int) -> list[str]:
 
 
 def product_seconds(sample: dict[str, Any]) -> float:
-    """Seconds that a step's matrix products alone take; 0 if they were not measured."""
+    """Return the seconds that a step's matrix products alone take; 0 if they were not measured."""
     return sum(product["seconds"] * product["count"] for product in sample["products"])

@@ -1,1 +1,1 @@
-"""Compute intervals, tests and verdicts from numbers: pure mathematics, without files or tables of ours."""
+"""Compute intervals, tests and verdicts from numbers: pure mathematics, without this project's files or tables."""

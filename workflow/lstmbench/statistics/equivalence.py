@@ -1,9 +1,9 @@
-"""Equal, different or inconclusive: what runs paired by their seed say about the quality of two implementations.
+"""Judge whether two implementations are equal or different in quality, from runs paired by their random seed.
 
-Perplexities are compared as logarithms, accuracies as they are.  A claim needs a margin that was fixed beforehand:
-*equal* is said if the difference lies within it by an equivalence test (two one-sided t-tests, Schuirmann 1987),
-*different* if a t-test says so after Holm's correction (1979) for all the comparisons that are shown together,
-*inconclusive* otherwise.
+Perplexities are compared as logarithms, accuracies directly.  A verdict needs a margin that was fixed beforehand.
+It is *equal* if an equivalence test puts the difference within the margin (two one-sided t-tests, Schuirmann 1987).
+It is *different* if a t-test rejects equality after Holm's correction (1979) for all comparisons that are shown
+together.  Otherwise it is *inconclusive*.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from scipy import stats
 from lstmbench.statistics.intervals import CONFIDENCE
 
 MARGINS = {"perplexity": math.log(1.01), "accuracy": 0.002}
-"""Differences within which two implementations are as good as each other: of logarithms of perplexities, of accuracies.
+"""Differences within which two implementations are equally good: of log perplexities, and of accuracies.
 
-``margins`` says them in words.
+``margins`` states them in words.
 """
 
 SPEED_MARGIN = 0.02
-"""Two speeds are equal if the interval of their ratio lies within this distance of 1."""
+"""Two speeds are equal if the interval of their ratio is within this distance of 1."""
 
 MIN_SEEDS = 5
-"""Fewer pairs support no claim."""
+"""The verdict is ``NO_CLAIM`` below this number of pairs."""
 
 EQUAL, DIFFERENT, INCONCLUSIVE, NO_CLAIM = "equal", "different", "inconclusive", "no claim"
 """The verdicts."""
@@ -35,9 +35,10 @@ EQUAL, DIFFERENT, INCONCLUSIVE, NO_CLAIM = "equal", "different", "inconclusive",
 
 @dataclass(frozen=True)
 class Comparison:
-    """Differences of pairs: mean with its 95 % interval, and the probabilities of both null hypotheses.
+    """Differences of pairs: their mean with its 95 % interval, and the p-values of both null hypotheses.
 
-    p_different: of differences like these if there is none.  p_equal: if there is one as large as the margin.
+    p_different: the null hypothesis is no difference.  p_equal: the null hypothesis is a difference as large as the
+    margin.
     """
 
     n: int
@@ -49,7 +50,7 @@ class Comparison:
 
 
 def compare(first: Sequence[float], second: Sequence[float], metric: str) -> Comparison:
-    """The second relative to the first, pair by pair; of a perplexity the logarithm of the ratio."""
+    """Compare the second with the first, pair by pair; for a perplexity by the logarithm of the ratio."""
     before, after = np.asarray(first, dtype=float), np.asarray(second, dtype=float)
     differences = np.log(after / before) if metric == "perplexity" else after - before
     n, mean = len(differences), float(differences.mean())
@@ -64,7 +65,7 @@ def compare(first: Sequence[float], second: Sequence[float], metric: str) -> Com
 
 
 def verdicts(comparisons: Sequence[Comparison]) -> list[str]:
-    """What each of the comparisons that are shown together supports: equal, different, inconclusive or no claim."""
+    """Return the verdict on each comparison, corrected for all comparisons that are shown together."""
     claimed = [place for place, comparison in enumerate(comparisons) if comparison.n >= MIN_SEEDS]
     rejected = holm([comparisons[place].p_different for place in claimed])
     different = {place for place, differs in zip(claimed, rejected, strict=True) if differs}
@@ -80,7 +81,7 @@ def verdicts(comparisons: Sequence[Comparison]) -> list[str]:
 
 
 def holm(probabilities: Sequence[float]) -> list[bool]:
-    """Which null hypotheses fall, at 5 % for all of them together (Holm 1979)."""
+    """Return which null hypotheses are rejected, at 5 % for all of them together (Holm 1979)."""
     rejected = [False] * len(probabilities)
     for rank, place in enumerate(np.argsort(probabilities)):
         if not probabilities[place] <= (1 - CONFIDENCE) / (len(probabilities) - rank):
@@ -90,5 +91,5 @@ def holm(probabilities: Sequence[float]) -> list[bool]:
 
 
 def in_unit(value: float, metric: str) -> float:
-    """A ``Comparison``'s logarithm of perplexities' ratio in %, its difference of accuracies in percentage points."""
+    """Return a ``Comparison``'s value in % (perplexity) or percentage points (accuracy)."""
     return 100 * (math.expm1(value) if metric == "perplexity" else value)

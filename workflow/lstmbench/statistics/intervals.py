@@ -1,9 +1,9 @@
-"""The statistics of speed: intervals over processes, ratios over pairs, and whether a process was steady.
+"""Compute the statistics of speed: intervals over processes, ratios over pairs, and tests for a steady state.
 
-Times are positive and their errors multiply, so means and intervals are those of logarithms.  The unit of
-repetition is the process: blocks of one process share its memory layout and its moment, and an interval over
-blocks alone covers far less than it claims.  So does one that bootstraps processes, then blocks: 88 % with 6
-processes, 92 % with 10 (tests/unit/statistics/test_intervals.py shows all three).
+Times are positive and their errors multiply, so means and intervals are computed on logarithms.  The unit of
+repetition is the process, because blocks of one process share its memory layout and its moment.  An interval over
+blocks alone covers far less than its nominal 95 %.  An interval that bootstraps processes, then blocks, also covers
+less: 88 % with 6 processes, 92 % with 10 (tests/unit/statistics/test_intervals.py shows all three).
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ from scipy import stats
 CONFIDENCE = 0.95
 
 MAX_DRIFT = 0.01
-"""Of a steady process: the relative change of the time per step over the last half of its blocks."""
+"""Largest relative change of a steady process's time per step over the last half of its blocks."""
 
 MAX_SHIFT = 0.02
-"""Of a steady process: the relative change of the time per step at the likeliest place of a change."""
+"""Largest relative change of a steady process's time per step at the most likely change point."""
 
 LIKENESS = 0.5
-"""Of neighbouring blocks' noise (their correlation); what is more alike than this is a change."""
+"""Assumed correlation of neighbouring blocks' noise; a larger correlation counts as a change."""
 
 SIGNIFICANCE = 0.04
-"""Below this a drift or a shift is more than noise.  Of steady processes with noise of 3 %, 3 to 5 % are called
-unsteady if neighbours are as alike as ``LIKENESS``, at most 1 % if they are independent."""
+"""A drift or shift with a p-value below this is more than noise.  Of steady processes with noise of 3 %, 3 to 5 % are
+called unsteady if the correlation of neighbours is ``LIKENESS``, and at most 1 % if they are independent."""
 
 MIN_BLOCKS = 8
-"""With fewer blocks than this neither test can tell a change from noise."""
+"""With fewer blocks neither test can distinguish a change from noise."""
 
 
 @dataclass(frozen=True)
 class Interval:
-    """An estimate and its 95 % interval; the bounds are NaN where one value gives no interval."""
+    """An estimate and its 95 % interval; the bounds are NaN if there is only one value."""
 
     estimate: float
     low: float
@@ -44,7 +44,7 @@ class Interval:
 
 
 def geometric_mean(values: Sequence[float]) -> Interval:
-    """The geometric mean of positive values, one per process, with a t-interval on their logarithms."""
+    """Return the geometric mean of positive values, one per process, with a t-interval on their logarithms."""
     logs = np.log(np.asarray(values, dtype=float))
     centre = logs.mean()
     if len(logs) < 2:
@@ -54,7 +54,7 @@ def geometric_mean(values: Sequence[float]) -> Interval:
 
 
 def arithmetic_mean(values: Sequence[float]) -> Interval:
-    """The mean of values, one per seed, with its t-interval."""
+    """Return the mean of values, one per seed, with its t-interval."""
     each = np.asarray(values, dtype=float)
     if len(each) < 2:
         return Interval(float(each.mean()), math.nan, math.nan)
@@ -63,7 +63,7 @@ def arithmetic_mean(values: Sequence[float]) -> Interval:
 
 
 def ratio(numerators: Sequence[float], denominators: Sequence[float]) -> Interval:
-    """The ratio of two speeds measured in pairs: geometric mean of the pairs' ratios, with its t-interval.
+    """Return the ratio of two speeds measured in pairs: geometric mean of the pairs' ratios, with its t-interval.
 
     Pairs of one round share the machine's state, which cancels in their ratio.
     """
@@ -71,9 +71,10 @@ def ratio(numerators: Sequence[float], denominators: Sequence[float]) -> Interva
 
 
 def unpaired_ratio(numerators: Sequence[float], denominators: Sequence[float]) -> tuple[Interval, float]:
-    """The ratio of two speeds measured apart, and the probability of one as far from 1 if there is no difference.
+    """Return the ratio of two speeds that were not measured in pairs, and the p-value of no difference.
 
-    Of the geometric means, by Welch's t-test on the logarithms; NaN with a single process on either side.
+    The ratio of the geometric means is tested by Welch's t-test on the logarithms.  Interval and p-value are NaN with a
+    single process on either side.
     """
     above, below = (np.log(np.asarray(values, dtype=float)) for values in (numerators, denominators))
     centre = math.exp(above.mean() - below.mean())
@@ -85,18 +86,18 @@ def unpaired_ratio(numerators: Sequence[float], denominators: Sequence[float]) -
 
 
 def iqr_over_median(values: Sequence[float]) -> float:
-    """The interquartile range relative to the median: a spread that single outliers do not move."""
+    """Return the interquartile range relative to the median, a spread that single outliers do not affect."""
     low, median, high = np.quantile(values, [0.25, 0.5, 0.75])
     return float((high - low) / median)
 
 
 def unsteadiness(times: Sequence[float]) -> str:
-    """Why a process's times per step, block by block, are not those of a steady state; empty: they are.
+    """Return why a process's times per step, one per block, are not a steady state; "" if they are.
 
-    Two tests, each of which must find a change that is both larger than allowed and more than noise: the slope of the
-    last half by least squares, and a shift at the likeliest place, where the cumulative sum lies furthest from a
-    straight line (CUSUM; its distribution is Kolmogorov's: Ploberger and Kraemer 1992).  Fewer than ``MIN_BLOCKS``
-    blocks are not tested: empty then says nothing.
+    Each of two tests must find a change that is both larger than allowed and more than noise.  One tests the slope of
+    the last half by least squares.  The other tests a shift at the most likely place, where the cumulative sum is
+    furthest from a straight line (CUSUM; its distribution is Kolmogorov's: Ploberger and Kraemer 1992).  Fewer than
+    ``MIN_BLOCKS`` blocks are not tested; "" then means nothing.
     """
     logs = np.log(np.asarray(times, dtype=float))
     count = len(logs)
@@ -121,11 +122,12 @@ def unsteadiness(times: Sequence[float]) -> str:
 
 
 def _noise(logs: np.ndarray, place: int) -> float:
-    """The standard deviation of a block's noise, as it counts in sums over neighbouring blocks.
+    """Return the standard deviation of a block's noise, as it counts in sums over neighbouring blocks.
 
-    Second differences see little of a drift or a tail; the two that span ``place`` would see a shift.  Noise of
-    deviation s with likeness r between neighbours gives them the variance 2 (1 - r) (3 - r) s^2, and to a sum of n
-    blocks n s^2 (1 + r) / (1 - r).  r is assumed and not fitted, which few blocks do not bear.
+    Second differences are hardly affected by a drift or a tail; the two that span ``place`` are left out because a
+    shift would affect them.  Noise with standard deviation s and correlation r between neighbours gives them the
+    variance 2 (1 - r) (3 - r) s^2, and a sum of n blocks the variance n s^2 (1 + r) / (1 - r).  r is assumed, because a
+    few blocks do not suffice to fit it.
     """
     spans = np.isin(np.arange(1, len(logs) - 1), (place - 1, place))
     variance = np.mean(np.diff(logs, 2)[~spans] ** 2) / (2 * (1 - LIKENESS) * (3 - LIKENESS))
