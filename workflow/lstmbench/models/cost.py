@@ -1,15 +1,15 @@
-"""What the machine would need at least for one training step: its matrix products and its memory.
+"""Compute the minimum cost of one training step: its matrix products and its memory.
 
-A step is counted as a well-made implementation does it: the products with the input of all time steps are one
-product, those along the recurrence are one per time step, and a weight gradient is one product over all time steps.
-With n = batch * steps, layer input I, hidden size H and outputs V:
+A step is counted as an efficient implementation does it.  The products with the input of all time steps are one
+product, the recurrence takes one product per time step, and a weight gradient is one product over all time steps. With
+n = batch * steps, layer input I, hidden size H and outputs V:
 
     layer   forward   x[n, I] @ W[I, 4H]           once       h[batch, H] @ U[H, 4H]      per time step
             backward  dz[n, 4H] @ W.T              once       dz[batch, 4H] @ U.T         per time step
                       x.T @ dz[n, 4H]              once       h.T @ dz[n, 4H]             once
     output  forward   h[n, H] @ W[H, V]            backward   dz[n, V] @ W.T              h.T @ dz[n, V]
 
-Everything else (gates, softmax, clip, update) is no product, and so is above the limit.
+Everything else (gates, softmax, gradient clipping, update) is no product and adds to this minimum.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from lstmbench.models.weights import parameter_count, shapes
 
 @dataclass(frozen=True)
 class Product:
-    """left[m, k] @ right[k, n], ``count`` times per step; ``transposed`` ("left", "right", ""): lies so in memory."""
+    """left[m, k] @ right[k, n], ``count`` times per step; ``transposed``: the one so in memory (left, right, "")."""
 
     name: str
     part: str  # recurrent or output
@@ -36,12 +36,12 @@ class Product:
 
     @property
     def flops(self) -> int:
-        """Floating-point operations of all ``count``: a multiplication and an addition per term."""
+        """Return the floating-point operations of all ``count`` products: a multiplication and an addition per term."""
         return 2 * self.left[0] * self.left[1] * self.right[1] * self.count
 
 
 def products(spec: ModelSpec, batch: int, steps: int) -> list[Product]:
-    """The matrix products of one training step."""
+    """Return the matrix products of one training step."""
     rows, hidden, gates = batch * steps, spec.hidden_size, 4 * spec.hidden_size
     result = []
     for layer in range(spec.num_layers):
@@ -52,7 +52,7 @@ def products(spec: ModelSpec, batch: int, steps: int) -> list[Product]:
             forward = Product(label, "recurrent", "forward", (at_once, size), (size, gates), "", count)
             to_left = Product(label, "recurrent", "backward", (at_once, gates), (gates, size), "right", count)
             to_weights = Product(f"{label} weights", "recurrent", "backward", (size, rows), (rows, gates), "left", 1)
-            # Nothing below a first layer that reads the data itself wants a gradient.
+            # A first layer that reads the data itself needs no gradient of its input.
             needed = layer > 0 or spec.embedding or name == "state"
             result += [forward, to_left, to_weights] if needed else [forward, to_weights]
     read, classes = rows if spec.every_step else batch, spec.output_size
@@ -65,12 +65,12 @@ def products(spec: ModelSpec, batch: int, steps: int) -> list[Product]:
 
 
 def step_flops(spec: ModelSpec, batch: int, steps: int) -> int:
-    """Floating-point operations of a training step's matrix products."""
+    """Return the floating-point operations of a training step's matrix products."""
     return sum(product.flops for product in products(spec, batch, steps))
 
 
 def minimum_memory_bytes(spec: ModelSpec, batch: int, steps: int, itemsize: int = 4) -> dict[str, int]:
-    """Bytes that a training step cannot do without, by what they hold.
+    """Return the bytes that a training step cannot do without, by what they hold.
 
     weights; gradients (of an embedding only the rows that were read); optimizer: Adam's two moments;
     activations: what the backward pass reads, namely each layer's input and its i, f, g, o, cell and hidden state,

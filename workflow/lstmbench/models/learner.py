@@ -1,4 +1,4 @@
-"""The contract between the training loop and a framework.
+"""Define the contract between the training loop and a framework.
 
 The loop owns epochs, schedule, timing and logging; a learner owns tensors, gradients and the
 device.  NumPy arrays go in, an opaque recurrent state goes through, floats come out.
@@ -27,12 +27,12 @@ Every module in ``implementations/`` offers, by these names, the functions ``con
                                             each a regular expression for some place in the label of one
                                             (``probes.label``) that the framework executes in a training step
 
-dtype "float64" is for the tests of equality.  "tf32" and "bfloat16" change how matrix products are computed on a GPU:
+dtype "float64" is for the parity tests.  "tf32" and "bfloat16" change how matrix products are computed on a GPU:
 weights, loss, gradients and updates stay float32 (``machine.PRECISIONS``).
 
-An implementation in which several workers, a process each, share a training says so by ``DISTRIBUTED = True``.  Every
+An implementation sets ``DISTRIBUTED = True`` if several workers, one process each, can share a training run.  Every
 worker calls the same methods in the same order with the same arguments, those of the whole batch, and gets the same
-results; a learner takes its rows of a batch, and gives the state of all (``process_group.ProcessGroup``).
+results.  A learner trains on its own rows of a batch, and returns the state of all (``process_group.ProcessGroup``).
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class ModelSpec:
 
 @dataclass(frozen=True)
 class Examples:
-    """A split as examples along the first axis.
+    """Hold a split as examples along the first axis.
 
     inputs   int32[examples, steps] word ids, or float32[examples, steps, features]
     targets  int32[examples, steps] next words, or int32[examples] class labels
@@ -83,25 +83,25 @@ class Examples:
 
 
 class Learner(Protocol):
-    """One model, its optimiser and its device."""
+    """The contract of one model with its optimiser and its device."""
 
     def load_weights(self, weights: dict[str, np.ndarray]) -> None:
-        """Start from these canonical weights (names and shapes: ``weights.shapes``)."""
+        """Set the weights to these canonical ones (names and shapes: ``weights.shapes``)."""
 
     def weights(self) -> dict[str, np.ndarray]:
-        """The present weights under canonical names and shapes."""
+        """Return the current weights under canonical names and shapes."""
 
     def place(self, examples: Examples) -> Handle:
         """Move a split into device memory."""
 
     def initial_state(self, batch_size: int) -> State:
-        """The zero state."""
+        """Return the zero state."""
 
     def load_state(self, arrays: list[tuple[np.ndarray, np.ndarray]]) -> State:
-        """The state that ``state_arrays`` gave."""
+        """Return the state from what ``state_arrays`` returned."""
 
     def state_arrays(self, state: State) -> list[tuple[np.ndarray, np.ndarray]]:
-        """The state as (hidden[batch, hidden_size], cell[batch, hidden_size]) per layer."""
+        """Return the state as (hidden[batch, hidden_size], cell[batch, hidden_size]) per layer."""
 
     def train_block(
         self, data: Handle, batches: np.ndarray, state: State, learning_rate: float
@@ -120,20 +120,20 @@ class Learner(Protocol):
         """
 
     def synchronize(self) -> None:
-        """Return when the device has done all work handed to it."""
+        """Wait until the device has done all work given to it."""
 
     def broadcast(self, value: float) -> float:
-        """The first worker's ``value``, on all workers: what each would decide by its own clock they decide alike.
+        """Return rank 0's ``value`` on all workers, so that all decide alike what each would decide by its own clock.
 
         Raises:
             WorkerError: another worker is lost.
         """
 
     def training_state(self) -> dict[str, np.ndarray]:
-        """Everything beside the weights that training depends on: optimiser slots and dropout generator."""
+        """Return everything besides the weights that training depends on: optimiser slots and dropout generator."""
 
     def load_training_state(self, state: dict[str, np.ndarray]) -> None:
-        """Go on from a ``training_state``."""
+        """Resume from a ``training_state``."""
 
     def peak_device_bytes(self) -> int | None:
-        """Peak device memory in bytes, or None on the CPU (where the process's own peak tells)."""
+        """Return the peak device memory in bytes, or None on the CPU, where the peak memory of the process counts."""

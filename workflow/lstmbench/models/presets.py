@@ -1,6 +1,6 @@
-"""Presets: one YAML file per data set and size, read into a frozen dataclass.
+"""Read presets: one YAML file per data set and size becomes a frozen dataclass.
 
-``workflow/presets/{dataset}/{size}.yaml`` is the only place where a hyper-parameter stands.
+Hyper-parameters are in ``workflow/presets/{dataset}/{size}.yaml`` and nowhere else.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ class Preset:
     source: str  # where the recipe comes from, shown in the report
     num_layers: int
     hidden_size: int  # units per layer, and the width of the embedding
-    num_steps: int  # time steps a batch is unrolled for (of truncated back-propagation)
+    num_steps: int  # time steps a batch is unrolled for (truncated back-propagation)
     batch_size: int
-    keep_prob: float = 1.0  # of dropout, off the recurrent path; 1.0: none
+    keep_prob: float = 1.0  # of dropout, on non-recurrent connections only; 1.0: none
     forget_bias: float = 0.0  # initial value of the forget gate's bias
     lstm_init: str = "uniform"  # uniform(-init_scale, init_scale) or glorot_uniform
     output_init: str = "uniform"  # embedding, output layer: uniform(-init_scale, init_scale) or normal(0, init_scale)
@@ -46,7 +46,7 @@ class Preset:
     epochs: int  # max_max_epoch in the TensorFlow tutorial
     full_rate_epochs: int  # first epochs at the full learning rate (max_epoch in the tutorial)
     lr_decay: float = 1.0  # factor per epoch after those
-    max_grad_norm: float | None = None  # clip by the global norm; null: no clip
+    max_grad_norm: float | None = None  # gradient clipping by the global norm; null: none
     report_after_updates: int | None = None  # also test once after this many updates
 
 
@@ -85,7 +85,7 @@ def load_preset(path: Path) -> Preset:
         raise_if(value not in allowed, f"{name} must be one of {', '.join(allowed)}; found {value!r}")
     last = _last_rate(preset)
     raise_if(not 0 < last < math.inf, f"lr_decay {preset.lr_decay} makes the last epoch's learning rate {last}")
-    # The rest of what would refuse the run's record once it is trained, such as a source of two lines.
+    # Check the rest that would make the run's record invalid after training, such as a source of two lines.
     fault = fault_of_part(dataclasses.asdict(preset), "run.schema.json", ("settings", "preset"))
     raise_if(fault is not None, str(fault))
     return preset
@@ -125,7 +125,7 @@ def _typed(raise_if: _Checker, name: str, kind: str, value: Any) -> Any:
 
 
 class _UniqueKeyLoader(yaml.SafeLoader):
-    """YAML lets the last of two equal keys win, and aliases grow without bound; a preset may have neither."""
+    """Refuse duplicate keys, of which YAML would use the last, and aliases, which can expand without bound."""
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.AliasEvent):

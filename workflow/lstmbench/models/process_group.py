@@ -1,7 +1,7 @@
-"""Say which of several workers that share one training this process is.
+"""Find the rank of this process among the workers that share one training run.
 
-Whoever starts the workers tells each by its environment: ``torchrun`` and ``launcher.launch`` by RANK, WORLD_SIZE and
-LOCAL_RANK, Slurm's ``srun`` by variables of its own.
+The launcher of the workers sets the environment of each: ``torchrun`` and ``launcher.launch`` set RANK, WORLD_SIZE and
+LOCAL_RANK, and Slurm's ``srun`` sets variables of its own.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from dataclasses import dataclass
 from lstmbench.utils.errors import UsageError
 
 SILENCE_SECONDS = 300
-"""A worker that does not answer within this time is lost.  Evaluation and checkpoints must delay one worker by less."""
+"""A worker that does not answer within this time is lost.  Evaluation and checkpoints must delay a worker by less."""
 
 ENVIRONMENTS = (("RANK", "WORLD_SIZE", "LOCAL_RANK"), ("SLURM_PROCID", "SLURM_STEP_NUM_TASKS", "SLURM_LOCALID"))
-"""Rank, number of workers, and rank among those of this machine, by the names of ``torchrun`` and of ``srun``."""
+"""Variables of rank, number of workers, and rank on this machine, as ``torchrun`` and ``srun`` name them."""
 
 RESUME_HINT = "run the same command again: it resumes from the last checkpoint"
 
 
 @dataclass(frozen=True)
 class ProcessGroup:
-    """The workers, and which of them this process is."""
+    """The workers, and the rank of this process."""
 
     rank: int = 0
     size: int = 1
@@ -32,17 +32,17 @@ class ProcessGroup:
 
     @property
     def is_main(self) -> bool:
-        """Whether this is rank 0, which writes files and shows progress for all."""
+        """Return whether this is rank 0, which writes files and shows progress for all."""
         return self.rank == 0
 
     def share(self, count: int) -> slice:
-        """This worker's of ``count`` rows, which the number of workers divides: each has as many, in order of rank."""
+        """Return this worker's share of ``count`` rows, by rank; the number of workers divides ``count``."""
         each = count // self.size
         return slice(self.rank * each, (self.rank + 1) * each)
 
 
 def current_group(environment: Mapping[str, str] = os.environ) -> ProcessGroup:
-    """Read the process group from the environment; without its variables, this process is a group of one.
+    """Return the workers that the environment names; this process alone if it names none.
 
     Raises:
         UsageError: values that are no numbers, or do not belong together.

@@ -1,4 +1,4 @@
-"""The initial weights that every implementation starts from.
+"""Draw the initial weights that every implementation starts from.
 
 Canonical names and shapes, the same for all frameworks (gates in the order i f g o along the last
 axis, one bias per layer):
@@ -13,9 +13,8 @@ axis, one bias per layer):
 A layer computes z = x @ kernel + h @ recurrent + bias and from it
 c' = sigmoid(f) * c + sigmoid(i) * tanh(g),  h' = sigmoid(o) * tanh(c').
 
-Numbers come from NumPy's Philox generator, whose stream is fixed across NumPy versions and machines
-as far as raw bits go; each tensor has a stream of its own, named after it, so adding one tensor
-leaves the others as they are.
+Numbers come from NumPy's Philox generator, whose raw bits are the same across NumPy versions and machines.  Each tensor
+has its own stream, keyed by its name, so adding one tensor does not change the others.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ from lstmbench.models.presets import Preset
 
 
 def shapes(spec: ModelSpec) -> dict[str, tuple[int, ...]]:
-    """Canonical name -> shape, in canonical order."""
+    """Return the shapes by canonical name, in canonical order."""
     hidden = spec.hidden_size
     result: dict[str, tuple[int, ...]] = {}
     if spec.embedding:
@@ -45,7 +44,7 @@ def shapes(spec: ModelSpec) -> dict[str, tuple[int, ...]]:
 
 
 def parameter_count(spec: ModelSpec) -> int:
-    """The number of trained values."""
+    """Return the number of trained values."""
     return sum(int(np.prod(shape)) for shape in shapes(spec).values())
 
 
@@ -60,8 +59,8 @@ def _draw(name: str, shape: tuple[int, ...], spec: ModelSpec, preset: Preset, se
     in_cell = name.startswith("lstm.")
     if in_cell and name.endswith(".bias"):
         bias = np.zeros(shape, np.float32)
-        # A forget bias added inside the cell, as tf.nn.rnn_cell did, gives the same function and the
-        # same training as one in the trained bias's initial value.
+        # A forget bias added inside the cell, as in tf.nn.rnn_cell, gives the same function and the
+        # same training as this initial value of the trained bias.
         bias[hidden : 2 * hidden] = preset.forget_bias
         return bias
     kind = preset.lstm_init if in_cell else preset.output_init

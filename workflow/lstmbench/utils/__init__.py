@@ -1,4 +1,4 @@
-"""Do what every layer needs and no field term names: files, clocks, errors, locks, escaping.
+"""Provide what every layer needs and no field term names: files, clocks, errors, locks, escaping.
 
 Nothing here imports another folder.
 """

@@ -1,4 +1,4 @@
-"""Start a process and wait for it, whatever this one is told meanwhile."""
+"""Run a command in a child process and wait for it, whatever signals this process gets."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from lstmbench.utils.signals import SIGNALS
 
 
 def outlive(command: Sequence[str]) -> int:
-    """Run a command in a process of its own and return its exit code, 128 + N if signal N ended it.
+    """Run a command in a child process and return its exit code, or 128 + N if signal N ended it.
 
-    A scheduler signals all processes of a job, and takes the job for ended once its first process is gone.  So the
-    signals that end a process end the command alone, which may first save its work.
+    A scheduler signals all processes of a job, and considers the job ended when its first process has ended.  So a
+    signal ends only the command, which may first save its work.
     """
     before = {number: signal.signal(number, _ignore) for number in SIGNALS}
     try:
@@ -25,4 +25,4 @@ def outlive(command: Sequence[str]) -> int:
 
 
 def _ignore(number: int, frame: object) -> None:
-    """Do nothing.  Unlike SIG_IGN a handler is not handed down: the command meets its signals as any process does."""
+    """Do nothing.  Unlike SIG_IGN, a handler is not inherited, so the command handles signals as any process does."""

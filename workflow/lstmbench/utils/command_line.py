@@ -1,4 +1,4 @@
-"""Run a command line, and turn what the user can act on into one message and an exit code."""
+"""Run a command line, and turn each error that the user can act on into one message and an exit code."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from lstmbench.utils.escaping import printable
 
 
 def run(main: Callable[[], None]) -> int:
-    """Run ``main`` and return the exit code; what the user can act on becomes one message on stderr."""
+    """Run ``main`` and return the exit code; print an error that the user can act on as one message on stderr."""
     for stream in (sys.stdout, sys.stderr):
-        # A terminal or a locale that lacks a character gets its escape.
+        # Escape characters that the terminal or the locale lacks.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:

@@ -1,6 +1,6 @@
-"""The errors a user can meet, each with its name and the exit code a command ends with.
+"""Define the errors that a user can meet, each with its name and the exit code of the command.
 
-The names and codes are stable: scripts and tables rely on them.
+The names and codes are stable, because scripts and tables rely on them.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ PREFIX = "error: "
 
 
 def last_error(log: Iterable[str]) -> str:
-    """Return the last message that ``run`` printed, without "error: ", of a log's lines; or else the last line."""
+    """Return the last message that ``run`` printed in a log, without "error: "; if there is none, the last line."""
     lines = [line for line in map(one_line, log) if line] or ["no message"]
     return ([line for line in lines if line.startswith(PREFIX)] or lines)[-1].removeprefix(PREFIX)
 
 
 class BenchError(Exception):
-    """Something the user can act on: printed as one message, without a traceback."""
+    """An error that the user can act on: printed as one message, without a traceback."""
 
     exit_code = 1
     name = "ERROR"
 
     @property
     def label(self) -> str:
-        """Code and name: E3-DATA."""
+        """Return code and name: E3-DATA."""
         return f"E{self.exit_code}-{self.name}"
 
 
@@ -75,21 +75,21 @@ class NetworkError(BenchError):
 
 
 class LockedError(BenchError):
-    """Another process works on the same run."""
+    """Another process is working on the same run."""
 
     exit_code = 8
     name = "LOCKED"
 
 
 class WorkerError(BenchError):
-    """A worker of a training that several share is lost, or does not answer."""
+    """A worker of a shared training run is lost, or does not answer."""
 
     exit_code = 9
     name = "WORKER"
 
 
 class Interrupted(BenchError):
-    """The process was asked to stop, and has saved what it had: the same command goes on from there."""
+    """The process was asked to stop, and has saved its work: the same command resumes from there."""
 
     exit_code = 75  # EX_TEMPFAIL of sysexits.h
     name = "INTERRUPTED"
@@ -98,26 +98,26 @@ class Interrupted(BenchError):
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 _NOT_WRITABLE = {errno.EROFS, errno.EACCES, errno.EPERM}
 _FAULTS_OF_OURS = {errno.ENOENT, errno.EEXIST, errno.ENOTEMPTY}
-"""Of a path: it was not made, or not removed.  Any other error of a path is one of its file system."""
+"""Path errors that this project must have caused; any other error of a path comes from its file system."""
 
 _NO_MEMORY = re.compile(
     r"out of memory|can't allocate memory|cannot allocate memory|bad_alloc|OOM when allocating", re.IGNORECASE
 )
-"""What PyTorch's RuntimeError and OutOfMemoryError say, and TensorFlow's ResourceExhaustedError."""
+"""Messages of PyTorch's RuntimeError and OutOfMemoryError, and of TensorFlow's ResourceExhaustedError."""
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Is this what Python or a framework raises when memory has run out?"""
+    """Return whether Python or a framework raises this when memory has run out."""
     return isinstance(error, MemoryError) or (not isinstance(error, BenchError) and mentions_out_of_memory(str(error)))
 
 
 def mentions_out_of_memory(line: str) -> bool:
-    """Does a line that Python, a framework or the C++ library wrote say that memory has run out?"""
+    """Return whether a line by Python, a framework or the C++ library says that memory has run out."""
     return bool(_NO_MEMORY.search(line))
 
 
 def as_bench_error(error: Exception) -> BenchError | None:
-    """The error for the user that ``error`` comes to; None if it is a fault of ours."""
+    """Return the user's error for ``error``; None if it is a fault of this project."""
     if isinstance(error, BenchError):
         return error
     if out_of_memory(error):

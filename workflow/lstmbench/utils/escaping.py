@@ -1,11 +1,11 @@
-"""Text that comes from outside (names, error messages, a machine's own words), made harmless where it is shown."""
+"""Escape text from outside (names, error messages, a machine's own words), so that it is harmless where it is shown."""
 
 from __future__ import annotations
 
 import re
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-"""What makes a spreadsheet take a cell for a formula (OWASP, CSV Injection)."""
+"""First characters by which a spreadsheet takes a cell for a formula (OWASP, CSV Injection)."""
 
 MAX_SENTENCE_LENGTH = 240
 
@@ -13,25 +13,24 @@ _MARKED = re.compile(rf"'*[{re.escape(''.join(FORMULA_STARTS))}]")
 
 
 def printable(text: str) -> str:
-    """``text`` with everything but printable characters and line ends escaped: a terminal obeys none of it."""
+    """Return ``text`` with all but printable characters and line ends escaped, so that it controls no terminal."""
     return "".join(one if one.isprintable() or one == "\n" else ascii(one)[1:-1] for one in text)
 
 
 def one_line(text: str) -> str:
-    """``text`` on one line."""
+    """Return ``text`` on one line."""
     return printable(" ".join(text.split()))
 
 
 def brief(error: Exception, having: str = "") -> str:
-    """What an error of a library says, at most 160 characters: the first line with ``having`` in it, or else the first,
-    or the error's kind if it says nothing."""
+    """Return a library's error in at most 160 characters: its first line with ``having``, else its first, else its kind."""
     lines = [line for line in printable(str(error)).splitlines() if line.strip()]
     told = next((line for line in lines if having in line), lines[0]) if lines else type(error).__name__
     return told if len(told) <= 160 else f"{told[:157]}..."
 
 
 def sentence_and_details(message: str) -> tuple[str, str]:
-    """Return what a message says in one sentence of at most ``MAX_SENTENCE_LENGTH`` characters, and the rest, or "".
+    """Return a message's first sentence, in at most ``MAX_SENTENCE_LENGTH`` characters, and the rest, or "".
 
     The sentence ends where the message lists what was expected and found: at its first semicolon.
     """
@@ -42,10 +41,10 @@ def sentence_and_details(message: str) -> tuple[str, str]:
 
 
 def csv_cell(value: object) -> object:
-    """``value`` as it may stand in CSV: a text that a spreadsheet would compute gets a quotation mark before it."""
+    """Return ``value`` for CSV: a text that a spreadsheet would compute gets a quotation mark before it."""
     return f"'{value}" if isinstance(value, str) and _MARKED.match(value) else value
 
 
 def from_csv_cell(text: str) -> str:
-    """What ``csv_cell`` was given."""
+    """Return what ``csv_cell`` was given."""
     return text[1:] if text.startswith("'") and _MARKED.match(text) else text

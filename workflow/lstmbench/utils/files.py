@@ -1,4 +1,4 @@
-"""Files that are whole or absent, and hashes of what they hold."""
+"""Write files that are whole or absent, and hash files and values."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from safetensors.numpy import load_file, save_file
 from lstmbench.utils.errors import DataError
 
 UNSUPPORTED = frozenset({errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL})
-"""How a file system (a network share, FUSE) says that it does not have a call."""
+"""Errors by which a file system (a network share, FUSE) says that it lacks a system call."""
 
 
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside ``path`` that takes its name when the block ends without an error.
+    """Yield a temporary path beside ``path``, and rename it to ``path`` if the block ends without an error.
 
     A reader sees the old content or the new one, never a half: write, fsync, rename, fsync of the folder.  A step that
     the file system does not have is left out.
@@ -41,14 +41,14 @@ def atomic(path: Path) -> Iterator[Path]:
         yield temporary
         umask = os.umask(0)
         os.umask(umask)
-        # For writing, as some shares want it for fsync.
+        # Open for writing, because some shares require that for fsync.
         with temporary.open("r+b") as stream:
             with _if_supported(errno.EPERM, errno.EACCES):
                 os.fchmod(stream.fileno(), 0o666 & ~umask)
             with _if_supported():
                 os.fsync(stream.fileno())
         temporary.replace(path)
-        # The file is in place: a folder that may not be read is no error.
+        # The file is in place, so a folder that cannot be read is no error.
         with _if_supported(errno.EPERM, errno.EACCES, errno.EISDIR):
             _sync_folder(path.parent)
     except OSError as error:
@@ -61,7 +61,7 @@ def atomic(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def _if_supported(*others: int) -> Iterator[None]:
-    """Pass over an error that says that this file system cannot do what the block asks for."""
+    """Ignore an error that says that this file system cannot do what the block asks for."""
     try:
         yield
     except OSError as error:
@@ -84,7 +84,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write JSON atomically; NaN and infinity are refused, as JSON has neither."""
+    """Write JSON atomically; refuse NaN and infinity, which JSON lacks."""
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
@@ -118,13 +118,13 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
 
 
 def hash_file(path: Path) -> str:
-    """sha256 of a file's bytes, in hex."""
+    """Return the sha256 of a file's bytes, in hex."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def hash_arrays(arrays: Mapping[str, np.ndarray]) -> str:
-    """sha256 over names, dtypes, shapes and values of arrays, in order of their names, in hex."""
+    """Return the sha256 over names, dtypes, shapes and values of arrays, in order of their names, in hex."""
     digest = hashlib.sha256()
     for name in sorted(arrays):
         array = np.ascontiguousarray(arrays[name])
@@ -134,6 +134,6 @@ def hash_arrays(arrays: Mapping[str, np.ndarray]) -> str:
 
 
 def hash_json(value: Any) -> str:
-    """sha256 of a JSON value in canonical form, in hex."""
+    """Return the sha256 of a JSON value in canonical form, in hex."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()

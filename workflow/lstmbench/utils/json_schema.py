@@ -1,4 +1,4 @@
-"""JSON files of a stated form: read strictly, checked by their schema in ``workflow/schemas``."""
+"""Read JSON files strictly and check them by their schema in ``workflow/schemas``."""
 
 from __future__ import annotations
 
@@ -57,21 +57,22 @@ def check(path: Path, value: Any, schema: str) -> None:
 
 
 def fault_of_part(value: Any, schema: str, keys: tuple[str, ...]) -> str | None:
-    """Return what is wrong with ``value`` as what stands at ``keys`` of a value of the schema; None: nothing."""
+    """Return what is wrong with ``value`` as the value at ``keys`` of the schema; None: nothing."""
     error = best_match(_part_validator(schema, keys).iter_errors(value))
     return None if error is None else f"{error.json_path.removeprefix('$.')}: {_explain(error)}"
 
 
 def short(value: Any) -> str:
-    """A value as it may stand in a message."""
+    """Return a value in short form for a message."""
     text = repr(value)
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def _is_valid(schema: str, value: Any) -> bool:
-    """Whether ``value`` is of the schema; False also where only ``_validator`` can tell.
+    """Return whether ``value`` fits the schema; False also where only ``_validator`` can decide.
 
-    It is some hundred times as fast as that one, but refuses the subclasses of str and float that libraries hand out.
+    This is some hundred times as fast as ``_validator``, but refuses the subclasses of str and float that libraries
+    return.
     """
     try:
         return _fast_validator(schema).is_valid(value)

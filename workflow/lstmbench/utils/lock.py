@@ -1,7 +1,8 @@
-"""One process at a time in a folder; the lock ends with the process that holds it, however that ends.
+"""Lock a folder for one process; the lock ends with the process that holds it, however that ends.
 
-Where the file system has no ``flock``, a file that names its holder is the lock.  It stays if its holder is killed, and
-is taken over if that process was one of this machine.  A holder on another machine cannot be asked: its file is named.
+If the file system has no ``flock``, a file that names its holder is the lock.  It stays if its holder is killed, and is
+taken over if that process ran on this machine.  A holder on another machine cannot be checked, so the error names its
+file.
 """
 
 from __future__ import annotations
@@ -27,12 +28,12 @@ from lstmbench.utils.strict_json import parse_json
 NO_FLOCK = UNSUPPORTED | {errno.ENOLCK}
 
 SAME_START_SECONDS = 2.0
-"""The start of one process, asked twice, may differ by less: the clock it is told by is corrected meanwhile."""
+"""Tolerance in seconds for the start of one process when read twice, because its clock may be corrected in between."""
 
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold ``folder``, which is made if need be, and removed at the end if nothing is left in it.
+    """Hold ``folder``, which is created if necessary, and removed at the end if it is empty.
 
     Raises:
         LockedError: another process holds it.
@@ -83,7 +84,7 @@ def _acquired(path: Path) -> TextIO:
         with contextlib.suppress(FileNotFoundError):
             if os.path.samestat(os.fstat(stream.fileno()), path.stat()):
                 return stream
-        stream.close()  # its holder removed it between our opening and our locking
+        stream.close()  # its holder removed it between our opening and our locking it
 
 
 @contextlib.contextmanager
@@ -114,7 +115,7 @@ def _held_by_file(path: Path, reason: str) -> Iterator[None]:
 
 
 def _holder(path: Path) -> dict[str, Any]:
-    """What the lock says of its holder; empty if it says nothing yet."""
+    """Return what the lock says of its holder; empty if it says nothing yet."""
     try:
         holder = parse_json(path.read_bytes(), path)
         return {name: holder[name] for name in ("process", "started", "host", "since")}
@@ -123,7 +124,7 @@ def _holder(path: Path) -> dict[str, Any]:
 
 
 def _is_gone(holder: dict[str, Any]) -> bool:
-    """Whether the holder is known to have ended: it was a process of this machine, and is no more."""
+    """Return whether the holder has certainly ended: it ran on this machine, and no longer does."""
     if holder.get("host") != platform.node():
         return False
     try:

@@ -1,4 +1,4 @@
-"""Say where the package and the files that come with it are."""
+"""Locate the package and the files that come with it."""
 
 from __future__ import annotations
 

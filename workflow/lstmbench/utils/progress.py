@@ -1,4 +1,4 @@
-"""Progress of a long run: a bar with rate and remaining time on a terminal, plain lines in a log."""
+"""Show the progress of a long run: a bar with rate and remaining time on a terminal, plain lines in a log."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LINE_EVERY_SECONDS = 30.0
 
 
 class Progress:
-    """Counts updates; says what happened in between, or nothing unless ``shown``."""
+    """Count training steps; show progress, or nothing unless ``shown``."""
 
     def __init__(self, total: int, done: int, label: str, shown: bool = True) -> None:
         self._bar = tqdm(
@@ -28,7 +28,7 @@ class Progress:
         self._since_start, self._since_line = Stopwatch(), Stopwatch()
 
     def advance(self, updates: int, note: str) -> None:
-        """Count ``updates`` more; ``note`` is shown beside the count."""
+        """Count ``updates`` more; show ``note`` beside the count."""
         self._done += updates
         self._bar.set_postfix_str(note, refresh=False)
         self._bar.update(updates)
@@ -45,5 +45,5 @@ class Progress:
             sys.stderr.flush()
 
     def close(self) -> None:
-        """Leave the terminal as it was."""
+        """Restore the terminal."""
         self._bar.close()

@@ -1,7 +1,7 @@
-"""Being asked to stop: by a signal, or because what started this process (Snakemake, the launcher of workers) is gone.
+"""Handle requests to stop: a signal, or the end of the process that started this one (Snakemake, the worker launcher).
 
-Work goes on to the next place where ``check`` is called, a block of half a second or so later.  A second signal ends
-the process at once.
+Work continues to the next call of ``check``, a block of about half a second later.  A second signal ends the process at
+once.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ SIGNALS = [signal.SIGTERM, signal.SIGINT, signal.SIGHUP]
 
 
 class Interruption:
-    """Within its block, the signals that end a process are remembered instead; ``launcher`` must live on too."""
+    """Remember signals that would end this process, within the block, and watch that Snakemake and ``launcher`` live on."""
 
     def __init__(self, launcher: psutil.Process | None = None) -> None:
         self.reason: str | None = None
@@ -49,11 +49,11 @@ class Interruption:
 
 
 def _snakemake() -> psutil.Process | None:
-    """The nearest Snakemake above this process, if there is one; anybody else may go, as a shell does under nohup."""
+    """Return the nearest Snakemake above this process, if any; other parents may end, as a shell does under nohup."""
     for parent in psutil.Process().parents():
         try:
             if any("snakemake" in word for word in parent.cmdline()[:3]):
                 return parent
-        except psutil.Error:  # gone meanwhile, or another user's
+        except psutil.Error:  # it ended meanwhile, or is another user's
             continue
     return None

@@ -1,4 +1,4 @@
-"""Read JSON from anybody: each key once, every number finite, and a refusal in one line for anything else."""
+"""Read JSON from any source: each key once, every number finite; refuse anything else in one line."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 from lstmbench.utils.errors import DataError
 
 MAX_DIGITS = 18
-"""Of a whole number: what fits into 64 bits."""
+"""Largest number of digits of a whole number, so that it fits into 64 bits."""
 
 
 def parse_json(text: str | bytes, where: object) -> Any:
-    """Parse JSON (as bytes: in UTF-8); ``where`` it is from begins the message.
+    """Parse JSON (as bytes: in UTF-8); ``where``, its source, begins the message.
 
     Raises:
         DataError: not JSON, nested too deeply, with a key twice in one object, or a number that is none.

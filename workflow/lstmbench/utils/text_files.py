@@ -1,4 +1,4 @@
-"""Read a text that a data set is made of: refuse what no text holds, and say what looks wrong in it."""
+"""Read the text of a data set: refuse what no text contains, and report what looks wrong."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lstmbench.utils.errors import DataError
 BYTE_ORDER_MARK = "\ufeff"
 
 MAX_WORD_LENGTH = 100
-"""Characters.  A longer one is rather a line without spaces, or encoded data."""
+"""Characters; a longer word is rather a line without spaces, or encoded data."""
 
 _REFUSED = re.compile(r"(?P<mark>\ufeff)|(?P<return>\r(?!\n))|(?P<control>[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f])")
 
@@ -26,7 +26,7 @@ def read_text(path: Path) -> str:
 
 
 def remarks(path: Path, end_of_sentence: str) -> Iterator[str]:
-    """Say what looks wrong in a text that can be used: a sentence per kind, with the offset of the first place."""
+    """Return what looks wrong in a usable text: a sentence per kind, with the offset of the first place."""
     text = _read(path)
     if "\n" not in text:
         yield f"{path}: is this meant? It holds no line end: no {end_of_sentence} among its words."
@@ -62,5 +62,5 @@ def _read(path: Path) -> str:
 
 
 def _bytes(text: str, found: re.Match[str]) -> int:
-    """Bytes before a place in the file."""
+    """Return the number of bytes before a place in the file."""
     return len(text[: found.start()].encode())

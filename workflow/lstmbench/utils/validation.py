@@ -1,4 +1,4 @@
-"""Names a user may choose from, and folders a user names."""
+"""Check names that a user may choose from, and folders that a user names."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lstmbench.utils.errors import UsageError
 
 
 def require_known(kind: str, name: str, known: Iterable[str], where: str = "") -> None:
-    """Refuse a name that is not known, with the nearest one and the list of all.
+    """Refuse an unknown name; the message has the nearest known one and the list of all.
 
     Raises:
         UsageError: one line.
@@ -24,12 +24,12 @@ def require_known(kind: str, name: str, known: Iterable[str], where: str = "") -
 
 
 def require_folder(kind: str, name: str | Path) -> Path:
-    """Return the folder that ``name`` means, ``~`` a home; refuse one that is not there, with the nearest that is.
+    """Return the folder that ``name`` means, ``~`` a home; refuse a missing one, with the nearest that exists.
 
     Raises:
         UsageError: one line.
     """
-    # os.path answers for any text; Path raises for the home of nobody, and for a name that is too long.
+    # os.path accepts any text; Path raises an error for the home of an unknown user, and for a name that is too long.
     path = Path(os.path.expanduser(name))  # noqa: PTH111
     if os.path.isdir(path):  # noqa: PTH112
         return path
