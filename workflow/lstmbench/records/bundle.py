@@ -1,9 +1,9 @@
-"""Bundle: the records of a machine in one file, to be kept, sent and compared.
+"""Bundle the records of a machine into one file, to keep, send and compare them.
 
-A zip file of ``runs/.../run.json`` and ``measurements/.../{measurement.json,blocks.parquet}`` as they lie under a
-results folder, what an archive wants to know of them (``ro_crate``), and a ``manifest.json`` with the sha256 of each.
-The same records make the same bytes.  Where the folder has them, certificates of parity (``parity/.../{device}.csv``)
-and the summary of a GPU check (``GPU_CHECK``) are members too.
+A zip file of ``runs/.../run.json`` and ``measurements/.../{measurement.json,blocks.parquet}``, with the same paths as
+below a results folder, a description for archives (``ro_crate``), and a ``manifest.json`` with the sha256 of each file.
+The same records make the same bytes.  Certificates of parity (``parity/.../{device}.csv``) and the summary of a GPU
+check (``GPU_CHECK``) are members too, if the folder has them.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ from lstmbench.utils.strict_json import parse_json
 RUNS = "runs/*/*/*/*/*/run.json"
 MEASUREMENTS = "measurements/*/*/*/measurement.json"
 CERTIFICATES = "parity/*/*.csv"
-"""Where records and certificates are below a results folder."""
+"""Patterns of the paths of records and certificates below a results folder."""
 
 GPU_CHECK = "gpu-check.json"
-"""The summary of a GPU check in a results folder: any JSON; here only its size and form are checked."""
+"""The summary of a GPU check in a results folder: any JSON; only its size and form are checked here."""
 
 MANIFEST = "manifest.json"
 FORMAT = 1
@@ -51,7 +51,7 @@ MAX_SMALL_FILE_BYTES = 1 << 20
 """Bytes of a certificate or of the summary of a GPU check; a certificate takes 2 KB."""
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
-"""The first moment that a zip file knows; when it was packed tells nothing."""
+"""The earliest time that a zip file can hold; the time of packing is not recorded."""
 
 _NAME = r"[a-z0-9][a-z0-9._-]{0,63}"
 _MEMBER = re.compile(
@@ -61,13 +61,12 @@ _MEMBER = re.compile(
     rf"|{re.escape(GPU_CHECK)})"
 )
 _RECORDS = ("run.json", "measurement.json")
-"""The names of the members that are records."""
+"""Return the names of the members that are records."""
 
 
 @dataclass(frozen=True)
 class Records:
-    """runs: those that ended well, as ``read_record`` gives them; measurements: of speed; certificates: of parity, a
-    table each, as ``read_certificate`` gives them."""
+    """runs: of ``read_record``, complete ones; measurements: of speed; certificates: tables of ``read_certificate``."""
 
     runs: list[dict[str, Any]]
     measurements: list[Measurement]
@@ -109,7 +108,7 @@ def _check_size(path: Path) -> None:
 
 
 def read_bundle(bundle: Path) -> Records:
-    """The records of a bundle, checked.
+    """Return the checked records of a bundle.
 
     Raises:
         DataError: not a bundle, damaged, or with a bad record, certificate or summary.
@@ -119,7 +118,7 @@ def read_bundle(bundle: Path) -> Records:
 
 
 def pack(results: Path, output: Path) -> int:
-    """Check every record below ``results`` and write the bundle; the number of files they are.
+    """Check every record below ``results``, write the bundle, and return the number of files in it.
 
     Raises:
         DataError: a bad record, certificate or summary, or no record.
@@ -144,12 +143,13 @@ def pack(results: Path, output: Path) -> int:
 
 @contextmanager
 def unpacked(bundle: Path) -> Iterator[Path]:
-    """A folder with the bundle's files in it, as they lay under the results folder, for as long as the block lasts.
+    """Yield a folder with the bundle's files, with the same paths as below the results folder, within the block.
 
-    A DataError of the block names the bundle and its member: the folder is gone when the message is read.
+    A DataError in the block names the bundle and its member, because the folder no longer exists when the message is
+    read.
 
     Raises:
-        DataError: not a bundle, damaged, or with a file that has no business there.
+        DataError: not a bundle, damaged, or with a file that does not belong there.
     """
     with TemporaryDirectory() as name:
         folder = Path(name)

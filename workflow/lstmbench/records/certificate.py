@@ -1,4 +1,4 @@
-"""Certificate: read a certificate of parity (``certify`` writes it) and check that it can be true."""
+"""Read a certificate of parity, which ``certify`` writes, and check that it can be true."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lstmbench.utils.errors import DataError
 from lstmbench.utils.json_schema import short
 
 COLUMNS = ["implementation", "device", "task", "what", "deviation", "tolerance", "versions", "failure"]
-"""Those of a certificate."""
+"""Columns of a certificate."""
 
 RERUN_HINT = "Delete it and run the workflow again."
 
@@ -30,7 +30,7 @@ def read_certificate(path: Path) -> pd.DataFrame:
         table = read_table(path)
     except DataError as error:
         raise DataError(f"{error}. {RERUN_HINT}") from error
-    # pandas takes the first column for an index where rows have more fields than the header.
+    # pandas uses the first column as an index if rows have more fields than the header.
     if list(table.columns) != COLUMNS or not isinstance(table.index, pd.RangeIndex):
         columns = ", ".join(table.columns)
         raise DataError(
@@ -48,7 +48,7 @@ def read_certificate(path: Path) -> pd.DataFrame:
 
 
 def _expected(path: Path, row: dict[str, object], column: str) -> str:
-    """Return what a field of a row should hold, or nothing if it does."""
+    """Return what a field of a row should contain, or nothing if it does."""
     value = row[column]
     if column in ("implementation", "device"):
         name = path.parent.name if column == "implementation" else path.stem

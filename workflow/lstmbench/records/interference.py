@@ -1,4 +1,4 @@
-"""Judge whether something else disturbed a timed process: thresholds on what the counters counted meanwhile."""
+"""Judge whether something else disturbed a timed process, by thresholds on the counters read around its blocks."""
 
 from __future__ import annotations
 
@@ -10,36 +10,38 @@ MIN_CALIBRATION_SHARE = 0.9
 MAX_SPREAD = 0.10
 MAX_THROTTLED_SHARE = 0.02
 MIN_GRANTED_SHARE = 0.9
-"""Beyond any of these a process was disturbed."""
+"""A process was disturbed if it is beyond any of these."""
 
 NO_HEADLINE_SPREAD = 0.25
-"""Blocks that spread further than this (interquartile range / median) make a speed that may not be quoted."""
+"""A speed is not quotable if its blocks spread further than this (interquartile range / median)."""
 
 ATTEMPTS = 2
-"""What was disturbed is measured again until it was not, or this many times."""
+"""Measure a disturbed process again until it is undisturbed, at most this many times."""
 
 
 @dataclass(frozen=True)
 class Load:
-    """What happened between two moments; shares are of the wall time on all CPUs (pressure: of the wall time)."""
+    """The counters between two moments; shares are of the wall time on all CPUs (pressure: of the wall time)."""
 
     wall_seconds: float
     cpu_seconds: float  # of this process, all its threads
-    foreign_share: float  # CPU time of everybody else
-    steal_share: float | None  # CPU time the host gave to others; None: the system does not say
-    pressure_share: float | None  # of the time some task waited for a CPU; None: the system does not say
-    # Absent from the first records, as None:
-    throttled_share: float | None = None  # of the periods in which a quota of CPU time was used up
-    reachable_cores: int | None = None  # that the threads that computed may run on, all together
-    granted_share: float | None = None  # of a CPU, that each thread gets that only computes
+    foreign_share: float  # CPU time of all other processes
+    steal_share: float | None  # CPU time that the host gave to others; None: the system does not say
+    pressure_share: (
+        float | None
+    )  # fraction of the time in which some task waited for a CPU; None: the system does not say
+    # None in the first records, which lack them:
+    throttled_share: float | None = None  # fraction of the periods in which a quota of CPU time was used up
+    reachable_cores: int | None = None  # cores that the computing threads may run on, all together
+    granted_share: float | None = None  # share of a CPU that each computing thread gets
 
     def cpu_per_thread(self, threads: int) -> float:
-        """CPU time / wall time / threads: 1 if every thread was busy all the time."""
+        """Return CPU time / wall time / threads: 1 if every thread was busy all the time."""
         return self.cpu_seconds / self.wall_seconds / threads
 
 
 def limits(throttled_share: float | None, reachable_cores: int | None, threads: int) -> list[str]:
-    """Say in words what held a process back all the time; empty: nothing.  Its speed is not that of ``threads``."""
+    """Return what held a process back all the time, in words; empty: nothing.  Its speed is not that of ``threads``."""
     reasons = []
     if throttled_share is not None and throttled_share > MAX_THROTTLED_SHARE:
         reasons.append(f"its quota of CPU time was used up in {_percent(throttled_share)} of the periods")
@@ -49,7 +51,7 @@ def limits(throttled_share: float | None, reachable_cores: int | None, threads: 
 
 
 def disturbances(load: Load, threads: int, calibration: float, spread: float) -> list[str]:
-    """Why this process was not alone, in words; empty: it was.
+    """Return what disturbed this process, in words; empty: nothing.
 
     calibration: the best CPU time / wall time / threads of the same case's processes, because few programs keep all
     threads busy.  spread: interquartile range / median of the blocks' times per step.

@@ -1,4 +1,4 @@
-"""Read, write and check a measurement: what all processes of one group of cases reported, as it came.
+"""Read, write and check a measurement: the reports of all processes of one group of cases, unchanged.
 
 A group is what may be compared: one data set, size, device and number of threads.  Two files, written together:
 

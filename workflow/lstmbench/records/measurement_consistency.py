@@ -1,4 +1,4 @@
-"""Check that a measurement whose two files have the right form agrees with itself and can be true."""
+"""Check that a measurement whose two files fit their schemas agrees with itself and can be true."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lstmbench.statistics.intervals import iqr_over_median
 from lstmbench.system.device import split_device
 
 SAMPLE = ["implementation", "round", "attempt"]
-"""What names a sample within a measurement."""
+"""Columns that identify a sample within a measurement."""
 
 
 def checks_of_measurement(record: dict[str, Any], blocks: pd.DataFrame) -> Iterator[Check]:

@@ -1,7 +1,7 @@
-"""Crate: what a bundle says of itself to archives and their programs, as an RO-Crate (ro-crate-metadata.json).
+"""Describe a bundle for archives and their programs, as an RO-Crate (ro-crate-metadata.json).
 
 Each record is the result of an action, with one commit of lstm-bench, on one data set and one file of initial weights:
-a Process Run Crate.  The licence is left to whoever publishes the bundle.
+a Process Run Crate.  Whoever publishes the bundle chooses the licence.
 Formats: https://www.researchobject.org/ro-crate/specification/1.2, https://w3id.org/ro/wfrun/process/0.5.
 """
 
@@ -26,12 +26,12 @@ _FORMATS = {".csv": "text/csv", ".json": "application/json", ".parquet": "applic
 
 
 def describe(records: Mapping[str, dict[str, Any]], sizes: Mapping[str, int]) -> bytes:
-    """The content of ``CRATE``; the same for the same records.
+    """Return the content of ``CRATE``; the same for the same records.
 
     Args:
-        records: what stands in each run.json and measurement.json, by their names in the bundle.
-        sizes: bytes of every file of the bundle; one that is no record came about with the record beside it, if there
-            is one: a certificate of parity and the summary of a GPU check are the result of no record.
+        records: the content of each run.json and measurement.json, by its name in the bundle.
+        sizes: bytes of every file of the bundle.  A file that is no record belongs to the record beside it, if any; a
+            certificate of parity and the summary of a GPU check belong to none.
     """
     crate = ROCrate(version=_SPECIFICATION)
     results: dict[PurePosixPath, list[Any]] = {}
@@ -51,7 +51,7 @@ def describe(records: Mapping[str, dict[str, Any]], sizes: Mapping[str, int]) ->
 
 
 def _action(crate: ROCrate, name: str, record: dict[str, Any], results: list[Any]) -> ContextEntity:
-    """What made a record."""
+    """Add the action that made a record."""
     verb, named = ("Training", record["run"]) if "run" in record else ("Measuring the speed of", record["group"])
     said = {"name": " ".join(map(str, [verb, *named.values()])), "result": results, "endTime": _ended(record)}
     if failed(record):
@@ -68,7 +68,7 @@ def _ended(record: dict[str, Any]) -> str:
 
 
 def _inputs(record: dict[str, Any]) -> list[tuple[str, str]]:
-    """What it was made from, as its hashes say: [what, sha256]."""
+    """Return the inputs of a record by their hashes: [what, sha256]."""
     if "run" in record:
         data, weights = {record["data"]["sha256"]}, {record["initial_weights_sha256"]}
     else:
@@ -94,5 +94,5 @@ def _program(crate: ROCrate, commit: str | None) -> ContextEntity:
 
 
 def _entity(crate: ROCrate, identifier: str, kind: str | list[str], **said: Any) -> ContextEntity:
-    """What is not a file of the bundle; the same identifier is the same thing."""
+    """Add an entity that is not a file of the bundle; the same identifier is the same entity."""
     return crate.add(ContextEntity(crate, identifier, properties={"@type": kind, **said}))

@@ -1,7 +1,7 @@
 """Read, write and check run.json, the record of one training run; it is checked each time it is read or written.
 
-The format, with a description and a unit for every key, is ``workflow/schemas/run.schema.json``, that of a run which
-failed ``failure.schema.json`` beside it; a record is a plain dict of one of these forms.
+``workflow/schemas/run.schema.json`` defines the format, with a description and a unit for every key;
+``failure.schema.json`` beside it does so for a failed run.  A record is a plain dict of one of these forms.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from lstmbench.utils.files import write_json
 from lstmbench.utils.json_schema import check, read_json
 
 SCHEMA_VERSION = 2
-"""What is written; the schemas list what is read.  A version only adds optional keys, so older records stay valid."""
+"""The version that is written; the schemas list those that are read.  A version only adds optional keys, so that older
+records stay valid."""
 
 MODEL = "model.safetensors"
-"""The final weights of the run, beside its record: their names are canonical, their hash is final_weights_sha256."""
+"""The final weights of the run, beside its record, under canonical names; final_weights_sha256 is their hash."""
 
 _RUN_PATH = re.compile(
     r"/runs/(?P<dataset>[^/]+)/(?P<size>[^/]+)/(?P<implementation>[^/]+)/(?P<device>[^/]+)/seed-(?P<seed>\d+)/run\.json$"
@@ -28,12 +29,12 @@ _RUN_PATH = re.compile(
 
 
 def failed(record: dict[str, Any]) -> bool:
-    """Does the record say why its run failed, and not how well it learned?"""
+    """Return whether the record is of a failed run, with the reason instead of results."""
     return "failure" in record
 
 
 def read_record(path: Path) -> dict[str, Any]:
-    """Read and check a run.json, of a run that ended well or that failed.
+    """Read and check a run.json of a complete or failed run.
 
     Raises:
         DataError: missing, not JSON, not of the schema, or at odds with itself or with its path.

@@ -21,15 +21,16 @@ MAX_EXPONENT = 709.0
 """The largest whole number whose exp is a float."""
 
 SUFFICIENT_BLOCKS = 8
-"""From so many on, the quartiles of a speed bound its average."""
+"""With at least this number of blocks, the quartiles of a speed bound its average."""
 
 MIN_PERPLEXITY = 20.0
 REAL_VOCABULARY = 1000
-"""No model of a text with a vocabulary of that size or more, trained on that text alone, has come near this perplexity
-(PTB: 47.7 with dynamic evaluation of a mixture of softmaxes, Yang et al. 2018): the test was in the training."""
+"""No model of a text with at least ``REAL_VOCABULARY`` words, trained on that text alone, has come near this perplexity
+(PTB: 47.7 with dynamic evaluation of a mixture of softmaxes, Yang et al. 2018).  Less means that the model was trained
+on the test."""
 
 SURE_PREDICTIONS = 5000
-"""So many correct answers without one error are no result of learning from other images."""
+"""At least this many correct answers without one error cannot result from learning from other images."""
 
 _CUT = re.compile(r"^trained for ([\d,]+) of ([\d,]+) updates$")
 
@@ -154,7 +155,7 @@ def _times(record: dict[str, Any]) -> Iterator[Check]:
         tests = [row["valid_seconds"] for row in history] + [row["seconds"] for row in record["milestones"]]
         others = [record["final"]["seconds"], speed["import_seconds"], speed["build_seconds"]]
         spent = math.fsum([training, *tests, *others])
-        elapsed = (finished - started).total_seconds() + 2  # both are cut to whole seconds
+        elapsed = (finished - started).total_seconds() + 2  # both are truncated to whole seconds
         expected = f"at least the {spent:.0f} s of its parts after {record['started']}"
         yield Check("$.finished", spent <= elapsed, expected, record["finished"])
 
@@ -169,7 +170,7 @@ def _speed(record: dict[str, Any]) -> Iterator[Check]:
     if speed["blocks"] >= SUFFICIENT_BLOCKS:
         trained = sum(row["train_predictions"] for row in record["history"])
         average = trained / max(speed["train_seconds"], 1e-9)
-        # Bounds that only a wrong unit or an edited value leaves; tracing and pauses make the average lower.
+        # Only a wrong unit or an edited value is outside these bounds; tracing and pauses lower the average.
         near = speed["p25"] / 1000 < average < 2 * speed["p75"]
         yield Check("$.speed.median", near, f"near {average:.4g}, the predictions over the time", speed["median"])
 

@@ -1,9 +1,9 @@
-"""Name the tables of each command: the Snakefile lists them, and need not import what computes them."""
+"""Name the tables of each command, so that the Snakefile can list them without importing what computes them."""
 
 from __future__ import annotations
 
 COLLECTED = ("runs", "history", "milestones", "settings", "failures")
-"""Of ``collect``; programs alone read them."""
+"""Of ``collect``; only programs read them."""
 
 QUALITY = ("quality", "differences", "environment", "milestone_means", "time_to_quality")
 """Of ``tabulate``."""
@@ -12,7 +12,7 @@ SPEED = ("speed", "ratios", "anatomy", "products")
 """Of ``analyse``."""
 
 SPEED_SHOWN = (*SPEED, "phases")
-"""And those that people read: ``phases`` are columns of ``speed``."""
+"""Those of ``analyse`` that people read: ``phases`` shows columns of ``speed``."""
 
 AGAINST_BASELINES = ("baseline_quality", "baseline_speed", "baseline_circumstances")
 """Of ``against-baselines``."""
@@ -21,7 +21,7 @@ FORECAST = ("plan", "error")
 """Of ``plan``."""
 
 DATA_SUFFIXES = ("csv", "parquet")
-"""Each table is written for everybody, and for programs with exact types."""
+"""Formats of each table: CSV for people, Parquet with exact types for programs."""
 
 TEXT_SUFFIXES = ("md", "tex")
-"""Tables for people: to be read, and to be put into a paper."""
+"""Formats of tables for people: Markdown to read, LaTeX for a paper."""

@@ -15,7 +15,7 @@ from lstmbench.utils.escaping import csv_cell, from_csv_cell
 from lstmbench.utils.files import atomic, hash_json, write_text
 
 RUN = ["dataset", "size", "implementation", "device", "seed"]
-"""What names a run."""
+"""Columns that identify a run."""
 
 TEXTS = {
     *RUN[:-1], "task", "caps", "seeds", "metric", "value_unit", "speed_unit", "unit", "cpu", "gpu", "os", "python",
@@ -27,7 +27,7 @@ TEXTS = {
     "target_source", "target_note", "failure", "bundle", "what", "node", "nodes", "libc", "spin_limits", "machine_kind",
     "processor", "limited",
 }  # fmt: skip
-"""Columns of text.  pandas would take a hash of digits for a number and a device called "NA" for a hole."""
+"""Columns of text.  pandas would read a hash of digits as a number, and a device called "NA" as missing."""
 
 PUBLISHED_METRICS = ("train_perplexity", "valid_perplexity", "test_perplexity", "test_accuracy", "first_128_accuracy")
 
@@ -36,23 +36,23 @@ APPLIES_TO = ("complete", "capped")
 
 
 FAILED = "failed: "
-"""The verdict on a speed that was not measured begins with this; the reason follows."""
+"""The verdict on a speed that was not measured begins with this, followed by the reason."""
 
 MACHINE = ["cpu", "cores", "cpu_quota", "memory_gb", "gpu", "os", "libc", "python", "switches", "spin_limits"]
-"""The columns that say where a record was made.  Two machines that differ in some of them are one (``identity``)."""
+"""Columns that describe the machine of a record.  Machines that differ in some can count as one (``identity``)."""
 
 
 def machine_columns(record: dict[str, Any]) -> dict[str, Any]:
     """Return the values of ``MACHINE``."""
     machine = record["machine"]
     cpu, capability = machine["cpu"], machine.get("capability")
-    if is_unknown(cpu) and not cpu.startswith(UNKNOWN):  # the first records gave the architecture for a name
+    if is_unknown(cpu) and not cpu.startswith(UNKNOWN):  # the first records had the architecture as the name
         cpu = f"{UNKNOWN} ({cpu})"
     return {
         "cpu": f"{cpu}, {capability}" if capability else cpu,
         "cores": machine["cores"],
         "cpu_quota": machine.get("cpu_quota"),
-        # Whole GB: the kernel's own share differs by a few MB from boot to boot of one machine.
+        # Whole GB, because the kernel's own share differs by a few MB between boots of one machine.
         "memory_gb": round(machine["memory_bytes"] / 1e9),
         "gpu": machine["gpu"],
         "os": machine["os"],
@@ -64,7 +64,7 @@ def machine_columns(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def machine_kind(record: dict[str, Any], device: str) -> str:
-    """Return a name of all that counts of a machine, the same for machines that are alike; device: cpu or gpu."""
+    """Return a name of what counts of a machine, the same for identical machines; device: cpu or gpu."""
     return hash_json(machine_fingerprint(record["machine"], device))[:16]
 
 
@@ -73,12 +73,12 @@ def _variables(values: Mapping[str, str]) -> str:
 
 
 def versions_column(versions: dict[str, str]) -> str:
-    """Libraries and their versions as one text."""
+    """Return libraries and their versions as one text."""
     return ", ".join(f"{name} {version}" for name, version in sorted(versions.items()))
 
 
 def write_table(path: Path, frame: pd.DataFrame) -> None:
-    """Write CSV atomically, and Parquet beside it; what is absent is an empty field.
+    """Write CSV atomically, and Parquet beside it; missing values are empty fields.
 
     Raises:
         DataError: a text where a number should be.
@@ -107,7 +107,7 @@ def read_table(path: Path, separator: str = ",") -> pd.DataFrame:
 
 
 def _typed(path: Path, frame: pd.DataFrame) -> pd.DataFrame:
-    """``frame`` with each column either text or numbers, by its name."""
+    """Return ``frame`` with each column, by its name, either text or numbers."""
     return pd.DataFrame({name: _column(path, values) for name, values in frame.items()}, columns=frame.columns)
 
 
@@ -118,7 +118,7 @@ def _column(path: Path, values: pd.Series) -> pd.Series:
         numbers = pd.to_numeric(values.replace("", None))
     except (ValueError, TypeError) as error:
         raise DataError(f"{path}: column {values.name}: expected numbers: {error}") from error
-    # Of nothing but holes pandas would not make numbers.
+    # pandas would not make numbers of a column with only missing values.
     return numbers.astype(float) if numbers.dtype == object else numbers
 
 
@@ -144,10 +144,10 @@ def read_published(path: Path) -> pd.DataFrame:
 
 
 def read_targets(path: Path, published: pd.DataFrame) -> pd.DataFrame:
-    """Read targets.tsv: values that the validation metric is to reach, by dataset, size and applies_to.
+    """Read targets.tsv: values that the validation metric should reach, by dataset, size and applies_to.
 
-    A row gives a ``value`` of its own, or names a published one by ``published_metric`` and ``published_source``,
-    which then stands as its value.
+    A row gives its own ``value``, or names a published one by ``published_metric`` and ``published_source``, whose
+    value it then has.
 
     Raises:
         DataError: a missing column, neither or both of these, or no such published value.

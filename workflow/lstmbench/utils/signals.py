@@ -17,7 +17,7 @@ SIGNALS = [signal.SIGTERM, signal.SIGINT, signal.SIGHUP]
 
 
 class Interruption:
-    """Remember signals that would end this process, within the block, and watch that Snakemake and ``launcher`` live on."""
+    """Remember signals that would end this process, within the block; watch that Snakemake and ``launcher`` live."""
 
     def __init__(self, launcher: psutil.Process | None = None) -> None:
         self.reason: str | None = None
