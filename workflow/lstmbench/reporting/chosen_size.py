@@ -1,4 +1,4 @@
-"""Choose the size that the first lines on a data set are about, so that its quality and its speed are told together."""
+"""Choose the size that the first lines on a data set describe, so that its quality and its speed appear together."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ RULE = (
 def spoken_of(quality: pd.DataFrame, differences: pd.DataFrame, speed: pd.DataFrame) -> str:
     """Return the size of one data set that ``RULE`` chooses.
 
-    A preset that is no standard size, such as a variant of the schedule, has no rank: however many parameters it has,
-    it is chosen only if it alone has complete runs.
+    A preset that is no standard size, such as a variant of the schedule, has no rank.  It is chosen only if no other
+    preset has complete runs, whatever its number of parameters.
     """
     complete = quality[(quality["failure"] == "") & (quality["caps"] == "")]
     pairs = differences[differences["caps"] == ""]

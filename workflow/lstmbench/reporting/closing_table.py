@@ -1,4 +1,4 @@
-"""Closing: the last thing a terminal shows of a run, the results in a table of at most 100 columns."""
+"""Show the closing table, the last output of a run on the terminal: the results in at most 100 columns."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ ONE_PROCESS = "~: one process of each, no interval."
 
 
 def closing(quality: pd.DataFrame, differences: pd.DataFrame, speed: pd.DataFrame, ratios: pd.DataFrame) -> str:
-    """Return the table of all cases, a row each, and what its marks mean; the tables are those of the report.
+    """Return the table of all cases, one row each, and the meaning of its marks, from the tables of the report.
 
     ``quality`` and ``differences`` may be empty: then only the speeds are shown.
     """
@@ -68,13 +68,13 @@ def closing(quality: pd.DataFrame, differences: pd.DataFrame, speed: pd.DataFram
 
 
 def _fitted(fields: list[list[str]]) -> str:
-    """The table, the last column as wide as the others leave."""
+    """Return the table; the last column is as wide as the others allow."""
     widths: list[int] = []
     for place, heading in enumerate(HEADERS):
         most = WIDTH - sum(widths) - 2 * place if place == len(MAX_WIDTHS) else MAX_WIDTHS[place]
         longest = max(len(row[place]) for row in fields)
         widths.append(max(*map(len, heading.split("\n")), min(most, longest)))
-    # As a row: beside headers tabulate leaves more room than there is.
+    # Headers are passed as a row, because tabulate leaves too much room beside headers.
     rule = ["-" * width for width in widths]
     align = ("left", "left", "left", "right", "right", "left")
     rows = [list(HEADERS), rule, *fields]
@@ -84,7 +84,7 @@ def _fitted(fields: list[list[str]]) -> str:
 def _rows(
     quality: pd.DataFrame, differences: pd.DataFrame, speed: pd.DataFrame, ratios: pd.DataFrame
 ) -> list[dict[str, str]]:
-    """The rows of text, in the order of data sets, sizes and devices."""
+    """Return the rows as text, in the order of data sets, sizes and devices."""
     keys = pd.concat([table[list(COLUMNS)] for table in (quality, speed)])
     keys = keys.drop_duplicates().sort_values(["dataset", "implementation"], kind="stable")
     rows = []
@@ -95,7 +95,7 @@ def _rows(
         disturbed = {*own[2].loc[own[2]["disturbed"] != "", "implementation"]}
         for name in names:
             learned, timed = (_of(own[place], {"implementation": name}) for place in (0, 2))
-            # Runs of one implementation that are not alike (versions, machines) have a row each and no common verdict.
+            # Runs of one implementation that differ in versions or machine have a row each and no common verdict.
             for one in learned.to_dict("records") or [None]:
                 said = [_failures(one, timed)]
                 if name != names[0] and (one is None or len(learned) == 1):
@@ -111,7 +111,7 @@ def _rows(
 
 
 def _of(table: pd.DataFrame, values: Mapping[str, Any]) -> pd.DataFrame:
-    """The rows of a table with these values."""
+    """Return the rows of a table with these values."""
     for column, value in values.items():
         table = table[table[column] == value]
     return table
@@ -139,7 +139,7 @@ def _speed(timed: pd.DataFrame) -> str:
 
 
 def _failures(learned: Mapping[str, Any] | None, timed: pd.DataFrame) -> str:
-    """Why a run or a measurement failed."""
+    """Return why a run or a measurement failed."""
     reasons = [learned["failure"]] if learned is not None else []
     if not any(reasons):
         reasons = [
@@ -150,7 +150,7 @@ def _failures(learned: Mapping[str, Any] | None, timed: pd.DataFrame) -> str:
 
 
 def _on_quality(row: Mapping[str, Any] | None, differences: pd.DataFrame, first: str, second: str) -> str:
-    """The verdict on the second implementation's quality."""
+    """Return the verdict on the second implementation's quality."""
     if row is None or row["failure"]:
         return ""
     if row["caps"]:
@@ -168,7 +168,7 @@ def _on_quality(row: Mapping[str, Any] | None, differences: pd.DataFrame, first:
 
 
 def _on_speed(ratios: pd.DataFrame, first: str, second: str, disturbed: Set[str]) -> str:
-    """How many times as fast the second implementation is, if that may be said: not if either was disturbed."""
+    """Return how many times as fast the second implementation is, unless one of the two was disturbed."""
     there = _of(ratios, {"numerator": second, "denominator": first})
     back = _of(ratios, {"numerator": first, "denominator": second})
     if len(there) + len(back) != 1:

@@ -1,4 +1,4 @@
-"""The comparison of bundles as text: a summary in words, and the tables for people."""
+"""Show the comparison of bundles as text: a summary in words, and the tables for people."""
 
 from __future__ import annotations
 
@@ -34,8 +34,10 @@ EMPTY = {
 
 
 def summary(tables: dict[str, pd.DataFrame]) -> list[str]:
-    """Per bundle and kind how many cases ended with which verdict, of speeds by how much, then a line for each that is
-    slower or differs."""
+    """Return the number of cases per bundle, kind and verdict, and a line for each that is slower or differs.
+
+    Speeds have their range of ratios too.
+    """
     lines = []
     for kind in ("quality", "speed"):
         for bundle, rows in tables[kind].groupby("bundle", sort=False):
@@ -50,7 +52,7 @@ def summary(tables: dict[str, pd.DataFrame]) -> list[str]:
 
 
 def shown(tables: dict[str, pd.DataFrame]) -> tuple[dict[str, pd.DataFrame], list[str]]:
-    """The tables as text by their headings, and the notes below; a table without rows is a note."""
+    """Return the tables as text by their headings, and the notes below; a table without rows becomes a note."""
     headings = {"quality": ("Quality", _quality), "speed": ("Speed", _speed), "circumstances": ("Circumstances", _text)}
     parts, notes = {}, []
     for name, table in tables.items():
@@ -103,7 +105,7 @@ def _case(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _range(rows: pd.DataFrame) -> str:
-    """From the least to the greatest ratio, if there are several."""
+    """Return the least and the greatest ratio if there are several."""
     ratios = rows["ratio"].dropna()
     if len(ratios) < 2:
         return ""
@@ -119,7 +121,7 @@ def _signed(row: dict[str, object], name: str) -> str:
 
 
 def html(title: str, summary: list[str], parts: dict[str, pd.DataFrame], notes: list[str]) -> str:
-    """Return the comparison as a page of its own."""
+    """Return the comparison as its own page."""
     return render(
         "comparison.html.j2",
         title=title,

@@ -1,4 +1,4 @@
-"""Say what a data set is, and what its quality can be compared with: published values, and a generated text's floor."""
+"""Describe a data set, and what its quality can be compared with: published values, and a generated text's floor."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from lstmbench.reporting import quality as present
 
 
 def about(dataset: str, quality: pd.DataFrame) -> str:
-    """Return what a data set is, in the words of its module; what has no source comes with the workflow."""
+    """Return the description in the data set's module; a data set without a source comes with the workflow."""
     if dataset not in datasets.names():
         return ""
     first = (datasets.load_module(dataset).__doc__ or "").partition("\n\n")[0].replace("``", "")
@@ -25,8 +25,8 @@ def about(dataset: str, quality: pd.DataFrame) -> str:
 def compared_with(quality: pd.DataFrame, size: str) -> list[str]:
     """Return sentences on the best published value of a size, and on the floor of a generated text.
 
-    A floor has two numbers, which are explained here and nowhere else: the source's perplexity over endless text, which
-    targets and learning curves use, and that on the words of the test text, which tests are compared with.
+    A floor has two numbers, which only these sentences explain.  The source's perplexity over endless text applies to
+    targets and learning curves; its perplexity on the words of the test text applies to tests.
     """
     rows = quality[(quality["size"] == size) & (quality["failure"] == "")]
     metric = quality["metric"].iloc[0]

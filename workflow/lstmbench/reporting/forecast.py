@@ -24,7 +24,7 @@ from lstmbench.system import hardware
 
 
 def advice(rows: pd.DataFrame, lanes: int) -> list[str]:
-    """What takes longer than a day, and a selection that does not; nothing if all of it takes less."""
+    """Return what takes longer than a day, and a selection that does not; "" if all of it takes less."""
     if whole_seconds(rows, lanes) <= DAY:
         return []
     total = rows.assign(total=rows["seconds"] * rows["seeds"])
@@ -41,7 +41,7 @@ def advice(rows: pd.DataFrame, lanes: int) -> list[str]:
 
 
 def duration(seconds: float) -> str:
-    """In the unit people would use, with one decimal beyond minutes."""
+    """Return seconds in a readable unit, with one decimal above minutes."""
     for unit, length, digits in (("days", DAY, 1), ("hours", 3600.0, 1), ("min", 60.0, 0)):
         if seconds >= 1.5 * length:
             return f"{seconds / length:,.{digits}f} {unit}"
@@ -49,7 +49,7 @@ def duration(seconds: float) -> str:
 
 
 def disturbed_in_words(rows: pd.DataFrame, calibrations: Path) -> list[str]:
-    """Return how many cases were disturbed, and which, by what, and what to do; nothing if none was."""
+    """Return how many cases were disturbed, which, by what, and what to do; nothing if none was."""
     disturbed = rows[rows["disturbed"] != ""]
     if disturbed.empty:
         return []
@@ -66,6 +66,7 @@ def disturbed_in_words(rows: pd.DataFrame, calibrations: Path) -> list[str]:
 
 
 def plan_in_words(rows: pd.DataFrame, selection: Selection) -> list[str]:
+    """Return sentences on the time, memory and disk of the plan on this machine."""
     here = hardware.describe()
     lanes = side_by_side(selection, here["cores"])
     together = f" ({lanes} at a time: {duration(whole_seconds(rows, lanes))} or more)" if lanes > 1 else ""
@@ -85,6 +86,7 @@ def plan_in_words(rows: pd.DataFrame, selection: Selection) -> list[str]:
 
 
 def plan_as_text(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the plan as a table of text."""
     text = rows[CASE].copy()
     text["updates"] = rows["updates"].map(lambda value: quality.number(value, 0))
     text["a run"] = rows["seconds"].map(duration)
@@ -100,7 +102,7 @@ def plan_as_text(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def errors_as_text(found: pd.DataFrame) -> tuple[dict[str, pd.DataFrame], list[str]]:
-    """Return the finished runs beside their plans, a table per processor, and how far the plans were off."""
+    """Return the finished runs beside their plans, a table per processor, and the errors of the plans."""
     tables, notes = {}, []
     for name, part in found.groupby("processor", sort=True):
         text = part[[*CASE, "seed"]].astype(str)

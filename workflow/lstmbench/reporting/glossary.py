@@ -1,4 +1,4 @@
-"""Explain how to read the page: which way is better, and the words that are used before the tables."""
+"""Explain how to read the page: which direction is better, and the words that are used before the tables."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lstmbench.statistics.equivalence import MIN_SEEDS
 
 
 def words(tables: dict[str, pd.DataFrame]) -> list[tuple[str, str]]:
-    """Return each word that this page uses, with its explanation; of tables quality, speed and runs."""
+    """Return each word that this page uses, with its explanation, from the tables quality, speed and runs."""
     return list(_words(tables["quality"], tables["speed"], tables["runs"]))
 
 

@@ -1,7 +1,7 @@
-"""A page: self-contained HTML made from a template of ``workflow/report``, and the tables on it.
+"""Render a page: self-contained HTML from a template of ``workflow/report``, and the tables on it.
 
-Styles and scripts stand in the page, and its Content-Security-Policy names them by their hashes: it runs nothing else,
-and it loads nothing.
+Styles and scripts are inside the page, and its Content-Security-Policy lists them by their hashes.  The page runs
+nothing else and loads nothing.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ from lstmbench.utils.paths import WORKFLOW
 TEMPLATES = WORKFLOW / "report"
 STYLES = ("vendor/uPlot-1.6.32.min.css", "page.css")
 SCRIPTS = ("vendor/uPlot-1.6.32.iife.min.js", "vendor/sortable-tablesort-4.1.7.min.js", "page.js")
-"""In this order; vendor/README.md says where those of others come from."""
+"""In this order; vendor/README.md lists the origin of those by others."""
 
 SIZES = {size: str(rank) for rank, size in enumerate(quality.STANDARD_SIZES)}
-"""What a column of sizes is sorted by."""
+"""Sorts a column of sizes."""
 
 _LEADING = re.compile(r"^[+\N{MINUS SIGN}]?\d[\d,]*(\.\d+)?(e[+-]\d+)?")
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table of text; ``numeric`` tells the columns to align to the right, ``keys`` what their cells are sorted by."""
+    """A table of text; ``numeric``: columns to align to the right; ``keys``: what their cells are sorted by."""
 
     header: list[str]
     rows: list[list[str]]
@@ -56,7 +56,7 @@ class Section:
 
 
 def render(template: str, **values: Any) -> str:
-    """The page that ``template`` makes of ``values``."""
+    """Return the page that ``template`` makes of ``values``."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -84,12 +84,12 @@ def _inline(name: str) -> str:
 
 
 def _source(text: str) -> str:
-    """As a policy names what stands between two tags (W3C, Content Security Policy Level 3)."""
+    """Return the hash of the text between two tags as a policy lists it (W3C, Content Security Policy Level 3)."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode('ascii')}'"
 
 
 def as_table(frame: pd.DataFrame, note: str = "") -> Table:
-    """A frame of text as a table."""
+    """Return a frame of text as a table."""
     rows = frame.to_numpy().tolist()
     right = numeric(frame)
     keys = [[_key(cell, number) for cell, number in zip(row, right, strict=True)] for row in rows]
@@ -97,7 +97,7 @@ def as_table(frame: pd.DataFrame, note: str = "") -> Table:
 
 
 def _key(cell: str, numeric: bool) -> str:
-    """A number as a script reads it, a size by its rank, "" for what is absent; else the text itself."""
+    """Return a number for scripts, a size by its rank, "" for what is missing; otherwise the text itself."""
     if cell == quality.ABSENT:
         return ""
     if not numeric:
@@ -107,7 +107,7 @@ def _key(cell: str, numeric: bool) -> str:
 
 
 def picture(path: Path) -> str:
-    """An SVG file as the source of an image.
+    """Return an SVG file as the source of an image.
 
     Raises:
         DataError: it cannot be read.

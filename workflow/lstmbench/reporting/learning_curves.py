@@ -1,4 +1,4 @@
-"""The learning curves of a data set as data, for the page to draw: per case and epoch the mean and the range."""
+"""Prepare the learning curves of a data set for the page to draw: per case and epoch the mean and the range."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from lstmbench.reporting import quality
 from lstmbench.reporting.figures.style import looks
 
 MAX_POINTS = 20_000
-"""Of all curves of a data set together; beyond, only every second, third, ... epoch of each is given."""
+"""Points of all curves of a data set together; above, only every second, third, ... epoch of each curve is kept."""
 
 DIGITS = 6
-"""Significant ones of a value."""
+"""Significant digits of a value."""
 
 
 def curves(history: pd.DataFrame, metric: str) -> dict[str, Any]:
-    """Validation ``metric`` per epoch over the seeds, a case per size, device and implementation.
+    """Return validation ``metric`` per epoch over the seeds, a case per size, device and implementation.
 
     The mean is that of the logarithm for a perplexity; accuracies are in %.  The first and the last epoch of a curve
     are always there.

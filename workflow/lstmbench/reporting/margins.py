@@ -1,4 +1,4 @@
-"""Say the margins of ``equivalence`` in words; no number is written here."""
+"""State the margins of ``equivalence`` in words; no number is written here."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ def unit_of_difference(metric: str) -> str:
 
 
 def in_words(metric: str) -> str:
-    """Return the margin within which two implementations are as good as each other."""
+    """Return the margin within which two implementations are equally good."""
     return f"{in_unit(MARGINS[metric], metric):.3g} {unit_of_difference(metric)}"
 
 

@@ -1,4 +1,4 @@
-"""What is not on the page: runs that were cut short, runs and measurements that failed, and what nobody asked for."""
+"""List what is not on the page: capped runs, failed runs and measurements, and cases that were not selected."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lstmbench.utils.escaping import sentence_and_details
 
 
 def capped(quality: pd.DataFrame) -> Iterator[tuple[str, str]]:
-    """Data set and size, and what was capped by whom."""
+    """Yield data set and size, and what was capped, with the implementations and devices."""
     shown = present.by_size(quality[quality["caps"] != ""])
     for (dataset, size, caps), group in shown.groupby(["dataset", "size", "caps"], sort=False):
         who = present.joined(sorted(set(group["implementation"] + " on " + group["device"])))
@@ -22,28 +22,28 @@ def capped(quality: pd.DataFrame) -> Iterator[tuple[str, str]]:
 
 
 def failed(failures: pd.DataFrame) -> Iterator[tuple[str, str, str]]:
-    """Runs of one reason, the reason in a sentence, and its details."""
+    """Yield the runs that failed for one reason, the reason in a sentence, and its details."""
     for (dataset, size, implementation, device, why), group in failures.groupby([*RUN[:-1], "failure"], sort=True):
         seeds = present.joined(map(str, sorted(group["seed"])))
         yield f"{dataset}, {size}, {implementation} on {device}, seed {seeds}", *sentence_and_details(why)
 
 
 def not_measured(speed: pd.DataFrame) -> Iterator[tuple[str, str, str]]:
-    """Measurements that failed, each with its reason in a sentence, and its details."""
+    """Yield each failed measurement, its reason in a sentence, and its details."""
     for row in present.by_size(speed[speed["verdict"].str.startswith(FAILED)]).to_dict("records"):
         where = f"speed of {row['dataset']}, {row['size']}, {row['implementation']} on {row['device']}"
         yield where, *sentence_and_details(row["verdict"].removeprefix(FAILED))
 
 
 def missing_cases(runs: pd.DataFrame) -> Iterator[str]:
-    """The runs that would complete the crossing of a data set's sizes, implementations, devices and a size's seeds."""
+    """Yield the runs that would complete the product of a data set's sizes, implementations, devices and seeds."""
     for dataset, own in runs.groupby("dataset", sort=True):
         there = set(own[RUN[1:]].itertuples(index=False, name=None))
         ran = set(own[["implementation", "device"]].itertuples(index=False, name=None))
         missing: dict[tuple[str, ...], list[str]] = {}
         seeds_of = {size: sorted(rows["seed"].unique()) for size, rows in own.groupby("size")}
         for case in itertools.product(*(sorted(own[column].unique()) for column in RUN[1:-1])):
-            # Most implementations have no runs of several workers, and miss none.
+            # Most implementations have no runs of several workers, and these are not missing.
             of_one = split_device(case[2]).workers == 1
             for seed in seeds_of[case[0]]:
                 if (*case, seed) not in there and (of_one or case[1:] in ran):

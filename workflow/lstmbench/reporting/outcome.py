@@ -1,4 +1,4 @@
-"""Say what happened: which configuration ran, how many of its cases ended well, and what to do next."""
+"""Say what happened: which configuration ran, how many of its cases succeeded, and what to do next."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SHIPPED = {
     "demo": ("the demo", "make quick", "trains the real PTB and MNIST, each case cut short: at most half an hour"),
     "quick": ("the quick run", "make plan", "says how long the full benchmark takes here; make run then trains it"),
 }
-"""Configurations that come with the workflow: what they are called, and what follows them."""
+"""Shipped configurations: their names in sentences, and the command that follows them."""
 
 RETRY = ("", "tries again what failed and repeats nothing else")
 ANY = ("make bundle", "keeps all records in one file, to compare them with another machine's")
@@ -29,7 +29,7 @@ ANY = ("make bundle", "keeps all records in one file, to compare them with anoth
 
 @dataclass(frozen=True)
 class Happened:
-    """Sentences for the top of the page, and the next command with what it does (the same one again: "")."""
+    """Sentences for the top of the page, and the next command with what it does ("": the same command again)."""
 
     said: str
     command: str
@@ -51,7 +51,7 @@ def happened(
     kinds = dict(zip(RUN[:-1], ("data set", "size", "implementation", "device"), strict=True))
     numbers = {column: cases[column].nunique() for column in kinds}
     parts = [_count(number, kinds[column]) for column, number in numbers.items() if column != "device" or number > 1]
-    # The product says what a case is, if every combination was asked for.
+    # Show the product of the numbers only if every combination was selected.
     whole = " \N{MULTIPLICATION SIGN} ".join(parts) + "; " if math.prod(numbers.values()) == len(cases) else ""
     ended = f"all {len(cases)}" if failed.empty else f"{len(cases) - len(failed)} of {len(cases)}"
     trainings = _count(len(runs), "training")
@@ -66,12 +66,12 @@ def _count(count: int, noun: str) -> str:
 
 
 def shipped_as(selection: Selection) -> str:
-    """Return the shipped configuration of which a selection holds every value, wherever its results go, or ""."""
+    """Return the shipped configuration that equals the selection, except for where its results go, or ""."""
     asked = dataclasses.asdict(selection)
     for name in SHIPPED:
         shipped = yaml.safe_load((CONFIGS / f"{name}.yaml").read_text(encoding="utf-8"))
         speed = asked["speed"] | shipped.get("speed", {})
-        with contextlib.suppress(UsageError):  # sizes that the data sets of the shipped one do not have
+        with contextlib.suppress(UsageError):  # sizes that the data sets of the shipped configuration lack
             if checked({**asked, **shipped, "speed": speed, "results": asked["results"]}) == selection:
                 return name
     return ""

@@ -1,4 +1,4 @@
-"""The certificates of parity as text: a row per implementation and device, a column per comparison."""
+"""Show the certificates of parity as text: a row per implementation and device, a column per comparison."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WITHIN, EXCEEDS, UNTESTED = "within tolerance", "exceeds: ", "no tolerance is se
 
 
 def shown(table: pd.DataFrame) -> pd.DataFrame:
-    """``certify``'s rows as text; ``table`` holds those of every certificate."""
+    """Return the rows of ``certify`` as text; ``table`` holds those of every certificate."""
     kinds = list(dict.fromkeys(table.loc[table["failure"] == "", "what"]))
     rows = []
     for (implementation, device), own in table.groupby(["implementation", "device"], sort=True):
@@ -31,7 +31,7 @@ def shown(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def note(table: pd.DataFrame) -> str:
-    """What the columns are, and the tolerances of the devices in the table."""
+    """Return what the columns are, and the tolerances of the devices in the table."""
     tolerances = table.dropna(subset=["tolerance"]).drop_duplicates(["device", "what", "tolerance"])
     parts = [
         f"{device}: " + ", ".join(f"{row['what']} {row['tolerance']:.2g}" for row in own.to_dict("records"))

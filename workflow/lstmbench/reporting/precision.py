@@ -32,5 +32,5 @@ def _as_text(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def by_dataset(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """``precisions`` as people read it, one part per data set."""
+    """Return ``precisions`` as text, one part per data set."""
     return {dataset: _as_text(part) for dataset, part in quality.by_size(table).groupby("dataset", sort=True)}

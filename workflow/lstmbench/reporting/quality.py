@@ -1,4 +1,4 @@
-"""Tables of numbers as tables of text: what people read, in Markdown and in the report."""
+"""Turn tables of numbers into tables of text, for Markdown and the report."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ STANDARD_SIZES = ("small", "medium", "large")
 NOT_REACHED = "not reached"
 
 BETTER = {"perplexity": "lower", "accuracy": "higher"}
-"""Which way a metric is better."""
+"""The direction in which a metric is better."""
 
 _IMPLEMENTATIONS = {"pytorch": "PyTorch", "tensorflow": "TensorFlow"}
 _DATASETS = {"ptb": "PTB", "mnist": "MNIST"}
@@ -69,7 +69,7 @@ EMPTY = {
     "milestone_means": "No run was tested during training.",
     "time_to_quality": "No run has a target in workflow/targets.tsv.",
 }
-"""What stands in place of a table without rows, where that can be."""
+"""The text in place of a table that may have no rows."""
 
 _WHEN_MIXED = {
     "settings_sha256": ("settings", lambda value: value[:8]),
@@ -79,7 +79,7 @@ _WHEN_MIXED = {
 
 
 def notes(name: str, table: pd.DataFrame) -> list[str]:
-    """Return what to say below the table called ``name``; of published values and floors only if it has any."""
+    """Return the notes below the table called ``name``; on published values and floors only if it has any."""
     if table.empty:
         return [EMPTY[name]]
     more = []
@@ -90,7 +90,7 @@ def notes(name: str, table: pd.DataFrame) -> list[str]:
 
 
 def by_dataset(name: str, table: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """The table called ``name`` as text, one part per data set (one under "" where it has no such column)."""
+    """Return the table called ``name`` as text, one part per data set (one under "" if it has no such column)."""
     columns = {
         "quality": _quality,
         "differences": _differences,
@@ -104,7 +104,7 @@ def by_dataset(name: str, table: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 
 def called(implementation: str) -> str:
-    """Return the name of a framework as it writes itself; any other implementation by its own."""
+    """Return a framework's name as it writes itself; any other implementation by its own name."""
     return _IMPLEMENTATIONS.get(implementation, implementation)
 
 
@@ -114,13 +114,13 @@ def called_dataset(name: str) -> str:
 
 
 def joined(words: Iterable[str]) -> str:
-    """Words as in "one, two and three"."""
+    """Join words as in "one, two and three"."""
     *others, last = words
     return f"{', '.join(others)} and {last}" if others else last
 
 
 def by_size(table: pd.DataFrame) -> pd.DataFrame:
-    """Rows in the order of ``STANDARD_SIZES``, then other sizes by name."""
+    """Return the rows in the order of ``STANDARD_SIZES``, then other sizes by name."""
     known = {size: rank for rank, size in enumerate(STANDARD_SIZES)}
     rank = table["size"].map(lambda size: known.get(size, len(known)))
     ranks = {"_size": rank}
@@ -131,7 +131,7 @@ def by_size(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def devices(names: Iterable[str]) -> list[str]:
-    """Each name once: of one kind and precision those with fewer threads first, then those with fewer workers."""
+    """Return each name once; within a kind and precision by number of threads, then by number of workers."""
 
     def rank(name: str) -> tuple[object, ...]:
         kind, precision, workers, threads = split_device(name)
@@ -141,17 +141,17 @@ def devices(names: Iterable[str]) -> list[str]:
 
 
 def number(value: float, digits: int) -> str:
-    """With thousands separators and a fixed number of decimals; a dash if absent."""
+    """Format with thousands separators and a fixed number of decimals; a dash if missing."""
     return ABSENT if pd.isna(value) else f"{value:,.{digits}f}"
 
 
 def signed(value: float, unit: str) -> str:
-    """With its sign (a zero's is +), two decimals and a unit; a dash if absent."""
+    """Format with its sign (a zero's is +), two decimals and a unit; a dash if missing."""
     return ABSENT if pd.isna(value) else f"{value:+z.2f} {unit}".replace("-", "\N{MINUS SIGN}")
 
 
 def metric(value: float, name: str) -> str:
-    """A perplexity to two decimals (four digits and more: whole), or an accuracy in %."""
+    """Format a perplexity with two decimals (whole from four digits on), or an accuracy in %."""
     if pd.isna(value):
         return ABSENT
     if name == "accuracy":
@@ -160,7 +160,7 @@ def metric(value: float, name: str) -> str:
 
 
 def capped(caps: str) -> str:
-    """The mark of a capped run; empty for a complete one."""
+    """Return the mark of a capped run; empty for a complete one."""
     return f"capped: {caps}" if caps else ""
 
 
@@ -291,6 +291,6 @@ def _each(table: pd.DataFrame, column: str, show: Callable[[float], str]) -> pd.
 
 def _range(table: pd.DataFrame, low: str, high: str, show: Callable[[float], str]) -> list[str]:
     ends = [(show(least), show(most)) for least, most in zip(table[low], table[high], strict=True)]
-    # The unit, which stands behind a space, is said once.
+    # State the unit, which follows a space, once.
     shown = [f"{least.split(' ')[0]} to {most}" for least, most in ends]
     return [text if count > 1 else ABSENT for text, count in zip(shown, table["n"], strict=True)]

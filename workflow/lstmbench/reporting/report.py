@@ -1,4 +1,4 @@
-"""Report: the tables and figures on one self-contained page, with the findings in words."""
+"""Render the report: the tables and figures on one self-contained page, with the findings in words."""
 
 from __future__ import annotations
 
@@ -53,9 +53,11 @@ _UNIT = re.compile(r"(?<=\d) (?=%|points)|(?<=n) (?==)|(?<==) (?=\d)")
 
 
 def report(tables: Path, figures: Path, parity: Sequence[Path], config_name: str, selection: Selection) -> str:
-    """The page as HTML.
+    """Return the page as HTML.
 
     Args:
+        tables: the folder of the result tables.
+        figures: the folder of the figures.
         parity: certify's tables.
         config_name: the configuration files, with commas.
         selection: what they select, for the commands that make it again.
@@ -99,13 +101,13 @@ def report(tables: Path, figures: Path, parity: Sequence[Path], config_name: str
 
 
 def _overview(data: dict[str, pd.DataFrame], figures: Path) -> dict[str, str]:
-    """The one picture of the first screen."""
+    """Return the one picture of the first screen."""
     metrics = " and ".join(sorted(set(data["quality"]["metric"]), reverse=True))
     return {"source": picture(figures / "overview.svg"), "text": OVERVIEW.format(metrics=metrics)}
 
 
 def _sections(data: dict[str, pd.DataFrame]) -> Iterator[Section]:
-    """What follows the data sets; a further section is a further ``yield``."""
+    """Yield the sections below the data sets; a new section is another ``yield``."""
     yield _parity(data["parity"])
     yield _steadiness(data["speed"])
     title = present.TITLES["environment"]
@@ -114,7 +116,7 @@ def _sections(data: dict[str, pd.DataFrame]) -> Iterator[Section]:
 
 
 def _baselines(tables: dict[str, pd.DataFrame]) -> Iterator[Section]:
-    """The cases that a baseline machine has too, if there are any."""
+    """Return the cases that a baseline machine has too, if any."""
     shown = {}
     for name, table in tables.items():
         parts, notes = comparison.shown({name: table})
@@ -129,7 +131,7 @@ def _parity(certificates: pd.DataFrame) -> Section:
 
 
 def _steadiness(speed: pd.DataFrame) -> Section:
-    """How many measured speeds may be quoted, and what was against the others."""
+    """Return how many measured speeds are quotable, and why the others are not."""
     title = "Interference and steadiness"
     if speed.empty:
         return Section("steadiness", title, [present_speed.EMPTY["speed"]])
@@ -148,7 +150,7 @@ def _steadiness(speed: pd.DataFrame) -> Section:
 
 
 def _again(quality: pd.DataFrame, speed: pd.DataFrame, selection: Selection) -> Table:
-    """The command that makes the records of a row again."""
+    """Return the command that makes the records of a row again."""
     rows = []
     for row in present.by_size(quality).to_dict("records"):
         case = [row[part] for part in ("dataset", "size", "implementation", "device")]
@@ -212,7 +214,7 @@ def _table(name: str, table: pd.DataFrame) -> Table:
     (frame,) = present.by_dataset(name, table).values()
     notes = present.notes(name, table)
     if "remark" in frame:
-        # Beside the other columns it would stand out of sight on most screens.
+        # Beside the other columns it would be out of sight on most screens.
         marked = frame[frame["remark"] != present.ABSENT]
         for remark, group in marked.groupby("remark", sort=False):
             sizes = present.joined(group["size"].str.removesuffix(", capped").unique())
@@ -227,7 +229,7 @@ def _speed_table(name: str, table: pd.DataFrame) -> Table:
 
 
 def _others(own: dict[str, pd.DataFrame]) -> dict[str, dict[str, Any]]:
-    """The tables of modules of their own, those that have rows."""
+    """Yield the tables that have their own modules, if they have rows."""
     tables = {}
     if not own["precision"].empty:
         (frame,) = precision.by_dataset(own["precision"]).values()
@@ -243,7 +245,7 @@ def _others(own: dict[str, pd.DataFrame]) -> dict[str, dict[str, Any]]:
 
 
 def _settings(settings: pd.DataFrame, runs: pd.DataFrame) -> Table:
-    """A column per size (and per variant, should a size have been run with several)."""
+    """Return a column per size (and per variant, if a size was run with several)."""
     columns = {}
     ordered = present.by_size(settings)
     for _, row in ordered.iterrows():
@@ -297,7 +299,7 @@ def _facts(runs: pd.DataFrame, failures: pd.DataFrame) -> list[tuple[str, str]]:
 
 
 def _seeds(runs: pd.DataFrame) -> str:
-    """The seeds of each size, once where they are the same."""
+    """Return the seeds of each size, once if they are the same."""
     sizes: dict[str, list[str]] = {}
     for size, own in present.by_size(runs.assign(dataset="")).groupby("size", sort=False):
         sizes.setdefault(", ".join(map(str, sorted(own["seed"].unique()))), []).append(str(size))

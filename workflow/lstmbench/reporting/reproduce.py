@@ -1,6 +1,7 @@
-"""Commands that make what the report shows again.
+"""Build the commands that reproduce what the report shows.
 
-Each states every key that decides a result, so that it means the same whatever files and keys were given before.
+Each command states every key that affects a result, so that it means the same whatever files and keys were given
+before.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ IGNORED_KEYS = ("local_data", "checkpoint_seconds")
 
 
 def whole_command(selection: Selection) -> str:
-    """Return the command that makes everything of a selection."""
+    """Return the command that reproduces everything of a selection."""
     return _command(selection)
 
 
@@ -43,7 +44,7 @@ def measure_command(selection: Selection, dataset: str, size: str, device: str) 
 
 
 def _narrowed(selection: Selection, dataset: str, size: str, device: str, **rest: Any) -> Selection:
-    """The selection of one size on one device."""
+    """Return the selection of one size on one device."""
     parts = split_device(device)
     return dataclasses.replace(
         selection,
@@ -69,7 +70,7 @@ def _command(selection: Selection, *targets: str) -> str:
 
 
 def _written(value: Any) -> str:
-    """A value as Snakemake's command line reads it: without quotes around it, a number, True, False, or else YAML."""
+    """Return a value as Snakemake's command line reads it: a number, True or False without quotes, or else YAML."""
     if isinstance(value, str):
         return f"!!str {value}" if _is_number(value) or value in ("True", "False") else value
     if value is None or isinstance(value, int):

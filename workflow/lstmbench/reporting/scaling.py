@@ -13,7 +13,7 @@ from lstmbench.reporting.speed import rounded, share
 
 @dataclass(frozen=True)
 class Words:
-    """What is said about one table and its figures."""
+    """The words about one table and its figures."""
 
     title: str
     note: str
@@ -47,7 +47,7 @@ WORDS = {
 
 
 def by_dataset(scaled: Scaled, table: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """``scaling`` as people read it, one part per data set."""
+    """Return ``scaling`` as text, one part per data set."""
     return {dataset: _as_text(scaled, part) for dataset, part in quality.by_size(table).groupby("dataset", sort=True)}
 
 

@@ -1,4 +1,4 @@
-"""The tables of speed as tables of text: what people read, in Markdown and in the report."""
+"""Turn the tables of speed into tables of text, for Markdown and the report."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lstmbench.timing.probes import MIN_COVERAGE, PARTS
 from lstmbench.utils.escaping import sentence_and_details
 
 GROUP = ["size", "device", "threads"]
-"""What a measurement holds alike within a data set."""
+"""Columns of one measurement within a data set."""
 
 TITLES = {
     "speed": "Training speed",
@@ -72,11 +72,11 @@ EMPTY = {
     "anatomy": "No training step was traced.",
     "products": "No matrix product was measured.",
 }
-"""What stands in place of a table without rows."""
+"""The text in place of a table without rows."""
 
 
 def by_dataset(name: str, table: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """The table called ``name`` as text, one part per data set; ``phases`` shows other columns of ``speed``."""
+    """Return the table called ``name`` as text, one part per data set; ``phases`` shows other columns of ``speed``."""
     columns = {
         "speed": _speed,
         "ratios": _ratios,
@@ -88,8 +88,10 @@ def by_dataset(name: str, table: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 
 def notes(name: str, table: pd.DataFrame) -> list[str]:
-    """What to say below the table called ``name``: with ``speed`` also where it was measured, with ``anatomy`` what is
-    not in it."""
+    """Return the notes below the table called ``name``.
+
+    Those of ``speed`` also say where it was measured, those of ``anatomy`` what is not in it.
+    """
     if table.empty:
         return [EMPTY[name]]
     more = {"speed": _circumstances, "anatomy": _what_is_covered}
@@ -97,9 +99,10 @@ def notes(name: str, table: pd.DataFrame) -> list[str]:
 
 
 def in_words(speed: pd.DataFrame, ratios: pd.DataFrame) -> list[str]:
-    """A line per size and device of one data set, on its speeds that may be quoted, and the others with their reasons.
+    """Return a line per size and device of one data set, on its quotable speeds, and on the others with their reasons.
 
-    Compared are each framework's fastest with its slowest implementation, and the fastest of the frameworks.
+    Each framework's fastest implementation is compared with its slowest, and the fastest of the frameworks with each
+    other.
     """
     lines = []
     for (size, device), cases in by_size(speed).groupby(["size", "device"], sort=False):
@@ -128,7 +131,7 @@ def in_words(speed: pd.DataFrame, ratios: pd.DataFrame) -> list[str]:
 
 
 def _telling(by_speed: Iterable[str]) -> list[tuple[str, str]]:
-    """The pairs worth a sentence, of implementations from the fastest to the slowest."""
+    """Return the pairs worth a sentence, of implementations from the fastest to the slowest."""
     families: dict[str, list[str]] = {}
     for name in by_speed:
         families.setdefault(framework(name), []).append(name)
@@ -152,31 +155,31 @@ def _named(found: str) -> str:
 
 
 def rounded(value: float) -> str:
-    """A rate or a time to three digits, and all those before the point; a dash if absent."""
+    """Format a rate or a time with three significant digits, never rounding before the point; a dash if missing."""
     return number(value, 0 if value >= 100 else 1 if value >= 10 else 2)
 
 
 def share(value: float, low: float = math.nan, high: float = math.nan) -> str:
-    """In whole %, with its interval if there is one; a dash if absent."""
+    """Format in whole %, with its interval if there is one; a dash if missing."""
     if pd.isna(value):
         return ABSENT
     return f"{100 * value:.0f} %" + ("" if pd.isna(low) else f" ({100 * low:.0f} to {100 * high:.0f})")
 
 
 def unit(speed: pd.DataFrame) -> str:
-    """In what the rates of a data set are; a failed case has none."""
+    """Return the unit of the rates of a data set; a failed case has none."""
     return next(filter(None, speed["unit"]), "per second")
 
 
 def interval(low: float, high: float, count: int, of: str, digits: int | None = None) -> str:
-    """The ends of an interval over ``count`` of ``of`` ("process", "pair"), or why there is none."""
+    """Format the ends of an interval over ``count`` of ``of`` ("process", "pair"), or say why there is none."""
     if not pd.isna(low):
         return " to ".join(rounded(end) if digits is None else number(end, digits) for end in (low, high))
     return f"one {of}: no interval" if count == 1 else ABSENT
 
 
 def verdict(row: Any) -> str:
-    """The verdict on a row of ``speed``, with all that speaks against it."""
+    """Return the verdict on a row of ``speed``, with every reason against it."""
     unsteady = "" if row.steady == "steady" else row.steady
     disturbed = f"disturbed: {row.disturbed}" if row.disturbed else ""
     path = f"path {NOT_SEEN}" if row.path == NOT_SEEN else ""
@@ -185,7 +188,7 @@ def verdict(row: Any) -> str:
 
 
 def verdict_on_ratio(row: Any) -> str:
-    """The verdict on a row of ``ratios``; a dash where there is no interval to tell."""
+    """Return the verdict on a row of ``ratios``; a dash if there is no interval."""
     if not row.quotable:
         return "not to be quoted: one of the speeds is not"
     if pd.isna(row.low):
@@ -235,7 +238,7 @@ def _phases(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _anatomy(table: pd.DataFrame) -> pd.DataFrame:
-    """A row per part and a column per implementation, with their sum below."""
+    """Return a row per part and a column per implementation, with their sum below."""
     rows: dict[tuple[Any, ...], dict[str, str]] = {}
     for group, of_group in table.groupby(GROUP, sort=False):
         parts = of_group.groupby(["part", "direction"])
@@ -257,7 +260,7 @@ def whole_step(rows: pd.DataFrame) -> str:
 
 
 def little_covered(anatomy: pd.DataFrame) -> pd.Series:
-    """Return which rows are of a trace that covers less of its step than ``MIN_COVERAGE``, in whole %."""
+    """Return which rows have a trace that covers less of its step than ``MIN_COVERAGE``, in whole %."""
     return anatomy["coverage"].round(2) < MIN_COVERAGE
 
 
@@ -298,7 +301,7 @@ def _products(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _circumstances(table: pd.DataFrame) -> list[str]:
-    """A line per machine, set of libraries and commit on which cases of ``speed`` were measured."""
+    """Return a line per machine, set of libraries and commit on which cases of ``speed`` were measured."""
     names = [*(name for name in MACHINE if name != "spin_limits"), "versions", "commit", "commit_dirty"]
     lines = []
     for values, rows in table[table["cpu"] != ""].groupby([*names, "threads"], sort=True, dropna=False):
@@ -316,7 +319,7 @@ def _circumstances(table: pd.DataFrame) -> list[str]:
 
 
 def _group(table: pd.DataFrame) -> pd.DataFrame:
-    """What a row was measured with; the threads only where they differ, else they stand in the notes."""
+    """Return what a row was measured with; the threads only if they differ, otherwise the notes have them."""
     rows = table[GROUP].assign(threads=_whole(table["threads"]))
     return rows if table["threads"].nunique() > 1 else rows.drop(columns="threads")
 

@@ -1,4 +1,4 @@
-"""The tables for people: Markdown to read, LaTeX to put into a paper (packages booktabs and longtable)."""
+"""Write the tables for people: Markdown to read, LaTeX for a paper (packages booktabs and longtable)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lstmbench.utils.files import write_text
 KINDS = ("md", "tex")
 
 NUMBER = re.compile(r"^(\d|[+\N{MINUS SIGN}]\d|\N{EN DASH}$)")
-"""How a cell begins that is aligned to the right."""
+"""The beginning of a cell that is aligned to the right."""
 
 _TEX = str.maketrans({
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
@@ -22,11 +22,11 @@ _TEX = str.maketrans({
     "|": r"\textbar{}", '"': "''", "\N{NO-BREAK SPACE}": "~", "\N{MINUS SIGN}": "$-$",
     "\N{PLUS-MINUS SIGN}": r"$\pm$", "\N{MULTIPLICATION SIGN}": r"$\times$",
 })  # fmt: skip
-"""What LaTeX would take for a command, or does not know in its default encoding."""
+"""Characters that LaTeX would take for a command, or does not know in its default encoding."""
 
 
 def numeric(frame: pd.DataFrame) -> list[bool]:
-    """Which columns of a table of text hold numbers only."""
+    """Return which columns of a table of text contain only numbers."""
     return [all(NUMBER.match(cell) for cell in frame.iloc[:, place]) for place in range(frame.shape[1])]
 
 
@@ -50,7 +50,7 @@ def _markdown(title: str, parts: Mapping[str, pd.DataFrame], notes: list[str]) -
 
 
 def _in_markdown(text: str) -> str:
-    """On one line, and neither HTML, nor a link or an image, nor the end of a cell."""
+    """Return a cell on one line that is no HTML, no link or image, and no end of a cell."""
     text = one_line(text).replace("&", "&amp;").replace("<", "&lt;")
     return re.sub(r"([\\`|\[\]])", r"\\\1", text)
 
@@ -73,5 +73,5 @@ def _latex(name: str, title: str, parts: Mapping[str, pd.DataFrame], notes: list
 
 
 def in_tex(text: str) -> str:
-    """On one line, and as LaTeX shows it: no character is a command."""
+    """Return text on one line as LaTeX shows it, with no character that is a command."""
     return one_line(text).translate(_TEX)
