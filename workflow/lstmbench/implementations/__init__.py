@@ -1,7 +1,7 @@
-"""One file per implementation of ``learner.Learner``; a file in this folder is all that a new one needs.
+"""Find and import the implementations of ``learner.Learner``; each is one file in this folder.
 
-A name may carry the environment that the implementation runs in (``environment``), as in tensorflow-tf2.20: the module
-``tensorflow``, with the versions that config.yaml lists under ``environments`` as tf2.20.
+A name may carry the environment that the implementation runs in (``environment``).  An example is tensorflow-tf2.20:
+the module ``tensorflow``, with the versions that config.yaml lists under ``environments`` as tf2.20.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from lstmbench.utils.validation import require_known
 
 
 def names() -> list[str]:
-    """The implementations there are, in alphabetical order; none of them is imported."""
+    """Return the names of all implementations, in alphabetical order, without importing them."""
     return sorted(module.name for module in pkgutil.iter_modules(__path__))
 
 
 def split(name: str) -> tuple[str, str]:
-    """The module of an implementation, and its environment: "" for the one that everything else runs in."""
+    """Return the module of an implementation, and its environment: "" for the one that everything else runs in."""
     module, _, environment = name.partition("-")
     return module, environment
 
@@ -34,7 +34,9 @@ def framework(name: str) -> str:
 
 
 def distributed(name: str) -> bool:
-    """Can several workers share a training?  The module says ``DISTRIBUTED = True``; it is read, not imported.
+    """Return whether the module says ``DISTRIBUTED = True``: several workers can share a training run.
+
+    The module is read, not imported.
 
     Raises:
         UsageError: there is no implementation of this name.
@@ -52,7 +54,7 @@ def distributed(name: str) -> bool:
 
 
 def require_shared(implementation: str, batch_size: int, count: int) -> None:
-    """Refuse a training that ``count`` workers cannot share.
+    """Refuse a training run that ``count`` workers cannot share.
 
     Raises:
         UsageError: the implementation is of one worker only, or the batch has no equal share for each.
@@ -69,7 +71,7 @@ def require_shared(implementation: str, batch_size: int, count: int) -> None:
 
 
 def load(name: str) -> ModuleType:
-    """Import one implementation, and with it its framework.
+    """Import one implementation and its framework.
 
     Raises:
         UsageError: there is no implementation of this name.
@@ -82,7 +84,7 @@ def load(name: str) -> ModuleType:
     except ImportError as error:
         missing = (error.name or "").partition(".")[0]
         if missing == __name__.partition(".")[0]:
-            raise  # a mistake in our own imports, which no installation mends
+            raise  # a mistake in our own imports, which no installation fixes
         what = f"install {missing}" if missing else "install its framework anew"
         raise MachineError(
             f"implementation {name} cannot be imported: {error}; {what} (envs/ lists what each implementation needs)"

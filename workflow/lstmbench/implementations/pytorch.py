@@ -1,7 +1,7 @@
-"""The LSTM in PyTorch: ``torch.nn.LSTM`` and ``torch.optim``, a loop in Python over the steps of a block.
+"""Implement the LSTM in PyTorch: ``torch.nn.LSTM`` and ``torch.optim``, with a Python loop over the steps of a block.
 
-What differs from the other frameworks: PyTorch has two biases per layer, of which one stays frozen at
-zero, and holds its matrices transposed.
+PyTorch differs from the other frameworks in two ways.  It has two biases per layer, of which one stays frozen at zero,
+and it holds its matrices transposed.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ def configure(threads: int) -> None:
 
 
 def has_gpu() -> bool:
-    """Can PyTorch use a GPU on this machine?"""
+    """Return whether PyTorch can use a GPU on this machine."""
     return torch.cuda.is_available()
 
 
 def versions() -> dict[str, str]:
-    """The libraries a result depends on."""
+    """Return the versions of the libraries that a result depends on."""
     result = {"torch": torch.__version__}
     if torch.version.cuda:
         result |= {"cuda": torch.version.cuda, "cudnn": str(torch.backends.cudnn.version())}
@@ -62,10 +62,10 @@ class Model(nn.Module):
 
     @staticmethod
     def set_precision(dtype: str) -> None:
-        """Compute float32 products of this process in TF32 if ``dtype`` is tf32, else in full.
+        """Compute float32 products of this process in TF32 if ``dtype`` is tf32, otherwise in full precision.
 
-        Each library is told by name: cuDNN's LSTM takes TF32 unless told otherwise, and in PyTorch 2.11 the first line
-        does not reach it (https://github.com/pytorch/pytorch/issues/179445).
+        Each library needs its own setting: cuDNN's LSTM uses TF32 unless told otherwise, and in PyTorch 2.11 the first
+        line does not affect it (https://github.com/pytorch/pytorch/issues/179445).
         """
         precision = "tf32" if dtype == "tf32" else "ieee"
         torch.backends.fp32_precision = precision
@@ -74,28 +74,28 @@ class Model(nn.Module):
         torch.backends.cudnn.rnn.fp32_precision = precision
 
     def forward(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
-        """Logits [predictions, output_size] and the new state, from a batch's inputs."""
+        """Return logits [predictions, output_size] and the new state, from a batch's inputs."""
         hidden, state = self.hidden(self.embedding(inputs), state)
         return self.logits(hidden), state
 
     def hidden(self, features: Tensor, state: State) -> tuple[Tensor, State]:
-        """What the output layer reads, [predictions, hidden], and the new state, from features [batch, steps, size]."""
+        """Return the output layer's input [predictions, hidden] and new state, from features [batch, steps, size]."""
         outputs, state = self._recurrent(self.input_dropout(features), state)
         if not self.every_step:
             outputs = outputs[:, -1]
         return self.output_dropout(outputs).flatten(0, -2), state
 
     def logits(self, hidden: Tensor) -> Tensor:
-        """What softmax reads, [predictions, output_size], from what ``hidden`` gives."""
+        """Return the logits [predictions, output_size] of what ``hidden`` returned."""
         if not self.in_bfloat16:
             return self.output(hidden)
         low, weight, bias = (values.bfloat16() for values in (hidden, self.output.weight, self.output.bias))
         return nn.functional.linear(low, weight, bias).to(hidden.dtype)
 
     def draws_masks_between_layers(self, features: Tensor) -> bool:
-        """Return whether dropout between layers is drawn here, because nobody else could resume it.
+        """Return whether dropout between layers is drawn here, because a resumed run could not reproduce it otherwise.
 
-        cuDNN draws it from a generator of its own, whose state PyTorch neither gives nor takes.
+        cuDNN draws it from its own generator, whose state PyTorch can neither read nor set.
         """
         return features.is_cuda
 
@@ -109,7 +109,7 @@ class Model(nn.Module):
             return self._by_layer(features, state)
         if not self.in_bfloat16:
             return lstm(features, state)
-        # Not by autocast, which would have cuDNN's LSTM compute in float16 whatever it is told.
+        # Without autocast, with which cuDNN's LSTM would compute in float16 whatever the requested type.
         weights = [weight.bfloat16() for layer in lstm.all_weights for weight in layer]
         before = tuple(part.bfloat16() for part in state)
         # With biases; in one direction; batch before time.
@@ -120,7 +120,7 @@ class Model(nn.Module):
         return outputs.to(kind), (hidden.to(kind), cell.to(kind))
 
     def _by_layer(self, features: Tensor, state: State) -> tuple[Tensor, State]:
-        """In training: one layer after the other, time before batch, as ``nn.LSTM`` draws masks on a CPU."""
+        """Run one layer after the other in training, time before batch, as ``nn.LSTM`` draws masks on a CPU."""
         kind = torch.bfloat16 if self.in_bfloat16 else features.dtype
         values = features.to(kind).transpose(0, 1)
         after = []
@@ -270,7 +270,7 @@ class Learner:
         return torch.cuda.max_memory_allocated() if self.device.type == "cuda" else None
 
     def _canonical(self) -> dict[str, tuple[nn.Parameter, bool]]:
-        """Canonical name -> (parameter, is it held transposed)."""
+        """Return the parameters by canonical name: (parameter, whether it is held transposed)."""
         lstm, output = self.model.lstm, self.model.output
         result = {"embedding": (self.model.embedding.weight, False)} if self.spec.embedding else {}
         for layer in range(self.spec.num_layers):
@@ -280,24 +280,24 @@ class Learner:
         return {**result, "output.kernel": (output.weight, True), "output.bias": (output.bias, False)}
 
     def _forward(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
-        """The model in a training step."""
+        """Run the model in a training step."""
         return self.model(inputs, state)
 
     def _on_device(self, batches: np.ndarray) -> Tensor:
         return torch.tensor(batches, device=self.device, dtype=torch.int64)
 
     def _clip(self) -> None:
-        """Scale all gradients by the clip's factor."""
+        """Scale all gradients by the factor of gradient clipping."""
         gradients = [parameter.grad for parameter in self.trained]
         if self.spec.max_grad_norm is not None:
             with record_function("clip"):
                 torch._foreach_mul_(gradients, self._clip_factor(gradients))
 
     def _clip_factor(self, gradients: list[Tensor]) -> Tensor:
-        """max_grad_norm / max(global norm, max_grad_norm), on the device: the host does not wait for it.
+        """Return max_grad_norm / max(global norm, max_grad_norm), on the device, so that the host does not wait for it.
 
-        ``clip_grad_norm_`` sums squares in float32, off by up to 5e-4 on millions of elements: here float32 only
-        within a row, float64 over the rows.
+        ``clip_grad_norm_`` sums squares in float32, with errors up to 5e-4 on millions of elements.  This function sums
+        in float32 only within a row, and in float64 over the rows.
         """
         limit = self.spec.max_grad_norm
         rows = torch.cat([torch.linalg.vector_norm(gradient, dim=-1).flatten() for gradient in gradients])
@@ -314,5 +314,5 @@ class Learner:
 
 
 def _laid_as(parameter: Tensor, value: Tensor) -> Tensor:
-    """``value`` in the memory layout of ``parameter``: the fused Adam pairs them by place in memory, not by index."""
+    """Return ``value`` in the memory layout of ``parameter``: the fused Adam pairs them by place, not by index."""
     return torch.empty_like(parameter, device="cpu").copy_(value) if value.shape == parameter.shape else value

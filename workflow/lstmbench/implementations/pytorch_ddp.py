@@ -1,8 +1,8 @@
-"""The LSTM in PyTorch over several workers: ``DistributedDataParallel``, by Gloo on CPUs and by NCCL on GPUs.
+"""Implement the LSTM in PyTorch over several workers: ``DistributedDataParallel``, by Gloo on CPUs and NCCL on GPUs.
 
-What differs from ``pytorch``: each worker trains on its rows of a batch, and DistributedDataParallel averages the
-gradients before they are clipped.  A dropout mask is that of the whole batch, drawn by every worker, which takes its
-rows; so several workers do what one does but for the order of sums.  Every worker evaluates everything.
+It differs from ``pytorch``: each worker trains on its rows of a batch, and DistributedDataParallel averages the
+gradients before gradient clipping.  Every worker draws the dropout mask of the whole batch and uses its rows of it.  So
+several workers compute the same as one worker, except for the order of sums.  Every worker evaluates everything.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ __all__ = ["DISTRIBUTED", "EXPECTED_KERNELS", "Learner", "configure", "has_gpu",
 DISTRIBUTED = True
 
 _LOST = re.compile(r"gloo|nccl|connection|socket|timed out", re.IGNORECASE)
-"""What the errors say by which Gloo tells that a worker is gone; NCCL's have a class of their own."""
+"""Messages by which Gloo reports that a worker is gone; NCCL's errors have their own class."""
 
 
 class Share(NamedTuple):
@@ -42,7 +42,7 @@ class Share(NamedTuple):
 
 
 class Model(pytorch.Model):
-    """See ``pytorch.Model``; its dropout masks are this worker's rows of those of the whole batch."""
+    """See ``pytorch.Model``; its dropout masks are this worker's rows of the whole batch's masks."""
 
     def __init__(self, spec: ModelSpec, in_bfloat16: bool) -> None:
         super().__init__(spec, in_bfloat16)
@@ -52,7 +52,7 @@ class Model(pytorch.Model):
             self.input_dropout = Dropout(self.input_dropout.p, self.group)
 
     def draws_masks_between_layers(self, features: Tensor) -> bool:
-        """See ``pytorch.Model``; here so that every worker takes its rows of one mask."""
+        """See ``pytorch.Model``; overridden so that every worker uses its rows of one mask."""
         return True
 
     def dropped_between_layers(self, values: Tensor) -> Tensor:
@@ -61,21 +61,21 @@ class Model(pytorch.Model):
 
 
 class Dropout(nn.Module):
-    """``nn.Dropout`` for this worker's rows of a batch, which come first."""
+    """Apply ``nn.Dropout`` to this worker's rows of a batch, which are the first dimension."""
 
     def __init__(self, probability: float, group: ProcessGroup) -> None:
         super().__init__()
         self.probability, self.group = probability, group
 
     def forward(self, values: Tensor) -> Tensor:
-        """``values`` as training sees them, or as they are."""
+        """Return ``values`` with dropout in training, otherwise unchanged."""
         return _dropped(values, self.probability, self.group, batch=0) if self.training else values
 
 
 def _dropped(values: Tensor, probability: float, group: ProcessGroup, batch: int) -> Tensor:
-    """``values`` times this worker's rows of a mask for the whole batch, whose dimension is ``batch``.
+    """Return ``values`` times this worker's rows of a mask for the whole batch, whose dimension is ``batch``.
 
-    The mask lies in memory as ``values`` do, so that the numbers it is drawn from are those that one worker would draw.
+    The mask has the memory layout of ``values``, so that its random numbers are those that a single worker would draw.
     """
     if probability == 0.0:
         return values
@@ -137,7 +137,7 @@ class Learner(pytorch.Learner):
         return self.parallel(inputs, state)
 
     def _whole(self, state: State) -> State:
-        """The state of all rows."""
+        """Return the state of all rows."""
         if not isinstance(state, Share) or self.group.size == 1:
             return state
         with self._together():
@@ -149,7 +149,7 @@ class Learner(pytorch.Learner):
             return tuple(whole)
 
     def _mean(self, losses: np.ndarray) -> np.ndarray:
-        """Over the workers."""
+        """Return the mean of the losses over the workers."""
         if self.group.size == 1:
             return losses
         total = torch.from_numpy(losses)
@@ -158,10 +158,10 @@ class Learner(pytorch.Learner):
 
     @contextmanager
     def _together(self) -> Iterator[None]:
-        """Tell of a worker that is lost in the block.
+        """Report a worker that is lost in the block.
 
         Raises:
-            WorkerError: one is.
+            WorkerError: a worker is lost.
         """
         try:
             yield
@@ -176,7 +176,7 @@ class Learner(pytorch.Learner):
 
 
 def _meet(group: ProcessGroup, device: str) -> None:
-    """Join the other workers, with a GPU of its own for each."""
+    """Join the other workers, with one GPU for each."""
     if device == "gpu":
         if torch.cuda.device_count() <= group.local_rank:
             raise MachineError(
@@ -189,7 +189,7 @@ def _meet(group: ProcessGroup, device: str) -> None:
     if "MASTER_ADDR" not in os.environ or "MASTER_PORT" not in os.environ:
         raise UsageError("environment: expected MASTER_ADDR and MASTER_PORT, where the worker of rank 0 listens")
     distributed.init_process_group(
-        # What the host alone holds goes by Gloo.
+        # Gloo carries what only the host holds.
         "cpu:gloo,cuda:nccl" if device == "gpu" else "gloo",
         rank=group.rank,
         world_size=group.size,

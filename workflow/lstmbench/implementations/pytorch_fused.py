@@ -1,17 +1,19 @@
-"""The LSTM in PyTorch without the passes over memory that autograd and optimiser make around the matrix products.
+"""Implement the LSTM in PyTorch without most of autograd's and the optimiser's passes over memory.
 
-What differs from ``pytorch``, whose ``nn.LSTM`` and autograd stay where they are near the machine's limit:
+It keeps ``nn.LSTM`` and autograd of ``pytorch`` where they are near the machine's limit, and differs from it in these
+points:
 
 - Softmax, cross-entropy and their gradient share one matrix [n, output_size] (n predictions): logits z, then
   p = softmax(z) in place, then p - onehot in place.  The loss is max z - z[label] - log(max p), for max p is
   exp(0) / sum(exp(z - max z)).  Scale factors go into the small matrices beside it.
-- Of the embedding's gradient there are only the rows of the batch's words, added up per word; nothing as large as
-  the embedding is filled with zeros, measured or updated.
-- SGD takes the clip's factor along in its update, and so makes one pass over gradients and weights instead of two.
-- On a CPU the process keeps the memory it frees: given back, it would return each step as new pages, which the
-  system must zero one by one.
-- Where a CPU has AVX-512, oneDNN multiplies: MKL, which PyTorch asks otherwise, uses AVX-512 on Intel's CPUs alone.
-- On a CPU dropout compares uniform numbers with keep_prob: PyTorch draws those four times as fast as Bernoulli ones.
+- The embedding's gradient has only the rows of the batch's words, summed per word.  Nothing as large as the embedding
+  is filled with zeros, measured or updated.
+- SGD applies the factor of gradient clipping in its update: one pass over gradients and weights instead of two.
+- On a CPU the process keeps the memory that it frees.  If it returned the memory, each step would get new pages, which
+  the system must zero one by one.
+- On a CPU with AVX-512, oneDNN multiplies.  MKL, PyTorch's default, uses AVX-512 only on Intel's CPUs.
+- On a CPU, dropout compares uniform numbers with keep_prob, because PyTorch draws them four times as fast as Bernoulli
+  numbers.
 """
 
 from __future__ import annotations
@@ -31,8 +33,9 @@ from lstmbench.models.learner import ModelSpec
 __all__ = ["EXPECTED_KERNELS", "Learner", "configure", "has_gpu", "versions"]
 
 WIDE = 512
-"""Units from which on the output layer's weights lie by columns: the product that makes their gradient then takes 0.72
-to 0.94 (650 units) and 0.75 to 0.80 (1500) of its time, but by MKL 1.3 times as long with 200 (10,000 words, CPU)."""
+"""From this number of units on, the output layer's weights are stored by columns.  The product for their gradient then
+takes 0.72 to 0.94 (650 units) and 0.75 to 0.80 (1500) of its time, but by MKL 1.3 times as long with 200 (10,000 words,
+CPU)."""
 
 BY_ONEDNN = torch.backends.mkldnn.is_available() and torch.backends.cpu.get_cpu_capability() == "AVX512"
 
@@ -41,12 +44,12 @@ M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
 
 
 def configure(threads: int) -> None:
-    """See ``pytorch.configure``; and where the C library is glibc, let the process keep the memory it frees."""
+    """See ``pytorch.configure``; with glibc, also let the process keep the memory that it frees."""
     pytorch.configure(threads)
     with contextlib.suppress(OSError, TypeError, AttributeError):  # another system, or another C library
         mallopt = ctypes.CDLL(None).mallopt
-        mallopt(M_MMAP_MAX, 0)  # large blocks come from the heap too
-        mallopt(M_TRIM_THRESHOLD, 2**31 - 1)  # whose end is not given back
+        mallopt(M_MMAP_MAX, 0)  # take large blocks from the heap too
+        mallopt(M_TRIM_THRESHOLD, 2**31 - 1)  # and do not return its end
 
 
 class Learner(pytorch.Learner):
@@ -76,10 +79,10 @@ class Learner(pytorch.Learner):
         return losses.cpu().numpy(), state
 
     def _step(self, inputs: Tensor, labels: Tensor, state: State, learning_rate: float) -> tuple[Tensor, State]:
-        """Mean cross-entropy before the update, and the new state; inputs as in a batch, labels [predictions, 1]."""
+        """Return the mean cross-entropy before the update, and the new state; labels are [predictions, 1]."""
         features = self.model.embedding(inputs)
         if self.spec.embedding:
-            features = features.detach().requires_grad_()  # where autograd ends, and the sparse gradient begins
+            features = features.detach().requires_grad_()  # autograd ends here, and the sparse gradient begins
         with torch.enable_grad():
             hidden, (last_hidden, last_cell) = self._hidden(features, state)
         with record_function("output/forward"):
@@ -113,7 +116,7 @@ class Learner(pytorch.Learner):
         return self.model.logits(hidden)
 
     def _hidden(self, features: Tensor, state: State) -> tuple[Tensor, State]:
-        """As ``pytorch.Model.hidden`` in training, on a CPU layer by layer, so that dropout between them is ours."""
+        """Run as ``pytorch.Model.hidden`` in training; layer by layer on a CPU, so that dropout between is ours."""
         if self.device.type == "cuda" or self.model.in_bfloat16:
             return self.model.hidden(features, state)  # cuDNN runs the layers as one
         values = features.transpose(0, 1)
@@ -132,7 +135,7 @@ class Learner(pytorch.Learner):
         return read.transpose(0, 1).flatten(0, 1), (last_hidden, last_cell)
 
     def _dropped(self, values: Tensor) -> Tensor:
-        """Each value divided by keep_prob, with that probability, else 0."""
+        """Divide each value by keep_prob with that probability, otherwise set it to 0."""
         keep_prob = self.spec.keep_prob
         if keep_prob == 1.0:
             return values
@@ -141,7 +144,7 @@ class Learner(pytorch.Learner):
     def _descend(
         self, dense: list[Tensor], words: Tensor | None, rows: list[Tensor], scale: Tensor | None, learning_rate: float
     ) -> None:
-        """Update all weights by gradients that are still to be multiplied by ``scale``."""
+        """Update all weights by the gradients times ``scale``."""
         if self.spec.optimizer == "sgd":
             self.updates += 1
             one = torch.ones((), device=self.device, dtype=self.dtype) if scale is None else scale
@@ -152,7 +155,7 @@ class Learner(pytorch.Learner):
             return
         for weight, gradient in zip(self.dense, dense, strict=True):
             weight.grad = gradient
-        for gradient in rows:  # Adam moves words that were not read as well
+        for gradient in rows:  # Adam also moves words that were not read
             table = self.model.embedding.weight
             table.grad = torch.zeros_like(table).index_add_(0, words, gradient)
         if scale is not None:
@@ -161,7 +164,7 @@ class Learner(pytorch.Learner):
 
 
 def _cross_entropy(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean of -log softmax(logits)[label], and n times its gradient by logits[n, output_size], in their memory."""
+    """Return the mean of -log softmax(logits)[label], and n times its gradient by logits[n, output_size], in place."""
     largest, picked = logits.amax(1, keepdim=True), logits.gather(1, labels)
     probabilities = torch.softmax(logits, 1, out=logits)
     loss = (largest - picked - probabilities.amax(1, keepdim=True).log_()).mean()
@@ -171,9 +174,9 @@ def _cross_entropy(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
 def _output_gradients(
     d_logits: Tensor, hidden: Tensor, weight: Tensor, scale: float, kind: torch.dtype
 ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-    """Gradients by hidden[n, hidden_size] and by the output layer's weight and bias, all multiplied by ``scale``.
+    """Return the gradients by hidden[n, hidden_size] and the output layer's weight and bias, times ``scale``.
 
-    The matrix products' operands are of this ``kind``.
+    The matrix products' operands have the type ``kind``.
     """
     d_low = d_logits.to(kind)
     d_hidden = _product(d_low, weight.to(kind)).to(d_logits.dtype).mul_(scale)
@@ -192,15 +195,17 @@ def _for_onednn(operand: Tensor) -> bool:
 
 
 def _linear(inputs: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """As ``torch.nn.functional.linear``, by oneDNN."""
+    """Compute ``torch.nn.functional.linear`` by oneDNN."""
     return torch.ops.mkldnn._linear_pointwise(inputs, weight, bias, "none", [], "")
 
 
 def _summed_by_word(ids: Tensor, d_features: Tensor) -> tuple[Tensor, Tensor]:
-    """The words of a batch, each once, and for each the sum of d_features[batch, steps, size] where it stands."""
+    """Return the words of a batch, each once, and for each the sum of d_features[batch, steps, size] at its places."""
     words, places = ids.flatten().unique(return_inverse=True)
     rows = d_features.flatten(0, 1)
     sums = rows.new_zeros(len(words), rows.shape[1])
-    if rows.is_cuda:  # there ``index_add_`` adds in whatever order threads arrive, and no run repeats its bits
+    if (
+        rows.is_cuda
+    ):  # on a GPU ``index_add_`` adds in the order in which threads arrive, so bits would differ between runs
         return words, sums.index_put_((places,), rows, accumulate=True)
     return words, sums.index_add_(0, places, rows)

@@ -1,6 +1,6 @@
-"""The LSTM in PyTorch as tutorials write it, with the library's own clip: the baseline of comparisons of speed.
+"""Implement the LSTM in PyTorch as tutorials do, with the library's own gradient clipping: a baseline of speed.
 
-What differs from ``pytorch``: ``clip_grad_norm_``, which is inexact on large models.
+It differs from ``pytorch`` by ``clip_grad_norm_``, which is inexact on large models.
 """
 
 from __future__ import annotations

@@ -1,11 +1,10 @@
-"""The LSTM in plain NumPy: every formula by hand.  Slow, exact, and the text to read first.
+"""Implement the LSTM in plain NumPy, with every formula by hand: slow, exact, and the file to read first.
 
-The other implementations are held to this one by ``tests/contract``.  Inside, arrays are time-major,
-[steps, batch, ...], because the recurrence goes through time; d_x stands for the gradient of the
-objective by x, and has the shape of x.
+``tests/contract`` holds the other implementations to this one.  Inside, arrays are time-major, [steps, batch, ...],
+because the recurrence runs over time.  d_x is the gradient of the objective by x, and has the shape of x.
 
-Sources: the cell is that of Zaremba et al. 2014, section 3 (arXiv:1409.2329); the clip Pascanu et al.
-2013, algorithm 1 (arXiv:1211.5063); Adam Kingma & Ba 2015, end of section 2 (arXiv:1412.6980).
+Sources: the cell is that of Zaremba et al. 2014, section 3 (arXiv:1409.2329).  Gradient clipping is algorithm 1 of
+Pascanu et al. 2013 (arXiv:1211.5063).  Adam is the end of section 2 of Kingma & Ba 2015 (arXiv:1412.6980).
 """
 
 from __future__ import annotations
@@ -28,16 +27,16 @@ BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8
 
 
 def configure(threads: int) -> None:
-    """Do nothing: NumPy's BLAS reads OMP_NUM_THREADS when it is loaded and listens to nobody afterwards."""
+    """Do nothing: NumPy's BLAS reads OMP_NUM_THREADS when it is loaded, and cannot be changed afterwards."""
 
 
 def has_gpu() -> bool:
-    """Can NumPy use a GPU?  Never."""
+    """Return False: NumPy cannot use a GPU."""
     return False
 
 
 def versions() -> dict[str, str]:
-    """The libraries a result depends on."""
+    """Return the versions of the libraries that a result depends on."""
     return {"numpy": np.__version__}
 
 
@@ -139,12 +138,12 @@ class Learner:
         return {name: np.zeros(shape, self.dtype) for name, shape in shapes(self.spec).items()}
 
     def _time_major_targets(self, data: Examples, rows: np.ndarray) -> np.ndarray:
-        """Targets int32[predicted steps, batch] of a batch: all steps, or one."""
+        """Return the targets int32[predicted steps, batch] of a batch: all steps, or one."""
         targets = data.targets[rows]
         return targets.T if self.spec.every_step else targets[np.newaxis]
 
     def _dropout_masks(self, steps: int, batch: int) -> list[Any]:
-        """One factor for the first layer's input and one for each layer's output: an array of its shape, or 1.0.
+        """Return one factor for the first layer's input and one for each layer's output: an array of its shape, or 1.0.
 
         An array holds 0 (dropped) or 1 / keep_prob (kept), so that the expected value is unchanged.
         Philox is a function of a key and a counter: the seed and the number of updates are all there is to
@@ -161,7 +160,7 @@ class Learner:
         return masks
 
     def _forward(self, inputs: np.ndarray, state: State, masks: list[Any]) -> tuple[np.ndarray, State, dict[str, Any]]:
-        """Logits [predicted steps, batch, output_size], the new state, and what ``_backward`` must remember.
+        """Return logits [predicted steps, batch, output_size], the new state, and what ``_backward`` needs.
 
         inputs: ids int32[batch, steps], or features [batch, steps, input_size].
         """
@@ -181,7 +180,7 @@ class Learner:
         return logits, new_state, {"inputs": inputs, "masks": masks, "layers": layers, "outputs": x}
 
     def _backward(self, d_logits: np.ndarray, trace: dict[str, Any]) -> dict[str, np.ndarray]:
-        """Gradients of the objective by every weight, from d_logits[predicted steps, batch, output_size].
+        """Return the gradients of the objective by every weight, from d_logits[predicted steps, batch, output_size].
 
         The chain rule from the end of ``_forward`` to its start.
         """
@@ -207,17 +206,17 @@ class Learner:
         return kernel, recurrent, bias
 
     def _embedding_gradient(self, ids: np.ndarray, d_x: np.ndarray) -> np.ndarray:
-        """Gradient [output_size, input_size]: row w is the sum of d_x over all places where the id is w."""
+        """Return the gradient [output_size, input_size]: row w is the sum of d_x over all places where the id is w."""
         result = np.zeros_like(self._weights["embedding"])
         np.add.at(result, ids, d_x)
         return result
 
     def _global_norm(self, gradients: dict[str, np.ndarray]) -> float:
-        """The norm of all gradients as one vector, summed in float64."""
+        """Return the norm of all gradients as one vector, summed in float64."""
         return math.sqrt(sum(np.square(gradient, dtype=np.float64).sum() for gradient in gradients.values()))
 
     def _clip(self, gradients: dict[str, np.ndarray]) -> None:
-        """Scale all gradients by one factor, in place, so that their global norm is max_grad_norm at most."""
+        """Scale all gradients by one factor, in place, so that their global norm is at most max_grad_norm."""
         limit = self.spec.max_grad_norm
         if limit is None:
             return
@@ -253,14 +252,14 @@ class Learner:
 def _lstm_forward(
     x: np.ndarray, hidden: np.ndarray, cell: np.ndarray, kernel: np.ndarray, recurrent: np.ndarray, bias: np.ndarray
 ) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray], list[tuple[np.ndarray, ...]]]:
-    """One layer over all time steps of x[steps, batch, inputs], from hidden h and cell c[batch, units].
+    """Run one layer over all time steps of x[steps, batch, inputs], from hidden h and cell c[batch, units].
 
         z = x_t @ kernel + h @ recurrent + bias     [batch, 4 * units], four gates side by side
         i, f, g, o = sigmoid(z_i), sigmoid(z_f), tanh(z_g), sigmoid(z_o)
         c <- f * c + i * g                          forget some of the old, let in some of the new
         h <- o * tanh(c)                            let out some of it
 
-    Returns h of every step, the last (h, c), and per step what ``_lstm_backward`` must remember.
+    Returns h of every step, the last (h, c), and per step what ``_lstm_backward`` needs.
     """
     outputs, steps = [], []
     for x_t in x:
@@ -277,10 +276,10 @@ def _lstm_forward(
 def _lstm_backward(
     d_outputs: np.ndarray, steps: list[tuple[np.ndarray, ...]], kernel: np.ndarray, recurrent: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Back-propagation through time: ``_lstm_forward`` undone step by step, from the last to the first.
+    """Back-propagate through time: undo ``_lstm_forward`` step by step, from the last to the first.
 
-    The derivatives: sigmoid' = s * (1 - s) and tanh' = 1 - t^2, by their own values s and t.  What reaches
-    the state that the batch started from goes no further: back-propagation is truncated there.
+    The derivatives are sigmoid' = s * (1 - s) and tanh' = 1 - t^2, by their own values s and t.
+    Back-propagation is truncated at the state that the batch started from.
 
     Returns d_x[steps, batch, inputs], d_kernel, d_recurrent, d_bias.
     """
@@ -311,7 +310,7 @@ def _lstm_backward(
 
 
 def _cross_entropy(logits: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """-log softmax(logits)[target] in nats, and its gradient: softmax(logits), less 1 at the target.
+    """Return -log softmax(logits)[target] in nats, and its gradient: softmax(logits), less 1 at the target.
 
     logits [..., output_size], targets int[...]; subtracting the largest logit keeps exp from overflowing.
     """

@@ -1,7 +1,7 @@
-"""The LSTM in TensorFlow: ``keras.layers.LSTM`` in a ``tf.function`` that runs a whole block.
+"""Implement the LSTM in TensorFlow: ``keras.layers.LSTM`` in a ``tf.function`` that runs a whole block.
 
-What differs from the other frameworks: an embedding's gradient comes as ``tf.IndexedSlices`` with a row
-per occurrence, and rows of one word must be added up before the gradient's norm is taken.
+TensorFlow differs from the other frameworks: an embedding's gradient is ``tf.IndexedSlices`` with a row per occurrence.
+Rows of the same word must be summed before the gradient's norm is computed.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ State = tuple[tuple[tf.Tensor, tf.Tensor], ...]
 
 
 # Where a processor has AVX-512, TensorFlow multiplies by oneDNN unless told otherwise, and calls it _MklMatMul.
-# The gates tell whether XLA, switched on from outside, took what is within the loop.
+# The gates show whether XLA, if enabled by the environment, compiled what is within the loop.
 EXPECTED_KERNELS = {
     "cpu": (
         "loop over time",
@@ -47,12 +47,12 @@ def configure(threads: int) -> None:
 
 
 def has_gpu() -> bool:
-    """Can TensorFlow use a GPU on this machine?"""
+    """Return whether TensorFlow can use a GPU on this machine."""
     return bool(tf.config.list_physical_devices("GPU"))
 
 
 def versions() -> dict[str, str]:
-    """The libraries a result depends on."""
+    """Return the versions of the libraries that a result depends on."""
     result = {"tensorflow": tf.__version__, "keras": keras.__version__}
     build = tf.sysconfig.get_build_info()
     if build.get("is_cuda_build"):
@@ -91,7 +91,7 @@ class Model(keras.Model):
         self.dense = keras.layers.Dense(spec.output_size, dtype=multiplies)
 
     def call(self, inputs: tf.Tensor, state: State, training: bool) -> tuple[tf.Tensor, State]:
-        """Logits [predictions, output_size] and the new state, from a batch's inputs."""
+        """Return logits [predictions, output_size] and the new state, from a batch's inputs."""
         outputs = self.embedding(inputs) if self.embedding is not None else inputs
         if self.spec.input_dropout:
             outputs = self.dropouts[0](outputs, training=training)
@@ -114,7 +114,7 @@ class Learner:
             raise MachineError("device gpu was asked for, but TensorFlow finds no usable CUDA device on this machine")
         self.spec = spec
         self.device = "/GPU:0" if device == "gpu" else "/CPU:0"
-        # The whole process's setting, and on by default.
+        # This setting applies to the whole process, and is on by default.
         tf.config.experimental.enable_tensor_float_32_execution(dtype == "tf32")
         self.in_bfloat16 = dtype == "bfloat16"
         self.dtype = tf.float64 if dtype == "float64" else tf.float32
@@ -192,7 +192,7 @@ class Learner:
         return tf.config.experimental.get_memory_info("GPU:0")["peak"] if "GPU" in self.device else None
 
     def _build(self, seed: int) -> None:
-        """Make the variables: of the model, its optimiser and its dropout."""
+        """Create the variables of the model, its optimiser and its dropout."""
         spec = self.spec
         self.model = self.MODEL(spec, seed, self.dtype.name, self.in_bfloat16)
         self.optimizer = _optimizer(spec.optimizer, self.learning_rate)
@@ -203,7 +203,7 @@ class Learner:
 
     @staticmethod
     def _function(block: Callable) -> Callable:
-        """``block`` as a graph, anew for other sizes and steps of a batch, but not for other numbers of them."""
+        """Compile ``block``; retrace when the batch shape changes, not when the number of batches does."""
         graphs: dict[tuple, Callable] = {}
 
         def graph(inputs: tf.Tensor, targets: tf.Tensor, batches: tf.Tensor, state: State) -> tuple:
@@ -217,7 +217,7 @@ class Learner:
         return graph
 
     def _canonical(self) -> dict[str, keras.Variable]:
-        """Canonical name -> variable."""
+        """Return the variables by canonical name."""
         result = {"embedding": self.model.embedding.embeddings} if self.spec.embedding else {}
         for layer, lstm in enumerate(self.model.cells):
             result[f"lstm.{layer}.kernel"] = lstm.cell.kernel
@@ -226,7 +226,7 @@ class Learner:
         return {**result, "output.kernel": self.model.dense.kernel, "output.bias": self.model.dense.bias}
 
     def _slots(self) -> dict[str, keras.Variable]:
-        """The optimiser's variables and the dropout layers' generators, by number."""
+        """Return the optimiser's variables and the dropout layers' generators, by number."""
         generators = [dropout.seed_generator.state for dropout in self.model.dropouts if dropout.rate > 0]
         variables = [*self.optimizer.variables, *generators]
         return {f"{number}": variable for number, variable in enumerate(variables)}
@@ -272,10 +272,10 @@ class Learner:
         return tuple((tf.zeros_like(hidden), tf.zeros_like(cell)) for hidden, cell in state)
 
     def _clip(self, gradients: list[tf.Tensor | tf.IndexedSlices]) -> list[tf.Tensor | tf.IndexedSlices]:
-        """Scale all gradients by the clip's factor.
+        """Scale all gradients by the factor of gradient clipping.
 
-        ``tf.clip_by_global_norm`` takes the norm of an embedding's rows as they come, not added up per word:
-        3.46 where the gradient's norm is 6.93.
+        ``tf.clip_by_global_norm`` takes the norm of an embedding's rows without summing them per word: 3.46 where the
+        gradient's norm is 6.93.
         """
         if self.spec.max_grad_norm is None:
             return gradients
@@ -290,7 +290,7 @@ class Learner:
             ]
 
     def _clip_factor(self, gradients: list[tf.Tensor | tf.IndexedSlices]) -> tf.Tensor:
-        """max_grad_norm / max(global norm, max_grad_norm), of gradients whose rows are merged."""
+        """Return max_grad_norm / max(global norm, max_grad_norm), of gradients whose rows are merged."""
         limit = self.spec.max_grad_norm
         values = [gradient.values if isinstance(gradient, tf.IndexedSlices) else gradient for gradient in gradients]
         # float32 only within a row, float64 over the rows, as in the other implementations.
@@ -307,7 +307,7 @@ def _optimizer(name: str, learning_rate: tf.Variable) -> keras.optimizers.Optimi
 
 
 def _merge_rows(gradient: tf.Tensor | tf.IndexedSlices) -> tf.Tensor | tf.IndexedSlices:
-    """Add up the rows of a sparse gradient that belong to the same variable row."""
+    """Sum the rows of a sparse gradient that belong to the same variable row."""
     if not isinstance(gradient, tf.IndexedSlices):
         return gradient
     indices, places = tf.unique(gradient.indices)

@@ -1,8 +1,8 @@
-"""The LSTM in TensorFlow with both passes written out, so that each matrix product is as large as it can be.
+"""Implement the LSTM in TensorFlow with both passes by hand, so that each matrix product is as large as possible.
 
-What differs from ``tensorflow``: no Keras layer and no tape.  A tape multiplies by the kernels once per time step and
-adds up their gradients step by step; here only what the recurrence forces stays in the loop over time, and everything
-else is done once for all n = steps * batch rows (units H, inputs I):
+It differs from ``tensorflow`` by having no Keras layer and no tape.  A tape multiplies by the kernels once per time
+step and sums their gradients step by step.  Here the loop over time has only what the recurrence needs; the rest is
+done once for all n = steps * batch rows (units H, inputs I):
 
     before the loop     z_x[n, 4H] = x[n, I] @ kernel + bias
     forward, per step   z = z_x[t] + h @ recurrent;  gates, c, h as in ``reference``
@@ -10,10 +10,10 @@ else is done once for all n = steps * batch rows (units H, inputs I):
     backward, per step  d_z[t] = [d_c, d_c, d_c, d_h] * factors[t];  d_h = d_z[t] @ recurrent.T
     after the loop      d_kernel = x.T @ d_z;  d_recurrent = h.T @ d_z;  d_bias = sum of d_z;  d_x = d_z @ kernel.T
 
-Cross-entropy and its gradient are one fused kernel, an SGD update one pass (the clip's factor goes into the rate), and
-of the embedding's gradient there are only the rows of the batch's words.  Inside, arrays are time-major, as in
-``reference``, whose names are kept.  XLA compiles the cross-entropy and the loops, whose products multiply by rows of
-the weights: by columns XLA's take up to twice as long.
+Cross-entropy and its gradient are one fused kernel.  An SGD update is one pass, with the factor of gradient clipping in
+the rate.  The embedding's gradient has only the rows of the batch's words.  Inside, arrays are time-major and have the
+names of ``reference``.  XLA compiles the cross-entropy and the loops.  Their products multiply by rows of the weights,
+because XLA takes up to twice as long by columns.
 """
 
 from __future__ import annotations
@@ -88,11 +88,11 @@ class Learner(tensorflow.Learner):
         return losses.stack(), correct.stack(), state
 
     def _labels(self, targets: tf.Tensor) -> tf.Tensor:
-        """int32[predictions] in the order of the logits, from a batch's targets."""
+        """Return int32[predictions] in the order of the logits, from a batch's targets."""
         return tf.reshape(_time_major(targets), [-1]) if self.spec.every_step else targets
 
     def _forward(self, inputs: tf.Tensor, state: State, training: bool) -> tuple[tf.Tensor, State, dict]:
-        """Logits [predictions, output_size], the new state, and what ``_backward`` must remember.
+        """Return logits [predictions, output_size], the new state, and what ``_backward`` needs.
 
         inputs: ids int32[steps, batch], or features [steps, batch, input_size].
         """
@@ -120,7 +120,7 @@ class Learner(tensorflow.Learner):
         return logits, tuple(new_state), {"inputs": inputs, "masks": masks, "layers": layers, "outputs": x}
 
     def _backward(self, d_logits: tf.Tensor, trace: dict) -> dict[str, Gradient]:
-        """Gradients of the objective by every weight, from d_logits[predictions, output_size]."""
+        """Return the gradients of the objective by every weight, from d_logits[predictions, output_size]."""
         layers, masks, outputs = trace["layers"], trace["masks"], trace["outputs"]
         with tf.name_scope("output/backward"):
             gradients: dict[str, Gradient] = {
@@ -146,7 +146,7 @@ class Learner(tensorflow.Learner):
     def _layer_forward(
         self, layer: int, x: tf.Tensor, hidden: tf.Tensor, cell: tf.Tensor
     ) -> tuple[tf.Tensor, tuple[tf.Tensor, tf.Tensor], dict[str, tf.Tensor]]:
-        """h[steps, batch, H] of one layer over x[steps, batch, inputs], the last (h, c), and what is remembered."""
+        """Return h[steps, batch, H] of a layer over x[steps, batch, inputs], last (h, c), and what backward needs."""
         kernel, recurrent, bias = self._lstm_weights(layer)
         steps, batch, _ = x.shape
         z_x = tf.reshape(tf.nn.bias_add(_product(_rows(x), kernel), bias), [steps, batch, -1])
@@ -157,7 +157,7 @@ class Learner(tensorflow.Learner):
     def _layer_backward(
         self, layer: int, d_outputs: tf.Tensor, remembered: dict[str, tf.Tensor]
     ) -> tuple[tf.Tensor | None, dict[str, Gradient]]:
-        """d_x[steps, batch, inputs], or None if nothing below is trained, and the gradients of the layer's weights."""
+        """Return d_x[steps, batch, inputs], or None if nothing below is trained, and the layer's weight gradients."""
         kernel, recurrent, _ = self._lstm_weights(layer)
         steps, batch, _ = d_outputs.shape
         factors, to_cell = _derivatives(*remembered["gates"], remembered["cell"], remembered["cells"])
@@ -178,11 +178,11 @@ class Learner(tensorflow.Learner):
         return self._low(kernel), self._low(recurrent), bias
 
     def _low(self, matrix: tf.Tensor) -> tf.Tensor:
-        """A right operand in the precision of the matrix products."""
+        """Return a right operand in the precision of the matrix products."""
         return tf.cast(matrix, tf.bfloat16 if self.in_bfloat16 else self.dtype)
 
     def _mask(self, x: tf.Tensor, place: int) -> tf.Tensor | None:
-        """Dropout's factors for x, 0 or 1 / keep_prob; a function of seed, place and number of updates."""
+        """Return dropout's factors for x, 0 or 1 / keep_prob; a function of seed, place and number of updates."""
         if self.spec.keep_prob == 1.0:
             return None
         seed = [self.seed * (self.spec.num_layers + 1) + place, self.updates.value()]
@@ -190,7 +190,7 @@ class Learner(tensorflow.Learner):
         return tf.cast(kept, self.dtype) / self.spec.keep_prob
 
     def _update(self, gradients: dict[str, Gradient]) -> None:
-        """Clip and change the weights, by the formulas of ``reference``."""
+        """Clip the gradients and update the weights, by the formulas of ``reference``."""
         with tf.name_scope("clip"):
             clipped = self.spec.max_grad_norm is not None
             scale = self._clip_factor(list(gradients.values())) if clipped else tf.ones([], self.dtype)
@@ -231,7 +231,7 @@ class Learner(tensorflow.Learner):
 def _forward_loop(
     z_x: tf.Tensor, hidden: tf.Tensor, cell: tf.Tensor, recurrent_transposed: tf.Tensor
 ) -> tuple[tf.Tensor, ...]:
-    """h, c, i, f, g, o of every step, [steps, batch, H] each, from z_x[steps, batch, 4H] and the first h and c."""
+    """Return h, c, i, f, g, o of every step, each [steps, batch, H], from z_x[steps, batch, 4H] and first h, c."""
 
     def step(before: tuple[tf.Tensor, ...], z_x_t: tf.Tensor) -> tuple[tf.Tensor, ...]:
         hidden, cell, *_ = before
@@ -247,7 +247,7 @@ def _forward_loop(
 def _backward_loop(
     d_outputs: tf.Tensor, factors: tf.Tensor, to_cell: tf.Tensor, forget: tf.Tensor, recurrent: tf.Tensor
 ) -> tf.Tensor:
-    """d_z[steps, batch, 4H]; the last step's first."""
+    """Return d_z[steps, batch, 4H], computed from the last step to the first."""
 
     def step(after: tuple[tf.Tensor, ...], now: tuple[tf.Tensor, ...]) -> tuple[tf.Tensor, ...]:
         d_z, d_cell = after  # of the step after this one, which d_cell reached through its forget gate
@@ -263,7 +263,7 @@ def _backward_loop(
 def _derivatives(
     i: tf.Tensor, f: tf.Tensor, g: tf.Tensor, o: tf.Tensor, cell_before: tf.Tensor, cell: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """d_z / (d_c, d_c, d_c, d_h), [steps, batch, 4H], and d_c / d_h, [steps, batch, H], of all steps at once."""
+    """Return d_z / (d_c, d_c, d_c, d_h), [steps, batch, 4H], and d_c / d_h, [steps, batch, H], of all steps at once."""
     tanh_cell = tf.tanh(cell)
     factors = [g * i * (1 - i), cell_before * f * (1 - f), i * (1 - g * g), tanh_cell * o * (1 - o)]
     return tf.concat(factors, axis=-1), o * (1 - tanh_cell * tanh_cell)
@@ -271,7 +271,7 @@ def _derivatives(
 
 @tf.function(jit_compile=True)
 def _cross_entropy(logits: tf.Tensor, labels: tf.Tensor, scale: float) -> tuple[tf.Tensor, tf.Tensor]:
-    """-log softmax(logits)[label] in nats, [n], and its gradient by logits[n, output_size] times ``scale``."""
+    """Return -log softmax(logits)[label] in nats, [n], and its gradient by logits[n, output_size] times ``scale``."""
     hot = tf.one_hot(labels, logits.shape[1], dtype=logits.dtype)
     shifted = logits - tf.reduce_max(logits, axis=1, keepdims=True)
     exponentials = tf.exp(shifted)
@@ -281,19 +281,19 @@ def _cross_entropy(logits: tf.Tensor, labels: tf.Tensor, scale: float) -> tuple[
 
 
 def _merged_rows(ids: tf.Tensor, d_x: tf.Tensor, shape: tf.TensorShape) -> tf.IndexedSlices:
-    """The embedding's gradient: one row per word of the batch, the sum of d_x over all places where it stands."""
+    """Return the embedding's gradient: one row per word of the batch, the sum of d_x over the word's places."""
     words, places = tf.unique(tf.reshape(ids, [-1]))
     rows = tf.math.unsorted_segment_sum(_rows(d_x), places, tf.size(words))
     return tf.IndexedSlices(rows, words, dense_shape=tf.constant(shape.as_list()))
 
 
 def _product(left: tf.Tensor, right: tf.Tensor, transpose_b: bool = False) -> tf.Tensor:
-    """left @ right in the precision of ``right``, as ``left`` is."""
+    """Return left @ right in the precision of ``right``, with the type of ``left``."""
     return tf.cast(tf.matmul(tf.cast(left, right.dtype), right, transpose_b=transpose_b), left.dtype)
 
 
 def _time_major(x: tf.Tensor) -> tf.Tensor:
-    """[batch, steps, ...] as [steps, batch, ...]."""
+    """Return [batch, steps, ...] as [steps, batch, ...]."""
     return tf.transpose(x, [1, 0, *range(2, len(x.shape))])
 
 
@@ -302,12 +302,12 @@ def _dropped(x: tf.Tensor, mask: tf.Tensor | None) -> tf.Tensor:
 
 
 def _rows(x: tf.Tensor) -> tf.Tensor:
-    """[steps, batch, width] as [steps * batch, width]."""
+    """Return [steps, batch, width] as [steps * batch, width]."""
     return tf.reshape(x, [-1, x.shape[-1]])
 
 
 def _shifted(first: tf.Tensor, following: tf.Tensor) -> tf.Tensor:
-    """What each step had before it: ``first``, then all but the last of ``following``."""
+    """Return what each step had before it: ``first``, then all but the last of ``following``."""
     return tf.concat([first[tf.newaxis], following[:-1]], axis=0)
 
 

@@ -1,10 +1,10 @@
-"""The LSTM in TensorFlow over several workers, joined by ``tf.distribute.MultiWorkerMirroredStrategy``.
+"""Implement the LSTM in TensorFlow over several workers, joined by ``tf.distribute.MultiWorkerMirroredStrategy``.
 
-What differs from ``tensorflow``: each worker trains on its rows of a batch, and the strategy averages the gradients
-before they are clipped.  The variables are ordinary ones, the same on all workers because all start from the same
-weights and apply the same gradients; Keras would average within the optimiser, after the clip.  A dropout mask
-is that of the whole batch, drawn by every worker, which takes its rows; so several workers do what one does but for
-the order of sums.  Every worker evaluates everything.
+It differs from ``tensorflow``: each worker trains on its rows of a batch, and the strategy averages the gradients
+before gradient clipping.  The variables are ordinary ones.  They are the same on all workers, because all start from
+the same weights and apply the same gradients; Keras would average within the optimiser, after clipping.  Every worker
+draws the dropout mask of the whole batch and uses its rows of it.  So several workers compute the same as one worker,
+except for the order of sums.  Every worker evaluates everything.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _LOST = (
     tf.errors.FailedPreconditionError,
     tf.errors.InternalError,
 )
-"""What a collective operation ends with when a worker is gone."""
+"""The error of a collective operation when a worker is gone."""
 
 
 class Share(tuple):
@@ -45,14 +45,14 @@ class Share(tuple):
 
 
 class Dropout(keras.layers.Dropout):
-    """Dropout by this worker's rows of a mask that is drawn for the whole batch."""
+    """Drop out by this worker's rows of a mask that is drawn for the whole batch."""
 
     def __init__(self, rate: float, **options: object) -> None:
         super().__init__(rate, **options)
         self.group = current_group()
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """``inputs`` [rows, ...] as training sees them, or as they are."""
+        """Return ``inputs`` [rows, ...] with dropout in training, otherwise unchanged."""
         if not training or self.rate == 0:
             return inputs
         shape = tf.shape(inputs)
@@ -111,7 +111,7 @@ class Learner(tensorflow.Learner):
             return float(self._sum(np.float64(value if self.group.is_main else 0.0)))
 
     def _whole(self, state: State) -> State:
-        """The state of all rows."""
+        """Return the state of all rows."""
         if not isinstance(state, Share) or self.group.size == 1:
             return tuple(state)
         with self._together():
@@ -122,17 +122,17 @@ class Learner(tensorflow.Learner):
         return super()._clip(self._mean(gradients) if self.group.size > 1 else gradients)
 
     def _mean(self, gradients: list[tf.Tensor | tf.IndexedSlices]) -> list[tf.Tensor | tf.IndexedSlices]:
-        """Over the workers; of an embedding's rows all, one behind another."""
+        """Average over the workers; of an embedding's rows keep all, concatenated."""
 
         def reduced(*values: tf.Tensor | tf.IndexedSlices) -> list[tf.Tensor | tf.IndexedSlices]:
-            # The copies have a device, which is where the result goes.
+            # The copies have a device, which determines where the result is.
             own = tf.nest.map_structure(tf.identity, list(values), expand_composites=True)
             return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.MEAN, own)
 
         return self.strategy.run(reduced, args=tuple(gradients))
 
     def _collective(self, operation: Callable) -> Callable:
-        """``operation(replica context, value)`` among the workers, as a graph."""
+        """Compile ``operation(replica context, value)`` on all workers."""
         strategy = self.strategy
 
         @tf.function(reduce_retracing=True)
@@ -145,10 +145,10 @@ class Learner(tensorflow.Learner):
 
     @contextmanager
     def _together(self) -> Iterator[None]:
-        """Tell of a worker that is lost in the block.
+        """Report a worker that is lost in the block.
 
         Raises:
-            WorkerError: one is.
+            WorkerError: a worker is lost.
         """
         try:
             yield
@@ -164,7 +164,7 @@ class Learner(tensorflow.Learner):
 
 @functools.cache
 def _strategy(device: str) -> tf.distribute.Strategy:
-    """Join the other workers, with a GPU of its own for each; TensorFlow can do so once, and before it computes."""
+    """Join the other workers, with one GPU for each; TensorFlow allows it once, and before it computes."""
     here = current_group()
     gpus = tf.config.list_physical_devices("GPU")
     if device == "gpu" and len(gpus) <= here.local_rank:
@@ -184,7 +184,7 @@ def _strategy(device: str) -> tf.distribute.Strategy:
 
 
 def _cluster(here: ProcessGroup) -> tf.train.ClusterSpec:
-    """The addresses of all workers."""
+    """Return the addresses of all workers."""
     resolvers = tf.distribute.cluster_resolver
     if "TF_CONFIG" in os.environ:
         cluster = resolvers.TFConfigClusterResolver().cluster_spec()

@@ -1,6 +1,6 @@
-"""Plot overview: one picture of quality and speed together, as SVG, PNG and PDF.
+"""Plot the overview: one picture of quality and speed together, as SVG, PNG and PDF.
 
-A panel per data set at the size that the report speaks of first: the validation metric over the seconds of training.
+A panel per data set, for the size that the report describes first: the validation metric over the seconds of training.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def draw(tables: dict[str, pd.DataFrame]) -> Figure:
         own = {name: table[table["dataset"] == dataset] for name, table in tables.items()}
         size = spoken_of(own["quality"], own["differences"], own["speed"])
         here = {name: table[table["size"] == size] for name, table in own.items()}
-        # Several devices would need a legend of their own; the tables and the other figures have them all.
+        # Several devices would need their own legend; the tables and the other figures have them all.
         device = quality.devices(here["history"]["device"])[0]
         here = {name: table[table["device"] == device] for name, table in here.items()}
         axes.set_title(f"{called_dataset(dataset)} {size}")

@@ -1,6 +1,6 @@
-"""Plot: learning curves and quality of each data set, as SVG and PNG.
+"""Plot learning curves and quality of each data set, as SVG and PNG.
 
-Every figure has a panel per size, and a row of panels per device where there are several:
+Every figure has a panel per size, and a row of panels per device if there are several:
 ``learning_{dataset}`` and ``quality_{dataset}``.
 """
 
@@ -27,13 +27,13 @@ from lstmbench.reporting import quality as present
 
 PANEL_WIDTH, PANEL_HEIGHT = 3.1, 2.9  # inches
 
-# Narrower than this, an axis would blow up rounding into a finding.
+# Minimum range of an axis: a narrower one would enlarge rounding differences into a finding.
 MIN_RATIO = 1.04  # of the ends of a perplexity axis
 MIN_SPAN = 0.6  # percentage points, of an accuracy axis
-PADDING = 1.25  # of a shared axis, so that no marker or label is cut at its ends
+PADDING = 1.25  # widens a shared axis, so that no marker or label is cut off at its ends
 
 MAX_CURVES = 10
-"""Of single seeds in a panel, per implementation; beyond, a band from the lowest to the highest says more in less."""
+"""Curves of single seeds per implementation in a panel; above, a band from lowest to highest is clearer."""
 
 TRAINING_LINE = (0, (2, 1.5))
 PUBLISHED_LINE = (0, (6, 3))
@@ -50,22 +50,22 @@ class Tables:
 
     @property
     def metric(self) -> str:
-        """perplexity or accuracy."""
+        """Return the metric: perplexity or accuracy."""
         return self.quality["metric"].iloc[0]
 
     @property
     def unit(self) -> str:
-        """What stands behind the metric on an axis."""
+        """Return what follows the metric on an axis."""
         return ", %" if self.metric == "accuracy" else " (log axis)"
 
     def case(self, size: str, device: str) -> Tables:
-        """The rows of one panel."""
+        """Return the rows of one panel."""
         tables = (self.runs, self.history, self.quality)
         return Tables(*(table[(table["size"] == size) & (table["device"] == device)] for table in tables))
 
 
 def draw_learning(dataset: str, tables: Tables) -> Figure:
-    """Validation per epoch, its mean over the seeds in bold, single seeds (or their range) faint; training dashed."""
+    """Draw validation per epoch: the mean over the seeds bold, single seeds (or their range) faint, training dashed."""
     metric = tables.metric
     looked = looks(tables.runs["implementation"])
 
@@ -100,7 +100,7 @@ def draw_learning(dataset: str, tables: Tables) -> Figure:
 
 
 def draw_quality(dataset: str, tables: Tables) -> Figure:
-    """The test metric of each seed and its mean."""
+    """Draw the test metric of each seed and its mean."""
     metric = tables.metric
 
     def draw(axes: Axes, case: Tables) -> list[str]:
@@ -118,7 +118,7 @@ FIGURES = {"learning": draw_learning, "quality": draw_quality}
 
 
 def plot(tables: Path, output_dir: Path) -> list[Path]:
-    """Draw every figure of every data set in ``tables``; the paths written.
+    """Draw every figure of every data set in ``tables``, and return the paths written.
 
     Raises:
         DataError: a table that is missing or unreadable.
@@ -137,7 +137,7 @@ def plot(tables: Path, output_dir: Path) -> list[Path]:
 
 
 def _scatter(axes: Axes, rows: pd.DataFrame, column: str, colour: str) -> None:
-    """How far the seeds of one implementation lie apart."""
+    """Draw the spread between the seeds of one implementation."""
     seeds = [row for _, row in rows.groupby("seed")]
     if len(seeds) > MAX_CURVES:
         over = rows.groupby("epoch")[column]
@@ -161,9 +161,9 @@ def _panels(
     label: str,
     metric: str,
 ) -> Figure:
-    """A figure with a panel per size and device; complete runs share the axis of ``metric``.
+    """Return a figure with a panel per size and device; complete runs share the axis of ``metric``.
 
-    ``draw`` draws a panel and returns the lines to stand below it.
+    ``draw`` draws a panel and returns the lines to write below it.
     """
     sizes = list(present.by_size(tables.runs)["size"].unique())
     devices = present.devices(tables.runs["device"])
@@ -205,11 +205,11 @@ def share_range(group: list[Axes], metric: str) -> None:
     if metric == "perplexity":
         middle, ratio = math.sqrt(low * high), max((high / low) ** PADDING, MIN_RATIO)
         low, high = middle / math.sqrt(ratio), middle * math.sqrt(ratio)
-        # A log axis's own ticks are too few for a range well within a power of ten.
+        # A log axis has too few ticks of its own for a range well within a power of ten.
         log_ticks = ratio > 4
     else:
         middle, span = (low + high) / 2, max((high - low) * PADDING, MIN_SPAN)
-        # No accuracy lies above 100 %; a little room for the marker of one that does reach it.
+        # No accuracy is above 100 %; leave a little room for the marker of one that reaches it.
         low, high, log_ticks = middle - span / 2, min(middle + span / 2, 100 + 0.04 * span), False
     for axes in group:
         axes.set_ylim(low, high)
@@ -228,7 +228,7 @@ def _tick(value: float, _: int) -> str:
 def _columns(
     axes: Axes, all_runs: pd.DataFrame, runs: pd.DataFrame, metric: str, means: Iterable[tuple[str, float]]
 ) -> None:
-    """A column per implementation: a point per run, and a large one with its value for each of ``means``."""
+    """Draw a column per implementation: a point per run, and a large one with its value for each of ``means``."""
     looked = looks(all_runs["implementation"])
     places = {name: place for place, name in enumerate(looked)}
     for name, rows in runs.groupby("implementation", sort=True):
@@ -253,13 +253,13 @@ def _columns(
 
 
 def _published_lines(axes: Axes, quality: pd.DataFrame, column: str, metric: str) -> list[str]:
-    """Draw the published value and the floor of a panel; the lines of text that name them."""
+    """Draw the published value and the floor of a panel, and return the lines of text that name them."""
     texts = []
     published = quality.dropna(subset=[column]).drop_duplicates(column)
     for value, source in zip(published[column], published[f"{column}_source"], strict=True):
         axes.axhline(value, color=REFERENCE, linestyle=PUBLISHED_LINE, linewidth=0.9, zorder=1)
         texts.append(f"published: {_value(value, metric)}\n{source}")
-    # A test is held against what the source would score on its words, other splits against the long run.
+    # A test is compared with what the source would score on its words, other splits with endless text.
     floor, text = ("floor", "on this text") if column == "published" else ("source_perplexity", "on average")
     for value in quality[floor].dropna().unique():
         axes.axhline(value, color=REFERENCE, linestyle=FLOOR_LINE, linewidth=1.2, zorder=1)
@@ -286,6 +286,6 @@ def _legend(figure: Figure, handles: list[Line2D], quality: pd.DataFrame, column
     for label, where, line, width in lines:
         if quality[where].notna().any():
             handles = [*handles, Line2D([], [], color=REFERENCE, linestyle=line, linewidth=width, label=label)]
-    # As many entries side by side as the panels above them leave room for.
+    # As many entries side by side as fit into the width of the panels above.
     ncols = {1: 1, 2: 3}.get(round(figure.get_figwidth() / PANEL_WIDTH), 5)
     figure.legend(handles=handles, loc="outside lower left", ncols=ncols, handlelength=3)

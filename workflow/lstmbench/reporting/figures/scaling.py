@@ -1,4 +1,4 @@
-"""Plot scaling: how many times as fast a training is with more workers or threads, as SVG, PNG and PDF."""
+"""Plot scaling: the speed-up of training with more workers or threads, as SVG, PNG and PDF."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PANEL_WIDTH, HEIGHT, LEGEND_ENTRY = 3.1, 3.4, 2.1  # inches
 
 
 def draw(scaled: Scaled, dataset: str, table: pd.DataFrame) -> Figure:
-    """The speed-up over the number, a panel per size and device and a line per implementation."""
+    """Return the speed-up over the number, a panel per size and device and a line per implementation."""
     panels = list(table.groupby(["size", "device"], sort=False)) or [(("", ""), table)]
     looked = looks(table["implementation"])
     figure = Figure(figsize=(0.6 + PANEL_WIDTH * len(panels), HEIGHT))

@@ -1,7 +1,7 @@
-"""Plot speed: each implementation beside its framework's ceiling, and what a training step consists of.
+"""Plot speed: each implementation beside its framework's ceiling, and the parts of a training step.
 
-``ceiling_{dataset}`` and ``anatomy_{dataset}``, as SVG and PNG: a panel per size and a row of panels per device, each
-with a scale of its own, since the sizes lie far apart.
+``ceiling_{dataset}`` and ``anatomy_{dataset}``, as SVG and PNG: a panel per size and a row of panels per device.  Each
+panel has its own scale, because the sizes differ widely.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ from lstmbench.reporting import speed as present_speed
 PANEL_WIDTH, ROW_HEIGHT, LEGEND_LINE = 3.1, 0.36, 0.2  # inches
 NAMES_WIDTH, LEGEND_ENTRY = 1.2, 1.75
 
-THICKNESS = 0.62  # of a bar; 1: the bars touch
-ROOM = 1.42  # of an axis, so that a label fits beside the longest bar
+THICKNESS = 0.62  # height of a bar; 1: the bars touch
+ROOM = 1.42  # length of an axis relative to the longest bar, so that a label fits beside it
 
-ROOM_FOR_SHARE = 1.75  # if the label also says what share of a step was traced
+ROOM_FOR_SHARE = 1.75  # if the label also has the share of a step that was traced
 
 INTERVAL = {"color": INK, "linewidth": 1.2, "marker": "|", "markersize": 6}
 CEILING_WIDTH = 2.2
@@ -48,13 +48,13 @@ COLOURS = {
     "other": "#56B4E9",
     "between operations": REFERENCE,
 }
-"""The parts of a step, in the order in which its forward pass comes to them."""
+"""The parts of a step, in the order of its forward pass."""
 
 HATCHES = {"forward": None, "backward": "////", "": None}
 
 
 def draw_ceiling(dataset: str, speed: pd.DataFrame) -> Figure:
-    """A bar per implementation with its interval, and a mark where the matrix products alone would be."""
+    """Draw a bar per implementation with its interval, and a mark where the matrix products alone would be."""
     looked = looks(speed["implementation"])
 
     def draw(axes: Axes, case: pd.DataFrame, places: dict[str, int]) -> None:
@@ -89,7 +89,7 @@ def draw_ceiling(dataset: str, speed: pd.DataFrame) -> Figure:
 
 
 def draw_anatomy(dataset: str, speed: pd.DataFrame, anatomy: pd.DataFrame) -> Figure:
-    """A stacked bar per implementation: milliseconds by part; hatched: backward; dark: the matrix products alone."""
+    """Draw a stacked bar per implementation: milliseconds by part; hatched: backward; dark: matrix products alone."""
     medians = speed.set_index(["size", "device", "implementation"])["step_ms"].to_dict()
 
     def draw(axes: Axes, case: pd.DataFrame, places: dict[str, int]) -> None:
@@ -100,7 +100,7 @@ def draw_anatomy(dataset: str, speed: pd.DataFrame, anatomy: pd.DataFrame) -> Fi
                 colour, hatch = COLOURS[row.part], HATCHES[row.direction]
                 bar = {"left": left, "height": THICKNESS, "hatch": hatch, "linewidth": 0.5, "edgecolor": "white"}
                 axes.barh(place, row.milliseconds, facecolor=tint(colour), hatchcolor=colour, **bar)
-                # Traced apart from the products' own timing, a part can come out shorter than them.
+                # The trace and the products were timed apart, so a part can be shorter than its products.
                 products = min(row.product_milliseconds, row.milliseconds)
                 axes.barh(place, products, facecolor=colour, hatchcolor="white", **bar)
                 left += row.milliseconds
@@ -128,7 +128,7 @@ def draw_anatomy(dataset: str, speed: pd.DataFrame, anatomy: pd.DataFrame) -> Fi
 
 
 def plot_speed(tables: Path, output_dir: Path) -> list[Path]:
-    """Draw both figures of every data set in ``tables``; the paths written.
+    """Draw both figures of every data set in ``tables``, and return the paths written.
 
     Raises:
         DataError: a table that is missing or unreadable.
@@ -147,7 +147,7 @@ def plot_speed(tables: Path, output_dir: Path) -> list[Path]:
 
 
 def _when(row: tuple) -> tuple[int, int]:
-    """Where a part of a step stands in time: forwards, back again, and what follows."""
+    """Return the order of a part of a step in time: forward, backward, and what follows."""
     place = list(COLOURS).index(row.part)
     return {"forward": (0, place), "backward": (1, -place), "": (2, place)}[row.direction]
 
@@ -157,7 +157,7 @@ def _label(axes: Axes, end: float, place: int, text: str) -> None:
 
 
 def _scale(axes: Axes, reach: float, unit: str) -> None:
-    """An axis from 0; without anything on it, none."""
+    """Scale an axis from 0; remove its ticks if nothing is on it."""
     if not reach:
         axes.set_xticks([])
         return
@@ -174,7 +174,7 @@ def _panels(
     draw: Callable[[Axes, pd.DataFrame, dict[str, int]], None],
     handles: list[Artist],
 ) -> Figure:
-    """A panel for each size and device of ``speed``, on which ``draw`` draws the rows of ``table``, and a legend.
+    """Return a panel per size and device of ``speed``, where ``draw`` draws the rows of ``table``, and a legend.
 
     ``draw`` gets the place of each implementation on the vertical axis.
     """

@@ -1,10 +1,10 @@
-"""One look for all figures, and one way to save them.
+"""Give all figures one look, and one way to save them.
 
 Colours are those of Okabe & Ito (2008, "Color Universal Design"), and wine and indigo of Paul Tol (2021, "Colour
-Schemes"), told apart with any colour vision.  Each implementation has its colour, marker and line style everywhere, so
-that a grey print can be read too.
+Schemes"), which are distinguishable with any colour vision.  Each implementation has its colour, marker and line style
+everywhere, so that a grey print is readable too.
 
-What a user set for other figures (``matplotlibrc``, ``MPLBACKEND``) changes none of these.  matplotlib reads it when it
+A user's own settings for figures (``matplotlibrc``, ``MPLBACKEND``) do not affect these.  matplotlib reads them when it
 is imported, so every module that draws imports this one first.
 """
 
@@ -29,7 +29,7 @@ from lstmbench.utils.files import atomic
 
 FORMATS = ("svg", "png", "pdf")
 _SIGNED = {".svg": ["Date", "Creator"], ".png": ["Software"], ".pdf": ["CreationDate", "Creator", "Producer"]}
-"""What matplotlib says of itself in each."""
+"""The metadata that matplotlib writes into each format."""
 
 INK = "#333333"
 FAINT = "#d9d9d9"
@@ -62,7 +62,7 @@ _SPARE = (
 
 
 def looks(implementations: Iterable[str]) -> dict[str, Look]:
-    """A look for each name: its fixed one, or else the next spare one in order of the names."""
+    """Return a look for each name: its fixed one, or the next spare one in the order of the names."""
     names = sorted(set(implementations))
     others = [name for name in names if name not in _FIXED]
     spare = {name: _SPARE[index % len(_SPARE)] for index, name in enumerate(others)}
@@ -70,13 +70,13 @@ def looks(implementations: Iterable[str]) -> dict[str, Look]:
 
 
 def tint(colour: str) -> tuple[float, float, float]:
-    """A light shade of a colour, on which text and marks can be read."""
+    """Return a light shade of a colour, on which text and marks are readable."""
     return tuple(0.35 * part + 0.65 for part in to_rgb(colour))
 
 
 @contextmanager
 def figure_style() -> Iterator[None]:
-    """Set what a figure looks like while it is drawn and saved: matplotlib's defaults and what is ours."""
+    """Set the look of a figure while it is drawn and saved: matplotlib's defaults and our own settings."""
     with mpl.rc_context(
         {
             **{name: value for name, value in mpl.rcParamsDefault.items() if name != "backend"},
@@ -104,17 +104,17 @@ def figure_style() -> Iterator[None]:
             "savefig.dpi": 160,
             "svg.fonttype": "path",
             "pdf.fonttype": 42,  # TrueType; journals refuse the Type 3 fonts that are the default
-            "svg.hashsalt": "lstm-bench",  # else matplotlib draws the names inside an SVG at random
+            "svg.hashsalt": "lstm-bench",  # otherwise matplotlib names the elements inside an SVG at random
         }
     ):
         yield
 
 
 def save(figure: Figure, stem: Path) -> list[Path]:
-    """Write a figure in each of ``FORMATS``, atomically; the paths written, ``stem`` with a suffix."""
+    """Write a figure in each of ``FORMATS``, atomically; return the paths written, ``stem`` with a suffix."""
     written = [stem.with_name(f"{stem.name}.{suffix}") for suffix in FORMATS]
     for path in written:
-        # No date and no version: the same tables give the same bytes.
+        # No date and no version, so that the same tables give the same bytes.
         metadata = dict.fromkeys(_SIGNED[path.suffix])
         with atomic(path) as temporary:
             figure.savefig(temporary, format=path.suffix[1:], metadata=metadata)
