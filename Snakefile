@@ -12,7 +12,7 @@ from snakemake.utils import min_version
 
 min_version("9.27")
 
-# The folder of this file, as seen from the working directory (-d), where results go.
+# The folder of this file, relative to the working directory (-d), which gets the results.
 HOME = os.path.relpath(workflow.basedir)
 OWN_CONFIGURATION = os.path.normpath(os.path.join(HOME, "config.yaml"))
 
@@ -31,7 +31,7 @@ include: "workflow/rules/plan.smk"
 include: "workflow/rules/closing.smk"
 
 
-# With a scheduler these stay where Snakemake runs: they take seconds, and only that place may have a network.
+# With a scheduler these rules run beside Snakemake, because they take seconds and only that machine may have a network.
 localrules:
     all,
     install,

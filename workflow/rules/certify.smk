@@ -1,7 +1,7 @@
-# How far each implementation lies from the NumPy reference, on this machine.
+# Measure how far each implementation deviates from the NumPy reference on this machine.
 #
 # inputs    the code of an implementation
-# outputs   table = {results}/parity/{implementation}/{device}.csv; where the implementation cannot run, its reason
+# outputs   table = {results}/parity/{implementation}/{device}.csv; if the implementation cannot run, the reason
 
 
 rule certify:

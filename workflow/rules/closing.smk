@@ -1,4 +1,4 @@
-# What a terminal shows last.
+# Write the closing table, the last output on a terminal.
 #
 # inputs    the tables of the report, or of the speeds alone
 # outputs   text = {results}/tables/closing.txt, and closing_speed.txt for the target bench
@@ -45,7 +45,7 @@ rule closing_speed:
         "python -m lstmbench closing --speed-only --tables {params.tables:q} --details {params.tables:q}/speed.md --output {output.text:q} > {log:q} 2>&1"
 
 
-# The speeds, and nothing of the runs.
+# The speeds only, without the runs.
 rule bench:
     input:
         figures=rules.plot_speed.output,

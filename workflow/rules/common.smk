@@ -1,4 +1,4 @@
-# Shared by all rules, the checked selection, the places things go, and the environment of the jobs.
+# Define what all rules share: the checked selection, the paths, and the environment of the jobs.
 
 import dataclasses
 import json
@@ -9,16 +9,16 @@ from functools import cache
 from pathlib import Path
 
 PACKAGE_ROOT = Path(workflow.basedir) / "workflow"
-# The jobs, and the next lines, find the package without an installation.
+# So the jobs and the next lines find the package without an installation.
 os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [str(PACKAGE_ROOT), os.environ.get("PYTHONPATH")])))
 sys.path.insert(0, str(PACKAGE_ROOT))
-# What another checkout's package is installed as, or shows on the terminal, must not take the place of this one's.
+# An installed package of another checkout, and its terminal plugin, must not replace those of this checkout.
 if getattr(sys.modules.get("lstmbench"), "__path__", [str(PACKAGE_ROOT / "lstmbench")])[0] != str(
     PACKAGE_ROOT / "lstmbench"
 ):
     for name in [name for name in sys.modules if name.partition(".")[0] == "lstmbench"]:
         del sys.modules[name]
-# The rules say `python`, and mean the one that runs Snakemake, unless each job has an environment (--sdm conda).
+# `python` in the rules is the one that runs Snakemake, unless each job has an environment (--sdm conda).
 if not workflow.deployment_settings.deployment_method:
     os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]))
 
@@ -40,12 +40,12 @@ from lstmbench.utils.escaping import printable
 
 
 def stop(error):
-    """End with one line for the user; a WorkflowError would wrap it in places in this file."""
+    """End with one line for the user, because a WorkflowError would add places in this file."""
     print(f"{PREFIX}{error.label}: {printable(str(error))}", file=sys.stderr)
     sys.exit(error.exit_code)
 
 
-# The machine that a job is sent to downloads nothing, and need not have the folders.
+# The machine that a job is sent to downloads nothing, so it need not have the folders.
 if not workflow.is_main_process:
     config["local_data"] = []
 
@@ -55,18 +55,18 @@ try:
 except BenchError as error:
     stop(error)
 
-# What comes with the workflow.  Among the inputs these would repeat everything once the folder has moved; among the
-# parameters Snakemake compares texts and numbers, but no Path.  So each stands there beside a hash of its content.
+# Files of the workflow.  As inputs they would repeat everything after the folder has moved.  As parameters, Snakemake
+# compares texts and numbers, but no Path.  So each is a parameter together with a hash of its content.
 PRESETS = Path(HOME, "workflow/presets")
 PUBLISHED = Path(HOME, "workflow/published.tsv")
 TARGETS = Path(HOME, "workflow/targets.tsv")
 TOOLS = Path(HOME, "envs/tools.yaml")
 BASELINES = Path(HOME, "results/baselines")
 
-# As collect and plan are told it.  Where files are looked for before a download changes no table.
+# The selection for collect and plan, without the folder of local files, which affects no table.
 SELECTED = json.dumps(dataclasses.asdict(dataclasses.replace(SELECTION, local_data=[])))
 
-# Data, weights and environments are shared by all configurations; the rest stands under `results`.
+# All configurations share data, weights and environments; the rest is below `results`.
 DATA = Path("results/data")
 WEIGHTS = Path("results/weights")
 ENVIRONMENTS = Path("results/environments")
@@ -74,19 +74,19 @@ RESULTS = Path(SELECTION.results)
 TABLES = RESULTS / "tables"
 FIGURES = RESULTS / "figures"
 
-# What is known of the runs; without a plan nothing.
+# The planned runs; empty without a plan.
 PLANS = RESULTS / "plan"
 PLAN = PLANS / "plan.csv"
 PLANNED = read_plan(PLAN, SELECTION)
 
 
 def terminal_handlers():
-    """What `make` has shown on the terminal (snakemake --logger lstmbench); nothing with plain Snakemake."""
+    """Return the log handlers of `make` (snakemake --logger lstmbench); none with plain Snakemake."""
     return [handler for handler in workflow.logger_manager.get_log_handlers() if hasattr(handler, "close_with")]
 
 
 def closing_text():
-    """The closing table of the target that was asked for, or None if it has none."""
+    """Return the closing table of the requested target, or None if it has none."""
     made = {str(path) for job in workflow.dag.jobs for path in job.output}
     wanted = [*rules.closing.output, *rules.closing_speed.output]
     found = [Path(path) for path in wanted if str(path) in made and Path(path).exists()]
@@ -98,12 +98,12 @@ for handler in terminal_handlers():
 
 
 def job_to_show(job, planned):
-    """What the terminal is told of a job; ``planned``: the seconds of a training of each planned case."""
+    """Return what the terminal shows of a job; ``planned``: seconds of a training run of each planned case."""
     case = tuple(job.wildcards_dict.get(name) for name in ("dataset", "size", "implementation", "device"))
     return Job(job.rule.name, dict(job.wildcards_dict), planned.get(case) if job.rule.name == "train" else None)
 
 
-# Not earlier: only now are the executor and the jobs known, and that jobs are executed; none of them has started yet.
+# Not earlier: only now are the executor and the jobs known, and none of the jobs has started yet.
 onstart:
     if config["device"] == "auto" and workflow.non_local_exec:
         stop(
@@ -140,7 +140,7 @@ onsuccess:
         print(closing_text() or "", end="", flush=True)
 
 
-# A job that must be alone on the machine asks for all 100; every other one takes its share of one.
+# A job that must be alone on the machine requests all 100; every other job requests 1.
 workflow.global_resources.setdefault("machine", 100)
 workflow.global_resources.setdefault("gpu", max(SELECTION.workers))
 
@@ -189,85 +189,85 @@ def preset_file(wildcards):
 
 
 def preset_values(wildcards):
-    """What a rule depends on of a preset, whatever its comments say."""
+    """Return what a rule depends on in a preset, without comments."""
     return hash_of_preset(preset_file(wildcards))
 
 
 def first_weights(wildcards):
-    """The initial weights that the speed of a size is measured with: those of its first seed."""
+    """Return the initial weights for measuring the speed of a size: those of its first seed."""
     seed = SELECTION.seeds_of(wildcards.size)[0]
     return expand(rules.initialise.output.weights, dataset=wildcards.dataset, size=wildcards.size, seed=seed)
 
 
 def sources_of(wildcards):
-    """The raw files of a data set and their checksums."""
+    """Return the raw files of a data set and their checksums."""
     return sorted({(source.file, source.sha256) for source in datasets.sources(wildcards.dataset)})
 
 
 def in_cases(pattern, cases):
-    """``pattern`` with implementation, device and threads of each case, and its other wildcards left."""
+    """Return ``pattern`` for each case, with implementation, device and threads filled in and other wildcards kept."""
     names, devices = zip(*cases, strict=True) if cases else ((), ())
     counts = map(SELECTION.threads_of, devices)
     return expand(pattern, zip, implementation=names, device=devices, threads=counts, allow_missing=True)
 
 
 def data_tables(names):
-    """The tables for everybody and for programs."""
+    """Return the tables as CSV for people and Parquet for programs."""
     return expand(TABLES / "{name}.{suffix}", name=names, suffix=table_names.DATA_SUFFIXES, allow_missing=True)
 
 
 def text_tables(names, caption="table"):
-    """The tables that people read, each with a label in the report of Snakemake itself, and those for a paper."""
+    """Return the tables for people, with labels in Snakemake's own report, and those for a paper."""
     shown = {"category": "Tables", "caption": f"../report/{caption}.rst"}
     marked = [report(TABLES / f"{name}.md", labels={"table": name.replace("_", " ")}, **shown) for name in names]
     return [*marked, *(TABLES / f"{name}.tex" for name in names)]
 
 
 def shown_figures(kind, datasets, caption):
-    """A figure of each data set, with labels in the report of Snakemake itself."""
+    """Return a figure of each data set, with labels in Snakemake's own report."""
     shown = {"category": "Figures", "caption": f"../report/{caption}.rst"}
     paths = {name: FIGURES / f"{kind}_{name}.svg" for name in datasets}
     return [report(path, labels={"figure": kind, "data set": name}, **shown) for name, path in paths.items()]
 
 
 def figures_for_paper(kinds, datasets):
-    """The same figures in the formats that a paper takes."""
+    """Return the same figures in the formats for a paper."""
     return expand(FIGURES / "{kind}_{dataset}.{suffix}", kind=kinds, dataset=datasets, suffix=["png", "pdf"])
 
 
 def threads_of(wildcards):
-    """How many threads each worker of a run has."""
+    """Return the number of threads of each worker of a run."""
     return SELECTION.threads_of(wildcards.device)
 
 
 def workers_of(wildcards):
-    """How many workers share a run."""
+    """Return the number of workers that share a run."""
     return split_device(wildcards.device).workers
 
 
 def threads_as_argument(wildcards):
-    """With its name: Snakemake compares the values of parameters as a set, and a 2 may stand for something else."""
+    """Return a value with its name, because Snakemake compares parameters as a set, where 2 alone is ambiguous."""
     return f"--threads {threads_of(wildcards)}"
 
 
 def cores_of(wildcards):
-    """How many threads all workers of a run have together."""
+    """Return the number of threads of all workers of a run together."""
     return threads_of(wildcards) * workers_of(wildcards)
 
 
 def share_of_machine(wildcards):
-    """One of 100; all of them for a run on a GPU beside others on several: each would begin with the first."""
+    """Return 1 of 100, or all 100 if runs use several GPUs, because each would start on the first GPU."""
     return 100 if SELECTION.device == "gpu" and max(SELECTION.workers) > 1 else 1
 
 
 def requested_resources(wildcards, attempt):
-    """Time and memory that an attempt at a run asks for."""
+    """Return the time and memory that an attempt at a run requests."""
     case = (wildcards.dataset, wildcards.size, wildcards.implementation, wildcards.device)
     return PLANNED.get(case, UNPLANNED).of_attempt(attempt)
 
 
 def environment(wildcards):
-    """pytorch_fast shares the environment of pytorch; plain NumPy needs no more than the tools."""
+    """Return the environment of an implementation: its framework's, or that of the tools for plain NumPy."""
     name = framework(wildcards.implementation)
     name = name if Path(workflow.basedir, "envs", f"{name}.yaml").exists() else "tools"
     return f"../../envs/{name}.yaml"

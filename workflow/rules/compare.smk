@@ -1,4 +1,4 @@
-# From the records of the runs to what people read.
+# Turn the records of the runs into tables, figures and the report.
 #
 # inputs    {results}/runs/.../run.json of every case of the selection, workflow/{published,targets}.tsv,
 #           and for the report the tables and figures of speed (measure.smk) and the certificates of parity (certify.smk)
@@ -7,12 +7,12 @@
 #           against_baselines = {results}/tables/baseline_{quality,speed,circumstances}.{csv,parquet,md,tex}
 #           precision = {results}/tables/precision.{csv,parquet,md,tex}
 #           scaling = {results}/tables/{workers,threads}.{csv,parquet,md,tex}
-#           figures = {results}/figures/{learning,quality}_{dataset}.{svg,png,pdf}, and {workers,threads}_{dataset} where there
+#           figures = {results}/figures/{learning,quality}_{dataset}.{svg,png,pdf}, and {workers,threads}_{dataset} if there
 #           are several numbers of them
 #           overview = {results}/figures/overview.{svg,png,pdf}
 #           report  = {results}/report.html
 
-# What a training is tried with several numbers of, and so has figures of how it speeds up.
+# Counts (workers, threads) that the selection varies; these have figures of the speed-up.
 SCALED = [
     *(["workers"] if len(SELECTION.workers) > 1 else []),
     *(["threads"] if len(SELECTION.devices) > len(SELECTION.bare_devices) else []),
@@ -238,7 +238,7 @@ rule report:
         tables=TABLES,
         figures=FIGURES,
         code=code_hash("commands.report"),
-        # The Snakefile's own comes first, as it is read: later files change it.
+        # The Snakefile's own configuration comes first, because later files override it.
         configuration=", ".join(
             sorted(map(os.path.relpath, workflow.configfiles), key=lambda path: path != OWN_CONFIGURATION)
         ),

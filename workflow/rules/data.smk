@@ -1,4 +1,4 @@
-# From datasets.tsv to framework-neutral arrays and initial weights.
+# Make framework-neutral arrays and initial weights from datasets.tsv.
 #
 # inputs    workflow/datasets.tsv, workflow/presets/{dataset}/{size}.yaml
 # outputs   raw      = results/data/{dataset}/raw/{file}
@@ -15,7 +15,7 @@ rule download:
         "../../envs/tools.yaml"
     resources:
         machine=1,
-        # Among the resources because a change of a parameter would throw away a file that is right, and get it again.
+        # A resource, because a changed parameter would delete a correct file and download it again.
         local=shlex.join(SELECTION.local_data),
     params:
         checksum=lambda wildcards: dict(sources_of(wildcards)).get(wildcards.file),

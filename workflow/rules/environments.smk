@@ -1,11 +1,11 @@
-# Other versions of a framework, each in an environment of its own.
+# Install other versions of a framework, each in its own environment.
 #
 # inputs    `environments` of the configuration, envs/tools.yaml
 # outputs   installed = results/environments/{environment}/installed.txt, written last; the environment is beside it
 
 
-# A checkpoint: only where it installed something else than before is anything trained or measured anew.  One that failed
-# is tried again by each command, and must not repeat a measurement of an hour each time.
+# A Snakemake checkpoint: runs and measurements are repeated only if it installed something else than before.  Each
+# command retries a failed environment, and that must not repeat a measurement of an hour each time.
 checkpoint install:
     output:
         installed=ENVIRONMENTS / "{environment}/installed.txt",

@@ -1,4 +1,4 @@
-# Speed, measured apart from training: nothing else on the machine, the implementations in turn, a block each.
+# Measure speed apart from training: the machine is otherwise idle, and implementations are interleaved block by block.
 #
 # inputs    the prepared data, a preset, the initial weights of the size's first seed, and the code the speed depends on
 # outputs   record = {results}/measurements/{dataset}/{size}/{device}/measurement.json, blocks.parquet beside it

@@ -1,4 +1,4 @@
-# What the runs of this configuration will take on this machine, before any of them starts.
+# Estimate what the runs of this configuration take on this machine, before any of them starts.
 #
 # inputs    the prepared data, a preset, the initial weights of the size's first seed, and the code the speed depends on
 # outputs   sample = results/calibration/{dataset}/{size}/{implementation}/{device}/threads-{threads}.json

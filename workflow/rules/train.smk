@@ -1,4 +1,4 @@
-# One run = one path = one process, or one that starts several workers (training/launcher.py).
+# Train: one run is one path and one process, or one process that starts several workers (training/launcher.py).
 #
 # inputs    the prepared data, a preset, initial weights, and the code the run depends on
 # outputs   record = {results}/runs/{dataset}/{size}/{implementation}/{device}/seed-{seed}/run.json, which says how the
@@ -25,12 +25,12 @@ rule train:
     resources:
         machine=share_of_machine,
         gpu=lambda wildcards: workers_of(wildcards) if SELECTION.device == "gpu" else 0,
-        # Among the resources because a change of a parameter would repeat finished runs.
+        # A resource, because a changed parameter would repeat finished runs.
         checkpoint_seconds=SELECTION.checkpoint_seconds,
         keep_models=int(SELECTION.keep_models),
         runtime=lambda wildcards, attempt: requested_resources(wildcards, attempt).minutes,
         mem_mb=lambda wildcards, attempt: requested_resources(wildcards, attempt).mem_mb,
-        # A profile that retries says how often yet; a lack of memory is final only if there is no retry with more.
+        # A profile that retries sets the retries left; a lack of memory is final only if no retry with more follows.
         retries_left=0,
     params:
         data=lambda wildcards: DATA / wildcards.dataset,
@@ -46,7 +46,7 @@ rule train:
     message:
         "Training {wildcards.dataset} {wildcards.size} with {wildcards.implementation}, seed {wildcards.seed}, on {wildcards.device}"
     shell:
-        # exec: a scheduler signals every process of a job, and a shell would not outlive it as attempt does.
+        # exec, because a scheduler signals every process of a job, and a shell would not survive that as attempt does.
         "exec python -m lstmbench attempt --python {params.python:q} --log {log:q} --retries-left {resources.retries_left}"
         " train --data {params.data} --preset {params.preset:q} --weights {input.weights:q}"
         " --implementation {wildcards.implementation} --device {wildcards.device} {params.threads}"

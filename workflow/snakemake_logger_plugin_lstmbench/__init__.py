@@ -1,7 +1,7 @@
 """Show a run on the terminal: a line per finished job, what is left, and every error; `snakemake --logger lstmbench`.
 
-Snakemake finds this by its name once `make` has installed the project.  Its own log, .snakemake/log, holds everything
-as before.
+Snakemake finds this by its name after `make` has installed the project.  Snakemake's own log, .snakemake/log, still
+holds everything.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from lstmbench.orchestration.terminal import Job
 
 HIDDEN = frozenset(LogEvent) - {LogEvent.ERROR}
-"""Events that are not printed as they come: what they tell is in our own lines, or only in the log."""
+"""Events that are not printed as they come, because our own lines or the log have their content."""
 
 NOISE = (
     "Assuming unrestricted shared filesystem usage",
@@ -34,14 +34,14 @@ NOISE = (
     "Updating jobs with",
     "Using shell",
 )
-"""How messages begin that tell a user nothing.  An unknown one is printed: nothing is hidden by mistake."""
+"""Beginnings of messages that do not help a user.  Unknown messages are printed, so nothing is hidden by mistake."""
 
 LOG = "Complete log(s): "
 NOTHING = "Nothing to be done"
 
 
 class LogHandler(LogHandlerBase):
-    """Snakemake's events in, lines for people out; a dry run is printed as Snakemake does."""
+    """Turn Snakemake's events into lines for people; print a dry run as Snakemake does."""
 
     writes_to_stream = True
     writes_to_file = False
@@ -51,7 +51,7 @@ class LogHandler(LogHandlerBase):
 
     def __post_init__(self) -> None:
         # Not earlier: Snakemake imports every plugin that it finds, also for the workflow of another checkout, which
-        # must then meet its own package.
+        # must find its own package.
         from lstmbench.orchestration.terminal import Job, Terminal
 
         self._job, self._terminal = Job, Terminal()
@@ -91,7 +91,7 @@ class LogHandler(LogHandlerBase):
         elif event == LogEvent.PROGRESS:
             self._terminal.count(record.total)
         elif event == LogEvent.ERROR:
-            # That a job's command failed is said by the job's own error, with the reason.
+            # The job's own error reports that its command failed, with the reason.
             if record.exception != "RuleException" or "CalledProcessError" not in str(record.msg):
                 self._terminal.say(self.format(record))
         elif str(record.msg).startswith(NOTHING):

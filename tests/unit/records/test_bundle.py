@@ -290,14 +290,14 @@ TWICE = b'"resumed": 0, "resumed": 0'
     [
         (resealed(RUN, DEEP), f"{RUN}: not JSON: nested too deeply"),
         (resealed(RUN, DEEP[:4000] + DEEP[-4000:]), f"{RUN}"),
-        (of_run(b'"resumed": 0', TWICE), f"{RUN}: not JSON: the key 'resumed' stands twice"),
+        (of_run(b'"resumed": 0', TWICE), f"{RUN}: not JSON: the key 'resumed' appears twice"),
         (of_run(b'"resumed": 0', b'"resumed": NaN'), f"{RUN}: not JSON: NaN is no number"),
         (of_run(b'"resumed": 0', b'"resumed": -1'), rf"{RUN} at \$\.resumed: expected"),
         (resealed(RUN, b"\xff"), f"{RUN}: not JSON: 'utf-8' codec"),
         (of_manifest(DEEP), "manifest.json: not JSON: nested too deeply"),
         (
             of_manifest(b'{"format": 1, "format": 1, "sha256": {}}'),
-            "manifest.json: not JSON: the key 'format' stands twice",
+            "manifest.json: not JSON: the key 'format' appears twice",
         ),
         (of_manifest(b"[]"), r"manifest\.json: expected format and sha256, found \[\]"),
         (of_manifest(b'{"format": 1, "sha256": 1}'), "manifest.json: expected format and sha256"),

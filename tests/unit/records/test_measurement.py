@@ -52,7 +52,7 @@ def test_a_sample_without_blocks_is_refused(path):
 @pytest.mark.parametrize("damage", [lambda file: file.unlink(), lambda file: file.write_bytes(b"PAR1 cut off")])
 def test_missing_or_damaged_blocks_are_refused_by_name(path, damage):
     damage(path.with_name("blocks.parquet"))
-    with pytest.raises(DataError, match=r"blocks\.parquet.*Measure anew"):
+    with pytest.raises(DataError, match=r"blocks\.parquet.*measure again"):
         read_measurement(path)
 
 

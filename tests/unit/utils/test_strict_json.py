@@ -11,8 +11,8 @@ from lstmbench.utils.strict_json import MAX_DIGITS, parse_json
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ('{"a": 1, "b": 2, "a": 3}', "the key 'a' stands twice"),
-        ('{"a": {"b": 1, "b": 1}}', "the key 'b' stands twice"),
+        ('{"a": 1, "b": 2, "a": 3}', "the key 'a' appears twice"),
+        ('{"a": {"b": 1, "b": 1}}', "the key 'b' appears twice"),
         ("[NaN]", "NaN is no number"),
         ("[-Infinity]", "-Infinity is no number"),
         ("[1e999]", "1e999 is too large for a number"),

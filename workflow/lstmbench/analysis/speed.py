@@ -16,7 +16,7 @@ import pandas as pd
 
 from lstmbench.implementations import framework
 from lstmbench.records.format import NOT_SEEN
-from lstmbench.records.interference import NO_HEADLINE_SPREAD, limits
+from lstmbench.records.interference import MAX_QUOTABLE_SPREAD, limits
 from lstmbench.records.measurement import Measurement
 from lstmbench.records.measurement_consistency import SAMPLE
 from lstmbench.records.tables import FAILED, MACHINE, machine_columns, machine_kind, versions_column
@@ -103,7 +103,7 @@ class _Group:
             verdict = f"not the speed of this machine: {held_back[0]}"
         elif 2 * len(unsteady) > len(times):
             verdict = "not steady"
-        elif spread > NO_HEADLINE_SPREAD:
+        elif spread > MAX_QUOTABLE_SPREAD:
             verdict = f"blocks spread by {100 * spread:.0f} %"
         ceilings = [product_seconds(sample) for sample in samples]
         steps = [sample["phases"]["steady_seconds"] / sample["steady_steps"] for sample in samples]

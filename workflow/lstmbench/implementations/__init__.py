@@ -85,7 +85,7 @@ def load(name: str) -> ModuleType:
         missing = (error.name or "").partition(".")[0]
         if missing == __name__.partition(".")[0]:
             raise  # a mistake in our own imports, which no installation fixes
-        what = f"install {missing}" if missing else "install its framework anew"
+        what = f"install {missing}" if missing else "install its framework again"
         raise MachineError(
             f"implementation {name} cannot be imported: {error}; {what} (envs/ lists what each implementation needs)"
         ) from error

@@ -74,7 +74,7 @@ def load_preset(path: Path) -> Preset:
     for name in ("num_layers", "hidden_size", "num_steps", "batch_size", "epochs"):
         raise_if(getattr(preset, name) < 1, f"{name} must be at least 1, found {getattr(preset, name)}")
     raise_if(preset.full_rate_epochs < 0, "full_rate_epochs must be 0 or more")
-    raise_if(not 0 < preset.keep_prob <= 1, f"keep_prob must lie in (0, 1], found {preset.keep_prob}")
+    raise_if(not 0 < preset.keep_prob <= 1, f"keep_prob must be in (0, 1], found {preset.keep_prob}")
     for name in ("init_scale", "learning_rate", "lr_decay"):
         raise_if(not 0 < getattr(preset, name) < 1e6, f"{name} must be positive, found {getattr(preset, name)}")
     for name, least in (("max_grad_norm", 1e-12), ("report_after_updates", 1)):
@@ -136,5 +136,5 @@ class _UniqueKeyLoader(yaml.SafeLoader):
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]
         for key in keys:
             if keys.count(key) > 1:
-                raise yaml.YAMLError(f"key {key!r} stands twice")
+                raise yaml.YAMLError(f"key {key!r} appears twice")
         return super().construct_mapping(node, deep)

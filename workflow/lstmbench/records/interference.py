@@ -12,7 +12,7 @@ MAX_THROTTLED_SHARE = 0.02
 MIN_GRANTED_SHARE = 0.9
 """A process was disturbed if it is beyond any of these."""
 
-NO_HEADLINE_SPREAD = 0.25
+MAX_QUOTABLE_SPREAD = 0.25
 """A speed is not quotable if its blocks spread further than this (interquartile range / median)."""
 
 ATTEMPTS = 2

@@ -59,7 +59,9 @@ def read_measurement(path: Path) -> Measurement:
     try:
         blocks = pd.read_parquet(file)
     except (OSError, ValueError) as error:
-        raise DataError(f"{file}: not readable as a table of blocks: {error}. Measure anew: delete {path}.") from error
+        raise DataError(
+            f"{file}: not readable as a table of blocks: {error}. Delete {path} and measure again."
+        ) from error
     measurement = Measurement(record, blocks)
     check_measurement(path, measurement)
     return measurement

@@ -62,7 +62,7 @@ def _blocks(here: str, sample: dict[str, Any], timed: pd.DataFrame) -> Iterator[
     spread = iqr_over_median((timed["seconds"] / timed["steps"]).tolist())
     close = math.isclose(sample["spread"], spread, rel_tol=ROUNDING, abs_tol=1e-9)
     yield Check(f"{here}.spread", close, f"{spread:.6g}, of its blocks", sample["spread"])
-    least = f"blocks of at least {MIN_BLOCK_SECONDS} s in the median, since shorter ones tell no speed"
+    least = f"blocks of at least {MIN_BLOCK_SECONDS} s in the median, because shorter ones measure no speed"
     median = float(timed["seconds"].median())
     yield Check(f"{here}.steady_steps", median >= MIN_BLOCK_SECONDS, least, f"{median:.3g} s")
     yield between(f"{here}.load.wall_seconds", load["wall_seconds"], steady, math.inf, "its blocks' time and more")

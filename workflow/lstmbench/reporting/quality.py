@@ -53,7 +53,7 @@ NOTES = {
         "Seconds of training until the validation first shows the target: median over the seeds, with the shortest and "
         "the longest. Validation itself does not count; it comes at the end of an epoch, all of which counts. "
         "A run that never shows the target counts as taking for ever: where half of the runs do not reach it, nor does "
-        "their median. The targets stand in workflow/targets.tsv; that of a capped run is a loose one. "
+        "their median. The targets are in workflow/targets.tsv; that of a capped run is a loose one. "
         "These times come from training runs, which may have shared the machine with others: they are no benchmark.",
     ],
 }

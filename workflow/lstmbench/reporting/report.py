@@ -141,7 +141,7 @@ def _steadiness(speed: pd.DataFrame) -> Section:
     quoted = int(speed["quotable"].sum())
     said = [
         f"{quoted} of {len(speed)} measured speeds may be quoted. A process must be in a steady state, its blocks "
-        "must not spread too far, and counters of the system tell whether something else used the machine."
+        "must not spread too far, and system counters show whether something else used the machine."
     ]
     remarked = rows[rows["verdict"] != "good"]
     if remarked.empty:

@@ -61,7 +61,7 @@ NOTES = {
     ],
     "products": [
         "The ceiling of a framework, product by product: medians over the processes of all its implementations. "
-        "A product is computed so many times per training step, in so many milliseconds together.",
+        "Each row: how many times a training step computes the product, and the milliseconds of all of them together.",
     ],
 }
 
