@@ -63,7 +63,7 @@ TARGETS = Path(HOME, "workflow/targets.tsv")
 TOOLS = Path(HOME, "envs/tools.yaml")
 BASELINES = Path(HOME, "results/baselines")
 
-# The selection for collect and plan, without the folder of local files, which affects no table.
+# The selection for collect and plan, without the folders of local data, which affect no table.
 SELECTED = json.dumps(dataclasses.asdict(dataclasses.replace(SELECTION, local_data=[])))
 
 # All configurations share data, weights and environments; the rest is below `results`.

@@ -146,8 +146,8 @@ class Learner:
         """Return one factor for the first layer's input and one for each layer's output: an array of its shape, or 1.0.
 
         An array holds 0 (dropped) or 1 / keep_prob (kept), so that the expected value is unchanged.
-        Philox is a function of a key and a counter: the seed and the number of updates are all there is to
-        remember of it, and masks are the same in float32 and float64.
+        Philox is a function of a key and a counter, so the seed and the number of updates are its whole state,
+        and masks are the same in float32 and float64.
         """
         spec = self.spec
         stream = np.random.Generator(np.random.Philox(key=self.seed, counter=[0, 0, 0, self.updates]))
@@ -233,8 +233,8 @@ class Learner:
                     v <- beta_2 * v + (1 - beta_2) * g^2
                     w <- w - rate * sqrt(1 - beta_2^t) / (1 - beta_1^t) * m / (sqrt(v) + epsilon)
 
-        t counts updates from 1.  With the bias corrections drawn into the rate, epsilon is what Kingma & Ba
-        call epsilon hat; TensorFlow has this form, PyTorch adds epsilon to the corrected sqrt(v).
+        t counts updates from 1.  With the bias corrections in the rate, epsilon is the epsilon hat of
+        Kingma & Ba.  TensorFlow has this form; PyTorch adds epsilon to the corrected sqrt(v).
         """
         self.updates += 1
         if self.spec.optimizer == "sgd":
