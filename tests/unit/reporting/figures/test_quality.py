@@ -24,7 +24,7 @@ from tests.helpers.run_command import run_command
 
 @pytest.fixture(scope="module")
 def tables(tmp_path_factory):
-    """The folder of tables of two data sets: perplexity and accuracy, complete and capped, holes included."""
+    """The folder of tables of two data sets: perplexity and accuracy, complete and capped, missing cases included."""
     results = tmp_path_factory.mktemp("results")
     records = [
         make_record("ptb", "small", name, seed=seed, metric=100.0 + seed)
