@@ -1,4 +1,7 @@
-"""Print docstrings drawn at random, to read them as a stranger would: ``python -m tests.repository.docstrings [SEED]``."""
+"""Print docstrings drawn at random: ``python -m tests.repository.docstrings [SEED]``.
+
+Read them as a stranger would.
+"""
 
 from __future__ import annotations
 
