@@ -13,6 +13,7 @@ from lstmbench import datasets
 from lstmbench.datasets import Prepared
 from lstmbench.preparation.initialise import initialise
 from lstmbench.preparation.prepare import prepare
+from lstmbench.training.session import RunRequest
 
 PRESET = {
     "source": "a test",
@@ -59,3 +60,8 @@ def make_case(folder: Path, monkeypatch: pytest.MonkeyPatch, module: Any, **pres
     preset_file.write_text(yaml.safe_dump({**PRESET, **preset}), encoding="utf-8")
     initialise(data=folder / "data", preset_file=preset_file, seed=1, output=weights)
     return {"data": folder / "data", "preset_file": preset_file, "weights_file": weights}
+
+
+def make_request(files: dict[str, Path], *, threads: int = 1) -> RunRequest:
+    """Ask for a training of the reference from these files."""
+    return RunRequest(**files, implementation="reference", device="cpu", threads=threads, seed=1)

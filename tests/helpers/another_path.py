@@ -20,7 +20,7 @@ from unittest import mock
 from lstmbench import implementations
 from lstmbench.timing.blocks import StepRunner
 from lstmbench.timing.details import trace
-from lstmbench.training.session import open_session
+from lstmbench.training.session import RunRequest, open_session
 from lstmbench.utils.command_line import run
 
 WARM_UP = 200
@@ -96,7 +96,7 @@ def main(arguments: list[str] | None = None) -> None:
     folder = Path(name)
     mutation = MUTATIONS[implementation][0](implementations.load(implementation)) if which == "other" else nullcontext()
     with mutation:
-        session = open_session(
+        request = RunRequest(
             data=folder / "data",
             preset_file=folder / "preset.yaml",
             weights_file=folder / "weights.safetensors",
@@ -105,6 +105,7 @@ def main(arguments: list[str] | None = None) -> None:
             threads=1,
             seed=1,
         )
+        session = open_session(request)
         steps = StepRunner(session)
         steps.run(WARM_UP)
         print(trace(session, steps, implementation, "cpu")["path"])

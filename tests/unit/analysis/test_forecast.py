@@ -23,7 +23,7 @@ from lstmbench.training.loop import Caps
 from lstmbench.training.run import train_run
 from lstmbench.utils.errors import MachineError
 from lstmbench.utils.paths import ROOT
-from tests.factories.cases import Images, Text, make_case
+from tests.factories.cases import Images, Text, make_case, make_request
 from tests.factories.records import make_record
 from tests.helpers.run_command import run_command
 
@@ -180,10 +180,7 @@ def test_a_model_that_is_kept_stays_on_the_disk():
 def test_what_is_counted_is_what_the_loop_then_does(tmp_path, monkeypatch, module, caps, changes):
     files = make_case(tmp_path, monkeypatch, module, **changes)
     output = tmp_path / "run.json"
-    train_run(
-        **files, implementation="reference", device="cpu", threads=1, seed=1, caps=caps,
-        checkpoints=tmp_path / "checkpoints", output=output,
-    )  # fmt: skip
+    train_run(make_request(files), caps=caps, checkpoints=tmp_path / "checkpoints", output=output)
     record = json.loads(output.read_text(encoding="utf-8"))
     work = count_work(load_dataset(files["data"]), load_preset(files["preset_file"]), **dataclasses.asdict(caps))
     last, final = record["history"][-1], record["final"]

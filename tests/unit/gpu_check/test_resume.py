@@ -6,19 +6,19 @@ import pytest
 
 from lstmbench.gpu_check.resume import check_resume
 from lstmbench.implementations import reference
-from tests.factories.cases import Images, Text, make_case
+from tests.factories.cases import Images, Text, make_case, make_request
 
 
 @pytest.fixture(params=[Images, Text])
 def case(request, tmp_path, monkeypatch):
     files = make_case(tmp_path, monkeypatch, request.param)
-    return {**files, "implementation": "reference", "device": "cpu", "threads": 1, "seed": 1}
+    return make_request(files)
 
 
 def test_a_sound_learner_repeats_and_resumes(case):
-    assert check_resume(8, **case) == {"updates": 8, "repeats": True, "resumes": True}
+    assert check_resume(case, 8) == {"updates": 8, "repeats": True, "resumes": True}
 
 
 def test_a_learner_that_forgets_its_optimizer_does_not_resume(case, monkeypatch):
     monkeypatch.setattr(reference.Learner, "load_training_state", lambda self, arrays: None)
-    assert check_resume(8, **case) == {"updates": 8, "repeats": True, "resumes": False}
+    assert check_resume(case, 8) == {"updates": 8, "repeats": True, "resumes": False}

@@ -10,7 +10,7 @@ from lstmbench.implementations import reference
 from lstmbench.timing import probes
 from lstmbench.timing.interleaving import unled
 from lstmbench.timing.process import measure_process
-from tests.factories.cases import Text, make_case
+from tests.factories.cases import Text, make_case, make_request
 from tests.factories.timing import LOOP, Told
 
 
@@ -23,15 +23,8 @@ def measured(tmp_path, monkeypatch):
         monkeypatch.setattr(f"lstmbench.timing.blocks.{name}", seconds)
 
     def run(module=Text, *, details=(), more=None):
-        return measure_process(
-            **make_case(tmp_path, monkeypatch, module, hidden_size=8),
-            implementation="reference",
-            device="cpu",
-            threads=1,
-            seed=1,
-            more=more or unled(4),
-            details=details,
-        )
+        request = make_request(make_case(tmp_path, monkeypatch, module, hidden_size=8))
+        return measure_process(request, more or unled(4), details)
 
     return run
 

@@ -11,7 +11,8 @@ from lstmbench.records.run import read_record
 from lstmbench.records.tables import read_table
 from lstmbench.reporting import missing_runs
 from lstmbench.training import failure
-from lstmbench.training.failure import CRASHED, KILLED, OUTCOMES
+from lstmbench.training.failure import CRASHED, KILLED, OUTCOMES, Attempt
+from lstmbench.training.session import RunRequest
 from lstmbench.utils.errors import DataError, DivergedError, ResourceError
 from tests.factories.records import make_record, save
 from tests.factories.tables import PUBLISHED, TARGETS
@@ -33,17 +34,16 @@ def _data(monkeypatch):
 def fail(results, exit_code=5, log=f"epoch 1\nerror: {WHY}\n", implementation="tensorflow", seed=1, retries=0):
     output = results / f"runs/ptb/small/{implementation}/cpu/seed-{seed}/run.json"
     (results / "log").write_text(log, encoding="utf-8")
-    written = failure.write_failure(
-        exit_code=exit_code,
-        retries_left=retries,
-        log=results / "log",
+    request = RunRequest(
         data=results / "ptb",
         preset_file=PTB_SMALL,
+        weights_file=results / "weights.safetensors",
         implementation=implementation,
         device="cpu",
+        threads=1,
         seed=seed,
-        output=output,
     )
+    written = failure.write_failure(request, Attempt(exit_code, results / "log", retries), output)
     assert written == output.exists()
     return output
 

@@ -11,7 +11,7 @@ from lstmbench.training import replay
 from lstmbench.training.loop import Caps
 from lstmbench.training.run import train_run
 from lstmbench.utils.errors import DataError
-from tests.factories.cases import Images, Text, make_case
+from tests.factories.cases import Images, Text, make_case, make_request
 from tests.factories.records import change
 
 
@@ -23,9 +23,11 @@ def recorded(request, tmp_path, monkeypatch):
     files["data"].rename(tmp_path / "made")
     output = tmp_path / "runs/made/tiny/reference/cpu/seed-1/run.json"
     train_run(
-        **{**files, "data": tmp_path / "made"}, implementation="reference", device="cpu", threads=1, seed=1,
-        caps=Caps(), checkpoints=tmp_path / "checkpoints", output=output,
-    )  # fmt: skip
+        make_request({**files, "data": tmp_path / "made"}),
+        caps=Caps(),
+        checkpoints=tmp_path / "checkpoints",
+        output=output,
+    )
     return output
 
 

@@ -20,7 +20,7 @@ from lstmbench.training.run import train_run
 from lstmbench.utils.errors import DataError, Interrupted, ResourceError, UsageError
 from lstmbench.utils.files import hash_arrays, read_arrays
 from lstmbench.utils.signals import Interruption
-from tests.factories.cases import PRESET, Images, Text, make_case
+from tests.factories.cases import PRESET, Images, Text, make_case, make_request
 
 
 @pytest.fixture
@@ -33,11 +33,7 @@ def train(tmp_path, monkeypatch):
         files["preset_file"] = files["preset_file"].rename(tmp_path / f"{size}.yaml")
         output = tmp_path / "runs/made/tiny/reference/cpu/seed-1/run.json"
         train_run(
-            **files,
-            implementation="reference",
-            device="cpu",
-            threads=threads,
-            seed=1,
+            make_request(files, threads=threads),
             caps=caps,
             checkpoints=tmp_path / "checkpoints/made",
             keep_model=keep_model,

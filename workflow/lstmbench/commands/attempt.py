@@ -33,20 +33,12 @@ def main(options: argparse.Namespace) -> None:
 def _recorded(options: argparse.Namespace, code: int) -> bool:
     """Write the record of a failure that is a result of its own; False if it is none."""
     # Not before a failure: a command that ends well need not wait for these imports.
+    from lstmbench.commands._request import request_of
     from lstmbench.parity.certificate import write_failed_certificate
-    from lstmbench.training.failure import write_failure
+    from lstmbench.training.failure import Attempt, write_failure
 
     given = parse(options.command, options.arguments)
     if options.command == "certify":
         return write_failed_certificate(code, options.log, given.implementation, given.device, given.output)
-    return write_failure(
-        exit_code=code,
-        retries_left=options.retries_left,
-        log=options.log,
-        data=given.data,
-        preset_file=given.preset,
-        implementation=given.implementation,
-        device=given.device,
-        seed=given.seed,
-        output=given.output,
-    )
+    attempt = Attempt(code, options.log, options.retries_left)
+    return write_failure(request_of(given, given.device, given.seed), attempt, given.output)

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from lstmbench.commands._arguments import add
+from lstmbench.commands._request import request_of
 from lstmbench.gpu_check.resume import UPDATES, check_resume
 from lstmbench.utils.files import write_json
 
@@ -23,14 +24,5 @@ def parser() -> argparse.ArgumentParser:
 
 def main(options: argparse.Namespace) -> None:
     """Run the command."""
-    answer = check_resume(
-        options.updates,
-        data=options.data,
-        preset_file=options.preset,
-        weights_file=options.weights,
-        implementation=options.implementation,
-        device=options.device,
-        threads=options.threads,
-        seed=1,
-    )
+    answer = check_resume(request_of(options, options.device, seed=1), options.updates)
     write_json(options.output, answer)

@@ -7,6 +7,7 @@ import dataclasses
 from pathlib import Path
 
 from lstmbench.commands._arguments import add
+from lstmbench.commands._request import request_of
 from lstmbench.system import hardware
 from lstmbench.system.device import resolve_device
 from lstmbench.timing import interleaving
@@ -34,16 +35,7 @@ def main(options: argparse.Namespace) -> None:
     more = interleaving.led_by_parent() if options.led else interleaving.unled(options.blocks)
     before = Counters()
     described = hardware.describe()  # before a framework adds switches of its own
-    process = measure_process(
-        data=options.data,
-        preset_file=options.preset,
-        weights_file=options.weights,
-        implementation=options.implementation,
-        device=resolve_device(options.device),
-        threads=options.threads,
-        seed=options.seed,
-        more=more,
-        details=options.details,
-    )
+    request = request_of(options, resolve_device(options.device), options.seed)
+    process = measure_process(request, more, options.details)
     whole_load = {} if options.led else {"whole_load": dataclasses.asdict(load([before.span()]))}
     write_json(options.output, {**process, **whole_load, "machine": described})

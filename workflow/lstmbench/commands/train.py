@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from lstmbench.commands._arguments import add
+from lstmbench.commands._request import request_of
 from lstmbench.models import process_group
 from lstmbench.records.run import MODEL
 from lstmbench.system.cores import require_cores
@@ -49,13 +50,7 @@ def main(options: argparse.Namespace) -> None:
         sys.exit(launcher.launch([sys.executable, "-m", "lstmbench", "train", *options.words], count))
     with launcher.told_by_launcher():
         train_run(
-            data=options.data,
-            preset_file=options.preset,
-            weights_file=options.weights,
-            implementation=options.implementation,
-            device=device,
-            threads=options.threads,
-            seed=options.seed,
+            request_of(options, device, options.seed),
             caps=Caps(options.max_updates, options.max_eval_predictions),
             checkpoints=options.checkpoints,
             checkpoint_seconds=options.checkpoint_seconds,

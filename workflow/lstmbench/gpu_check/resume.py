@@ -9,7 +9,7 @@ from typing import Any
 
 from lstmbench.training.checkpoint import CheckpointFolder
 from lstmbench.training.loop import Caps, train
-from lstmbench.training.session import Session, open_session
+from lstmbench.training.session import RunRequest, open_session
 from lstmbench.utils.errors import Interrupted
 from lstmbench.utils.files import hash_arrays
 
@@ -38,28 +38,26 @@ class StopAfter:
             raise Interrupted("asked to stop by the check of resuming")
 
 
-def check_resume(updates: int = UPDATES, **files_and_device: Any) -> dict[str, Any]:
+def check_resume(request: RunRequest, updates: int = UPDATES) -> dict[str, Any]:
     """Return whether a second run ``repeats`` the first one's weights bit for bit, and whether a resumed one does.
 
-    Args:
-        updates: number of training steps of each run.
-        files_and_device: the arguments of ``session.open_session``.
+    ``updates``: training steps of each run.
     """
-    whole = _train(updates, files_and_device, None)
-    again = _train(updates, files_and_device, None)
+    whole = _train(request, updates, None)
+    again = _train(request, updates, None)
     with tempfile.TemporaryDirectory() as folder:
         try:
-            _train(updates, files_and_device, BLOCKS_BEFORE_STOP, Path(folder))
+            _train(request, updates, BLOCKS_BEFORE_STOP, Path(folder))
         except Interrupted:
-            resumed = _train(updates, files_and_device, None, Path(folder))
+            resumed = _train(request, updates, None, Path(folder))
         else:
             raise AssertionError("the run was to be interrupted and was not")
     return {"updates": updates, "repeats": again == whole, "resumes": resumed == whole}
 
 
-def _train(updates: int, files_and_device: dict[str, Any], blocks: int | None, checkpoints: Path | None = None) -> str:
+def _train(request: RunRequest, updates: int, blocks: int | None, checkpoints: Path | None = None) -> str:
     """Train from the initial weights, or resume from a checkpoint, and return the hash of the final weights."""
-    session: Session = open_session(**files_and_device)
+    session = open_session(request)
     with tempfile.TemporaryDirectory() as unused:
         train(
             learner=session.learner,
@@ -67,11 +65,11 @@ def _train(updates: int, files_and_device: dict[str, Any], blocks: int | None, c
             dataset=session.dataset,
             preset=session.preset,
             caps=Caps(updates, EVALUATED_PREDICTIONS),
-            seed=files_and_device["seed"],
+            seed=request.seed,
             checkpoints=CheckpointFolder(checkpoints or Path(unused), {}),
             checkpoint_seconds=math.inf,
             interruption=StopAfter(blocks),
             on_epoch=lambda row: None,
-            label=f"{files_and_device['implementation']}, resume",
+            label=f"{request.implementation}, resume",
         )
     return hash_arrays(session.learner.weights())

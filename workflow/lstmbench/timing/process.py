@@ -10,7 +10,6 @@ from __future__ import annotations
 import dataclasses
 import statistics
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,24 +22,13 @@ from lstmbench.timing import blocks
 from lstmbench.timing.details import bandwidth, checkpoint, evaluation, loop_share, trace
 from lstmbench.timing.interleaving import More
 from lstmbench.timing.products import GemmBenchmark
-from lstmbench.training.session import open_session
+from lstmbench.training.session import RunRequest, open_session
 from lstmbench.utils.clock import Stopwatch
 from lstmbench.utils.errors import UsageError
 from lstmbench.utils.files import hash_arrays
 
 
-def measure_process(
-    *,
-    data: Path,
-    preset_file: Path,
-    weights_file: Path,
-    implementation: str,
-    device: str,
-    threads: int,
-    seed: int,
-    more: More,
-    details: Sequence[str],
-) -> dict[str, Any]:
+def measure_process(request: RunRequest, more: More, details: Sequence[str]) -> dict[str, Any]:
     """Measure a case and return one sample of a measurement (``sample`` in measurement.schema.json).
 
     The step's matrix products are timed in the same process, after each block, so that a speed and its limit are
@@ -52,19 +40,11 @@ def measure_process(
         DataError: as for ``session.open_session``.
         MachineError: a step did not run the ``EXPECTED_KERNELS``; also as for ``open_session``.
     """
-    where = split_device(device)
+    where = split_device(request.device)
     if where.workers > 1:
-        raise UsageError(f"device {device}: one process is measured, and so one worker; choose {where.kind}")
-    granted = granted_share(threads)
-    session = open_session(
-        data=data,
-        preset_file=preset_file,
-        weights_file=weights_file,
-        implementation=implementation,
-        device=device,
-        threads=threads,
-        seed=seed,
-    )
+        raise UsageError(f"device {request.device}: one process is measured, and so one worker; choose {where.kind}")
+    granted = granted_share(request.threads)
+    session = open_session(request)
     watch = Stopwatch()
     steps = blocks.StepRunner(session)
     place_seconds = watch.seconds()
@@ -75,12 +55,12 @@ def measure_process(
         "peak_device_bytes": session.learner.peak_device_bytes(),
         "least_bytes": cost.minimum_memory_bytes(session.spec, session.preset.batch_size, session.preset.num_steps),
     }
-    products = GemmBenchmark(session, implementation, where.kind, where.precision)
+    products = GemmBenchmark(session, request.implementation, where.kind, where.precision)
     steady, meanwhile = blocks.steady(steps, warm_up, products, more)
     meanwhile = dataclasses.replace(meanwhile, granted_share=granted)
     step_seconds = statistics.median(block["seconds"] / block["steps"] for block in steady)
     sample: dict[str, Any] = {
-        "implementation": implementation,
+        "implementation": request.implementation,
         "versions": {"numpy": np.__version__, **session.framework.versions()},
         "initial_weights_sha256": hash_arrays(session.weights),
         "data_sha256": session.dataset.sha256,
@@ -104,9 +84,9 @@ def measure_process(
     measures: dict[str, Callable[[], dict[str, Any]]] = {
         "evaluation": lambda: evaluation(session),
         "checkpoint": lambda: checkpoint(session.learner),
-        "loop": lambda: loop_share(session, seed, step_seconds),
-        "trace": lambda: trace(session, steps, implementation, device),
-        "bandwidth": lambda: bandwidth(implementation, where.kind),
+        "loop": lambda: loop_share(session, request.seed, step_seconds),
+        "trace": lambda: trace(session, steps, request.implementation, request.device),
+        "bandwidth": lambda: bandwidth(request.implementation, where.kind),
     }
     if details:
         sample["details"] = {name: measures[name]() for name in details}

@@ -7,6 +7,7 @@ After any other failure (a wrong configuration, damaged data, an interruption, a
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from lstmbench import tasks
@@ -14,7 +15,7 @@ from lstmbench.datasets import Dataset, load_dataset
 from lstmbench.models.presets import load_preset
 from lstmbench.orchestration.failed_runs import FAILED
 from lstmbench.records.run import SCHEMA_VERSION, write_record
-from lstmbench.training.session import memory_needed
+from lstmbench.training.session import RunRequest, memory_needed
 from lstmbench.utils.clock import utc_now
 from lstmbench.utils.errors import (
     PREFIX,
@@ -42,46 +43,39 @@ OUTCOMES = (*PERMANENT_FAILURES, ResourceError.exit_code, KILLED, CRASHED)
 MAX_MESSAGE_LENGTH = 2000
 
 
-def write_failure(
-    *,
-    exit_code: int,
-    retries_left: int,
-    log: Path,
-    data: Path,
-    preset_file: Path,
-    implementation: str,
-    device: str,
-    seed: int,
-    output: Path,
-) -> bool:
+@dataclass(frozen=True)
+class Attempt:
+    """Say how a process ended that was to train: its exit code, where it wrote stderr, how often it is tried again."""
+
+    exit_code: int
+    log: Path
+    retries_left: int
+
+
+def write_failure(request: RunRequest, attempt: Attempt, output: Path) -> bool:
     """Write why the run failed, as its log says, to ``output`` and to ``FAILED`` in the same folder.
 
     Returns False, and writes nothing, if the failure may affect other runs.  A lack of memory is recorded only if
-    ``retries_left`` is 0, because a retry may have more memory.
+    no retry is left, because a retry may have more memory.
 
     Raises:
         UsageError, DataError: a faulty preset or damaged data.
     """
+    exit_code, log = attempt.exit_code, attempt.log
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
     lines = [line for line in map(one_line, lines) if line]
     no_memory = exit_code == ABORTED and any(map(mentions_out_of_memory, lines))
     if exit_code not in OUTCOMES and not no_memory:
         return False
-    if retries_left > 0 and exit_code not in PERMANENT_FAILURES:
+    if attempt.retries_left > 0 and exit_code not in PERMANENT_FAILURES:
         return False
-    dataset = load_dataset(data)
+    dataset = load_dataset(request.data)
     message = _message(exit_code, lines)
     if exit_code in (ABORTED, KILLED, CRASHED):
-        message += f"; {_memory(dataset, preset_file)}"
+        message += f"; {_memory(dataset, request.preset_file)}"
     record = {
         "schema_version": SCHEMA_VERSION,
-        "run": {
-            "dataset": dataset.name,
-            "size": preset_file.stem,
-            "implementation": implementation,
-            "device": device,
-            "seed": seed,
-        },
+        "run": request.run_of(dataset),
         "task": dataset.task,
         "failed": utc_now(),
         "failure": {"exit_code": exit_code, "message": message[:MAX_MESSAGE_LENGTH]},

@@ -21,7 +21,7 @@ from lstmbench.system import hardware
 from lstmbench.system.device import split_device
 from lstmbench.system.identity import machine_fingerprint, noted
 from lstmbench.training.checkpoint import differences
-from lstmbench.training.session import build_session
+from lstmbench.training.session import Execution, build_session
 from lstmbench.utils.errors import DataError
 from lstmbench.utils.files import hash_arrays
 
@@ -48,15 +48,10 @@ def verify(path: Path, data: Path) -> list[str]:
     weights = initial_weights(spec, preset, name["seed"])
     described = hardware.describe()  # before a framework adds switches of its own
     _require_same(path, "initial_weights_sha256", record["initial_weights_sha256"], hash_arrays(weights))
-    session = build_session(
-        dataset,
-        preset,
-        weights,
-        implementation=name["implementation"],
-        device=name["device"],
-        threads=settings["threads"],
-        seed=name["seed"],
+    execution = Execution(
+        implementation=name["implementation"], device=name["device"], threads=settings["threads"], seed=name["seed"]
     )
+    session = build_session(dataset, preset, weights, execution)
     examples = session.task.training_examples(dataset.arrays, preset)
     order = session.task.training_order(len(examples.inputs), preset, name["seed"], 1)
     expected = np.array(record["first_losses"][: len(order)])

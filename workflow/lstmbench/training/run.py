@@ -24,7 +24,7 @@ from lstmbench.training import launcher
 from lstmbench.training.checkpoint import CheckpointFolder
 from lstmbench.training.loop import Caps, TrainingProgress, train
 from lstmbench.training.rehearsal import rehearse
-from lstmbench.training.session import memory_explained, open_session
+from lstmbench.training.session import RunRequest, memory_explained, open_session
 from lstmbench.training.tensorboard import EventFile
 from lstmbench.utils.clock import Stopwatch, later, utc_now
 from lstmbench.utils.errors import DataError, UsageError
@@ -37,21 +37,15 @@ CHECKPOINT_SECONDS = 60.0
 
 
 def train_run(
+    request: RunRequest,
     *,
-    data: Path,
-    preset_file: Path,
-    weights_file: Path,
-    implementation: str,
-    device: str,
-    threads: int,
-    seed: int,
     caps: Caps,
     checkpoints: Path,
     output: Path,
     keep_model: bool = True,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
 ) -> None:
-    """Train from ``weights_file`` on ``data`` and write the run's record to ``output``.
+    """Train what is requested and write the run's record to ``output``.
 
     Every worker calls this; rank 0 writes.  The final weights and the TensorBoard event files are written to the folder
     of the record.  Checkpoints have their own folder.  An interrupted run resumes from it, and a complete run deletes
@@ -60,35 +54,23 @@ def train_run(
     Raises:
         UsageError, DataError, MachineError, DivergedError, LockedError, WorkerError, Interrupted: see ``errors``.
     """
-    group, where = process_group.current_group(), split_device(device)
+    group, where = process_group.current_group(), split_device(request.device)
     if group.size != where.workers:
-        raise UsageError(f"device {device}: expected {where.workers} workers, found {group.size} in the environment")
+        raise UsageError(
+            f"device {request.device}: expected {where.workers} workers, found {group.size} in the environment"
+        )
     started, watch = utc_now(), Stopwatch()
     commit, dirty = provenance.commit()
     described = hardware.describe()  # before a framework adds switches of its own
     with spin.limited(where.kind) as described["spin_limits"]:
-        session = open_session(
-            data=data,
-            preset_file=preset_file,
-            weights_file=weights_file,
-            implementation=implementation,
-            device=device,
-            threads=threads,
-            seed=seed,
-        )
+        session = open_session(request)
     dataset, preset, task = session.dataset, session.preset, session.task
 
-    identity = {
-        "dataset": dataset.name,
-        "size": preset_file.stem,
-        "implementation": implementation,
-        "device": device,
-        "seed": seed,
-    }
+    identity = request.run_of(dataset)
     settings = {
         "preset": dataclasses.asdict(preset),
         **dataclasses.asdict(caps),
-        "threads": threads,
+        "threads": request.threads,
         "dtype": where.precision,
     }
     versions = {"numpy": np.__version__, **session.framework.versions()}
@@ -105,7 +87,7 @@ def train_run(
         "settings": {**settings, "preset": recipe},
         "machine": machine_fingerprint(described, where.kind),
         "data": dataset.sha256,
-        "code": training_hash(dataset.task, implementation),
+        "code": training_hash(dataset.task, request.implementation),
     }
     label = "/".join(str(part) for part in identity.values())
     limits = Limits()
@@ -148,7 +130,8 @@ def train_run(
         }
 
     try:
-        check_record(output, record_of(*rehearse(task, dataset, preset, caps, seed), hash_json("other weights")))
+        rehearsed = rehearse(task, dataset, preset, caps, request.seed)
+        check_record(output, record_of(*rehearsed, hash_json("other weights")))
     except DataError as error:
         raise UsageError(f"{label}: its record would be refused, so it is not trained: {error}") from error
     folder = CheckpointFolder(checkpoints, fingerprint, noted(described, where.kind))
@@ -164,7 +147,7 @@ def train_run(
                 dataset=dataset,
                 preset=preset,
                 caps=caps,
-                seed=seed,
+                seed=request.seed,
                 checkpoints=folder,
                 checkpoint_seconds=checkpoint_seconds,
                 interruption=interruption,

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 
@@ -25,6 +26,39 @@ from lstmbench.utils.escaping import brief
 from lstmbench.utils.files import read_arrays
 
 
+@dataclass(frozen=True, kw_only=True)
+class Execution:
+    """Say who trains, where, and from which random seed.
+
+    ``device`` carries its precision, its workers and perhaps its threads, as in gpu-tf32-x2 (``device.split_device``).
+    ``threads`` are CPU threads of each worker.  ``seed`` decides the order of the examples and the dropout masks.
+    """
+
+    implementation: str
+    device: str
+    threads: int
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRequest(Execution):
+    """Say what is trained or measured as well: a prepared data set, a preset and its initial weights."""
+
+    data: Path
+    preset_file: Path
+    weights_file: Path
+
+    def run_of(self, dataset: Dataset) -> dict[str, Any]:
+        """Return what names the run, in its path and in its record."""
+        return {
+            "dataset": dataset.name,
+            "size": self.preset_file.stem,
+            "implementation": self.implementation,
+            "device": self.device,
+            "seed": self.seed,
+        }
+
+
 @dataclass(frozen=True)
 class Session:
     """What a process needs to train or to measure, and the seconds that it took to build."""
@@ -40,71 +74,51 @@ class Session:
     build_seconds: float
 
 
-def open_session(
-    *,
-    data: Path,
-    preset_file: Path,
-    weights_file: Path,
-    implementation: str,
-    device: str,
-    threads: int,
-    seed: int,
-) -> Session:
+def open_session(request: RunRequest) -> Session:
     """Read and check all files, and build a session from them.
 
     Raises:
         UsageError: the preset is faulty, or the weights belong to another model; see also ``build_session``.
         DataError: data or weights are damaged.
     """
-    dataset = load_dataset(data)
-    preset = load_preset(preset_file)
-    weights = read_arrays(weights_file)
+    dataset = load_dataset(request.data)
+    preset = load_preset(request.preset_file)
+    weights = read_arrays(request.weights_file)
     spec = tasks.load(dataset.task).model_spec(preset, dataset.facts)
     if {name: value.shape for name, value in weights.items()} != shapes(spec):
-        raise UsageError(f"{weights_file}: its names and shapes are not those of {preset_file}: initialise it again")
-    return build_session(
-        dataset, preset, weights, implementation=implementation, device=device, threads=threads, seed=seed
-    )
+        raise UsageError(
+            f"{request.weights_file}: its names and shapes are not those of {request.preset_file}: initialise it again"
+        )
+    return build_session(dataset, preset, weights, request)
 
 
-def build_session(
-    dataset: Dataset,
-    preset: Preset,
-    weights: dict[str, np.ndarray],
-    *,
-    implementation: str,
-    device: str,
-    threads: int,
-    seed: int,
-) -> Session:
-    """Import the framework, limit it to ``threads``, and build the learner.
-
-    ``device`` carries its precision, its workers and perhaps its threads, as in gpu-tf32-x2 (``device.split_device``).
+def build_session(dataset: Dataset, preset: Preset, weights: dict[str, np.ndarray], execution: Execution) -> Session:
+    """Import the framework, limit its threads, and build the learner.
 
     Raises:
         UsageError: the preset asks for something that the task does not have, the implementation is unknown, the
-            workers cannot share the implementation or the batch, or ``threads`` differs from the device's name.
+            workers cannot share the implementation or the batch, or the threads differ from the device's name.
         MachineError: the framework or the device is missing, the device lacks the precision, or there are fewer cores
             than threads.
         ResourceError: the model needs more memory than there is.
     """
     task = tasks.load(dataset.task)
     spec = task.model_spec(preset, dataset.facts)
-    where = split_device(device)
+    where = split_device(execution.device)
     tasks.require_suited(dataset.task, preset)
-    implementations.require_shared(implementation, preset.batch_size, where.workers)
-    require_threads(device, threads)
-    require_cores(threads)
+    implementations.require_shared(execution.implementation, preset.batch_size, where.workers)
+    require_threads(execution.device, execution.threads)
+    require_cores(execution.threads)
     require_precision(where.kind, where.precision)
     with memory_explained(spec, preset):
         if where.kind == "cpu" and least_bytes(spec, preset) > memory_limit_bytes():
             raise MemoryError("not tried")
         watch = Stopwatch()
-        framework = implementations.load(implementation)
-        framework.configure(threads)
+        framework = implementations.load(execution.implementation)
+        framework.configure(execution.threads)
         import_seconds = watch.seconds()
         watch = Stopwatch()
-        learner = framework.Learner(spec, where.kind, seed, where.precision)
+        learner = framework.Learner(spec, where.kind, execution.seed, where.precision)
         learner.load_weights(weights)
         build_seconds = watch.seconds()
     return Session(dataset, preset, task, spec, weights, framework, learner, import_seconds, build_seconds)
