@@ -13,6 +13,7 @@ from lstmbench.analysis import comparison
 from lstmbench.orchestration.config import RECORD
 from lstmbench.records.bundle import Records
 from lstmbench.records.tables import RUN
+from lstmbench.records.verdict import Verdict
 
 TITLE = "Here beside the baseline machines"
 SIDES = "First: the machine that a bundle in results/baselines names; second: here. What both have is compared."
@@ -46,7 +47,8 @@ def against(baselines: Mapping[str, Records], here: Records) -> dict[str, pd.Dat
 
 
 def _shared(table: pd.DataFrame) -> pd.DataFrame:
-    return table[~table["verdict"].str.startswith(comparison.NOT_COMPARED + comparison.ONE_SIDED)]
+    of_one = (comparison.ONLY_FIRST, comparison.ONLY_SECOND)
+    return table.loc[[Verdict.NOT_COMPARED.reason(verdict) not in of_one for verdict in table["verdict"]]]
 
 
 def paths(runs: Iterable[tuple], groups: Iterable[tuple]) -> set[str]:

@@ -18,6 +18,7 @@ from lstmbench.analysis import speed as analyse
 from lstmbench.records.bundle import Records
 from lstmbench.records.measurement import Measurement
 from lstmbench.records.tables import machine_columns
+from lstmbench.records.verdict import Verdict
 from lstmbench.statistics import equivalence, intervals
 from lstmbench.statistics.equivalence import SPEED_MARGIN
 from lstmbench.utils.errors import DataError, UsageError
@@ -32,8 +33,7 @@ IGNORED_KEYS = {"preset", "source", "threads"}
 number of ``threads`` changes the order of summation, which changes a run less than a random seed does; measurements
 have it in their case."""
 
-NOT_COMPARED = "not compared: "
-ONE_SIDED = "only in the"
+ONLY_FIRST, ONLY_SECOND = "only in the first", "only in the second"
 
 
 def compare(bundles: Mapping[str, Records]) -> dict[str, pd.DataFrame]:
@@ -48,9 +48,9 @@ def compare(bundles: Mapping[str, Records]) -> dict[str, pd.DataFrame]:
         "speed": speed(first.measurements, {name: records.measurements for name, records in others}),
         "circumstances": circumstances(first, dict(others)),
     }
-    reasons = pd.concat([tables["quality"]["verdict"], tables["speed"]["verdict"]])
-    if reasons.str.startswith(NOT_COMPARED).all():
-        found = "; ".join(sorted(reasons.str.removeprefix(NOT_COMPARED).unique())) or "no records"
+    reasons = [*map(Verdict.NOT_COMPARED.reason, [*tables["quality"]["verdict"], *tables["speed"]["verdict"]])]
+    if None not in reasons:
+        found = "; ".join(sorted(set(reasons))) or "no records"
         raise DataError(f"{', '.join(bundles)}: expected a case that can be compared, found none: {found}")
     return tables
 
@@ -66,7 +66,7 @@ def quality(first: list[dict[str, Any]], others: Mapping[str, list[dict[str, Any
             if not reason and not pairs:
                 reason = "no two runs of one seed from the same initial weights"
             if reason:
-                rows.append(row | {"verdict": NOT_COMPARED + reason})
+                rows.append(row | {"verdict": Verdict.NOT_COMPARED.because(reason)})
                 continue
             metric = "perplexity" if "perplexity" in pairs[0][0]["final"] else "accuracy"
             comparison = equivalence.compare(
@@ -92,7 +92,7 @@ def speed(first: list[Measurement], others: Mapping[str, list[Measurement]]) -> 
             row = {"bundle": name, **dict(zip([*CASE, "threads"], case, strict=True))}
             reason = _one_sided(before, after) or _unlike_speeds(before[0], after[0])
             if reason:
-                rows.append(row | {"verdict": NOT_COMPARED + reason})
+                rows.append(row | {"verdict": Verdict.NOT_COMPARED.because(reason)})
                 continue
             (old,), (new,) = before, after
             ratio, probability = intervals.unpaired_ratio(new["rates"], old["rates"])
@@ -170,8 +170,8 @@ def _matched(
 
 def _one_sided(before: list[Any], after: list[Any]) -> str:
     if not before:
-        return f"{ONE_SIDED} second"
-    return "" if after else f"{ONE_SIDED} first"
+        return ONLY_SECOND
+    return "" if after else ONLY_FIRST
 
 
 def _unlike_runs(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> str:

@@ -19,7 +19,8 @@ from lstmbench.records.format import NOT_SEEN
 from lstmbench.records.interference import MAX_QUOTABLE_SPREAD, limits
 from lstmbench.records.measurement import Measurement
 from lstmbench.records.measurement_consistency import SAMPLE
-from lstmbench.records.tables import FAILED, MACHINE, machine_columns, machine_kind, versions_column
+from lstmbench.records.tables import MACHINE, machine_columns, machine_kind, versions_column
+from lstmbench.records.verdict import Verdict
 from lstmbench.statistics import intervals
 from lstmbench.system.device import split_device
 
@@ -84,7 +85,7 @@ class _Group:
             if row is None:
                 row = {**self.name, "implementation": name, "processes": 0}
                 rows.append(row)
-            row |= {"quotable": 0, "verdict": f"{FAILED}{failure['failure']}"}
+            row |= {"quotable": 0, "verdict": Verdict.FAILED.because(failure["failure"])}
         return rows
 
     def _speed(self, implementation: str, samples: list[dict[str, Any]]) -> dict[str, Any]:

@@ -34,10 +34,6 @@ PUBLISHED_METRICS = ("train_perplexity", "valid_perplexity", "test_perplexity", 
 APPLIES_TO = ("complete", "capped")
 """The runs that a target is for."""
 
-
-FAILED = "failed: "
-"""The verdict on a speed that was not measured begins with this, followed by the reason."""
-
 MACHINE = ["cpu", "cores", "cpu_quota", "memory_gb", "gpu", "os", "libc", "python", "switches", "spin_limits"]
 """Columns that describe the machine of a record.  Machines that differ in some can count as one (``identity``)."""
 

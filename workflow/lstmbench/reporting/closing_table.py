@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 from tabulate import tabulate
 
+from lstmbench.records.verdict import Verdict
 from lstmbench.reporting import quality as present
 from lstmbench.reporting import speed as present_speed
 from lstmbench.statistics.equivalence import DIFFERENT, EQUAL, INCONCLUSIVE, NO_CLAIM
@@ -130,7 +131,7 @@ def _speed(timed: pd.DataFrame) -> str:
     if len(timed) != 1:
         return present.ABSENT if timed.empty else "see the page"
     (row,) = timed.to_dict("records")
-    if row["verdict"].startswith(present_speed.FAILED):
+    if Verdict.FAILED.reason(row["verdict"]) is not None:
         return "failed"
     shown = f"{present_speed.rounded(row['rate'])} {row['unit']}"
     if not row["quotable"]:
@@ -142,9 +143,7 @@ def _failures(learned: Mapping[str, Any] | None, timed: pd.DataFrame) -> str:
     """Return why a run or a measurement failed."""
     reasons = [learned["failure"]] if learned is not None else []
     if not any(reasons):
-        reasons = [
-            why.removeprefix(present_speed.FAILED) for why in timed["verdict"] if why.startswith(present_speed.FAILED)
-        ]
+        reasons = [*map(Verdict.FAILED.reason, timed["verdict"])]
     said = (sentence_and_details(why)[0] for why in reasons if why)
     return "; ".join(textwrap.shorten(why, MAX_REASON, placeholder=" ...") for why in dict.fromkeys(said))
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from lstmbench.records.tables import FAILED, RUN
+from lstmbench.records.tables import RUN
+from lstmbench.records.verdict import Verdict
 from lstmbench.reporting import quality as present
 from lstmbench.system.device import split_device
 from lstmbench.utils.escaping import sentence_and_details
@@ -30,9 +31,12 @@ def failed(failures: pd.DataFrame) -> Iterator[tuple[str, str, str]]:
 
 def not_measured(speed: pd.DataFrame) -> Iterator[tuple[str, str, str]]:
     """Yield each failed measurement, its reason in a sentence, and its details."""
-    for row in present.by_size(speed[speed["verdict"].str.startswith(FAILED)]).to_dict("records"):
+    for row in present.by_size(speed).to_dict("records"):
+        reason = Verdict.FAILED.reason(row["verdict"])
+        if reason is None:
+            continue
         where = f"speed of {row['dataset']}, {row['size']}, {row['implementation']} on {row['device']}"
-        yield where, *sentence_and_details(row["verdict"].removeprefix(FAILED))
+        yield where, *sentence_and_details(reason)
 
 
 def missing_cases(runs: pd.DataFrame) -> Iterator[str]:

@@ -11,7 +11,8 @@ import pandas as pd
 import yaml
 
 from lstmbench.orchestration.config import Selection, checked
-from lstmbench.records.tables import FAILED, RUN
+from lstmbench.records.tables import RUN
+from lstmbench.records.verdict import Verdict
 from lstmbench.utils.errors import UsageError
 from lstmbench.utils.paths import WORKFLOW
 
@@ -44,7 +45,7 @@ def happened(
     called, *following = SHIPPED[name] if name else (f"a run of {config_name}", *ANY)
     cases = pd.concat([runs, failures])[RUN].drop_duplicates(RUN[:-1])
     failed = failures.drop_duplicates(RUN[:-1])
-    lost = int(speed["verdict"].str.startswith(FAILED).sum())
+    lost = sum(Verdict.FAILED.reason(verdict) is not None for verdict in speed["verdict"])
     measured = f"{len(speed) - lost} of {len(speed)} speeds were measured" if len(speed) else "no speed was measured"
     if len(speed) and not lost:
         measured = f"all {len(speed)} speeds were measured"

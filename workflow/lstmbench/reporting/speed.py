@@ -11,7 +11,8 @@ import pandas as pd
 
 from lstmbench.implementations import framework
 from lstmbench.records.format import NOT_SEEN
-from lstmbench.records.tables import FAILED, MACHINE
+from lstmbench.records.tables import MACHINE
+from lstmbench.records.verdict import Verdict
 from lstmbench.reporting.quality import ABSENT, by_size, number
 from lstmbench.timing.probes import MIN_COVERAGE, PARTS
 from lstmbench.utils.escaping import sentence_and_details
@@ -183,7 +184,7 @@ def verdict(row: Any) -> str:
     unsteady = "" if row.steady == "steady" else row.steady
     disturbed = f"disturbed: {row.disturbed}" if row.disturbed else ""
     path = f"path {NOT_SEEN}" if row.path == NOT_SEEN else ""
-    said = sentence_and_details(row.verdict)[0] if row.verdict.startswith(FAILED) else row.verdict
+    said = row.verdict if Verdict.FAILED.reason(row.verdict) is None else sentence_and_details(row.verdict)[0]
     return "; ".join(filter(None, [said or "good", unsteady, disturbed, path]))
 
 
