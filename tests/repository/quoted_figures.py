@@ -287,7 +287,7 @@ def gpu_run(machine: str) -> str:
 
 
 def place(measurement: Measurement) -> tuple[str, int]:
-    """Where a measurement stands in a table: from small to large."""
+    """Return the key that sorts measurements in a table: data set, then size from small to large."""
     dataset, size, _ = names(measurement)
     return dataset, SIZES.index(size)
 

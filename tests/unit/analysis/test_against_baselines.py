@@ -1,4 +1,4 @@
-"""Records here stand beside those of the baseline machines, in the cases that both have."""
+"""Records from here are compared with those of the baseline machines, in the cases that both have."""
 
 from __future__ import annotations
 

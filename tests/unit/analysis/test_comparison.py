@@ -79,7 +79,7 @@ def test_one_process_on_a_side_is_inconclusive():
     ],
 )
 def test_runs_that_differ_in_more_than_their_circumstances_are_not_compared(changes, reason):
-    # A case that can be compared stands beside it, or nothing at all could be.
+    # One more case can be compared, because comparing nothing is an error.
     more = runs(dataset="mnist", seeds=[1])
     table = against(Records([*runs(), *more], []), Records([*runs(**changes), *more], []))["quality"]
     verdict = table.loc[table["dataset"] == "ptb", "verdict"].item()
