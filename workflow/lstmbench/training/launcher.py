@@ -23,7 +23,7 @@ import psutil
 from lstmbench.models.process_group import RESUME_HINT, SILENCE_SECONDS
 from lstmbench.utils.clock import Stopwatch
 from lstmbench.utils.errors import Interrupted, WorkerError
-from lstmbench.utils.signals import SIGNALS
+from lstmbench.utils.signals import handled_by
 
 LAUNCHER = "LSTMBENCH_LAUNCHER"
 """Environment variable: the id of the process that started this worker and that reports a lost worker to the user."""
@@ -132,12 +132,8 @@ def _passed_on(processes: list[subprocess.Popen]) -> Iterator[None]:
         for process in processes:
             process.send_signal(number)
 
-    before = {number: signal.signal(number, pass_on) for number in SIGNALS}
-    try:
+    with handled_by(pass_on):
         yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _environments(count: int) -> Iterator[dict[str, str]]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import signal
 import subprocess
 from collections.abc import Sequence
 
-from lstmbench.utils.signals import SIGNALS
+from lstmbench.utils.signals import handled_by
 
 
 def outlive(command: Sequence[str]) -> int:
@@ -15,12 +14,8 @@ def outlive(command: Sequence[str]) -> int:
     A scheduler signals all processes of a job, and considers the job ended when its first process has ended.  So a
     signal ends only the command, which may first save its work.
     """
-    before = {number: signal.signal(number, _ignore) for number in SIGNALS}
-    try:
+    with handled_by(_ignore):
         code = subprocess.call(command)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
     return code if code >= 0 else 128 - code
 
 

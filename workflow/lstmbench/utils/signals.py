@@ -7,6 +7,8 @@ once.
 from __future__ import annotations
 
 import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType, TracebackType
 
 import psutil
@@ -14,6 +16,17 @@ import psutil
 from lstmbench.utils.errors import Interrupted
 
 SIGNALS = [signal.SIGTERM, signal.SIGINT, signal.SIGHUP]
+
+
+@contextmanager
+def handled_by(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Give the signals that end a process to ``handler`` within the block, and then to those that had them before."""
+    before = {number: signal.signal(number, handler) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, earlier in before.items():
+            signal.signal(number, earlier)
 
 
 class Interruption:
@@ -25,14 +38,14 @@ class Interruption:
         self._above = {name: process for name, process in above.items() if process is not None}
 
     def __enter__(self) -> Interruption:
-        self._before = {number: signal.signal(number, self._remember) for number in SIGNALS}
+        self._handled = handled_by(self._remember)
+        self._handled.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
+        self._handled.__exit__(None, None, None)
 
     def check(self) -> None:
         """Raise ``Interrupted`` if this process was asked to stop."""
