@@ -179,17 +179,7 @@ def test_products_in_a_format_of_three_bits_fewer_fail(precision, spec):
 @any_low
 @pytest.mark.parametrize(
     ("mutant", "check"),
-    [
-        (mutants.SwappedGates, checks.check_one_step),
-        (mutants.SwappedGates, checks.check_evaluation),
-        (mutants.SecondTrainedBias, checks.check_one_step),
-        (mutants.SecondTrainedBias, checks.check_clipped_sgd),
-        (mutants.SecondTrainedBias, checks.check_adam),
-        (mutants.ForgetBiasOne, checks.check_one_step),
-        (mutants.ForgetBiasOne, checks.check_evaluation),
-        (mutants.ClipPerVariable, checks.check_clipped_sgd),
-        (mutants.UnscaledLoss, checks.check_one_step),
-    ],
+    [pair for pair in mutants.CAUGHT if pair[0] not in (mutants.UnmergedClip, mutants.ForgottenState)],
 )
 @two_layer_model
 def test_a_mistake_fails_the_check_beside_the_rounding_too(mutant, check, precision, spec):

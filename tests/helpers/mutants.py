@@ -10,6 +10,7 @@ import numpy as np
 from lstmbench.implementations import reference
 from lstmbench.models.learner import ModelSpec
 from lstmbench.parity.comparison import Build
+from tests.helpers import checks
 
 
 class SwappedGates(reference.Learner):
@@ -217,3 +218,20 @@ class DropoutInEvaluation(reference.Learner):
 
     def _forward(self, inputs, state, masks):
         return super()._forward(inputs, state, self._dropout_masks(inputs.shape[1], len(inputs)))
+
+
+CAUGHT = [
+    (SwappedGates, checks.check_one_step),
+    (SwappedGates, checks.check_evaluation),
+    (SecondTrainedBias, checks.check_one_step),
+    (SecondTrainedBias, checks.check_clipped_sgd),
+    (SecondTrainedBias, checks.check_adam),
+    (ForgetBiasOne, checks.check_one_step),
+    (ForgetBiasOne, checks.check_evaluation),
+    (UnmergedClip, checks.check_clipped_sgd),
+    (ClipPerVariable, checks.check_clipped_sgd),
+    (UnscaledLoss, checks.check_one_step),
+    (ForgottenState, checks.check_one_step),
+    (ForgottenState, checks.check_evaluation),
+]
+"""Each mistake with a check that it fails."""

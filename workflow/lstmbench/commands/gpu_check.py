@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import signal
 from pathlib import Path
 
@@ -53,8 +54,7 @@ def checked(options: argparse.Namespace) -> tuple[Options, float]:
     Raises:
         UsageError: an unknown name.
     """
-    values = {name: value for name, value in vars(options).items() if name != "words"}
-    seconds = values.pop("budget")
+    values = {field.name: getattr(options, field.name) for field in dataclasses.fields(Options)}
     for name in values["datasets"]:
         require_known("data set", name, datasets.names())
         for size in values["sizes"]:
@@ -65,7 +65,7 @@ def checked(options: argparse.Namespace) -> tuple[Options, float]:
     values["local_data"] = [require_folder("--local-data", name) for name in values["local_data"]]
     if min(values["threads"], values["blocks"]) < 1:
         raise UsageError("--threads and --blocks: expected at least 1")
-    return Options(**values), seconds
+    return Options(**values), options.budget
 
 
 def main(options: argparse.Namespace) -> None:

@@ -13,6 +13,7 @@ import pandas as pd
 from lstmbench.analysis import against_baselines
 from lstmbench.analysis.scaling import SCALED
 from lstmbench.orchestration.config import Selection
+from lstmbench.records import table_names
 from lstmbench.records.tables import read_table
 from lstmbench.reporting import chosen_size, comparison, glossary, missing_runs, precision
 from lstmbench.reporting import parity as present_parity
@@ -39,7 +40,6 @@ SPEED_FIGURES = {
     "alone take. The mark: a step without the profiler.",
 }
 
-SPEED_TABLES = ("speed", "ratios", "anatomy", "products")
 
 OVERVIEW = (
     "Validation {metrics} against seconds of training, at the sizes of the lines beside it; dashed: the target. Runs "
@@ -65,9 +65,8 @@ def report(tables: Path, figures: Path, parity: Sequence[Path], config_name: str
     Raises:
         DataError: a table or a figure that is missing or unreadable.
     """
-    baselines = [f"baseline_{name}" for name in against_baselines.TABLES]
-    names = ("runs", "history", "failures", "settings", *present.TITLES, *SPEED_TABLES, "precision", *SCALED)
-    data = {name: read_table(tables / f"{name}.parquet") for name in (*names, *baselines)}
+    names = ("runs", "history", "failures", "settings", *present.TITLES, *table_names.SPEED, "precision", *SCALED)
+    data = {name: read_table(tables / f"{name}.parquet") for name in (*names, *table_names.AGAINST_BASELINES)}
     data["phases"] = data["speed"]
     data["parity"] = pd.concat([read_table(path) for path in parity])
     runs = data["runs"]

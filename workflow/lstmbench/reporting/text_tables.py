@@ -11,8 +11,6 @@ import pandas as pd
 from lstmbench.utils.escaping import one_line
 from lstmbench.utils.files import write_text
 
-KINDS = ("md", "tex")
-
 NUMBER = re.compile(r"^(\d|[+\N{MINUS SIGN}]\d|\N{EN DASH}$)")
 """The beginning of a cell that is aligned to the right."""
 
@@ -31,7 +29,7 @@ def numeric(frame: pd.DataFrame) -> list[bool]:
 
 
 def write_text_tables(path: Path, title: str, parts: Mapping[str, pd.DataFrame], notes: Iterable[str]) -> None:
-    """Write tables of text under their headings ("" for none), and notes below, atomically, in each of KINDS.
+    """Write tables of text under their headings ("" for none), and notes below, atomically, as Markdown and as LaTeX.
 
     ``path`` is without the suffix.
     """
