@@ -17,7 +17,7 @@ import yaml
 
 from lstmbench.implementations import framework
 from lstmbench.records.bundle import Records, read_bundle
-from lstmbench.records.tables import RUN
+from lstmbench.records.paths import RUN_COLUMNS
 from lstmbench.system.device import split_device
 from lstmbench.utils.paths import ROOT
 
@@ -204,7 +204,7 @@ def _blocks(blocks: Iterable[Any]) -> dict[tuple[Any, ...], Any]:
 
 def _of_runs(records: Records, entry: Entry) -> Iterator[str]:
     declared = _blocks(entry.runs)
-    found = {tuple(record["run"][name] for name in RUN): record for record in records.runs}
+    found = {tuple(record["run"][name] for name in RUN_COLUMNS): record for record in records.runs}
     yield from _sides("run", declared, found)
     for case in sorted({*declared} & {*found}):
         wrong = [*_circumstances(found[case], found[case]["settings"]["threads"], declared[case].threads, entry)]

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
-import dataclasses
-
+import msgspec
 import pytest
 import yaml
 from hypothesis import given
@@ -66,14 +65,14 @@ def test_mnist_small_has_the_exercises_81674_parameters():
     [
         ({"lerning_rate": 1.0}, "did you mean learning_rate"),
         ({"learning_rate": "1e-3"}, "write 1.0e-3"),
-        ({"learning_rate": True}, "must be a number"),
+        ({"learning_rate": True}, "expected float, found True"),
         ({"learning_rate": float("nan")}, "learning_rate"),
         ({"learning_rate": -1.0}, "learning_rate"),
         ({"keep_prob": 0.0}, "keep_prob"),
         ({"keep_prob": 1.5}, "keep_prob"),
         ({"num_layers": 0}, "num_layers"),
         ({"hidden_size": 2.5}, "hidden_size"),
-        ({"optimizer": "sdg"}, "sgd, adam"),
+        ({"optimizer": "sdg"}, "expected 'adam' or 'sgd', found 'sdg'"),
         ({"max_grad_norm": 0}, "max_grad_norm"),
         ({"epochs": None}, "epochs"),
     ],
@@ -84,11 +83,10 @@ def test_a_wrong_value_is_refused_with_the_file_and_the_key(tmp_path, change, to
     assert "tried.yaml" in str(caught.value)
 
 
-@pytest.mark.parametrize("key", [field.name for field in dataclasses.fields(Preset) if field.name in GOOD])
+@pytest.mark.parametrize("key", [name for name in Preset.__struct_fields__ if name in GOOD])
 def test_only_keys_with_a_default_may_be_missing(tmp_path, key):
     rest = {name: value for name, value in GOOD.items() if name != key}
-    has_default = Preset.__dataclass_fields__[key].default is not dataclasses.MISSING
-    if has_default:
+    if not next(field for field in msgspec.structs.fields(Preset) if field.name == key).required:
         load(tmp_path, yaml.safe_dump(rest))
     else:
         with pytest.raises(UsageError, match=key):
@@ -112,7 +110,7 @@ def test_text_that_yaml_would_let_pass_is_refused(tmp_path, text, told):
 
 
 @given(
-    key=st.sampled_from(sorted(Preset.__dataclass_fields__)),
+    key=st.sampled_from(sorted(Preset.__struct_fields__)),
     value=st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5), st.lists(st.integers())),
 )
 def test_any_value_is_either_taken_or_refused_as_a_usage_error(tmp_path_factory, key, value):

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from lstmbench.orchestration.config import checked
-from lstmbench.records.tables import RUN
+from lstmbench.records.paths import RUN_COLUMNS
 from lstmbench.reporting.outcome import CONFIGS, happened, shipped_as
 from lstmbench.utils.paths import ROOT
 
@@ -24,8 +24,8 @@ def selection(*layers, **changes):
 
 
 def runs(*implementations, caps=""):
-    rows = [dict(zip(RUN, ("ptb", "small", name, "cpu", 1), strict=True)) | {"caps": caps} for name in implementations]
-    return pd.DataFrame(rows, columns=[*RUN, "caps"])
+    rows = [dict(zip(RUN_COLUMNS, ("ptb", "small", name, "cpu", 1), strict=True)) | {"caps": caps} for name in implementations]
+    return pd.DataFrame(rows, columns=[*RUN_COLUMNS, "caps"])
 
 
 def speeds(*verdicts):

@@ -15,7 +15,8 @@ from snakemake.cli import parse_args, parse_config
 from snakemake.utils import update_config
 
 from lstmbench import datasets, implementations
-from lstmbench.orchestration.config import MEASUREMENT, RECORD, checked, sizes
+from lstmbench.orchestration.config import checked, sizes
+from lstmbench.records import paths
 from lstmbench.reporting.reproduce import measure_command, train_command, whole_command
 from lstmbench.utils.errors import UsageError
 from lstmbench.utils.paths import ROOT
@@ -102,7 +103,7 @@ def test_the_command_of_a_row_makes_its_runs_and_no_other_with_its_settings(sele
     seeds = data.draw(some(selection.seeds_of(size)))
     targets, read = understood(train_command(selection, dataset, size, implementation, device, seeds))
     wildcards = {"dataset": dataset, "size": size, "implementation": implementation, "device": device}
-    records = [Path(selection.results, RECORD.format(**wildcards, seed=seed)) for seed in seeds]
+    records = [Path(selection.results, paths.RUN.format(**wildcards, seed=seed)) for seed in seeds]
     assert sorted(map(Path, targets)) == sorted(records) == sorted(read.records())
     assert read.threads_of(device) == selection.threads_of(device)
     assert read.caps_as_arguments(size) == selection.caps_as_arguments(size)
@@ -115,7 +116,7 @@ def test_the_command_of_a_speed_measures_it_with_its_settings(selection, data):
     rows = itertools.product(selection.datasets, selection.speed.sizes, selection.devices)
     dataset, size, device = data.draw(st.sampled_from(list(rows)))
     targets, read = understood(measure_command(selection, dataset, size, device))
-    assert targets == [str(Path(selection.results, MEASUREMENT.format(dataset=dataset, size=size, device=device)))]
+    assert targets == [str(Path(selection.results, paths.MEASUREMENT.format(dataset=dataset, size=size, device=device)))]
     assert (read.datasets, read.speed.sizes, read.devices) == ([dataset], [size], [device])
     for name in ("implementations", "processes", "attempts", "blocks"):
         assert getattr(read.speed, name) == getattr(selection.speed, name)

@@ -10,16 +10,15 @@ from collections.abc import Iterable, Mapping
 import pandas as pd
 
 from lstmbench.analysis import comparison
-from lstmbench.orchestration.config import RECORD
+from lstmbench.records import paths
 from lstmbench.records.bundle import Records
-from lstmbench.records.tables import RUN
+from lstmbench.records.paths import GROUP_COLUMNS, RUN_COLUMNS
 from lstmbench.records.verdict import Verdict
 
 TITLE = "Here beside the baseline machines"
 SIDES = "First: the machine that a bundle in results/baselines names; second: here. What both have is compared."
 TABLES = ("quality", "speed", "circumstances")
 
-GROUP = ["dataset", "size", "device"]
 """Columns that identify a measurement."""
 
 
@@ -51,7 +50,7 @@ def _shared(table: pd.DataFrame) -> pd.DataFrame:
     return table.loc[[Verdict.NOT_COMPARED.reason(verdict) not in of_one for verdict in table["verdict"]]]
 
 
-def paths(runs: Iterable[tuple], groups: Iterable[tuple]) -> set[str]:
-    """Return the paths of the records of runs (``RUN``) and measurements (``GROUP``) below a results folder."""
-    of_runs = {RECORD.format(**dict(zip(RUN, run, strict=True))) for run in runs}
-    return of_runs | {"measurements/{}/{}/{}/measurement.json".format(*group) for group in groups}
+def paths_of(runs: Iterable[tuple], groups: Iterable[tuple]) -> set[str]:
+    """Return the paths of the records of runs (``RUN_COLUMNS``) and measurements (``GROUP_COLUMNS``) in a folder."""
+    of_runs = {paths.RUN.format(**dict(zip(RUN_COLUMNS, run, strict=True))) for run in runs}
+    return of_runs | {paths.MEASUREMENT.format(**dict(zip(GROUP_COLUMNS, group, strict=True))) for group in groups}

@@ -17,13 +17,15 @@ import pandas as pd
 from lstmbench.analysis import speed as analyse
 from lstmbench.records.bundle import Records
 from lstmbench.records.measurement import Measurement
+from lstmbench.records.paths import CASE_COLUMNS as CASE
+from lstmbench.records.run_record import RunRecord
 from lstmbench.records.tables import machine_columns
 from lstmbench.records.verdict import Verdict
 from lstmbench.statistics import equivalence, intervals
 from lstmbench.statistics.equivalence import SPEED_MARGIN
+from lstmbench.utils.conversion import plain
 from lstmbench.utils.errors import DataError, UsageError
 
-CASE = ["dataset", "size", "implementation", "device"]
 QUALITY = ["bundle", *CASE, "metric", "n", "seeds", "difference", "low", "high", "verdict"]
 SPEED = ["bundle", *CASE, "threads", "unit", "first_rate", "second_rate", "ratio", "low", "high", "verdict"]
 CIRCUMSTANCES = ["bundle", "what", "first", "second"]
@@ -55,11 +57,11 @@ def compare(bundles: Mapping[str, Records]) -> dict[str, pd.DataFrame]:
     return tables
 
 
-def quality(first: list[dict[str, Any]], others: Mapping[str, list[dict[str, Any]]]) -> pd.DataFrame:
+def quality(first: list[RunRecord], others: Mapping[str, list[RunRecord]]) -> pd.DataFrame:
     """Return a row per case of run records; ``difference``, second from first, is in % or percentage points."""
     rows, found = [], {}
     for name, records in others.items():
-        for case, before, after in _matched(first, records, lambda one: tuple(one["run"][part] for part in CASE)):
+        for case, before, after in _matched(first, records, lambda one: one.run.case):
             row = {"bundle": name, **dict(zip(CASE, case, strict=True))}
             pairs = list(_pairs(before, after))
             reason = _one_sided(before, after) or _unlike_runs(before, after)
@@ -68,15 +70,15 @@ def quality(first: list[dict[str, Any]], others: Mapping[str, list[dict[str, Any
             if reason:
                 rows.append(row | {"verdict": Verdict.NOT_COMPARED.because(reason)})
                 continue
-            metric = "perplexity" if "perplexity" in pairs[0][0]["final"] else "accuracy"
+            metric = pairs[0][0].final.metric
             comparison = equivalence.compare(
-                *([record["final"][metric] for record in side] for side in zip(*pairs, strict=True)), metric
+                *([record.final.value for record in side] for side in zip(*pairs, strict=True)), metric
             )
             found[len(rows)] = comparison
             values = (comparison.mean, comparison.low, comparison.high)
             in_unit = [equivalence.in_unit(value, metric) for value in values]
             row |= dict(zip(("difference", "low", "high"), in_unit, strict=True))
-            seeds = " ".join(str(one["run"]["seed"]) for one, _ in pairs)
+            seeds = " ".join(str(one.run.seed) for one, _ in pairs)
             rows.append(row | {"metric": metric, "n": len(pairs), "seeds": seeds})
     for place, verdict in zip(found, equivalence.verdicts(list(found.values())), strict=True):
         rows[place]["verdict"] = verdict
@@ -122,12 +124,12 @@ def circumstances(first: Records, others: Mapping[str, Records]) -> pd.DataFrame
 def _circumstances(records: Records) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for record in [*records.runs, *(measurement.record for measurement in records.measurements)]:
-        commit = (record["commit"] or "no git checkout")[:12] + (" with changes" if record["commit_dirty"] else "")
-        versions = [record["versions"]] if "versions" in record else [one["versions"] for one in record["samples"]]
-        said = [*machine_columns(record).items(), ("commit", commit)]
-        if "versions" in record:
-            said.append(("threads of runs", record["settings"]["threads"]))
-        for what, value in [*said, *(item for one in versions for item in one.items())]:
+        commit = (record.commit or "no git checkout")[:12] + (" with changes" if record.commit_dirty else "")
+        versions = [record.versions] if isinstance(record, RunRecord) else [one.versions for one in record.samples]
+        properties = [*machine_columns(record.machine).items(), ("commit", commit)]
+        if isinstance(record, RunRecord):
+            properties.append(("threads of runs", record.settings.threads))
+        for what, value in [*properties, *(item for one in versions for item in one.items())]:
             found.setdefault(what, set()).add("" if value is None else str(value))
     return found
 
@@ -145,14 +147,14 @@ def _cases(measurements: Iterable[Measurement]) -> Iterator[dict[str, Any]]:
         record = measurement.record
         rates = analyse.process_rates(measurement)
         for row in analyse.analyse([measurement])["speed"].to_dict("records"):
-            samples = [one for one in record["samples"] if one["implementation"] == row["implementation"]]
+            samples = [one for one in record.samples if one.implementation == row["implementation"]]
             yield {
                 "case": (*(row[part] for part in CASE), row["threads"]),
                 "rates": rates.get(row["implementation"]),
                 "verdict": row["verdict"],
-                "settings": record["settings"],
+                "settings": plain(record.settings),
                 "unit": row["unit"],
-                "data": {one["data_sha256"] for one in samples},
+                "data": {one.data_sha256 for one in samples},
             }
 
 
@@ -174,10 +176,10 @@ def _one_sided(before: list[Any], after: list[Any]) -> str:
     return "" if after else ONLY_FIRST
 
 
-def _unlike_runs(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> str:
+def _unlike_runs(before: list[RunRecord], after: list[RunRecord]) -> str:
     everyone = [*before, *after]
-    settings = [{**one["settings"], **one["settings"]["preset"]} for one in everyone]
-    return "; ".join(filter(None, [_unlike(settings), _differ("data", {one["data"]["sha256"] for one in everyone})]))
+    settings = [{**plain(one.settings), **plain(one.settings.preset)} for one in everyone]
+    return "; ".join(filter(None, [_unlike(settings), _differ("data", {one.data.sha256 for one in everyone})]))
 
 
 def _unlike_speeds(old: dict[str, Any], new: dict[str, Any]) -> str:
@@ -197,12 +199,10 @@ def _differ(name: str, values: set[str]) -> str:
     return f"{name} differs: {shown}" if len(values) > 1 else ""
 
 
-def _pairs(
-    before: list[dict[str, Any]], after: list[dict[str, Any]]
-) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-    others = {(record["run"]["seed"], record["initial_weights_sha256"]): record for record in after}
-    for record in sorted(before, key=lambda one: one["run"]["seed"]):
-        if other := others.get((record["run"]["seed"], record["initial_weights_sha256"])):
+def _pairs(before: list[RunRecord], after: list[RunRecord]) -> Iterator[tuple[RunRecord, RunRecord]]:
+    others = {(record.run.seed, record.initial_weights_sha256): record for record in after}
+    for record in sorted(before, key=lambda one: one.run.seed):
+        if other := others.get((record.run.seed, record.initial_weights_sha256)):
             yield record, other
 
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
+import msgspec
 import pandas as pd
 
 from lstmbench import tasks
@@ -21,10 +21,15 @@ from lstmbench.datasets import Dataset, load_dataset
 from lstmbench.models import cost
 from lstmbench.models.presets import PRESETS, Preset, load_preset
 from lstmbench.orchestration.config import Selection
+from lstmbench.records.calibration import FailedCalibration, read_calibration
 from lstmbench.records.format import GENERATIONS, OTHERS
+from lstmbench.records.measurement_record import Block, Details, EvaluationSpeed, ProcessFigures
+from lstmbench.records.paths import CASE_COLUMNS as CASE
+from lstmbench.records.paths import SIZE_COLUMNS
+from lstmbench.records.run_record import RunRecord
+from lstmbench.system.machine import Machine
 from lstmbench.tasks import predictions
-from lstmbench.utils.errors import MachineError, UsageError
-from lstmbench.utils.json_schema import read_json
+from lstmbench.utils.errors import DataError, MachineError, UsageError
 
 MEMORY_MARGIN = 1.2
 """Multiply the memory that a run needs by this, so that no process is killed for what an allocator keeps."""
@@ -36,7 +41,6 @@ EPOCH_BYTES = 1_000
 MB = 1e6
 DAY = 86_400.0
 
-CASE = ["dataset", "size", "implementation", "device"]
 ERRORS = [
     *CASE, "seed", "processor", "planned_seconds", "seconds", "error_percent", "planned_mb", "peak_rss_mb",
     "spare_percent",
@@ -68,51 +72,60 @@ def count_work(dataset: Dataset, preset: Preset, max_updates: int | None, max_ev
         for part in parts:
             held += part.examples.inputs.nbytes + part.examples.targets.nbytes
             batch, window = part.batches.shape[1], part.examples.inputs.shape[1]
-            largest = max(largest, cost.minimum_memory_bytes(spec, batch, window)["activations"])
+            largest = max(largest, cost.minimum_memory_bytes(spec, batch, window).activations)
     tested = preset.report_after_updates is not None and preset.report_after_updates <= updates
     return Work(updates, math.ceil(updates / steps), 1 + tested, counts, held + largest)
 
 
-def predict(sample: Mapping[str, Any], work: Work, keep_model: bool = False) -> dict[str, float | None]:
-    """Return seconds, peak memory and disk (MB) of one run; ``sample`` is what ``lstm-bench calibrate`` wrote.
+def predict(
+    figures: ProcessFigures,
+    blocks: Sequence[Block],
+    work: Work,
+    *,
+    disturbed: bool = False,
+    keep_model: bool = False,
+) -> dict[str, float | None]:
+    """Return seconds, peak memory and disk (MB) of one run of the case that a process measured.
 
-    If the sample was disturbed, only the fastest step and the fastest evaluation count.  Whatever else ran made the
+    If it was disturbed, only the fastest step and the fastest evaluation count.  Whatever else ran made the
     others slower, up to a hundred times beside spinning threads. ``disk_mb`` applies during training.  It includes one
     checkpoint more than are kept, because one is written before one is deleted, and one of other settings
     (``format.OTHERS``).  ``kept_mb`` applies once the run is complete, with its final weights if they are kept.
     """
-    phases, evaluation = sample["phases"], sample["details"]["evaluation"]
-    checkpoint = sample["details"]["checkpoint"]
-    steps = [block["seconds"] / block["steps"] for block in sample["blocks"]]
-    disturbed = bool(sample.get("disturbances"))
-    step = min(*steps, sample["fastest_step_seconds"]) if disturbed else statistics.median(steps)
-    rate = "fastest_per_second" if disturbed else "predictions_per_second"
+    details, phases = figures.details or Details(), figures.phases
+    evaluation, checkpoint = details.evaluation, details.checkpoint
+    if evaluation is None or checkpoint is None:
+        raise DataError(f"{figures.implementation}: expected its evaluation and checkpoint measured, found neither")
+    steps = [block.seconds / block.steps for block in blocks]
+    fastest = figures.fastest_step_seconds or math.inf
+    step = min(*steps, fastest) if disturbed else statistics.median(steps)
+    start = phases.import_seconds + phases.build_seconds + phases.place_seconds + phases.first_step_seconds
     seconds = {
-        "start_seconds": sum(phases[f"{name}_seconds"] for name in ("import", "build", "place", "first_step")),
+        "start_seconds": start,
         "training_seconds": (work.updates - 1) * step,
-        "evaluation_seconds": _evaluation(evaluation["valid"], rate, work.predictions["valid"], work.epochs)
-        + _evaluation(evaluation["test"], rate, work.predictions["test"], work.tests),
-        "checkpoint_seconds": work.epochs * checkpoint["write_seconds"],
+        "evaluation_seconds": _evaluation(evaluation.valid, disturbed, work.predictions["valid"], work.epochs)
+        + _evaluation(evaluation.test, disturbed, work.predictions["test"], work.tests),
+        "checkpoint_seconds": work.epochs * checkpoint.write_seconds,
     }
-    weights = sample["memory"]["least_bytes"]["weights"]
+    weights = figures.memory.least_bytes.weights
     kept = RECORD_BYTES + EPOCH_BYTES * work.epochs + keep_model * weights
-    device_bytes = sample["memory"]["peak_device_bytes"]
+    device_bytes = figures.memory.peak_device_bytes
     # A checkpoint is gathered as arrays, and these are then copied into one string of bytes.
-    memory = sample["memory"]["peak_rss_bytes"] + work.evaluation_bytes + 2 * checkpoint["bytes"]
+    memory = figures.memory.peak_rss_bytes + work.evaluation_bytes + 2 * checkpoint.bytes
     return seconds | {
         "seconds": sum(seconds.values()),
         "mem_mb": MEMORY_MARGIN * memory / MB,
         "device_mb": None if device_bytes is None else MEMORY_MARGIN * (device_bytes + work.evaluation_bytes) / MB,
-        "disk_mb": ((GENERATIONS + 1 + OTHERS) * checkpoint["bytes"] + kept) / MB,
+        "disk_mb": ((GENERATIONS + 1 + OTHERS) * checkpoint.bytes + kept) / MB,
         "kept_mb": kept / MB,
         "weights_mb": weights / MB,
     }
 
 
-def _evaluation(measured: Mapping[str, float | None], which: str, count: int, times: int) -> float:
+def _evaluation(measured: EvaluationSpeed, disturbed: bool, count: int, times: int) -> float:
     """Return the seconds of ``times`` evaluations of ``count`` predictions; the first batch is traced and compiled."""
-    rate = measured[which]
-    return times * measured["first_seconds"] if rate is None else measured["first_seconds"] + times * count / rate
+    rate = (measured.fastest_per_second if disturbed else None) or measured.predictions_per_second
+    return measured.first_seconds + times * count / rate
 
 
 def plan(selection: Selection, data: Path, calibrations: Path) -> tuple[pd.DataFrame, list[str]]:
@@ -139,14 +152,20 @@ def plan(selection: Selection, data: Path, calibrations: Path) -> tuple[pd.DataF
             for case in selection.cases_of_one:
                 names = (dataset_name, size, *case)
                 threads = selection.threads_of(case[1])
-                sample = read_json(calibration_file(calibrations, names, threads))
-                if "failure" in sample:
-                    unplanned.append(f"{' '.join(names)} cannot run here and is not planned: {sample['failure']}")
+                sample = read_calibration(calibration_file(calibrations, names, threads))
+                if isinstance(sample, FailedCalibration):
+                    unplanned.append(f"{' '.join(names)} cannot run here and is not planned: {sample.failure}")
                     continue
                 row = dict(zip(CASE, names, strict=True)) | {"threads": threads} | caps
                 row |= {"seeds": len(selection.seeds_of(size)), "updates": work.updates, "epochs": work.epochs}
-                planned = predict(sample, work, selection.keep_models)
-                rows.append(row | planned | {"disturbed": "; ".join(sample.get("disturbances", []))})
+                planned = predict(
+                    sample,
+                    sample.blocks,
+                    work,
+                    disturbed=bool(sample.disturbances),
+                    keep_model=selection.keep_models,
+                )
+                rows.append(row | planned | {"disturbed": "; ".join(sample.disturbances)})
     if not rows:
         raise MachineError(f"nothing to plan: {'; '.join(unplanned)}")
     return pd.DataFrame(rows), unplanned
@@ -174,18 +193,18 @@ def whole_seconds(rows: pd.DataFrame, lanes: int) -> float:
 
 def whole_disk_mb(rows: pd.DataFrame, lanes: int) -> float:
     """Return MB for all runs: what they keep, shared initial weights, and the checkpoints of ``lanes`` runs."""
-    weights = rows.drop_duplicates(["dataset", "size"])
+    weights = rows.drop_duplicates(SIZE_COLUMNS)
     kept = (rows["kept_mb"] * rows["seeds"]).sum() + (weights["weights_mb"] * weights["seeds"]).sum()
     return kept + lanes * rows["disk_mb"].max()
 
 
-def machine_in_words(described: Mapping[str, Any]) -> str:
+def machine_in_words(machine: Machine) -> str:
     """Return a machine's processor, number of cores and GPU in words."""
-    parts = [described["cpu"], f"{described['cores']} cores", described["gpu"]]
+    parts = [machine.cpu, f"{machine.cores} cores", machine.gpu]
     return ", ".join(part for part in parts if part)
 
 
-def errors(rows: pd.DataFrame, records: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+def errors(rows: pd.DataFrame, records: Iterable[RunRecord]) -> pd.DataFrame:
     """Return one row per planned run that finished without interruption: planned against found.
 
     ``error_percent`` is relative to the planned time, and positive if the run was faster.  ``spare_percent`` is
@@ -194,20 +213,20 @@ def errors(rows: pd.DataFrame, records: Iterable[Mapping[str, Any]]) -> pd.DataF
     planned = rows.set_index(CASE)
     found = []
     for record in records:
-        case = tuple(record["run"][name] for name in CASE)
-        if record["resumed"] or case not in planned.index:
+        case = record.run.case
+        if record.resumed or case not in planned.index:
             continue
-        row, settings = planned.loc[case], record["settings"]
+        row, settings = planned.loc[case], record.settings
         caps = ("threads", "max_updates", "max_eval_predictions")
-        if [settings[name] for name in caps] != [None if pd.isna(row[name]) else row[name] for name in caps]:
+        if [getattr(settings, name) for name in caps] != [None if pd.isna(row[name]) else row[name] for name in caps]:
             continue
-        span = datetime.fromisoformat(record["finished"]) - datetime.fromisoformat(record["started"])
-        seconds, peak_mb = span.total_seconds(), record["memory"]["peak_rss_bytes"] / MB
+        span = datetime.fromisoformat(record.finished) - datetime.fromisoformat(record.started)
+        seconds, peak_mb = span.total_seconds(), record.memory.peak_rss_bytes / MB
         if not seconds:  # shorter than the second to which the times of a record are rounded
             continue
         found.append(
-            record["run"]
-            | {"processor": machine_in_words(record["machine"])}
+            msgspec.structs.asdict(record.run)
+            | {"processor": machine_in_words(record.machine)}
             | {"planned_seconds": row["seconds"], "seconds": seconds}
             | {"error_percent": 100 * (row["seconds"] / seconds - 1)}
             | {"planned_mb": row["mem_mb"], "peak_rss_mb": peak_mb}

@@ -11,10 +11,11 @@ import math
 
 import pandas as pd
 
-from lstmbench.records.tables import MACHINE, RUN, TEXTS
+from lstmbench.records.paths import CASE_COLUMNS, RUN_COLUMNS
+from lstmbench.records.tables import MACHINE, TEXTS
 from lstmbench.statistics import equivalence
 
-ALIKE = [*RUN[:-1], "settings_sha256", "data_sha256", "machine", "versions", "threads", "caps"]
+ALIKE = [*CASE_COLUMNS, "settings_sha256", "data_sha256", "machine", "versions", "threads", "caps"]
 """Runs are averaged if and only if they agree in all these columns."""
 
 
@@ -50,8 +51,8 @@ def quality(runs: pd.DataFrame, failures: pd.DataFrame, published: pd.DataFrame)
         row["source_perplexity"] = group["source_perplexity"].iloc[0]
         row["above_floor"] = difference(row["test_mean"], floor, metric) if floor > 0 else None
         rows.append(row | {"failure": ""})
-    for values, group in failures.groupby([*RUN[:-1], "task", "failure"], sort=True):
-        row = dict(zip([*RUN[:-1], "task", "failure"], values, strict=True)) | _seeds(group)
+    for values, group in failures.groupby([*CASE_COLUMNS, "task", "failure"], sort=True):
+        row = dict(zip([*CASE_COLUMNS, "task", "failure"], values, strict=True)) | _seeds(group)
         rows.append(row | {"n": 0, "metric": metric_of(group)})
     table = pd.DataFrame(rows).drop(columns="task", errors="ignore")
     texts = table.columns.intersection(list(TEXTS))
@@ -115,7 +116,7 @@ def environment(runs: pd.DataFrame) -> pd.DataFrame:
 def milestones(runs: pd.DataFrame, tests: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
     """Return one row per group of like runs, number of updates and protocol: the accuracy over the seeds."""
     columns = [*ALIKE, "updates", "protocol", "predictions", "n", "seeds", "mean", "min", "max", "published_values"]
-    merged = tests.merge(runs[[*RUN, *ALIKE[len(RUN) - 1 :]]], on=RUN)
+    merged = tests.merge(runs[[*RUN_COLUMNS, *ALIKE[len(RUN_COLUMNS) - 1 :]]], on=RUN_COLUMNS)
     rows = []
     for (updates, protocol, predictions), part in merged.groupby(["updates", "protocol", "predictions"], sort=True):
         for key, group in _alike(part):
@@ -142,12 +143,12 @@ def time_to_quality(runs: pd.DataFrame, history: pd.DataFrame, targets: pd.DataF
         "seconds_min", "seconds_max", "epochs_median",
     ]  # fmt: skip
     rows = []
-    histories = dict(iter(history.groupby(RUN)))
+    histories = dict(iter(history.groupby(RUN_COLUMNS)))
     for key, group in _alike(runs):
         metric = metric_of(group)
         kind = "capped" if key["caps"] else "complete"
         mine = (targets[["dataset", "size", "applies_to"]] == [key["dataset"], key["size"], kind]).all(axis="columns")
-        pasts = [histories[run] for run in group[RUN].itertuples(index=False, name=None)]
+        pasts = [histories[run] for run in group[RUN_COLUMNS].itertuples(index=False, name=None)]
         for target in targets[mine].itertuples():
             reached = [_first_to_reach(past, metric, target.value) for past in pasts]
             seconds, epochs = (pd.Series(values) for values in zip(*reached, strict=True))

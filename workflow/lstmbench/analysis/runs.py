@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
+from msgspec.structs import asdict
 
 from lstmbench.records.interference import limits
-from lstmbench.records.run import failed, read_record
-from lstmbench.records.tables import RUN, machine_columns, machine_kind, versions_column
+from lstmbench.records.paths import RUN_COLUMNS
+from lstmbench.records.run import read_record
+from lstmbench.records.run_record import Epoch, Facts, FailedRun, Milestone, RunName, RunRecord
+from lstmbench.records.tables import machine_columns, machine_kind, versions_column
 from lstmbench.system.device import split_device
 from lstmbench.utils.errors import DataError
 
@@ -21,6 +23,9 @@ HISTORY = [
     "valid_loss", "valid_perplexity", "valid_accuracy", "valid_predictions", "valid_seconds",
 ]  # fmt: skip
 
+Row = Mapping[str, object]
+"""A row of a table, by column."""
+
 
 def collect(paths: Iterable[Path]) -> dict[str, pd.DataFrame]:
     """Return the tables runs, history, milestones, settings and failures of the records at ``paths``.
@@ -29,107 +34,110 @@ def collect(paths: Iterable[Path]) -> dict[str, pd.DataFrame]:
         DataError: no path, a record that is missing or bad, two records of one run, or a data set of which no run
             ended well.
     """
-    records: dict[tuple[Any, ...], dict[str, Any]] = {}
-    origins: dict[tuple[Any, ...], Path] = {}
+    records: dict[tuple[str, str, str, str, int], RunRecord | FailedRun] = {}
+    origins: dict[RunName, Path] = {}
     for path in paths:
         record = read_record(path)
-        name = tuple(record["run"][part] for part in RUN)
-        if name in records:
-            raise DataError(f"{path}: the run {'/'.join(map(str, name))} was already read from {origins[name]}")
-        records[name], origins[name] = record, path
+        if record.run in origins:
+            raise DataError(f"{path}: the run {record.run} was already read from {origins[record.run]}")
+        records[record.run.parts], origins[record.run] = record, path
     if not records:
         raise DataError("no run.json given: there is nothing to collect")
-    failures = [_failure_row(records[name]) for name in sorted(records) if failed(records[name])]
-    ordered = [records[name] for name in sorted(records) if not failed(records[name])]
-    _require_some({name[0] for name in records}, ordered, failures)
+    every = [record for _, record in sorted(records.items())]
+    failures = [record for record in every if isinstance(record, FailedRun)]
+    ordered = [record for record in every if isinstance(record, RunRecord)]
+    _require_some({record.run.dataset for record in every}, ordered, failures)
     runs = pd.DataFrame([_run_row(record) for record in ordered])
-    history = [record["run"] | row for record in ordered for row in record["history"]]
-    milestones = [record["run"] | row for record in ordered for row in record["milestones"]]
+    history = [_named(record.run, row) for record in ordered for row in record.history]
+    milestones = [_named(record.run, row) for record in ordered for row in record.milestones]
     settings = [_settings_row(record) for record in ordered]
     return {
         "runs": runs,
-        "history": pd.DataFrame(history, columns=RUN + HISTORY),
-        "milestones": pd.DataFrame(milestones, columns=RUN + MILESTONE),
+        "history": pd.DataFrame(history, columns=RUN_COLUMNS + HISTORY),
+        "milestones": pd.DataFrame(milestones, columns=RUN_COLUMNS + MILESTONE),
         "settings": pd.DataFrame(settings).drop_duplicates(),
-        "failures": pd.DataFrame(failures, columns=[*RUN, "task", "exit_code", "failure"]),
+        "failures": pd.DataFrame(map(_failure_row, failures), columns=[*RUN_COLUMNS, "task", "exit_code", "failure"]),
     }
 
 
-def _failure_row(record: dict[str, Any]) -> dict[str, Any]:
-    failure = record["failure"]
-    return record["run"] | {"task": record["task"], "exit_code": failure["exit_code"], "failure": failure["message"]}
+def _named(name: RunName, row: Epoch | Milestone) -> Row:
+    return {**asdict(name), **asdict(row)}
 
 
-def _require_some(datasets: Iterable[str], good: Iterable[dict[str, Any]], failures: Iterable[dict[str, Any]]) -> None:
+def _failure_row(record: FailedRun) -> Row:
+    failure = record.failure
+    return asdict(record.run) | {"task": record.task, "exit_code": failure.exit_code, "failure": failure.message}
+
+
+def _require_some(datasets: Iterable[str], good: Iterable[RunRecord], failures: Iterable[FailedRun]) -> None:
     """Raise an error if a data set has no complete run, because its tables and figures need one."""
-    for dataset in sorted(set(datasets) - {record["run"]["dataset"] for record in good}):
-        reasons = sorted({row["failure"] for row in failures if row["dataset"] == dataset})
+    for dataset in sorted(set(datasets) - {record.run.dataset for record in good}):
+        reasons = sorted({failed.failure.message for failed in failures if failed.run.dataset == dataset})
         raise DataError("\n".join([f"every run of {dataset} failed:", *reasons]))
 
 
-def _floors(facts: dict[str, Any]) -> dict[str, float | None]:
+def _floors(facts: Facts) -> dict[str, float | None]:
     """Return the perplexities of a generated text's own source: on average, and on the words of the test split."""
-    on_test = facts.get("source_cross_entropy_nats_test")
+    on_test = facts.source_cross_entropy_nats_test
     return {
-        "source_perplexity": facts.get("floor_perplexity"),
+        "source_perplexity": facts.floor_perplexity,
         "source_test_perplexity": None if on_test is None else math.exp(on_test),
     }
 
 
-def _run_row(record: dict[str, Any]) -> dict[str, Any]:
-    last, final, speed = record["history"][-1], record["final"], record["speed"]
-    memory, settings = record["memory"], record["settings"]
-    device_bytes = memory["peak_device_bytes"]
-    held_back = limits(speed.get("throttled_share"), speed.get("reachable_cores"), settings["threads"])
-    return record["run"] | {
-        "task": record["data"]["task"],
-        "caps": "; ".join(record["caps"]),
-        "resumed": record["resumed"],
-        "parameters": record["parameters"],
-        "updates": last["updates"],
-        "epochs": last["epoch"],
-        "test_loss": final["loss"],
-        "test_perplexity": final.get("perplexity"),
-        "test_accuracy": final.get("accuracy"),
-        "test_predictions": final["predictions"],
-        "valid_loss": last["valid_loss"],
-        "valid_perplexity": last.get("valid_perplexity"),
-        "valid_accuracy": last.get("valid_accuracy"),
-        "train_loss": last["train_loss"],
-        "train_perplexity": last.get("train_perplexity"),
-        **_floors(record["data"]["facts"]),
-        "speed_median": speed["median"],
-        "speed_p25": speed["p25"],
-        "speed_p75": speed["p75"],
-        "speed_unit": speed["unit"],
-        "speed_blocks": speed["blocks"],
-        "import_seconds": speed["import_seconds"],
-        "build_seconds": speed["build_seconds"],
-        "first_step_seconds": speed["first_step_seconds"],
-        "train_seconds": speed["train_seconds"],
-        "peak_rss_mb": memory["peak_rss_bytes"] / 1e6,
+def _run_row(record: RunRecord) -> Row:
+    last, final, speed = record.history[-1], record.final, record.speed
+    memory, settings = record.memory, record.settings
+    device_bytes = memory.peak_device_bytes
+    held_back = limits(speed.throttled_share, speed.reachable_cores, settings.threads)
+    return asdict(record.run) | {
+        "task": record.data.task,
+        "caps": "; ".join(record.caps),
+        "resumed": record.resumed,
+        "parameters": record.parameters,
+        "updates": last.updates,
+        "epochs": last.epoch,
+        "test_loss": final.loss,
+        "test_perplexity": final.perplexity,
+        "test_accuracy": final.accuracy,
+        "test_predictions": final.predictions,
+        "valid_loss": last.valid_loss,
+        "valid_perplexity": last.valid_perplexity,
+        "valid_accuracy": last.valid_accuracy,
+        "train_loss": last.train_loss,
+        "train_perplexity": last.train_perplexity,
+        **_floors(record.data.known_facts),
+        "speed_median": speed.median,
+        "speed_p25": speed.p25,
+        "speed_p75": speed.p75,
+        "speed_unit": speed.unit,
+        "speed_blocks": speed.blocks,
+        "import_seconds": speed.import_seconds,
+        "build_seconds": speed.build_seconds,
+        "first_step_seconds": speed.first_step_seconds,
+        "train_seconds": speed.train_seconds,
+        "peak_rss_mb": memory.peak_rss_bytes / 1e6,
         "peak_device_mb": None if device_bytes is None else device_bytes / 1e6,
-        "threads": settings["threads"],
-        "dtype": settings["dtype"],
-        **machine_columns(record),
-        "machine_kind": machine_kind(record, split_device(record["run"]["device"]).kind),
+        "threads": settings.threads,
+        "dtype": settings.dtype,
+        **machine_columns(record.machine),
+        "machine_kind": machine_kind(record.machine, split_device(record.run.device).kind),
         "limited": "; ".join(held_back),
-        "node": record["machine"].get("node"),
-        "versions": versions_column(record["versions"]),
-        "commit": record["commit"],
-        "commit_dirty": int(record["commit_dirty"]),
-        "settings_sha256": record["settings_sha256"],
-        "data_sha256": record["data"]["sha256"],
-        "initial_weights_sha256": record["initial_weights_sha256"],
-        "final_weights_sha256": record["final_weights_sha256"],
-        "started": record["started"],
-        "finished": record["finished"],
+        "node": record.machine.node,
+        "versions": versions_column(record.versions),
+        "commit": record.commit,
+        "commit_dirty": int(record.commit_dirty),
+        "settings_sha256": record.settings_sha256,
+        "data_sha256": record.data.sha256,
+        "initial_weights_sha256": record.initial_weights_sha256,
+        "final_weights_sha256": record.final_weights_sha256,
+        "started": record.started,
+        "finished": record.finished,
     }
 
 
-def _settings_row(record: dict[str, Any]) -> dict[str, Any]:
-    settings = record["settings"]
-    others = {name: value for name, value in settings.items() if name != "preset"}
-    name = {part: record["run"][part] for part in ("dataset", "size")}
-    row = name | {"settings_sha256": record["settings_sha256"]} | settings["preset"] | others
+def _settings_row(record: RunRecord) -> Row:
+    others = {name: value for name, value in asdict(record.settings).items() if name != "preset"}
+    name = {"dataset": record.run.dataset, "size": record.run.size, "settings_sha256": record.settings_sha256}
+    row = name | asdict(record.settings.preset) | others
     return {key: "" if value is None else value for key, value in row.items()}

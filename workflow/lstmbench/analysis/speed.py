@@ -13,18 +13,21 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from msgspec.structs import asdict
 
 from lstmbench.implementations import framework
 from lstmbench.records.format import NOT_SEEN
 from lstmbench.records.interference import MAX_QUOTABLE_SPREAD, limits
 from lstmbench.records.measurement import Measurement
-from lstmbench.records.measurement_consistency import SAMPLE
+from lstmbench.records.measurement_consistency import SAMPLE, name_of
+from lstmbench.records.measurement_record import Details, ProcessSample, TimedProduct, Trace
+from lstmbench.records.paths import GROUP_COLUMNS
 from lstmbench.records.tables import MACHINE, machine_columns, machine_kind, versions_column
 from lstmbench.records.verdict import Verdict
 from lstmbench.statistics import intervals
 from lstmbench.system.device import split_device
 
-GROUP = ["dataset", "size", "device", "threads"]
+GROUP = [*GROUP_COLUMNS, "threads"]
 SPEED = [
     *GROUP, "implementation", "unit", "processes", "blocks", "rate", "rate_low", "rate_high", "step_ms", "step_p95_ms",
     "gflops", "share", "share_low", "share_high", "ceiling_ms", "steady", "disturbed", "verdict", "quotable", "path",
@@ -61,34 +64,34 @@ class _Group:
 
     def __init__(self, measurement: Measurement) -> None:
         self.record = measurement.record
-        self.name = {**self.record["group"], "threads": self.record["threads"]}
-        last = {(sample["implementation"], sample["round"]): sample for sample in self.record["samples"]}
+        self.name = {**asdict(self.record.group), "threads": self.record.threads}
+        last = {(sample.implementation, sample.round): sample for sample in self.record.samples}
         # The process with the details may have been disturbed and repeated; its details count nevertheless.
         self.detailed = {
-            sample["implementation"]: sample for sample in self.record["samples"] if sample.get("details") is not None
+            sample.implementation: (sample, sample.details) for sample in self.record.samples if sample.details
         }
-        self.cases: dict[str, list[dict[str, Any]]] = {}
+        self.cases: dict[str, list[ProcessSample]] = {}
         for (implementation, _), sample in last.items():
             self.cases.setdefault(implementation, []).append(sample)
         blocks = dict(iter(measurement.blocks.groupby(SAMPLE)))
         self.blocks = {
-            implementation: [blocks[tuple(sample[name] for name in SAMPLE)] for sample in samples]
+            implementation: [blocks[name_of(sample)] for sample in samples]
             for implementation, samples in self.cases.items()
         }
 
     def speed(self) -> list[dict[str, Any]]:
         """Return a row per implementation, including those that failed."""
         rows = [self._speed(implementation, samples) for implementation, samples in sorted(self.cases.items())]
-        for failure in self.record["failures"]:
-            name = failure["implementation"]
+        for failure in self.record.failures:
+            name = failure.implementation
             row = next((row for row in rows if row["implementation"] == name), None)
             if row is None:
                 row = {**self.name, "implementation": name, "processes": 0}
                 rows.append(row)
-            row |= {"quotable": 0, "verdict": Verdict.FAILED.because(failure["failure"])}
+            row |= {"quotable": 0, "verdict": Verdict.FAILED.because(failure.failure)}
         return rows
 
-    def _speed(self, implementation: str, samples: list[dict[str, Any]]) -> dict[str, Any]:
+    def _speed(self, implementation: str, samples: list[ProcessSample]) -> dict[str, Any]:
         first, blocks = samples[0], self.blocks[implementation]
         rate = intervals.geometric_mean(self._rates(implementation))
         times = [(part["seconds"] / part["steps"]).to_numpy() for part in blocks]
@@ -98,7 +101,7 @@ class _Group:
         ]
         tested = "steady" if min(map(len, times)) >= intervals.MIN_BLOCKS else "too few blocks to test"
         spread = intervals.iqr_over_median(together)
-        held_back = [reason for sample in samples for reason in _held_back(sample, self.record["threads"])]
+        held_back = [reason for sample in samples for reason in _held_back(sample, self.record.threads)]
         verdict = ""
         if held_back:
             verdict = f"not the speed of this machine: {held_back[0]}"
@@ -107,17 +110,17 @@ class _Group:
         elif spread > MAX_QUOTABLE_SPREAD:
             verdict = f"blocks spread by {100 * spread:.0f} %"
         ceilings = [product_seconds(sample) for sample in samples]
-        steps = [sample["phases"]["steady_seconds"] / sample["steady_steps"] for sample in samples]
+        steps = [sample.phases.steady_seconds / sample.steady_steps for sample in samples]
         share = intervals.geometric_mean(np.divide(ceilings, steps)) if all(ceilings) else UNMEASURED
-        flops = sum(product["flops"] for product in first["products"])
-        details = self.detailed.get(implementation, {}).get("details", {})
-        evaluation, loop, bandwidth = (details.get(name) for name in ("evaluation", "loop", "bandwidth"))
-        device_bytes = [sample["memory"]["peak_device_bytes"] for sample in samples]
-        disturbed = sorted({reason for sample in samples for reason in sample["disturbances"]} - set(held_back))
+        flops = sum(product.flops for product in first.products)
+        _, details = self.detailed.get(implementation, (first, Details()))
+        evaluation, loop, bandwidth = details.evaluation, details.loop, details.bandwidth
+        device_bytes = [sample.memory.peak_device_bytes for sample in samples]
+        disturbed = sorted({reason for sample in samples for reason in sample.disturbances} - set(held_back))
         return {
             **self.name,
             "implementation": implementation,
-            "unit": first["unit"],
+            "unit": first.unit,
             "processes": len(samples),
             "blocks": len(together),
             "rate": rate.estimate,
@@ -125,7 +128,7 @@ class _Group:
             "rate_high": rate.high,
             "step_ms": 1e3 * np.median(together),
             "step_p95_ms": 1e3 * np.quantile(together, 0.95),
-            "gflops": flops / first["predictions_per_step"] * rate.estimate / 1e9 if flops else math.nan,
+            "gflops": flops / first.predictions_per_step * rate.estimate / 1e9 if flops else math.nan,
             "share": share.estimate,
             "share_low": share.low,
             "share_high": share.high,
@@ -134,29 +137,29 @@ class _Group:
             "disturbed": "; ".join(disturbed),
             "verdict": verdict,
             "quotable": int(not verdict),
-            "path": _path(details.get("trace", {})),
+            "path": _path(details.trace),
             **{
-                name: np.median([sample["phases"][name] for sample in samples])
+                name: np.median([getattr(sample.phases, name) for sample in samples])
                 for name in ("import_seconds", "build_seconds", "first_step_seconds")
             },
-            "peak_rss_mb": max(sample["memory"]["peak_rss_bytes"] for sample in samples) / 1e6,
+            "peak_rss_mb": max(sample.memory.peak_rss_bytes for sample in samples) / 1e6,
             "peak_device_mb": None if None in device_bytes else max(device_bytes) / 1e6,
-            "least_mb": sum(first["memory"]["least_bytes"].values()) / 1e6,
-            "valid_rate": evaluation and evaluation["valid"]["predictions_per_second"],
-            "test_rate": evaluation and evaluation["test"]["predictions_per_second"],
-            "loop_share": loop and 1 - loop["learner_seconds"] / loop["seconds"],
-            "memory_gbs": bandwidth and bandwidth["bytes"] / bandwidth["seconds"] / 1e9,
-            **machine_columns(self.record),
-            "machine_kind": machine_kind(self.record, split_device(self.record["group"]["device"]).kind),
-            "versions": versions_column(first["versions"]),
-            "commit": self.record["commit"],
-            "commit_dirty": int(self.record["commit_dirty"]),
+            "least_mb": first.memory.least_bytes.total / 1e6,
+            "valid_rate": evaluation and evaluation.valid.predictions_per_second,
+            "test_rate": evaluation and evaluation.test.predictions_per_second,
+            "loop_share": loop and 1 - loop.learner_seconds / loop.seconds,
+            "memory_gbs": bandwidth and bandwidth.bytes / bandwidth.seconds / 1e9,
+            **machine_columns(self.record.machine),
+            "machine_kind": machine_kind(self.record.machine, split_device(self.record.group.device).kind),
+            "versions": versions_column(first.versions),
+            "commit": self.record.commit,
+            "commit_dirty": int(self.record.commit_dirty),
         }
 
     def _rates(self, implementation: str) -> list[float]:
         """Return predictions per second of each process, over its steady blocks."""
         return [
-            sample["steady_steps"] * sample["predictions_per_step"] / sample["phases"]["steady_seconds"]
+            sample.steady_steps * sample.predictions_per_step / sample.phases.steady_seconds
             for sample in self.cases[implementation]
         ]
 
@@ -167,7 +170,7 @@ class _Group:
         by_speed = sorted(self.cases, key=lambda name: intervals.geometric_mean(self._rates(name)).estimate)
         for denominator, numerator in itertools.combinations(by_speed, 2):
             of_round = [
-                {sample["round"]: rate for sample, rate in zip(self.cases[name], self._rates(name), strict=True)}
+                {sample.round: rate for sample, rate in zip(self.cases[name], self._rates(name), strict=True)}
                 for name in (numerator, denominator)
             ]
             rounds = sorted(of_round[0].keys() & of_round[1].keys())
@@ -191,18 +194,18 @@ class _Group:
     def anatomy(self) -> list[dict[str, Any]]:
         """Return a row per implementation and part of a training step, from the one step that was traced."""
         rows = []
-        for implementation, sample in sorted(self.detailed.items()):
-            trace = sample["details"]["trace"]
-            operations = pd.DataFrame(trace["operations"], columns=["name", "part", "direction", "seconds"])
-            if operations.empty:
+        for implementation, (sample, details) in sorted(self.detailed.items()):
+            trace = details.trace
+            if trace is None or not trace.operations or trace.step_seconds is None:
                 continue
+            operations = pd.DataFrame(map(asdict, trace.operations))
             least: dict[tuple[str, str], float] = {}
-            for product in sample["products"]:
-                key = (product["part"], product["direction"])
-                least[key] = least.get(key, 0.0) + product["count"] * product["seconds"]
+            for product in sample.products:
+                key = (product.part, product.direction)
+                least[key] = least.get(key, 0.0) + product.count * product.seconds
             seconds = dict(operations.groupby(["part", "direction"])["seconds"].sum())
             traced = operations["seconds"].sum()
-            seconds["between operations", ""] = max(0.0, trace["step_seconds"] - traced)
+            seconds["between operations", ""] = max(0.0, trace.step_seconds - traced)
             rows += [
                 {
                     **self.name,
@@ -211,7 +214,7 @@ class _Group:
                     "direction": direction,
                     "milliseconds": 1e3 * time,
                     "product_milliseconds": 1e3 * least.get((part, direction), 0.0),
-                    "coverage": traced / trace["step_seconds"],
+                    "coverage": traced / trace.step_seconds,
                 }
                 for (part, direction), time in seconds.items()
             ]
@@ -219,39 +222,40 @@ class _Group:
 
     def products(self) -> list[dict[str, Any]]:
         """Return a row per framework and matrix product: the median over the processes of all its implementations."""
-        found: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+        found: dict[tuple[str, str, str], list[TimedProduct]] = {}
         for implementation, samples in sorted(self.cases.items()):
-            for product in (product for sample in samples for product in sample["products"]):
-                key = (framework(implementation), product["name"], product["direction"])
+            for product in (product for sample in samples for product in sample.products):
+                key = (framework(implementation), product.name, product.direction)
                 found.setdefault(key, []).append(product)
         rows = []
         for (owner, name, direction), all_of_it in found.items():
             product = all_of_it[0]
-            seconds = product["count"] * np.median([one["seconds"] for one in all_of_it])
+            seconds = product.count * np.median([one.seconds for one in all_of_it])
             rows.append(
                 {
                     **self.name,
                     "framework": owner,
                     "product": name,
-                    "part": product["part"],
+                    "part": product.part,
                     "direction": direction,
-                    "left_rows": product["left"][0],
-                    "inner": product["left"][1],
-                    "right_columns": product["right"][1],
-                    "transposed": product["transposed"],
-                    "count": product["count"],
+                    "left_rows": product.left[0],
+                    "inner": product.left[1],
+                    "right_columns": product.right[1],
+                    "transposed": product.transposed,
+                    "count": product.count,
                     "milliseconds": 1e3 * seconds,
-                    "gflops": product["flops"] / seconds / 1e9,
+                    "gflops": product.flops / seconds / 1e9,
                     "processes": len(all_of_it),
                 }
             )
         return rows
 
 
-def _path(trace: dict[str, Any]) -> str:
+def _path(trace: Trace | None) -> str:
     """Return the kernel path that the trace proved, ``NOT_SEEN`` if it proved none, or "" if there was no trace."""
-    looked = trace.get("step_seconds") is not None
-    return trace.get("path") or (NOT_SEEN if looked else "")
+    if trace is None:
+        return ""
+    return trace.path or ("" if trace.step_seconds is None else NOT_SEEN)
 
 
 def process_rates(measurement: Measurement) -> dict[str, list[float]]:
@@ -260,11 +264,10 @@ def process_rates(measurement: Measurement) -> dict[str, list[float]]:
     return {implementation: group._rates(implementation) for implementation in group.cases}
 
 
-def _held_back(sample: dict[str, Any], threads: int) -> list[str]:
-    load = sample["load"]
-    return limits(load.get("throttled_share"), load.get("reachable_cores"), threads)
+def _held_back(sample: ProcessSample, threads: int) -> list[str]:
+    return limits(sample.load.throttled_share, sample.load.reachable_cores, threads)
 
 
-def product_seconds(sample: dict[str, Any]) -> float:
+def product_seconds(sample: ProcessSample) -> float:
     """Return the seconds that a step's matrix products alone take; 0 if they were not measured."""
-    return sum(product["seconds"] * product["count"] for product in sample["products"])
+    return sum(product.seconds * product.count for product in sample.products)

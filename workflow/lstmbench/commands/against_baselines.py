@@ -6,10 +6,11 @@ import argparse
 import itertools
 from pathlib import Path
 
-from lstmbench.analysis.against_baselines import GROUP, SIDES, TITLE, against, paths
+from lstmbench.analysis.against_baselines import SIDES, TITLE, against, paths_of
 from lstmbench.commands._arguments import add
 from lstmbench.records.bundle import records, unpacked
-from lstmbench.records.tables import RUN, read_table, write_table
+from lstmbench.records.paths import GROUP_COLUMNS, RUN_COLUMNS
+from lstmbench.records.tables import read_table, write_table
 from lstmbench.reporting import comparison
 from lstmbench.reporting.text_tables import write_text_tables
 
@@ -26,9 +27,9 @@ def parser() -> argparse.ArgumentParser:
 def main(options: argparse.Namespace) -> None:
     """Run the command."""
     # Folders may also hold what another selection left.
-    of_here = paths(
-        read_table(options.tables / "runs.parquet")[RUN].itertuples(index=False, name=None),
-        read_table(options.tables / "speed.parquet")[GROUP].itertuples(index=False, name=None),
+    of_here = paths_of(
+        read_table(options.tables / "runs.parquet")[RUN_COLUMNS].itertuples(index=False, name=None),
+        read_table(options.tables / "speed.parquet")[GROUP_COLUMNS].itertuples(index=False, name=None),
     )
     baselines, shared = {}, set()
     folders = [[path] if path.suffix == ".zip" else sorted(path.glob("*.zip")) for path in options.bundles]

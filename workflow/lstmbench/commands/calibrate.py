@@ -7,17 +7,19 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
 
 from lstmbench.commands._arguments import add
 from lstmbench.orchestration.environments import interpreter
 from lstmbench.orchestration.failed_runs import failed_sample
+from lstmbench.records.calibration import FailedCalibration
 from lstmbench.records.interference import ATTEMPTS
+from lstmbench.records.measurement_record import ProcessReport
 from lstmbench.timing.calibration import DETAILS, OWN, CannotRun, calibrated
 from lstmbench.utils.clock import utc_now
+from lstmbench.utils.conversion import converted, plain
 from lstmbench.utils.errors import last_error
 from lstmbench.utils.files import write_json
-from lstmbench.utils.json_schema import read_json
+from lstmbench.utils.strict_json import read_json
 
 
 def parser() -> argparse.ArgumentParser:
@@ -32,7 +34,7 @@ def parser() -> argparse.ArgumentParser:
 def main(options: argparse.Namespace) -> None:
     """Run the command."""
 
-    def measure() -> dict[str, Any]:
+    def measure() -> ProcessReport:
         with tempfile.TemporaryDirectory() as folder:
             output = Path(folder, "sample.json")
             command = [
@@ -51,15 +53,15 @@ def main(options: argparse.Namespace) -> None:
                 raise CannotRun(last_error(said.splitlines()))
             if code:
                 sys.exit(code)
-            return read_json(output)
+            return converted(read_json(output), ProcessReport, output)
 
     def log(line: str) -> None:
         print(f"{options.data.name}/{options.preset.stem}/{options.implementation}: {line}", file=sys.stderr)
 
     try:
-        result = calibrated(measure, max(1, options.attempts), options.threads, log)
+        result = plain(calibrated(measure, max(1, options.attempts), options.threads, log))
     except CannotRun as error:
-        result = {"failure": str(error), "failed": utc_now()}
+        result = plain(FailedCalibration(failure=str(error), failed=utc_now()))
         # In this order: a case whose sample was not written is calibrated again in any case.
         write_json(failed_sample(options.output), result)
     write_json(options.output, result)

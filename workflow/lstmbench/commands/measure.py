@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import pandas as pd
+from msgspec.structs import asdict
 from tqdm import tqdm
 
 from lstmbench import implementations
@@ -18,17 +16,13 @@ from lstmbench.commands._arguments import add
 from lstmbench.models.presets import load_preset
 from lstmbench.orchestration.environments import interpreter
 from lstmbench.records.interference import ATTEMPTS
-from lstmbench.records.measurement import (
-    BLOCK_COLUMNS,
-    SCHEMA_VERSION,
-    Measurement,
-    check_measurement,
-    write_measurement,
-)
+from lstmbench.records.measurement import Measurement, check_measurement, write_measurement
+from lstmbench.records.measurement_record import Circumstances, Group, MeasurementRecord, ProcessReport
+from lstmbench.records.version import SCHEMA_VERSION
 from lstmbench.system import hardware, provenance
 from lstmbench.system.device import require_threads, resolve_device, split_device
 from lstmbench.timing.blocks import BLOCKS
-from lstmbench.timing.rounds import measure_group, read_earlier, run_round
+from lstmbench.timing.rounds import Ended, Found, Plan, measure_group, read_earlier, run_round
 from lstmbench.utils.clock import Stopwatch, later, utc_now
 from lstmbench.utils.errors import DataError, UsageError
 from lstmbench.utils.validation import require_known
@@ -59,19 +53,8 @@ def main(options: argparse.Namespace) -> None:
         require_known("implementation", implementations.split(name)[0], implementations.names())
     device = resolve_device(options.device)
     require_threads(device, options.threads)
-    preset = load_preset(options.preset)
     started, watch = utc_now(), Stopwatch()
-    commit, dirty = provenance.commit()
-    circumstances = {
-        "group": {"dataset": options.data.name, "size": options.preset.stem, "device": device},
-        "threads": options.threads,
-        "dtype": split_device(device).precision,
-        "seed": options.seed,
-        "commit": commit,
-        "commit_dirty": dirty,
-        "machine": hardware.describe(),
-        "settings": dataclasses.asdict(preset),
-    }
+    circumstances = _circumstances(options, device)
     earlier = read_earlier(options.output, circumstances) if options.add else None
 
     def command(implementation: str, details: Sequence[str]) -> list[str]:
@@ -85,32 +68,47 @@ def main(options: argparse.Namespace) -> None:
         tqdm.write(f"{options.data.name}/{options.preset.stem}/{device}: {line}", file=sys.stderr)
         sys.stderr.flush()
 
-    def measurement_of(samples: list[Any], failures: list[Any], blocks: pd.DataFrame) -> Measurement:
-        record = circumstances | {
-            "schema_version": SCHEMA_VERSION,
-            "processes": options.processes + (earlier.record["processes"] if earlier else 0),
-            "started": earlier.record["started"] if earlier else started,
-            "finished": later(started, watch.seconds()),
-            "samples": samples,
-            "failures": failures,
-        }
-        return Measurement(record, blocks)
+    def measurement_of(found: Found) -> Measurement:
+        record = MeasurementRecord(
+            **asdict(circumstances),
+            schema_version=SCHEMA_VERSION,
+            processes=options.processes + (earlier.record.processes if earlier else 0),
+            started=earlier.record.started if earlier else started,
+            finished=later(started, watch.seconds()),
+            samples=found.samples,
+            failures=found.failures,
+        )
+        return Measurement(record, found.table())
 
     try:
-        check_measurement(options.output, measurement_of([], [], pd.DataFrame(columns=BLOCK_COLUMNS)))
+        check_measurement(options.output, measurement_of(Found()))
     except DataError as error:
         raise UsageError(f"its record would be refused, so it is not measured: {error}") from error
+    plan = Plan(
+        implementations=options.implementations,
+        rounds=options.processes,
+        attempts=options.attempts,
+        threads=options.threads,
+        seed=options.seed,
+    )
     with tempfile.TemporaryDirectory() as folder:
-        samples, failures, blocks = measure_group(
-            implementations=options.implementations,
-            rounds=options.processes,
-            attempts=options.attempts,
-            threads=options.threads,
-            seed=options.seed,
-            sampler=lambda names, details: run_round(
-                {name: command(name, details) for name in names}, options.blocks, Path(folder), log
-            ),
-            log=log,
-            earlier=earlier,
-        )
-    write_measurement(options.output, measurement_of(samples, failures, blocks))
+
+        def sampler(names: Sequence[str], details: Sequence[str]) -> dict[str, ProcessReport | Ended]:
+            return run_round({name: command(name, details) for name in names}, options.blocks, Path(folder), log)
+
+        found = measure_group(plan, sampler, log, earlier)
+    write_measurement(options.output, measurement_of(found))
+
+
+def _circumstances(options: argparse.Namespace, device: str) -> Circumstances:
+    commit, dirty = provenance.commit()
+    return Circumstances(
+        group=Group(dataset=options.data.name, size=options.preset.stem, device=device),
+        threads=options.threads,
+        dtype=split_device(device).precision,
+        seed=options.seed,
+        commit=commit,
+        commit_dirty=dirty,
+        machine=hardware.describe(),
+        settings=load_preset(options.preset),
+    )

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from lstmbench.commands._arguments import add
 from lstmbench.commands._request import request_of
-from lstmbench.system import hardware
 from lstmbench.system.device import resolve_device
 from lstmbench.timing import interleaving
 from lstmbench.timing.blocks import BLOCKS
 from lstmbench.timing.counters import Counters, load
 from lstmbench.timing.details import DETAILS
 from lstmbench.timing.process import measure_process
+from lstmbench.utils.conversion import plain
 from lstmbench.utils.files import write_json
 
 
@@ -34,8 +35,7 @@ def main(options: argparse.Namespace) -> None:
     """Run the command."""
     more = interleaving.led_by_parent() if options.led else interleaving.unled(options.blocks)
     before = Counters()
-    described = hardware.describe()  # before a framework adds switches of its own
     request = request_of(options, resolve_device(options.device), options.seed)
-    process = measure_process(request, more, options.details)
-    whole_load = {} if options.led else {"whole_load": dataclasses.asdict(load([before.span()]))}
-    write_json(options.output, {**process, **whole_load, "machine": described})
+    report = measure_process(request, more, options.details)
+    whole_load = None if options.led else load([before.span()])
+    write_json(options.output, plain(replace(report, whole_load=whole_load)))

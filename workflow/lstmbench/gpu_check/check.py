@@ -17,17 +17,18 @@ from lstmbench.gpu_check.budget import Budget
 from lstmbench.gpu_check.card import describe_card, require_idle
 from lstmbench.gpu_check.jobs import DONE, FAILED, PREDICTED, SKIPPED, Found, Job, Runner, Summary
 from lstmbench.models.presets import PRESETS, load_preset
-from lstmbench.orchestration.config import RECORD
 from lstmbench.preparation.download import download
 from lstmbench.preparation.initialise import initialise
 from lstmbench.preparation.prepare import prepare
-from lstmbench.records import bundle
+from lstmbench.records import bundle, paths
 from lstmbench.records.measurement import read_measurement
-from lstmbench.records.run import read_record
+from lstmbench.records.measurement_record import Block
+from lstmbench.records.run import read_complete
 from lstmbench.system import hardware, provenance
 from lstmbench.system.cores import usable_cores
 from lstmbench.system.device import PRECISIONS, resolve_device
 from lstmbench.utils.clock import utc_now
+from lstmbench.utils.conversion import plain
 from lstmbench.utils.errors import BenchError, MachineError
 from lstmbench.utils.escaping import one_line
 from lstmbench.utils.json_schema import read_json
@@ -110,7 +111,7 @@ class Check:
         if self.options.device == "gpu":
             card = describe_card()
             require_idle()
-        self.summary.put(machine=hardware.describe(), card=card)
+        self.summary.put(machine=plain(hardware.describe()), card=card)
         folder = self._made("frameworks")
         names = self.options.implementations or implementations.names()
         jobs = [
@@ -212,7 +213,7 @@ class Check:
 
     def _train(self, dataset: str, size: str, name: str, seed: int) -> None:
         device = self.devices[0]
-        run = RECORD.format(dataset=dataset, size=size, implementation=name, device=device, seed=seed)
+        run = paths.RUN.format(dataset=dataset, size=size, implementation=name, device=device, seed=seed)
         record = self.options.output / run
         caps = {"--max-updates": self.options.max_updates, "--max-eval-predictions": self.options.max_eval_predictions}
         job = Job(
@@ -240,8 +241,8 @@ class Check:
         if not record.exists():
             return None
         measured = read_measurement(record)
-        samples = [sample for sample in measured.record["samples"] if sample["implementation"] == name]
-        detailed = next((sample for sample in samples if "details" in sample), None)
+        samples = [sample for sample in measured.record.samples if sample.implementation == name]
+        detailed = next((sample for sample in samples if sample.details), None)
         if detailed is None:
             return None
         own = measured.blocks[measured.blocks["implementation"] == name]
@@ -251,26 +252,27 @@ class Check:
             self.options.max_updates,
             self.options.max_eval_predictions,
         )
-        return predict({**detailed, "blocks": own.to_dict("records")}, work)["seconds"]
+        blocks = [Block(int(row["steps"]), float(row["seconds"])) for row in own.to_dict("records")]
+        return predict(detailed, blocks, work)["seconds"]
 
     def _read_measurement(self, record: Path) -> Found:
         """Return the speeds of the last round in predictions/s."""
         measured = read_measurement(record).record
-        last = [sample for sample in measured["samples"] if sample["round"] == measured["processes"]]
+        last = [sample for sample in measured.samples if sample.round == measured.processes]
         value = {
-            sample["implementation"]: round(
-                sample["predictions_per_step"] * sample["steady_steps"] / sample["phases"]["steady_seconds"]
+            sample.implementation: round(
+                sample.predictions_per_step * sample.steady_steps / sample.phases.steady_seconds
             )
             for sample in last
         }
-        failed = [failure for failure in measured["failures"] if failure["round"] == measured["processes"]]
+        failed = [failure for failure in measured.failures if failure.round == measured.processes]
         if failed:
-            return Found(value, f"{failed[0]['implementation']}: {failed[0]['failure']}", failed[0]["exit_code"])
+            return Found(value, f"{failed[0].implementation}: {failed[0].failure}", failed[0].exit_code)
         return Found(value)
 
     def _read_run(self, record: Path) -> Found:
-        final = read_record(record)["final"]
-        return Found({name: final[name] for name in ("loss", "perplexity", "accuracy") if name in final})
+        final = read_complete(record).final
+        return Found({"loss": final.loss, final.metric: final.value})
 
     def _prepare(self, name: str) -> None:
         """Download and prepare a data set; if that fails, note it and go without the data set."""
@@ -312,7 +314,9 @@ class Check:
 
     def _pack(self) -> None:
         """Update the bundle, so that it is complete whenever this process is killed."""
-        records = (*self.options.output.glob(bundle.RUNS), *self.options.output.glob(bundle.MEASUREMENTS))
+        records = [
+            path for pattern in (paths.RUN, paths.MEASUREMENT) for path in self.options.output.glob(paths.glob(pattern))
+        ]
         if records:
             bundle.pack(self.options.output, self.options.output / BUNDLE)
 

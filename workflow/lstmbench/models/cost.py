@@ -14,30 +14,50 @@ Everything else (gates, softmax, gradient clipping, update) is no product and ad
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Annotated, Literal
 
 import numpy as np
+from msgspec import Meta
 
 from lstmbench.models.learner import ModelSpec
 from lstmbench.models.weights import parameter_count, shapes
+from lstmbench.utils.fields import Count, Number, StrictStruct, Text
+
+Part = Literal["embedding", "recurrent", "output", "clip", "update", "other"]
+Direction = Literal["forward", "backward"]
 
 
-@dataclass(frozen=True)
-class Product:
-    """left[m, k] @ right[k, n], ``count`` times per step; ``transposed``: the one so in memory (left, right, "")."""
+class Product(StrictStruct, frozen=True):
+    """One matrix product of a step: left[m, k] @ right[k, n]."""
 
-    name: str
-    part: str  # recurrent or output
-    direction: str  # forward or backward
-    left: tuple[int, int]
-    right: tuple[int, int]
-    transposed: str
-    count: int
+    name: Annotated[Text, Meta(description="Which product.")]
+    part: Annotated[Part, Meta(description="Part of the step.")]
+    direction: Annotated[Direction, Meta(description="forward or backward.")]
+    left: Annotated[tuple[Number, Number], Meta(description="Rows and columns of the left operand.")]
+    right: Annotated[tuple[Number, Number], Meta(description="Rows and columns of the right operand.")]
+    transposed: Annotated[
+        Literal["", "left", "right"], Meta(description="The operand that lies transposed in memory; empty: none.")
+    ]
+    count: Annotated[Number, Meta(description="Times per step, a count.")]
+
+
+class MinimumMemory(StrictStruct, frozen=True):
+    """What a training step cannot do without."""
+
+    weights: Annotated[Count, Meta(description="Weights, in bytes.")]
+    gradients: Annotated[Count, Meta(description="Gradients, in bytes.")]
+    optimizer: Annotated[Count, Meta(description="Slots of the optimiser, in bytes.")]
+    activations: Annotated[Count, Meta(description="Saved activations, in bytes.")]
 
     @property
-    def flops(self) -> int:
-        """Return the floating-point operations of all ``count`` products: a multiplication and an addition per term."""
-        return 2 * self.left[0] * self.left[1] * self.right[1] * self.count
+    def total(self) -> int:
+        """Return the bytes of all parts."""
+        return self.weights + self.gradients + self.optimizer + self.activations
+
+
+def flops_of(product: Product) -> int:
+    """Return the floating-point operations of all ``count`` products: a multiplication and an addition per term."""
+    return 2 * product.left[0] * product.left[1] * product.right[1] * product.count
 
 
 def products(spec: ModelSpec, batch: int, steps: int) -> list[Product]:
@@ -66,10 +86,10 @@ def products(spec: ModelSpec, batch: int, steps: int) -> list[Product]:
 
 def step_flops(spec: ModelSpec, batch: int, steps: int) -> int:
     """Return the floating-point operations of a training step's matrix products."""
-    return sum(product.flops for product in products(spec, batch, steps))
+    return sum(flops_of(product) for product in products(spec, batch, steps))
 
 
-def minimum_memory_bytes(spec: ModelSpec, batch: int, steps: int, itemsize: int = 4) -> dict[str, int]:
+def minimum_memory_bytes(spec: ModelSpec, batch: int, steps: int, itemsize: int = 4) -> MinimumMemory:
     """Return the bytes that a training step cannot do without, by what they hold.
 
     weights; gradients (of an embedding only the rows that were read); optimizer: Adam's two moments;
@@ -83,5 +103,9 @@ def minimum_memory_bytes(spec: ModelSpec, batch: int, steps: int, itemsize: int 
     logits = (rows if spec.every_step else batch) * spec.output_size
     activations = rows * (spec.input_size + 6 * hidden * spec.num_layers) + logits
     slots = 2 * weights if spec.optimizer == "adam" else 0
-    values = {"weights": weights, "gradients": gradients, "optimizer": slots, "activations": activations}
-    return {name: count * itemsize for name, count in values.items()}
+    return MinimumMemory(
+        weights=weights * itemsize,
+        gradients=gradients * itemsize,
+        optimizer=slots * itemsize,
+        activations=activations * itemsize,
+    )

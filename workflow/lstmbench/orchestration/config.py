@@ -19,6 +19,7 @@ from jsonschema.exceptions import best_match
 
 from lstmbench import datasets, implementations, tasks
 from lstmbench.models.presets import PRESETS, load_preset
+from lstmbench.records import paths
 from lstmbench.system.device import resolve_device, split_device
 from lstmbench.utils.errors import UsageError
 from lstmbench.utils.escaping import one_line
@@ -26,12 +27,6 @@ from lstmbench.utils.paths import WORKFLOW
 from lstmbench.utils.validation import require_folder, require_known
 
 SCHEMA = WORKFLOW / "schemas" / "config.schema.yaml"
-
-RECORD = "runs/{dataset}/{size}/{implementation}/{device}/seed-{seed}/run.json"
-"""The path of a run's record in the folder of the results."""
-
-MEASUREMENT = "measurements/{dataset}/{size}/{device}/measurement.json"
-"""The path of a measurement's record in the folder of the results."""
 
 DEFAULT_SEEDS = [1]
 """The random seeds of a size that a mapping of seeds does not name."""
@@ -106,7 +101,10 @@ class Selection:
     def records(self) -> list[Path]:
         """Return the paths of the records of all runs, whether they exist or not."""
         return [
-            Path(self.results, RECORD.format(dataset=dataset, size=size, implementation=name, device=device, seed=seed))
+            Path(
+                self.results,
+                paths.RUN.format(dataset=dataset, size=size, implementation=name, device=device, seed=seed),
+            )
             for dataset, size, (name, device) in itertools.product(self.datasets, self.sizes, self.cases)
             for seed in self.seeds_of(size)
         ]

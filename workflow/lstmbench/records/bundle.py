@@ -10,32 +10,27 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import zipfile
 import zlib
 from collections.abc import Iterator, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import pandas as pd
 
 from lstmbench import __version__
+from lstmbench.records import paths
 from lstmbench.records.certificate import read_certificate
 from lstmbench.records.measurement import Measurement, read_measurement
-from lstmbench.records.ro_crate import CRATE, describe
-from lstmbench.records.run import failed, read_record
+from lstmbench.records.ro_crate import CRATE, Record, describe
+from lstmbench.records.run import read_record
+from lstmbench.records.run_record import RunRecord
 from lstmbench.utils.errors import DataError
+from lstmbench.utils.escaping import short
 from lstmbench.utils.files import atomic
-from lstmbench.utils.json_schema import read_json, short
-from lstmbench.utils.strict_json import parse_json
-
-RUNS = "runs/*/*/*/*/*/run.json"
-MEASUREMENTS = "measurements/*/*/*/measurement.json"
-CERTIFICATES = "parity/*/*.csv"
-"""Patterns of the paths of records and certificates below a results folder."""
+from lstmbench.utils.strict_json import parse_json, read_json
 
 GPU_CHECK = "gpu-check.json"
 """The summary of a GPU check in a results folder: any JSON; only its size and form are checked here."""
@@ -53,22 +48,15 @@ MAX_SMALL_FILE_BYTES = 1 << 20
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 """The earliest time that a zip file can hold; the time of packing is not recorded."""
 
-_NAME = r"[a-z0-9][a-z0-9._-]{0,63}"
-_MEMBER = re.compile(
-    rf"(runs/{_NAME}/{_NAME}/{_NAME}/{_NAME}/seed-\d+/run\.json"
-    rf"|measurements/{_NAME}/{_NAME}/{_NAME}/(measurement\.json|blocks\.parquet)"
-    rf"|parity/{_NAME}/{_NAME}\.csv"
-    rf"|{re.escape(GPU_CHECK)})"
-)
-_RECORDS = ("run.json", "measurement.json")
-"""Return the names of the members that are records."""
+_READ = (paths.RUN, paths.MEASUREMENT, paths.CERTIFICATE, GPU_CHECK)
+_MEMBERS = (*_READ, paths.BLOCKS)
 
 
 @dataclass(frozen=True)
 class Records:
     """runs: of ``read_record``, complete ones; measurements: of speed; certificates: tables of ``read_certificate``."""
 
-    runs: list[dict[str, Any]]
+    runs: list[RunRecord]
     measurements: list[Measurement]
     certificates: list[pd.DataFrame] = field(default_factory=list)
 
@@ -84,18 +72,19 @@ def records(results: Path, wanted: Set[str] | None = None) -> Records:
     found = [
         [
             path
-            for path in sorted(results.glob(pattern))
+            for path in sorted(results.glob(paths.glob(member)))
             if wanted is None or path.relative_to(results).as_posix() in wanted
         ]
-        for pattern in (RUNS, MEASUREMENTS, CERTIFICATES, GPU_CHECK)
+        for member in _READ
     ]
-    runs, measurements = map(read_record, found[0]), [read_measurement(path) for path in found[1]]
+    runs = [run for run in map(read_record, found[0]) if isinstance(run, RunRecord)]
+    measurements = [read_measurement(path) for path in found[1]]
     for path in [*found[2], *found[3]]:
         _check_size(path)
     for path in found[3]:
         read_json(path)
     certificates = [read_certificate(path) for path in found[2]]
-    return Records([run for run in runs if not failed(run)], measurements, certificates)
+    return Records(runs, measurements, certificates)
 
 
 def _check_size(path: Path) -> None:
@@ -125,8 +114,8 @@ def pack(results: Path, output: Path) -> int:
     """
     records(results)
     members = {path.relative_to(results).as_posix(): path for path in results.rglob("*") if path.is_file()}
-    contents = {name: members[name].read_bytes() for name in sorted(members) if _MEMBER.fullmatch(name)}
-    made = {name: json.loads(content) for name, content in contents.items() if PurePosixPath(name).name in _RECORDS}
+    contents = {name: members[name].read_bytes() for name in sorted(members) if _is_member(name)}
+    made = {name: record for name in contents if (record := _record(results, name)) is not None}
     if not made:
         raise DataError(f"{results}: expected runs or measurements, found none: run the workflow first")
     described = {CRATE: describe(made, {name: len(content) for name, content in contents.items()}), **contents}
@@ -139,6 +128,21 @@ def pack(results: Path, output: Path) -> int:
         for name, content in {MANIFEST: json.dumps(manifest, indent=1).encode(), **described}.items():
             archive.writestr(zipfile.ZipInfo(name, _EPOCH), content, zipfile.ZIP_DEFLATED)
     return len(contents)
+
+
+def _record(results: Path, name: str) -> Record | None:
+    """Return the record that a member is, or None if it is none."""
+    if _matches(name, paths.RUN):
+        return read_record(results / name)
+    return read_measurement(results / name).record if _matches(name, paths.MEASUREMENT) else None
+
+
+def _is_member(name: str) -> bool:
+    return any(_matches(name, member) for member in _MEMBERS)
+
+
+def _matches(name: str, member: str) -> bool:
+    return paths.regex(member).fullmatch(name) is not None
 
 
 @contextmanager
@@ -181,7 +185,7 @@ def _unpack(bundle: Path, archive: zipfile.ZipFile, folder: Path) -> None:
     if {*expected, MANIFEST} != set(sizes) or len(sizes) != len(archive.infolist()):
         raise DataError(f"{bundle}: its files are not those its manifest lists")
     for name in sorted(expected):
-        if not (name == CRATE or _MEMBER.fullmatch(name)):
+        if not (name == CRATE or _is_member(name)):
             raise DataError(f"{bundle}: expected records only, found {name!r}")
         content = archive.read(name)
         found = hashlib.sha256(content).hexdigest()

@@ -9,7 +9,7 @@ import pandas as pd
 
 from lstmbench.records.tables import TEXTS, read_table
 from lstmbench.utils.errors import DataError
-from lstmbench.utils.json_schema import short
+from lstmbench.utils.escaping import short
 
 COLUMNS = ["implementation", "device", "task", "what", "deviation", "tolerance", "versions", "failure"]
 """Columns of a certificate."""

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lstmbench.system.machine import Machine
 from lstmbench.utils.errors import DataError
-from lstmbench.utils.json_schema import short
+from lstmbench.utils.escaping import short
 
 ROUNDING = 1e-6
 """Relative tolerance.  Both sides follow from one another in double precision; a larger difference means an edit."""
@@ -57,7 +58,7 @@ def between(where: str, found: float, least: float, most: float, because: str) -
     return Check(where, holds, f"from {least:,.9g} to {most:,.9g}, {because}", found)
 
 
-def memory(where: str, peak: int, weights: int, machine: dict[str, Any]) -> Check:
+def memory(where: str, peak: int, weights: int, machine: Machine) -> Check:
     """Return a check that a process held the weights (float32) and no more than the machine's memory, in bytes."""
     because = "the weights' memory and the machine's"
-    return between(where, peak, 4 * weights, machine["memory_bytes"], because)
+    return between(where, peak, 4 * weights, machine.memory_bytes, because)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Annotated
+
+from msgspec import Meta
+
+from lstmbench.utils.fields import NonNegative, Number, Positive, Share, StrictStruct
 
 MAX_FOREIGN_SHARE = 0.02
 MAX_STEAL_SHARE = 0.01
@@ -19,21 +23,38 @@ ATTEMPTS = 2
 """Measure a disturbed process again until it is undisturbed, at most this many times."""
 
 
-@dataclass(frozen=True)
-class Load:
-    """The counters between two moments; shares are of the wall time on all CPUs (pressure: of the wall time)."""
+class Load(StrictStruct, frozen=True, omit_defaults=True):
+    """The counters of the machine between two moments, such as during the steady steps."""
 
-    wall_seconds: float
-    cpu_seconds: float  # of this process, all its threads
-    foreign_share: float  # CPU time of all other processes
-    steal_share: float | None  # CPU time that the host gave to others; None: the system does not say
-    pressure_share: (
-        float | None
-    )  # fraction of the time in which some task waited for a CPU; None: the system does not say
-    # None in the first records, which lack them:
-    throttled_share: float | None = None  # fraction of the periods in which a quota of CPU time was used up
-    reachable_cores: int | None = None  # cores that the computing threads may run on, all together
-    granted_share: float | None = None  # share of a CPU that each computing thread gets
+    wall_seconds: Annotated[Positive, Meta(description="Wall time, in seconds.")]
+    cpu_seconds: Annotated[NonNegative, Meta(description="CPU time of the process, all threads, in seconds.")]
+    foreign_share: Annotated[
+        NonNegative, Meta(description="CPU time of all other processes, a share of the wall time on all CPUs.")
+    ]
+    steal_share: Annotated[
+        NonNegative | None,
+        Meta(
+            description="CPU time that the host gave to others, a share of the wall time on all CPUs; null: the "
+            "system does not say."
+        ),
+    ]
+    pressure_share: Annotated[
+        NonNegative | None,
+        Meta(description="Share of the wall time in which some task waited for a CPU; null: the system does not say."),
+    ]
+    throttled_share: Annotated[
+        Share | None, Meta(description="Share of the periods in which the quota of CPU time was used up.")
+    ] = None
+    reachable_cores: Annotated[
+        Number | None, Meta(description="Cores that the threads that computed may run on, a count; null: not told.")
+    ] = None
+    granted_share: Annotated[
+        NonNegative | None,
+        Meta(
+            description="CPU time over wall time of each of as many threads that only computed, before the framework "
+            "was loaded."
+        ),
+    ] = None
 
     def cpu_per_thread(self, threads: int) -> float:
         """Return CPU time / wall time / threads: 1 if every thread was busy all the time."""

@@ -12,10 +12,14 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
+import msgspec
 from rocrate.model import ContextEntity
 from rocrate.rocrate import ROCrate
 
-from lstmbench.records.run import failed
+from lstmbench.records.measurement_record import Group, MeasurementRecord
+from lstmbench.records.run_record import FailedRun, RunName, RunRecord
+
+Record = RunRecord | FailedRun | MeasurementRecord
 
 CRATE = "ro-crate-metadata.json"
 
@@ -25,11 +29,11 @@ _FAILED = "http://schema.org/FailedActionStatus"
 _FORMATS = {".csv": "text/csv", ".json": "application/json", ".parquet": "application/vnd.apache.parquet"}
 
 
-def describe(records: Mapping[str, dict[str, Any]], sizes: Mapping[str, int]) -> bytes:
+def describe(records: Mapping[str, Record], sizes: Mapping[str, int]) -> bytes:
     """Return the content of ``CRATE``; the same for the same records.
 
     Args:
-        records: the content of each run.json and measurement.json, by its name in the bundle.
+        records: each run.json and measurement.json, by its name in the bundle.
         sizes: bytes of every file of the bundle.  A file that is no record belongs to the record beside it, if any; a
             certificate of parity and the summary of a GPU check belong to none.
     """
@@ -50,35 +54,39 @@ def describe(records: Mapping[str, dict[str, Any]], sizes: Mapping[str, int]) ->
     return json.dumps(crate.metadata.generate(), indent=1, sort_keys=True).encode()
 
 
-def _action(crate: ROCrate, name: str, record: dict[str, Any], results: list[Any]) -> ContextEntity:
+def _action(crate: ROCrate, name: str, record: Record, results: list[Any]) -> ContextEntity:
     """Add the action that made a record."""
-    verb, named = ("Training", record["run"]) if "run" in record else ("Measuring the speed of", record["group"])
-    said = {"name": " ".join(map(str, [verb, *named.values()])), "result": results, "endTime": _ended(record)}
-    if failed(record):
-        said |= {"instrument": _program(crate, None), "error": record["failure"]["message"], "actionStatus": _FAILED}
+    verb = "Measuring the speed of" if isinstance(record, MeasurementRecord) else "Training"
+    title = " ".join(map(str, [verb, *msgspec.structs.astuple(_name(record))]))
+    said = {"name": title, "result": results, "endTime": _ended(record)}
+    if isinstance(record, FailedRun):
+        said |= {"instrument": _program(crate, None), "error": record.failure.message, "actionStatus": _FAILED}
     else:
-        commit = record["commit"] and record["commit"] + " and changes" * record["commit_dirty"]
+        commit = record.commit and record.commit + " and changes" * record.commit_dirty
         inputs = [_entity(crate, f"#{sha256}", "CreativeWork", name=what) for what, sha256 in _inputs(record)]
-        said |= {"instrument": _program(crate, commit), "object": inputs, "startTime": record["started"]}
+        said |= {"instrument": _program(crate, commit), "object": inputs, "startTime": record.started}
     return _entity(crate, f"#{name}", "CreateAction", **said)
 
 
-def _ended(record: dict[str, Any]) -> str:
-    return record["failed"] if failed(record) else record["finished"]
+def _name(record: Record) -> RunName | Group:
+    return record.group if isinstance(record, MeasurementRecord) else record.run
 
 
-def _inputs(record: dict[str, Any]) -> list[tuple[str, str]]:
+def _ended(record: Record) -> str:
+    return record.failed if isinstance(record, FailedRun) else record.finished
+
+
+def _inputs(record: RunRecord | MeasurementRecord) -> list[tuple[str, str]]:
     """Return the inputs of a record by their hashes: [what, sha256]."""
-    if "run" in record:
-        data, weights = {record["data"]["sha256"]}, {record["initial_weights_sha256"]}
+    if isinstance(record, MeasurementRecord):
+        data = {sample.data_sha256 for sample in record.samples}
+        weights = {sample.initial_weights_sha256 for sample in record.samples}
     else:
-        data, weights = (
-            {sample[key] for sample in record["samples"]} for key in ("data_sha256", "initial_weights_sha256")
-        )
-    named = record.get("run") or record["group"]
+        data, weights = {record.data.sha256}, {record.initial_weights_sha256}
+    name = _name(record)
     return [
-        *((f"{named['dataset']}, prepared: {sha256}", sha256) for sha256 in sorted(data)),
-        *((f"Initial weights of {named['dataset']} {named['size']}: {sha256}", sha256) for sha256 in sorted(weights)),
+        *((f"{name.dataset}, prepared: {sha256}", sha256) for sha256 in sorted(data)),
+        *((f"Initial weights of {name.dataset} {name.size}: {sha256}", sha256) for sha256 in sorted(weights)),
     ]
 
 

@@ -1,78 +1,83 @@
 """Read, write and check run.json, the record of one training run; it is checked each time it is read or written.
 
-``workflow/schemas/run.schema.json`` defines the format, with a description and a unit for every key;
-``failure.schema.json`` beside it does so for a failed run.  A record is a plain dict of one of these forms.
+``run_record`` defines the format, with a description and a unit for every key.
 """
 
 from __future__ import annotations
 
-import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from lstmbench.records import paths
 from lstmbench.records.consistency import raise_first_failure
 from lstmbench.records.run_consistency import checks_of_run
+from lstmbench.records.run_record import Facts, FailedRun, RunName, RunRecord
+from lstmbench.records.version import require_known_version
+from lstmbench.utils.conversion import converted, plain
 from lstmbench.utils.errors import DataError
 from lstmbench.utils.files import write_json
-from lstmbench.utils.json_schema import check, read_json
-
-SCHEMA_VERSION = 2
-"""The version that is written; the schemas list those that are read.  A version only adds optional keys, so that older
-records stay valid."""
+from lstmbench.utils.strict_json import read_json
 
 MODEL = "model.safetensors"
 """The final weights of the run, beside its record, under canonical names; final_weights_sha256 is their hash."""
 
-_RUN_PATH = re.compile(
-    r"/runs/(?P<dataset>[^/]+)/(?P<size>[^/]+)/(?P<implementation>[^/]+)/(?P<device>[^/]+)/seed-(?P<seed>\d+)/run\.json$"
-)
 
-
-def failed(record: dict[str, Any]) -> bool:
-    """Return whether the record is of a failed run, with the reason instead of results."""
-    return "failure" in record
-
-
-def read_record(path: Path) -> dict[str, Any]:
+def read_record(path: Path) -> RunRecord | FailedRun:
     """Read and check a run.json of a complete or failed run.
 
     Raises:
-        DataError: missing, not JSON, not of the schema, or at odds with itself or with its path.
+        DataError: missing, not JSON, not of its type, or at odds with itself or with its path.
     """
-    record = read_json(path)
-    check_record(path, record)
+    return checked_record(path, read_json(path))
+
+
+def read_complete(path: Path) -> RunRecord:
+    """Read and check a run.json as ``read_record`` does, and refuse that of a failed run.
+
+    Raises:
+        DataError: as for ``read_record``, or the run failed.
+    """
+    record = read_record(path)
+    if isinstance(record, FailedRun):
+        raise DataError(f"{path}: expected a complete run, found one that failed: {record.failure.message}")
     return record
 
 
-def write_record(path: Path, record: dict[str, Any]) -> None:
+def write_record(path: Path, record: RunRecord | FailedRun) -> None:
     """Check a record and write it atomically.
 
     Raises:
         DataError: as for ``read_record``; nothing is written then.
     """
-    check_record(path, record)
-    write_json(path, record)
+    content = plain(record)
+    checked_record(path, content)
+    write_json(path, content)
 
 
-def check_record(path: Path, record: Any) -> None:
-    """Check a record as ``read_record`` does, before it is at ``path``.
+def checked_record(path: Path, content: Any) -> RunRecord | FailedRun:
+    """Return the record that ``content``, as JSON holds it, is; check it as ``read_record`` does.
 
     Raises:
         DataError: as for ``read_record``.
     """
-    if isinstance(record, dict) and failed(record):
-        check(path, record, "failure.schema.json")
-    else:
-        check(path, record, "run.schema.json")
-        raise_first_failure(path, checks_of_run(record))
-    _check_path(path, record["run"])
+    require_known_version(path, content)
+    if isinstance(content, Mapping) and "failure" in content:
+        failure = converted(content, FailedRun, path)
+        _check_path(path, failure.run)
+        return failure
+    record = converted(content, RunRecord, path)
+    converted(record.data.facts, Facts, f"{path}: $.data.facts")
+    raise_first_failure(path, checks_of_run(record))
+    _check_path(path, record.run)
+    return record
 
 
-def _check_path(path: Path, run: dict[str, Any]) -> None:
-    match = _RUN_PATH.search(f"/{path.as_posix()}")
-    for name, expected in match.groupdict().items() if match else ():
-        if str(run[name]) != expected:
+def _check_path(path: Path, run: RunName) -> None:
+    for name, expected in paths.parts_of(path, paths.RUN).items():
+        found = getattr(run, name)
+        if str(found) != expected:
             raise DataError(
-                f"{path} at $.run.{name}: expected {expected!r} as in its path, found {run[name]!r}. "
+                f"{path} at $.run.{name}: expected {expected!r} as in its path, found {found!r}. "
                 "A record stays where it was written."
             )

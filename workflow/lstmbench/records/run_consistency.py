@@ -1,20 +1,20 @@
-"""Check that a run.json that fits its schema agrees with itself and can be true."""
+"""Check that a run.json that fits its type agrees with itself and can be true."""
 
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any
 
 from lstmbench import tasks
-from lstmbench.models.presets import Preset
 from lstmbench.models.schedule import learning_rate_at
 from lstmbench.models.weights import parameter_count
+from lstmbench.records.caps import caps_in_words, whole_schedule
 from lstmbench.records.consistency import ROUNDING, Check, between, equal, memory
 from lstmbench.records.format import FIRST_LOSSES
+from lstmbench.records.run_record import Epoch, RunRecord
 from lstmbench.system.device import split_device
+from lstmbench.utils.conversion import plain
 from lstmbench.utils.files import hash_json
 
 MAX_EXPONENT = 709.0
@@ -32,13 +32,12 @@ on the test."""
 SURE_PREDICTIONS = 5000
 """At least this many correct answers without one error cannot result from learning from other images."""
 
-_CUT = re.compile(r"^trained for ([\d,]+) of ([\d,]+) updates$")
 
-
-def checks_of_run(record: dict[str, Any]) -> Iterator[Check]:
+def checks_of_run(record: RunRecord) -> Iterator[Check]:
     """Yield all checks of a record; later ones rely on earlier ones."""
+    yield from _task(record)
     yield from _perplexities(record)
-    yield from _order(record["history"])
+    yield from _order(record.history)
     yield from _settings(record)
     yield from _schedule(record)
     yield from _counts(record)
@@ -50,152 +49,169 @@ def checks_of_run(record: dict[str, Any]) -> Iterator[Check]:
     yield from _plausible(record)
 
 
-def _perplexities(record: dict[str, Any]) -> Iterator[Check]:
-    rows = [("$.final", record["final"], "")]
-    for index, row in enumerate(record["history"]):
-        rows += [(f"$.history[{index}]", row, split) for split in ("train_", "valid_")]
-    for where, row, split in rows:
-        if (name := f"{split}perplexity") in row:
-            loss = row[f"{split}loss"]
+def _task(record: RunRecord) -> Iterator[Check]:
+    """Each task has its own metrics: a perplexity or an accuracy."""
+    is_text = record.data.task == "language_model"
+    final = record.final
+    keys = [("$.final.perplexity", final.perplexity, is_text), ("$.final.accuracy", final.accuracy, not is_text)]
+    for index, row in enumerate(record.history):
+        here = f"$.history[{index}]"
+        keys.append((f"{here}.train_perplexity", row.train_perplexity, is_text))
+        keys.append((f"{here}.valid_perplexity", row.valid_perplexity, is_text))
+        keys.append((f"{here}.valid_accuracy", row.valid_accuracy, not is_text))
+    for where, found, needed in keys:
+        expected = "a number" if needed else "no such key"
+        yield Check(where, (found is not None) == needed, f"{expected} for this task", found)
+    unit = "words/s" if is_text else "images/s"
+    yield equal("$.speed.unit", record.speed.unit, unit, "as for this task")
+
+
+def _perplexities(record: RunRecord) -> Iterator[Check]:
+    final = record.final
+    rows = [("$.final", "", final.loss, final.perplexity)]
+    for index, row in enumerate(record.history):
+        here = f"$.history[{index}]"
+        rows.append((here, "train_", row.train_loss, row.train_perplexity))
+        rows.append((here, "valid_", row.valid_loss, row.valid_perplexity))
+    for where, split, loss, found in rows:
+        if found is not None:
             value = math.exp(loss) if loss < MAX_EXPONENT else math.inf
-            close = math.isclose(row[name], value, rel_tol=ROUNDING)
-            yield Check(f"{where}.{name}", close, f"exp({split}loss) = {value:.9g}", row[name])
+            close = math.isclose(found, value, rel_tol=ROUNDING)
+            yield Check(f"{where}.{split}perplexity", close, f"exp({split}loss) = {value:.9g}", found)
 
 
-def _order(history: list[dict[str, Any]]) -> Iterator[Check]:
-    epochs = [row["epoch"] for row in history]
+def _order(history: Sequence[Epoch]) -> Iterator[Check]:
+    epochs = [row.epoch for row in history]
     in_order = list(range(1, len(epochs) + 1))
     yield Check("$.history", epochs == in_order, f"epochs 1 to {len(epochs)} in order", epochs)
-    updates = [row["updates"] for row in history]
+    updates = [row.updates for row in history]
     yield Check("$.history", updates == sorted(set(updates)), "updates to grow from epoch to epoch", updates)
 
 
-def _settings(record: dict[str, Any]) -> Iterator[Check]:
-    settings, data = record["settings"], record["data"]
-    yield equal("$.settings_sha256", record["settings_sha256"], hash_json(settings), "the hash of the settings")
-    precision = split_device(record["run"]["device"]).precision
-    yield equal("$.settings.dtype", settings["dtype"], precision, "as the device's name says")
-    size = "vocab_size" if data["task"] == "language_model" else "classes"
-    yield Check("$.data.facts", size in data["facts"], f"the fact {size}", data["facts"])
-    spec = tasks.load(data["task"]).model_spec(Preset(**settings["preset"]), data["facts"])
-    yield equal("$.parameters", record["parameters"], parameter_count(spec), "by the preset and the data")
-    initial, final = record["initial_weights_sha256"], record["final_weights_sha256"]
+def _settings(record: RunRecord) -> Iterator[Check]:
+    settings, data = record.settings, record.data
+    yield equal("$.settings_sha256", record.settings_sha256, hash_json(plain(settings)), "the hash of the settings")
+    precision = split_device(record.run.device).precision
+    yield equal("$.settings.dtype", settings.dtype, precision, "as the device's name says")
+    size = "vocab_size" if data.task == "language_model" else "classes"
+    yield Check("$.data.facts", size in data.facts, f"the fact {size}", data.facts)
+    spec = tasks.load(data.task).model_spec(settings.preset, data.facts)
+    yield equal("$.parameters", record.parameters, parameter_count(spec), "by the preset and the data")
+    initial, final = record.initial_weights_sha256, record.final_weights_sha256
     yield Check("$.final_weights_sha256", initial != final, "other weights than the initial ones", final)
 
 
-def _schedule(record: dict[str, Any]) -> Iterator[Check]:
-    preset = Preset(**record["settings"]["preset"])
-    for index, row in enumerate(record["history"]):
-        rate = learning_rate_at(preset, row["epoch"])
-        yield equal(f"$.history[{index}].learning_rate", row["learning_rate"], rate, "by the preset's schedule")
-    asked, updates = preset.report_after_updates, record["history"][-1]["updates"]
-    for index, row in enumerate(record["milestones"]):
-        yield equal(f"$.milestones[{index}].updates", row["updates"], asked, "as the preset asks")
+def _schedule(record: RunRecord) -> Iterator[Check]:
+    preset = record.settings.preset
+    for index, row in enumerate(record.history):
+        rate = learning_rate_at(preset, row.epoch)
+        yield equal(f"$.history[{index}].learning_rate", row.learning_rate, rate, "by the preset's schedule")
+    asked, updates = preset.report_after_updates, record.history[-1].updates
+    for index, test in enumerate(record.milestones):
+        yield equal(f"$.milestones[{index}].updates", test.updates, asked, "as the preset asks")
     there = asked is not None and asked <= updates
-    yield equal("$.milestones", bool(record["milestones"]), there, "whether the preset asks for tests so early")
+    yield equal("$.milestones", bool(record.milestones), there, "whether the preset asks for tests so early")
 
 
-def _counts(record: dict[str, Any]) -> Iterator[Check]:
-    preset, history = Preset(**record["settings"]["preset"]), record["history"]
-    per_example = preset.num_steps if record["data"]["task"] == "language_model" else 1
+def _counts(record: RunRecord) -> Iterator[Check]:
+    preset, history = record.settings.preset, record.history
+    per_example = preset.num_steps if record.data.task == "language_model" else 1
     before = 0
     for index, row in enumerate(history):
         here = f"$.history[{index}]"
-        trained = (row["updates"] - before) * preset.batch_size * per_example
-        yield equal(f"{here}.train_predictions", row["train_predictions"], trained, "by its updates")
+        trained = (row.updates - before) * preset.batch_size * per_example
+        yield equal(f"{here}.train_predictions", row.train_predictions, trained, "by its updates")
         first = history[0]
-        yield equal(f"{here}.valid_predictions", row["valid_predictions"], first["valid_predictions"], "as at first")
-        if index < len(history) - 1 or not record["caps"]:
-            yield equal(f"{here}.updates", row["updates"], row["epoch"] * first["updates"], "epochs of one length")
-        before = row["updates"]
-    places = [("$.final", record["final"], "")]
-    places += [(f"$.history[{index}]", row, "valid_") for index, row in enumerate(history)]
-    places += [(f"$.milestones[{index}]", row, "") for index, row in enumerate(record["milestones"])]
-    for where, row, split in places:
-        if (name := f"{split}accuracy") in row:
-            images = row[f"{split}predictions"]
-            whole = abs(row[name] * images - round(row[name] * images)) < 1e-3
-            yield Check(f"{where}.{name}", whole, f"a whole number of {images:,} images", row[name])
+        yield equal(f"{here}.valid_predictions", row.valid_predictions, first.valid_predictions, "as at first")
+        if index < len(history) - 1 or not record.caps:
+            yield equal(f"{here}.updates", row.updates, row.epoch * first.updates, "epochs of one length")
+        before = row.updates
+    final = record.final
+    places = [("$.final.accuracy", final.accuracy, final.predictions)]
+    for index, row in enumerate(history):
+        places.append((f"$.history[{index}].valid_accuracy", row.valid_accuracy, row.valid_predictions))
+    for index, test in enumerate(record.milestones):
+        places.append((f"$.milestones[{index}].accuracy", test.accuracy, test.predictions))
+    for where, accuracy, images in places:
+        if accuracy is not None:
+            whole = abs(accuracy * images - round(accuracy * images)) < 1e-3
+            yield Check(where, whole, f"a whole number of {images:,} images", accuracy)
 
 
-def _first_losses(record: dict[str, Any]) -> Iterator[Check]:
-    if losses := record.get("first_losses"):
-        first, updates = record["history"][0], record["history"][-1]["updates"]
+def _first_losses(record: RunRecord) -> Iterator[Check]:
+    if losses := record.first_losses:
+        first, updates = record.history[0], record.history[-1].updates
         yield equal("$.first_losses", len(losses), min(FIRST_LOSSES, updates), "one per first update")
-        if first["updates"] <= len(losses):
-            mean = math.fsum(losses[: first["updates"]]) / first["updates"]
-            yield equal("$.first_losses", mean, first["train_loss"], "the first epoch's loss, on average")
+        if first.updates <= len(losses):
+            mean = math.fsum(losses[: first.updates]) / first.updates
+            yield equal("$.first_losses", mean, first.train_loss, "the first epoch's loss, on average")
 
 
-def _caps(record: dict[str, Any]) -> Iterator[Check]:
-    settings, caps = record["settings"], record["caps"]
-    updates = record["history"][-1]["updates"]
-    cut = [match for words in caps if (match := _CUT.match(words))]
-    if cut:
-        reached, whole = (int(number.replace(",", "")) for number in cut[0].groups())
-        yield equal("$.caps", reached, updates, "the updates of the last epoch")
-        yield Check("$.caps", reached < whole, "fewer updates than the whole schedule's", caps)
-        yield equal("$.settings.max_updates", settings["max_updates"], updates, "where the run was cut short")
+def _caps(record: RunRecord) -> Iterator[Check]:
+    settings, updates = record.settings, record.history[-1].updates
+    whole = record.full_updates or whole_schedule(record.caps) or updates
+    yield Check("$.full_updates", updates <= whole, f"no fewer than the {updates:,} updates made", whole)
+    yield equal("$.caps", record.caps, caps_in_words(settings, updates, whole), "as the settings and the updates say")
+    if updates < whole:
+        yield equal("$.settings.max_updates", settings.max_updates, updates, "where the run was cut short")
     else:
-        epochs = settings["preset"]["epochs"]
-        yield equal("$.history", len(record["history"]), epochs, "epochs of a run that was not cut short")
-    marked = any(words.startswith("evaluated") for words in caps)
-    yield equal("$.caps", marked, settings["max_eval_predictions"] is not None, "whether evaluation was capped")
+        epochs = settings.preset.epochs
+        yield equal("$.history", len(record.history), epochs, "epochs of a run that was not cut short")
 
 
-def _times(record: dict[str, Any]) -> Iterator[Check]:
-    speed, history = record["speed"], record["history"]
-    training = math.fsum(row["train_seconds"] for row in history)
-    yield equal("$.speed.train_seconds", speed["train_seconds"], training, "the sum over the epochs")
-    first = speed["first_step_seconds"]
+def _times(record: RunRecord) -> Iterator[Check]:
+    speed, history = record.speed, record.history
+    training = math.fsum(row.train_seconds for row in history)
+    yield equal("$.speed.train_seconds", speed.train_seconds, training, "the sum over the epochs")
+    first = speed.first_step_seconds
     yield between("$.speed.first_step_seconds", first, 0, training, "no longer than all training")
-    started, finished = (datetime.fromisoformat(record[name]) for name in ("started", "finished"))
-    yield Check("$.finished", started <= finished, f"not before it started, {record['started']}", record["finished"])
-    if record["resumed"] == 0:
-        tests = [row["valid_seconds"] for row in history] + [row["seconds"] for row in record["milestones"]]
-        others = [record["final"]["seconds"], speed["import_seconds"], speed["build_seconds"]]
+    started, finished = map(datetime.fromisoformat, (record.started, record.finished))
+    yield Check("$.finished", started <= finished, f"not before it started, {record.started}", record.finished)
+    if record.resumed == 0:
+        tests = [row.valid_seconds for row in history] + [row.seconds for row in record.milestones]
+        others = [record.final.seconds, speed.import_seconds, speed.build_seconds]
         spent = math.fsum([training, *tests, *others])
         elapsed = (finished - started).total_seconds() + 2  # both are truncated to whole seconds
-        expected = f"at least the {spent:.0f} s of its parts after {record['started']}"
-        yield Check("$.finished", spent <= elapsed, expected, record["finished"])
+        expected = f"at least the {spent:.0f} s of its parts after {record.started}"
+        yield Check("$.finished", spent <= elapsed, expected, record.finished)
 
 
-def _speed(record: dict[str, Any]) -> Iterator[Check]:
-    speed = record["speed"]
-    quartiles = [speed[name] for name in ("p25", "median", "p75")]
-    measured = speed["blocks"] > 0
-    there = all((value is not None) == measured for value in quartiles)
-    ordered = there and (not measured or quartiles == sorted(quartiles))
-    yield Check("$.speed", ordered, "p25 <= median <= p75, all null without blocks", quartiles)
-    if speed["blocks"] >= SUFFICIENT_BLOCKS:
-        trained = sum(row["train_predictions"] for row in record["history"])
-        average = trained / max(speed["train_seconds"], 1e-9)
+def _speed(record: RunRecord) -> Iterator[Check]:
+    speed = record.speed
+    found = [speed.p25, speed.median, speed.p75]
+    quartiles = [value for value in found if value is not None]
+    there = len(quartiles) == (3 if speed.blocks > 0 else 0)
+    ordered = there and quartiles == sorted(quartiles)
+    yield Check("$.speed", ordered, "p25 <= median <= p75, all null without blocks", found)
+    if speed.blocks >= SUFFICIENT_BLOCKS and speed.p25 is not None and speed.p75 is not None:
+        trained = sum(row.train_predictions for row in record.history)
+        average = trained / max(speed.train_seconds, 1e-9)
         # Only a wrong unit or an edited value is outside these bounds; tracing and pauses lower the average.
-        near = speed["p25"] / 1000 < average < 2 * speed["p75"]
-        yield Check("$.speed.median", near, f"near {average:.4g}, the predictions over the time", speed["median"])
+        near = speed.p25 / 1000 < average < 2 * speed.p75
+        yield Check("$.speed.median", near, f"near {average:.4g}, the predictions over the time", speed.median)
 
 
-def _machine(record: dict[str, Any]) -> Iterator[Check]:
-    on_gpu = split_device(record["run"]["device"]).kind == "gpu"
-    used, machine = record["memory"], record["machine"]
-    known = used["peak_device_bytes"] is not None
+def _machine(record: RunRecord) -> Iterator[Check]:
+    on_gpu = split_device(record.run.device).kind == "gpu"
+    used, machine = record.memory, record.machine
+    known = used.peak_device_bytes is not None
     yield equal("$.memory.peak_device_bytes", known, on_gpu, "whether it ran on a GPU")
     if on_gpu:
-        yield Check("$.machine.gpu", machine["gpu"] is not None, "the GPU it ran on", machine["gpu"])
-    yield memory("$.memory.peak_rss_bytes", used["peak_rss_bytes"], record["parameters"], machine)
-    clean = record["commit"] is not None or not record["commit_dirty"]
-    yield Check("$.commit_dirty", clean, "no changes where there is no commit", record["commit_dirty"])
+        yield Check("$.machine.gpu", machine.gpu is not None, "the GPU it ran on", machine.gpu)
+    yield memory("$.memory.peak_rss_bytes", used.peak_rss_bytes, record.parameters, machine)
+    clean = record.commit is not None or not record.commit_dirty
+    yield Check("$.commit_dirty", clean, "no changes where there is no commit", record.commit_dirty)
 
 
-def _plausible(record: dict[str, Any]) -> Iterator[Check]:
-    facts, final = record["data"]["facts"], record["final"]
-    if "perplexity" in final and facts["vocab_size"] >= REAL_VOCABULARY:
-        fair = final["perplexity"] >= MIN_PERPLEXITY
+def _plausible(record: RunRecord) -> Iterator[Check]:
+    facts, final = record.data.known_facts, record.final
+    if final.perplexity is not None and (facts.vocab_size or 0) >= REAL_VOCABULARY:
+        fair = final.perplexity >= MIN_PERPLEXITY
         expected = f"at least {MIN_PERPLEXITY:g} of a model that never saw the test"
-        yield Check("$.final.perplexity", fair, expected, final["perplexity"])
-    floor = facts.get("source_cross_entropy_nats_test")
-    if isinstance(floor, float) and record["settings"]["max_eval_predictions"] is None:
-        fair = final["loss"] >= 0.98 * floor
-        yield Check("$.final.loss", fair, f"at least about {floor:.4f}, that of the text's own source", final["loss"])
-    if "accuracy" in final and final["predictions"] >= SURE_PREDICTIONS:
-        yield Check("$.final.accuracy", final["accuracy"] < 1, "an error or two", final["accuracy"])
+        yield Check("$.final.perplexity", fair, expected, final.perplexity)
+    floor = facts.source_cross_entropy_nats_test
+    if floor is not None and record.settings.max_eval_predictions is None:
+        fair = final.loss >= 0.98 * floor
+        yield Check("$.final.loss", fair, f"at least about {floor:.4f}, that of the text's own source", final.loss)
+    if final.accuracy is not None and final.predictions >= SURE_PREDICTIONS:
+        yield Check("$.final.accuracy", final.accuracy < 1, "an error or two", final.accuracy)

@@ -9,16 +9,15 @@ from typing import Any
 import pandas as pd
 from pyarrow import ArrowInvalid
 
+from lstmbench.records.paths import CASE_COLUMNS, SIZE_COLUMNS
 from lstmbench.system.identity import UNKNOWN, is_unknown, machine_fingerprint
+from lstmbench.system.machine import Machine
 from lstmbench.utils.errors import DataError
 from lstmbench.utils.escaping import csv_cell, from_csv_cell
 from lstmbench.utils.files import atomic, hash_json, write_text
 
-RUN = ["dataset", "size", "implementation", "device", "seed"]
-"""Columns that identify a run."""
-
 TEXTS = {
-    *RUN[:-1], "task", "caps", "seeds", "metric", "value_unit", "speed_unit", "unit", "cpu", "gpu", "os", "python",
+    *CASE_COLUMNS, "task", "caps", "seeds", "metric", "value_unit", "speed_unit", "unit", "cpu", "gpu", "os", "python",
     "switches", "versions", "commit", "commits", "started", "finished", "settings_sha256", "data_sha256",
     "initial_weights_sha256", "final_weights_sha256", "protocol", "first", "second", "source", "url", "note",
     "published_source", "published_url", "published_note", "published_valid_source", "published_values", "lstm_init",
@@ -38,30 +37,29 @@ MACHINE = ["cpu", "cores", "cpu_quota", "memory_gb", "gpu", "os", "libc", "pytho
 """Columns that describe the machine of a record.  Machines that differ in some can count as one (``identity``)."""
 
 
-def machine_columns(record: dict[str, Any]) -> dict[str, Any]:
+def machine_columns(machine: Machine) -> dict[str, Any]:
     """Return the values of ``MACHINE``."""
-    machine = record["machine"]
-    cpu, capability = machine["cpu"], machine.get("capability")
+    cpu, capability = machine.cpu, machine.capability
     if is_unknown(cpu) and not cpu.startswith(UNKNOWN):  # the first records had the architecture as the name
         cpu = f"{UNKNOWN} ({cpu})"
     return {
         "cpu": f"{cpu}, {capability}" if capability else cpu,
-        "cores": machine["cores"],
-        "cpu_quota": machine.get("cpu_quota"),
+        "cores": machine.cores,
+        "cpu_quota": machine.cpu_quota,
         # Whole GB, because the kernel's own share differs by a few MB between boots of one machine.
-        "memory_gb": round(machine["memory_bytes"] / 1e9),
-        "gpu": machine["gpu"],
-        "os": machine["os"],
-        "libc": machine.get("libc"),
-        "python": machine["python"],
-        "switches": _variables(machine.get("switches", {})),
-        "spin_limits": _variables(machine.get("spin_limits", {})),
+        "memory_gb": round(machine.memory_bytes / 1e9),
+        "gpu": machine.gpu,
+        "os": machine.os,
+        "libc": machine.libc,
+        "python": machine.python,
+        "switches": _variables(machine.switches),
+        "spin_limits": _variables(machine.spin_limits),
     }
 
 
-def machine_kind(record: dict[str, Any], device: str) -> str:
+def machine_kind(machine: Machine, device: str) -> str:
     """Return a name of what counts of a machine, the same for identical machines; device: cpu or gpu."""
-    return hash_json(machine_fingerprint(record["machine"], device))[:16]
+    return hash_json(machine_fingerprint(machine, device))[:16]
 
 
 def _variables(values: Mapping[str, str]) -> str:
@@ -125,7 +123,7 @@ def read_published(path: Path) -> pd.DataFrame:
         DataError: a missing column, an unknown metric, or a value that is none.
     """
     frame = read_table(path, separator="\t")
-    expected = ["dataset", "size", "metric", "value", "source", "url", "note"]
+    expected = [*SIZE_COLUMNS, "metric", "value", "source", "url", "note"]
     if list(frame.columns) != expected:
         raise DataError(f"{path}: expected the columns {', '.join(expected)}; found {', '.join(frame.columns)}")
     for row in frame.itertuples():
@@ -149,7 +147,7 @@ def read_targets(path: Path, published: pd.DataFrame) -> pd.DataFrame:
         DataError: a missing column, neither or both of these, or no such published value.
     """
     frame = read_table(path, separator="\t")
-    expected = ["dataset", "size", "applies_to", "value", "published_metric", "published_source", "why"]
+    expected = [*SIZE_COLUMNS, "applies_to", "value", "published_metric", "published_source", "why"]
     if list(frame.columns) != expected:
         raise DataError(f"{path}: expected the columns {', '.join(expected)}; found {', '.join(frame.columns)}")
     for row in frame.itertuples():
@@ -160,7 +158,7 @@ def read_targets(path: Path, published: pd.DataFrame) -> pd.DataFrame:
             raise DataError(f"{where}: expected either a value or a published_metric and published_source")
         if row.published_source:
             named = (row.dataset, row.size, row.published_metric, row.published_source)
-            found = published[(published[["dataset", "size", "metric", "source"]] == named).all(axis="columns")]
+            found = published[(published[[*SIZE_COLUMNS, "metric", "source"]] == named).all(axis="columns")]
             if len(found) != 1:
                 raise DataError(f"{where}: expected one published value of {', '.join(named)}; found {len(found)}")
             frame.loc[row.Index, "value"] = found["value"].iloc[0]

@@ -68,10 +68,10 @@ def disturbed_in_words(rows: pd.DataFrame, calibrations: Path) -> list[str]:
 def plan_in_words(rows: pd.DataFrame, selection: Selection) -> list[str]:
     """Return sentences on the time, memory and disk of the plan on this machine."""
     here = hardware.describe()
-    lanes = side_by_side(selection, here["cores"])
+    lanes = side_by_side(selection, here.cores)
     together = f" ({lanes} at a time: {duration(whole_seconds(rows, lanes))} or more)" if lanes > 1 else ""
     memory, disk = rows["mem_mb"].max(), whole_disk_mb(rows, lanes)
-    tight = lanes * memory > here["memory_bytes"] / MB
+    tight = lanes * memory > here.memory_bytes / MB
     several = len(selection.cases) - len(selection.cases_of_one)
     return [
         f"In all: {rows['seeds'].sum():,} runs, threads {', '.join(map(str, threads_of(selection)))}: "

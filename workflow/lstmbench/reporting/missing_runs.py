@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from lstmbench.records.tables import RUN
+from lstmbench.records.paths import CASE_COLUMNS, RUN_COLUMNS
 from lstmbench.records.verdict import Verdict
 from lstmbench.reporting import quality as present
 from lstmbench.system.device import split_device
@@ -24,7 +24,7 @@ def capped(quality: pd.DataFrame) -> Iterator[tuple[str, str]]:
 
 def failed(failures: pd.DataFrame) -> Iterator[tuple[str, str, str]]:
     """Yield the runs that failed for one reason, the reason in a sentence, and its details."""
-    for (dataset, size, implementation, device, why), group in failures.groupby([*RUN[:-1], "failure"], sort=True):
+    for (dataset, size, implementation, device, why), group in failures.groupby([*CASE_COLUMNS, "failure"], sort=True):
         seeds = present.joined(map(str, sorted(group["seed"])))
         yield f"{dataset}, {size}, {implementation} on {device}, seed {seeds}", *sentence_and_details(why)
 
@@ -42,11 +42,11 @@ def not_measured(speed: pd.DataFrame) -> Iterator[tuple[str, str, str]]:
 def missing_cases(runs: pd.DataFrame) -> Iterator[str]:
     """Yield the runs that would complete the product of a data set's sizes, implementations, devices and seeds."""
     for dataset, own in runs.groupby("dataset", sort=True):
-        there = set(own[RUN[1:]].itertuples(index=False, name=None))
+        there = set(own[RUN_COLUMNS[1:]].itertuples(index=False, name=None))
         ran = set(own[["implementation", "device"]].itertuples(index=False, name=None))
         missing: dict[tuple[str, ...], list[str]] = {}
         seeds_of = {size: sorted(rows["seed"].unique()) for size, rows in own.groupby("size")}
-        for case in itertools.product(*(sorted(own[column].unique()) for column in RUN[1:-1])):
+        for case in itertools.product(*(sorted(own[column].unique()) for column in RUN_COLUMNS[1:-1])):
             # Most implementations have no runs of several workers, and these are not missing.
             of_one = split_device(case[2]).workers == 1
             for seed in seeds_of[case[0]]:

@@ -11,7 +11,7 @@ import pandas as pd
 import yaml
 
 from lstmbench.orchestration.config import Selection, checked
-from lstmbench.records.tables import RUN
+from lstmbench.records.paths import CASE_COLUMNS, RUN_COLUMNS
 from lstmbench.records.verdict import Verdict
 from lstmbench.utils.errors import UsageError
 from lstmbench.utils.paths import WORKFLOW
@@ -43,13 +43,13 @@ def happened(
     """Return what happened, from the tables and the configuration."""
     name = shipped_as(selection)
     called, *following = SHIPPED[name] if name else (f"a run of {config_name}", *ANY)
-    cases = pd.concat([runs, failures])[RUN].drop_duplicates(RUN[:-1])
-    failed = failures.drop_duplicates(RUN[:-1])
+    cases = pd.concat([runs, failures])[RUN_COLUMNS].drop_duplicates(CASE_COLUMNS)
+    failed = failures.drop_duplicates(CASE_COLUMNS)
     lost = sum(Verdict.FAILED.reason(verdict) is not None for verdict in speed["verdict"])
     measured = f"{len(speed) - lost} of {len(speed)} speeds were measured" if len(speed) else "no speed was measured"
     if len(speed) and not lost:
         measured = f"all {len(speed)} speeds were measured"
-    kinds = dict(zip(RUN[:-1], ("data set", "size", "implementation", "device"), strict=True))
+    kinds = dict(zip(CASE_COLUMNS, ("data set", "size", "implementation", "device"), strict=True))
     numbers = {column: cases[column].nunique() for column in kinds}
     parts = [_count(number, kinds[column]) for column, number in numbers.items() if column != "device" or number > 1]
     # Show the product of the numbers only if every combination was selected.

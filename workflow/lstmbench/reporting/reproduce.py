@@ -15,7 +15,8 @@ from typing import Any
 
 import yaml
 
-from lstmbench.orchestration.config import MEASUREMENT, RECORD, Selection
+from lstmbench.orchestration.config import Selection
+from lstmbench.records import paths
 from lstmbench.system.device import split_device
 
 IGNORED_KEYS = ("local_data", "checkpoint_seconds")
@@ -34,13 +35,13 @@ def train_command(
     seeds = list(seeds)
     case = {"dataset": dataset, "size": size, "implementation": implementation, "device": device}
     narrowed = _narrowed(selection, dataset, size, device, implementations=[implementation], seeds=seeds)
-    return _command(narrowed, *(RECORD.format(**case, seed=seed) for seed in seeds))
+    return _command(narrowed, *(paths.RUN.format(**case, seed=seed) for seed in seeds))
 
 
 def measure_command(selection: Selection, dataset: str, size: str, device: str) -> str:
     """Return the command that measures the speeds of a size on a device again."""
     narrowed = _narrowed(selection, dataset, size, device, seeds=selection.seeds_of(size)[:1])
-    return _command(narrowed, MEASUREMENT.format(dataset=dataset, size=size, device=device))
+    return _command(narrowed, paths.MEASUREMENT.format(dataset=dataset, size=size, device=device))
 
 
 def _narrowed(selection: Selection, dataset: str, size: str, device: str, **rest: Any) -> Selection:

@@ -6,13 +6,13 @@ import os
 import platform
 import resource
 from pathlib import Path
-from typing import Any
 
 import psutil
 
 from lstmbench.system import nvidia
 from lstmbench.system.cores import cpu_quota, usable_cores
 from lstmbench.system.identity import ARCHITECTURES, UNKNOWN
+from lstmbench.system.machine import Machine
 from lstmbench.system.processor import processor
 from lstmbench.system.switches import switches
 from lstmbench.utils.errors import MachineError
@@ -25,26 +25,26 @@ NODE = "SLURMD_NODENAME"
 """Slurm's variable for the name of the node on which a process runs."""
 
 
-def describe() -> dict[str, Any]:
+def describe() -> Machine:
     """Describe processor, memory (bytes), GPU, operating system, Python, the switches that are set, and cluster node.
 
     No other host or user name is recorded, because records are sent to others.  ``identity`` defines which of these
     fields count when two machines are compared.
     """
     name, capability = processor()
-    return {
-        "cpu": one_line(name or f"{UNKNOWN} ({ARCHITECTURES.get(platform.machine(), platform.machine())})"),
-        "capability": capability,
-        "cores": usable_cores(),
-        "cpu_quota": cpu_quota(),
-        "memory_bytes": psutil.virtual_memory().total,
-        "gpu": _gpu(),
-        "os": f"{platform.system()} {platform.release()} {platform.machine()}",
-        "libc": " ".join(platform.libc_ver()).strip() or None,
-        "python": platform.python_version(),
-        "switches": switches(),
-        "node": one_line(os.environ.get(NODE, ""))[:200] or None,
-    }
+    return Machine(
+        cpu=one_line(name or f"{UNKNOWN} ({ARCHITECTURES.get(platform.machine(), platform.machine())})"),
+        capability=capability,
+        cores=usable_cores(),
+        cpu_quota=cpu_quota(),
+        memory_bytes=psutil.virtual_memory().total,
+        gpu=_gpu(),
+        os=f"{platform.system()} {platform.release()} {platform.machine()}",
+        libc=" ".join(platform.libc_ver()).strip() or None,
+        python=platform.python_version(),
+        switches=switches(),
+        node=one_line(os.environ.get(NODE, ""))[:200] or None,
+    )
 
 
 def gpu_names() -> list[str]:

@@ -11,6 +11,9 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+import msgspec
+
+from lstmbench.system.machine import Machine
 from lstmbench.system.switches import counting
 
 UNKNOWN = "unknown"
@@ -57,15 +60,15 @@ FIELDS: dict[str, Field] = {
 }
 
 
-def machine_fingerprint(described: Mapping[str, Any], device: str) -> dict[str, Any]:
+def machine_fingerprint(machine: Machine, device: str) -> dict[str, Any]:
     """Return the part of a description that counts for a run on ``device`` (cpu or gpu).
 
     If the processor has no name, cores, memory and the full name of the system count too, so that two unknown
     processors are treated as different if anything distinguishes them.
     """
-    unnamed = is_unknown(described.get("cpu") or "")
-    found = {"switches": {}}  # the first records have none
-    for name, value in described.items():
+    unnamed = is_unknown(machine.cpu)
+    found = {}
+    for name, value in msgspec.structs.asdict(machine).items():
         counts = FIELDS[name].counts
         if unnamed and name in ("cores", "memory_bytes", "os"):
             counts = _same
@@ -79,10 +82,10 @@ def is_unknown(cpu: str) -> bool:
     return cpu.startswith(UNKNOWN) or _BARE.fullmatch(cpu) is not None
 
 
-def noted(described: Mapping[str, Any], device: str) -> dict[str, Any]:
+def noted(machine: Machine, device: str) -> dict[str, Any]:
     """Return the part that ``machine_fingerprint`` leaves out; differences in it are noted, but nothing is refused."""
-    fingerprint, found = machine_fingerprint(described, device), {}
-    for name, value in described.items():
+    fingerprint, found = machine_fingerprint(machine, device), {}
+    for name, value in msgspec.structs.asdict(machine).items():
         counted = fingerprint.get(name)
         if isinstance(value, Mapping):
             found[name] = {key: one for key, one in value.items() if key not in (counted or {})}

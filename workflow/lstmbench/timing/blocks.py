@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 
 from lstmbench.models.schedule import learning_rate_at
 from lstmbench.records.format import BLOCK_SECONDS, MIN_BLOCK_SECONDS
 from lstmbench.records.interference import Load
+from lstmbench.records.measurement_record import Block
 from lstmbench.system.cores import Limits
 from lstmbench.tasks import predictions
 from lstmbench.timing.counters import Counters, Span, load
@@ -95,7 +95,7 @@ def repetitions(timed: Callable[[int], float], least: float, once: float) -> tup
 
 def steady(
     steps: StepRunner, warm_up: Sequence[float], products: GemmBenchmark, more: More
-) -> tuple[list[dict[str, Any]], Load]:
+) -> tuple[list[Block], Load]:
     """Time one block per turn; return the blocks and the load of the machine during them.
 
     ``warm_up`` holds the seconds of single steps.
@@ -104,7 +104,7 @@ def steady(
     # have taken memory that a step had freed.
     length, block_seconds = repetitions(steps.timed, BLOCK_SECONDS, min(warm_up))
     is_long = block_seconds / length >= LONG_STEP_SECONDS
-    result: list[dict[str, Any]] = []
+    result: list[Block] = []
     spans: list[Span] = []
     seconds, limits_met = 0.0, Limits()
     while more(seconds):
@@ -119,7 +119,7 @@ def steady(
             seconds += steps.timed(length)
             count += length
         spans.append(before.span())
-        result.append({"steps": count, "seconds": seconds})
+        result.append(Block(steps=count, seconds=seconds))
         if count > length:
             length = math.ceil(count * BLOCK_SECONDS / seconds)
         products.turn()

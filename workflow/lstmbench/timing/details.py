@@ -9,13 +9,23 @@ import dataclasses
 import math
 import statistics
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from lstmbench.models.learner import Learner
+from lstmbench.records.measurement_record import (
+    Bandwidth,
+    CheckpointCost,
+    Details,
+    EvaluationSpeed,
+    EvaluationSpeeds,
+    LoopCost,
+    Operation,
+    Trace,
+)
 from lstmbench.system.device import split_device
 from lstmbench.tasks import predictions
 from lstmbench.timing import kernels, probes
@@ -23,7 +33,7 @@ from lstmbench.timing.blocks import StepRunner, repetitions
 from lstmbench.timing.products import CallTimer, probe_of
 from lstmbench.training import loop
 from lstmbench.training.checkpoint import Checkpoint, CheckpointFolder
-from lstmbench.training.session import Session
+from lstmbench.training.session import RunRequest, Session
 from lstmbench.utils.clock import Stopwatch
 from lstmbench.utils.progress import Progress
 
@@ -42,12 +52,28 @@ BANDWIDTH_TURNS = 2
 """The shorter of this many turns counts, because it shows what the memory can do."""
 
 
-def evaluation(session: Session) -> dict[str, Any]:
+def measure_details(
+    session: Session, steps: StepRunner, wanted: Collection[str], request: RunRequest, step_seconds: float
+) -> Details | None:
+    """Measure the ``wanted`` ones of ``DETAILS``, in that order; None if there are none."""
+    if not wanted:
+        return None
+    measures: dict[str, Callable[[], object]] = {
+        "evaluation": lambda: evaluation(session),
+        "checkpoint": lambda: checkpoint(session.learner),
+        "loop": lambda: loop_cost(session, request.seed, step_seconds),
+        "trace": lambda: trace(session, steps, request.implementation, request.device),
+        "bandwidth": lambda: bandwidth(request.implementation, split_device(request.device).kind),
+    }
+    return Details(**{name: measures[name]() for name in DETAILS if name in wanted})
+
+
+def evaluation(session: Session) -> EvaluationSpeeds:
     """Return predictions/s by the protocols of validation and test, each after a first batch."""
-    return {split: _evaluated(session, split) for split in ("valid", "test")}
+    return EvaluationSpeeds(valid=_evaluated(session, "valid"), test=_evaluated(session, "test"))
 
 
-def _evaluated(session: Session, split: str) -> dict[str, float]:
+def _evaluated(session: Session, split: str) -> EvaluationSpeed:
     part = session.task.evaluation_parts(session.dataset.arrays, split, session.preset, None)[0]
     handle, state = session.learner.place(part.examples), session.learner.initial_state(part.batches.shape[1])
     done, fastest = 0, math.inf
@@ -66,7 +92,9 @@ def _evaluated(session: Session, split: str) -> dict[str, float]:
     first_seconds = timed(1)
     per_batch = part.batches.shape[1] * predictions(part.examples)
     rate = _median_rate(timed) * per_batch
-    return {"first_seconds": first_seconds, "predictions_per_second": rate, "fastest_per_second": per_batch / fastest}
+    return EvaluationSpeed(
+        first_seconds=first_seconds, predictions_per_second=rate, fastest_per_second=per_batch / fastest
+    )
 
 
 def _median_rate(timed: Callable[[int], float]) -> float:
@@ -76,7 +104,7 @@ def _median_rate(timed: Callable[[int], float]) -> float:
     return count / statistics.median(timed(count) for _ in range(EVALUATION_BLOCKS))
 
 
-def checkpoint(learner: Learner) -> dict[str, Any]:
+def checkpoint(learner: Learner) -> CheckpointCost:
     """Write and read one checkpoint; return its seconds and bytes."""
     arrays = {f"weights/{name}": value for name, value in learner.weights().items()}
     arrays |= {f"training/{name}": value for name, value in learner.training_state().items()}
@@ -89,7 +117,7 @@ def checkpoint(learner: Learner) -> dict[str, Any]:
         folder.newest(print)
         read_seconds = watch.seconds()
         size = sum(path.stat().st_size for path in Path(name).iterdir())
-    return {"write_seconds": write_seconds, "read_seconds": read_seconds, "bytes": size}
+    return CheckpointCost(write_seconds=write_seconds, read_seconds=read_seconds, bytes=size)
 
 
 class _TimedLearner:
@@ -112,7 +140,7 @@ class _TimedLearner:
         return timed
 
 
-def loop_share(session: Session, seed: int, step_seconds: float) -> dict[str, Any]:
+def loop_cost(session: Session, seed: int, step_seconds: float) -> LoopCost:
     """Return the seconds of one short epoch of the training loop, and how many of them the learner took."""
     updates = max(1, round(LOOP_SECONDS / step_seconds))
     timed = _TimedLearner(session.learner)
@@ -124,14 +152,14 @@ def loop_share(session: Session, seed: int, step_seconds: float) -> dict[str, An
     epoch.epoch(loop.TrainingProgress(), progress)
     seconds = watch.seconds()
     progress.close()
-    return {"updates": updates, "seconds": seconds, "learner_seconds": timed.seconds}
+    return LoopCost(updates=updates, seconds=seconds, learner_seconds=timed.seconds)
 
 
-def trace(session: Session, steps: StepRunner, implementation: str, device: str) -> dict[str, Any]:
+def trace(session: Session, steps: StepRunner, implementation: str, device: str) -> Trace:
     """Return the operations of one traced step, the share of its time that they cover, and the path that it ran on."""
     probe = probe_of(implementation)
     if probe is None:
-        return {"operations": [], "step_seconds": None, "path": None, "coverage": None}
+        return Trace(operations=[], step_seconds=None, path=None)
     stated = session.framework.EXPECTED_KERNELS[split_device(device).kind]
     steps.run(1)
     seconds: list[float] = []
@@ -139,15 +167,15 @@ def trace(session: Session, steps: StepRunner, implementation: str, device: str)
     # This is last, because TensorFlow then rebuilds its graph and for some steps treats every operation as expensive.
     executed = probe.executed(lambda: steps.run(1))
     traced = {probes.label(one.part, one.direction, one.name) for one in operations}
-    return {
-        "operations": [dataclasses.asdict(operation) for operation in operations],
-        "step_seconds": seconds[-1],
-        "path": kernels.proved(implementation, device, stated, executed, traced),
-        "coverage": sum(operation.seconds for operation in operations) / seconds[-1],
-    }
+    return Trace(
+        operations=[Operation(**dataclasses.asdict(operation)) for operation in operations],
+        step_seconds=seconds[-1],
+        path=kernels.proved(implementation, device, stated, executed, traced),
+        coverage=sum(operation.seconds for operation in operations) / seconds[-1],
+    )
 
 
-def bandwidth(implementation: str, device: str) -> dict[str, Any] | None:
+def bandwidth(implementation: str, device: str) -> Bandwidth | None:
     """Return the bytes that adding two large arrays moves to and from the device's memory, and the seconds it takes."""
     probe = probe_of(implementation)
     if probe is None:
@@ -155,4 +183,4 @@ def bandwidth(implementation: str, device: str) -> dict[str, Any] | None:
     addition = CallTimer(probe.addition(BANDWIDTH_ELEMENTS, device))
     for _ in range(BANDWIDTH_TURNS):
         addition.turn()
-    return {"bytes": 3 * 4 * BANDWIDTH_ELEMENTS, "seconds": min(addition.seconds)}
+    return Bandwidth(bytes=3 * 4 * BANDWIDTH_ELEMENTS, seconds=min(addition.seconds))

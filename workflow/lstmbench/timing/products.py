@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import statistics
 from collections.abc import Callable
 from types import ModuleType
-from typing import Any
+
+from msgspec.structs import asdict
 
 from lstmbench.models import cost
+from lstmbench.records.measurement_record import TimedProduct
 from lstmbench.timing import probes
 from lstmbench.training.session import Session
 from lstmbench.utils.clock import Stopwatch
@@ -42,14 +43,14 @@ class GemmBenchmark:
             for way in ways:
                 way.turn()
 
-    def timed(self) -> list[dict[str, Any]]:
+    def timed(self) -> list[TimedProduct]:
         """Return every product with the seconds of one call: the mean over the turns, by the fastest kernel."""
         return [
-            {
-                **dataclasses.asdict(product),
-                "flops": product.flops,
-                "seconds": min(statistics.fmean(way.seconds) for way in ways),
-            }
+            TimedProduct(
+                **asdict(product),
+                flops=cost.flops_of(product),
+                seconds=min(statistics.fmean(way.seconds) for way in ways),
+            )
             for product, ways in self._ways
         ]
 

@@ -9,18 +9,26 @@ from __future__ import annotations
 
 import random
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
+from msgspec.structs import asdict, replace
 from tqdm import tqdm
 
-from lstmbench.records.interference import Load, disturbances
+from lstmbench.records.interference import disturbances
 from lstmbench.records.measurement import (
     BLOCK_COLUMNS,
     Measurement,
     read_measurement,
+)
+from lstmbench.records.measurement_record import (
+    Circumstances,
+    ProcessFailure,
+    ProcessFigures,
+    ProcessReport,
+    ProcessSample,
 )
 from lstmbench.statistics.intervals import iqr_over_median
 from lstmbench.system.device import split_device
@@ -29,11 +37,78 @@ from lstmbench.timing.details import DETAILS
 from lstmbench.timing.interleaving import InterleavedProcess, ended_at_last, run_interleaved
 from lstmbench.training.checkpoint import differences
 from lstmbench.utils.clock import Stopwatch
+from lstmbench.utils.conversion import converted, plain
 from lstmbench.utils.errors import PREFIX, DataError
-from lstmbench.utils.json_schema import read_json
+from lstmbench.utils.strict_json import read_json
 
-Sampler = Callable[[Sequence[str], Sequence[str]], dict[str, dict[str, Any]]]
-"""sampler(implementations, details) -> per implementation a sample, or {"failure": message, "exit_code": code}."""
+
+@dataclass(frozen=True)
+class Ended:
+    """Say how a process failed: its message, and its exit code; negative: the signal that ended it."""
+
+    failure: str
+    exit_code: int
+
+
+Sampler = Callable[[Sequence[str], Sequence[str]], Mapping[str, ProcessReport | Ended]]
+"""sampler(implementations, details) -> what the process of each implementation reported, or how it failed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """Say what to measure: ``rounds`` of all ``implementations``, each at most ``attempts`` times if disturbed.
+
+    ``seed`` decides the order of the implementations.
+    """
+
+    implementations: list[str]
+    rounds: int
+    attempts: int
+    threads: int
+    seed: int
+
+
+@dataclass
+class Found:
+    """Collect what the processes of all rounds reported."""
+
+    samples: list[ProcessSample] = field(default_factory=list)
+    failures: list[ProcessFailure] = field(default_factory=list)
+    blocks: list[dict[Hashable, object]] = field(default_factory=list)  # rows of ``BLOCK_COLUMNS``
+
+    @classmethod
+    def of(cls, earlier: Measurement | None) -> Found:
+        """Return what an earlier measurement found."""
+        if earlier is None:
+            return cls()
+        record = earlier.record
+        return cls([*record.samples], [*record.failures], earlier.blocks.to_dict("records"))
+
+    def failed(self, implementation: str) -> bool:
+        """Return whether a process of an implementation failed, so that it is not tried again."""
+        return any(failure.implementation == implementation for failure in self.failures)
+
+    def add(self, report: ProcessReport, number: int, attempt: int, threads: int) -> ProcessSample:
+        """Add what one process of a round reported, and return it as judged among those of its implementation."""
+        name = {"round": number, "attempt": attempt, "implementation": report.implementation}
+        blocks = enumerate(report.blocks, start=1)
+        self.blocks += [{**name, "block": place, **asdict(block)} for place, block in blocks]
+        figures = {key: getattr(report, key) for key in ProcessFigures.__struct_fields__}
+        spread = iqr_over_median([block.seconds / block.steps for block in report.blocks])
+        sample = ProcessSample(**figures, round=number, attempt=attempt, spread=spread, disturbances=[])
+        self.samples.append(sample)
+        mine = [one for one in self.samples if one.implementation == report.implementation]
+        best = max(one.load.cpu_per_thread(threads) for one in mine)
+        # A new best process can show that an earlier one was disturbed.
+        self.samples = [
+            replace(one, disturbances=disturbances(one.load, threads, best, one.spread)) if one in mine else one
+            for one in self.samples
+        ]
+        return self.samples[-1]
+
+    def table(self) -> pd.DataFrame:
+        """Return all blocks."""
+        return pd.DataFrame(self.blocks, columns=BLOCK_COLUMNS)
 
 
 def order(implementations: list[str], rounds: int, seed: int) -> list[list[str]]:
@@ -43,71 +118,49 @@ def order(implementations: list[str], rounds: int, seed: int) -> list[list[str]]
 
 
 def measure_group(
-    *,
-    implementations: list[str],
-    rounds: int,
-    attempts: int,
-    threads: int,
-    seed: int,
-    sampler: Sampler,
-    log: Callable[[str], None],
-    earlier: Measurement | None = None,
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]], pd.DataFrame]:
-    """Measure ``rounds`` rounds; return all samples, failures and blocks, after those of an ``earlier`` measurement.
+    plan: Plan, sampler: Sampler, log: Callable[[str], None], earlier: Measurement | None = None
+) -> Found:
+    """Measure all rounds of a plan; return what they found, after what an ``earlier`` measurement found.
 
     The first process of each implementation also measures the details.  An implementation that failed is not tried
     again.
     """
-    samples: list[dict[str, Any]] = list(earlier.record["samples"]) if earlier else []
-    failures: list[dict[str, Any]] = list(earlier.record["failures"]) if earlier else []
-    blocks: list[dict[str, Any]] = earlier.blocks.to_dict("records") if earlier else []
-    done = earlier.record["processes"] if earlier else 0
-    bar = tqdm(total=rounds, unit=" rounds", disable=not sys.stderr.isatty())
+    found = Found.of(earlier)
+    done = earlier.record.processes if earlier else 0
+    last = done + plan.rounds
+    bar = tqdm(total=plan.rounds, unit=" rounds", disable=not sys.stderr.isatty())
     watch = Stopwatch()
-    for number, turn in list(enumerate(order(implementations, done + rounds, seed), start=1))[done:]:
-        for attempt in range(1, attempts + 1):
-            left = [name for name in turn if name not in {failure["implementation"] for failure in failures}]
-            found = sampler(left, DETAILS if number == 1 and attempt == 1 else ()) if left else {}
-            of_round = []
-            for implementation, sample in found.items():
-                name = {"implementation": implementation, "round": number, "attempt": attempt}
-                if "failure" in sample:
-                    failures.append({**name, **sample})
-                    log(f"{implementation}: {sample['failure']}")
+    for number, turn in list(enumerate(order(plan.implementations, last, plan.seed), start=1))[done:]:
+        for attempt in range(1, plan.attempts + 1):
+            left = [name for name in turn if not found.failed(name)]
+            reports = sampler(left, DETAILS if number == 1 and attempt == 1 else ()) if left else {}
+            disturbed = False
+            for implementation, report in reports.items():
+                if isinstance(report, Ended):
+                    found.failures.append(ProcessFailure(implementation, number, attempt, **vars(report)))
+                    log(f"{implementation}: {report.failure}")
                     continue
-                timed = sample.pop("blocks")
-                blocks += [{**name, "block": place, **block} for place, block in enumerate(timed, start=1)]
-                spread = iqr_over_median([block["seconds"] / block["steps"] for block in timed])
-                samples.append({**sample, **name, "spread": spread})
-                of_round.append(samples[-1])
-                _judge(samples, implementation, threads)
-                log(_sentence(samples[-1]))
-            if not any(sample["disturbances"] for sample in of_round):
+                sample = found.add(report, number, attempt, plan.threads)
+                disturbed |= bool(sample.disturbances)
+                log(_sentence(sample))
+            if not disturbed:
                 break
         bar.update()
-        rest = tqdm.format_interval((done + rounds - number) * watch.seconds() / (number - done))
-        log(f"{number} of {done + rounds} rounds, {rest} left")
+        rest = tqdm.format_interval((last - number) * watch.seconds() / (number - done))
+        log(f"{number} of {last} rounds, {rest} left")
     bar.close()
-    return samples, failures, pd.DataFrame(blocks, columns=BLOCK_COLUMNS)
-
-
-def _judge(samples: list[dict[str, Any]], implementation: str, threads: int) -> None:
-    """Set the disturbances of all processes of an implementation, each compared with the best one so far."""
-    mine = [(sample, Load(**sample["load"])) for sample in samples if sample["implementation"] == implementation]
-    best = max(load.cpu_per_thread(threads) for _, load in mine)
-    for sample, load in mine:
-        sample["disturbances"] = disturbances(load, threads, best, sample["spread"])
+    return found
 
 
 def run_round(
     commands: Mapping[str, list[str]], blocks: int, folder: Path, log: Callable[[str], None]
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, ProcessReport | Ended]:
     """Run the ``sample`` commands interleaved; return what each one wrote, or how it failed.
 
     The processes write their files to ``folder``.
     """
     processes: dict[str, InterleavedProcess] = {}
-    result = {}
+    result: dict[str, ProcessReport | Ended] = {}
     with ended_at_last(processes):
         for name, command in commands.items():
             output = folder / f"{name}.json"
@@ -117,12 +170,14 @@ def run_round(
         run_interleaved(list(processes.values()), blocks)
         for name, process in processes.items():
             code = process.finish()
-            result[name] = _failure(process.errors, code) if code else read_json(folder / f"{name}.json")
-            result[name].pop("machine", None)  # the same for all; the record holds it once
+            output = folder / f"{name}.json"
+            result[name] = (
+                _failure(process.errors, code) if code else converted(read_json(output), ProcessReport, output)
+            )
     return result
 
 
-def read_earlier(path: Path, circumstances: Mapping[str, Any]) -> Measurement | None:
+def read_earlier(path: Path, circumstances: Circumstances) -> Measurement | None:
     """Read the measurement to which rounds will be added; return None if there is none yet.
 
     Raises:
@@ -131,7 +186,7 @@ def read_earlier(path: Path, circumstances: Mapping[str, Any]) -> Measurement | 
     if not path.exists():
         return None
     earlier = read_measurement(path)
-    if other := differences(_counting({key: earlier.record[key] for key in circumstances}), _counting(circumstances)):
+    if other := differences(_counting(earlier.record), _counting(circumstances)):
         raise DataError(
             f"{path}: expected a measurement in the present circumstances, found others: {'; '.join(other)}; "
             "move it away to measure from the first round on"
@@ -139,25 +194,25 @@ def read_earlier(path: Path, circumstances: Mapping[str, Any]) -> Measurement | 
     return earlier
 
 
-def _counting(circumstances: Mapping[str, Any]) -> dict[str, Any]:
-    """Return ``circumstances``, but of the machine only what affects a speed."""
-    if "machine" not in circumstances:
-        return dict(circumstances)
-    device = split_device(circumstances["group"]["device"])
-    return {**circumstances, "machine": machine_fingerprint(circumstances["machine"], device.kind)}
+def _counting(circumstances: Circumstances) -> dict[str, object]:
+    """Return what must be the same for all rounds; of the machine only what affects a speed."""
+    names = [name for name in Circumstances.__struct_fields__ if name != "machine"]
+    kind = split_device(circumstances.group.device).kind
+    same = {name: plain(getattr(circumstances, name)) for name in names}
+    return {**same, "machine": machine_fingerprint(circumstances.machine, kind)}
 
 
-def _failure(errors: Path, code: int) -> dict[str, Any]:
+def _failure(errors: Path, code: int) -> Ended:
     lines = [line for line in errors.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
     message = next((line.removeprefix(PREFIX) for line in lines if line.startswith(PREFIX)), ["no message", *lines][-1])
-    return {"failure": message, "exit_code": code}
+    return Ended(message, code)
 
 
-def _sentence(sample: dict[str, Any]) -> str:
-    steady = sample["phases"]["steady_seconds"]
-    rate = sample["steady_steps"] * sample["predictions_per_step"] / steady
-    mark = f" (attempt {sample['attempt']}, disturbed: {'; '.join(sample['disturbances'])})"
+def _sentence(sample: ProcessSample) -> str:
+    steady = sample.phases.steady_seconds
+    rate = sample.steady_steps * sample.predictions_per_step / steady
+    mark = f" (attempt {sample.attempt}, disturbed: {'; '.join(sample.disturbances)})"
     return (
-        f"{sample['implementation']}, round {sample['round']}: {rate:,.0f} {sample['unit']} "
-        f"over {steady:.1f} s{mark if sample['disturbances'] else ''}"
+        f"{sample.implementation}, round {sample.round}: {rate:,.0f} {sample.unit} "
+        f"over {steady:.1f} s{mark if sample.disturbances else ''}"
     )

@@ -29,6 +29,12 @@ def brief(error: Exception, having: str = "") -> str:
     return told if len(told) <= 160 else f"{told[:157]}..."
 
 
+def short(value: object) -> str:
+    """Return a value in short form for a message."""
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
 def sentence_and_details(message: str) -> tuple[str, str]:
     """Return a message's first sentence, in at most ``MAX_SENTENCE_LENGTH`` characters, and the rest, or "".
 

@@ -4,12 +4,27 @@ from __future__ import annotations
 
 import json
 import math
+from pathlib import Path
 from typing import Any
 
 from lstmbench.utils.errors import DataError
 
 MAX_DIGITS = 18
 """Largest number of digits of a whole number, so that it fits into 64 bits."""
+
+
+def read_json(path: Path) -> Any:
+    """Read a file of strict JSON (``parse_json``).
+
+    Raises:
+        DataError: missing, or not JSON.
+    """
+    try:
+        return parse_json(path.read_bytes(), path)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}. Run the workflow again to make it.") from error
+    except DataError as error:
+        raise DataError(f"{error}. Delete it and run the workflow again.") from error
 
 
 def parse_json(text: str | bytes, where: object) -> Any:
