@@ -9,8 +9,10 @@ import numpy as np
 import pandas as pd
 
 from lstmbench.records.measurement import BLOCK_COLUMNS, Measurement
+from lstmbench.records.measurement_record import MeasurementRecord, ProcessReport
 from lstmbench.statistics.intervals import iqr_over_median
-from tests.factories.records import make_record
+from lstmbench.utils.conversion import converted
+from tests.factories.records import change, make_record
 
 PRODUCTS = [
     {"name": "layer 0 input", "part": "recurrent", "direction": "forward", "left": [400, 200], "right": [200, 800],
@@ -43,6 +45,20 @@ def make_measurement(
 
     ``changes`` replace values of every sample by path, with a double underscore between its parts.
     """
+    content, of_blocks = make_content(speeds, dataset, size, device, blocks, failures, **changes)
+    return Measurement(converted(content, MeasurementRecord, "made"), of_blocks)
+
+
+def make_content(
+    speeds: dict[str, list[float]],
+    dataset: str = "ptb",
+    size: str = "small",
+    device: str = "cpu",
+    blocks: int = 8,
+    failures: dict[str, str] | None = None,
+    **changes: Any,
+) -> tuple[dict[str, Any], pd.DataFrame]:
+    """The content of measurement.json and of the table of blocks of ``make_measurement``."""
     run = make_record(dataset=dataset, size=size, device=device)
     samples, rows = [], []
     for implementation, of_processes in speeds.items():
@@ -67,7 +83,19 @@ def make_measurement(
             for name, message in (failures or {}).items()
         ],
     }
-    return Measurement(record, pd.DataFrame(rows, columns=BLOCK_COLUMNS))
+    return record, pd.DataFrame(rows, columns=BLOCK_COLUMNS)
+
+
+def make_report(**changes: Any) -> ProcessReport:
+    """What one process reported of its case; ``changes`` replace values by path, as in ``make_measurement``."""
+    content, blocks = make_content({"pytorch": [5.0]})
+    (sample,) = content["samples"]
+    for key in ("round", "attempt", "spread", "disturbances"):
+        del sample[key]
+    sample |= {"blocks": blocks[["steps", "seconds"]].to_dict("records"), "machine": content["machine"]}
+    for path, value in changes.items():
+        change(sample, path.split("__"), value)
+    return converted(sample, ProcessReport, "made")
 
 
 def _sample(run: dict[str, Any], name: dict[str, Any], of_blocks: np.ndarray, changes: Any) -> dict[str, Any]:
@@ -105,9 +133,5 @@ def _sample(run: dict[str, Any], name: dict[str, Any], of_blocks: np.ndarray, ch
             "bandwidth": {"bytes": 3 * 2**28, "seconds": 0.05},
         }
     for path, value in changes.items():
-        *parents, last = path.split("__")
-        place = sample
-        for parent in parents:
-            place = place[parent]
-        place[last] = value
+        change(sample, path.split("__"), value)
     return sample

@@ -14,8 +14,11 @@ from lstmbench import tasks
 from lstmbench.models.presets import Preset
 from lstmbench.models.schedule import learning_rate_at
 from lstmbench.models.weights import parameter_count
+from lstmbench.records.paths import RUN
 from lstmbench.records.run import write_record
+from lstmbench.records.run_record import RunRecord
 from lstmbench.system.device import split_device
+from lstmbench.utils.conversion import converted
 from lstmbench.utils.files import hash_json
 
 CAPS = ["trained for 1,562 of 30,199 updates"]
@@ -109,6 +112,11 @@ def make_record(
     return record
 
 
+def make_run(*arguments: Any, **changes: Any) -> RunRecord:
+    """The record that ``make_record`` returns, as its type."""
+    return converted(make_record(*arguments, **changes), RunRecord, "made")
+
+
 def make_failure(
     dataset: str = "ptb",
     size: str = "small",
@@ -138,9 +146,7 @@ def save(results: Path, *records: dict[str, Any]) -> list[Path]:
     """Write records where the workflow does; their paths."""
     paths = []
     for record in records:
-        run = record["run"]
-        folder = results / "runs" / run["dataset"] / run["size"] / run["implementation"] / run["device"]
-        path = folder / f"seed-{run['seed']}" / "run.json"
+        path = results / RUN.format(**record["run"])
         write_record(path, record)
         paths.append(path)
     return paths

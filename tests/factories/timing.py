@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lstmbench.timing.probes import Operation
+from lstmbench.records.measurement_record import Operation
 
 
 class Told:

@@ -14,32 +14,52 @@ from lstmbench.analysis import forecast
 from lstmbench.analysis.forecast import MEMORY_MARGIN, Work, count_work, errors, predict, whole_disk_mb
 from lstmbench.datasets import load_dataset
 from lstmbench.models.presets import load_preset
-from lstmbench.orchestration.config import RECORD, checked
+from lstmbench.orchestration.config import checked
 from lstmbench.orchestration.resources import SNAKEMAKE_MB, UNPLANNED, read_plan
+from lstmbench.records.calibration import Calibration
+from lstmbench.records.paths import RUN
 from lstmbench.records.run import write_record
+from lstmbench.records.run_record import Caps
 from lstmbench.records.tables import read_table, write_table
 from lstmbench.reporting.forecast import advice, duration
-from lstmbench.training.loop import Caps
 from lstmbench.training.run import train_run
+from lstmbench.utils.conversion import converted, plain
 from lstmbench.utils.errors import MachineError
 from lstmbench.utils.paths import ROOT
 from tests.factories.cases import Images, Text, make_case, make_request
+from tests.factories.measurements import make_report
 from tests.factories.records import make_record
 from tests.helpers.run_command import run_command
 
-SAMPLE = {
-    "phases": {"import_seconds": 2.0, "build_seconds": 1.0, "place_seconds": 0.5, "first_step_seconds": 1.5},
-    # A median of 0.1 s per step; the disturbed block is not believed.
-    "blocks": [{"steps": 4, "seconds": seconds} for seconds in (0.4, 0.36, 0.44, 4.0, 0.4)],
-    "memory": {"peak_rss_bytes": 500_000_000, "peak_device_bytes": None, "least_bytes": {"weights": 20_000_000}},
-    "details": {
-        "evaluation": {
-            "valid": {"first_seconds": 0.25, "predictions_per_second": 1000.0, "fastest_per_second": 2000.0},
-            "test": {"first_seconds": 0.75, "predictions_per_second": 500.0, "fastest_per_second": 1000.0},
-        },
-        "checkpoint": {"write_seconds": 0.2, "read_seconds": 0.1, "bytes": 20_000_000},
-    },
+EVALUATION = {
+    "valid": {"first_seconds": 0.25, "predictions_per_second": 1000.0, "fastest_per_second": 2000.0},
+    "test": {"first_seconds": 0.75, "predictions_per_second": 500.0, "fastest_per_second": 1000.0},
 }
+
+
+def measured(**changes):
+    """A process that measured its case alone; its median is 0.1 s per step, and one block was disturbed."""
+    blocks = [{"steps": 4, "seconds": seconds} for seconds in (0.4, 0.36, 0.44, 4.0, 0.4)]
+    usual = {
+        "phases__import_seconds": 2.0, "phases__build_seconds": 1.0, "phases__place_seconds": 0.5,
+        "phases__first_step_seconds": 1.5, "blocks": blocks, "memory__peak_rss_bytes": 500_000_000,
+        "memory__least_bytes__weights": 20_000_000,
+        "details": {
+            "evaluation": EVALUATION, "checkpoint": {"write_seconds": 0.2, "read_seconds": 0.1, "bytes": 20_000_000},
+        },
+    }  # fmt: skip
+    return make_report(**{**usual, **changes})
+
+
+def predicted(report=None, **options):
+    report = report or measured()
+    return predict(report, report.blocks, WORK, **options)
+
+
+def calibration(disturbances=(), attempts=1, **changes):
+    """The content of a calibration."""
+    return {**plain(measured(**changes)), "disturbances": [*disturbances], "attempts": attempts}
+
 
 WORK = Work(updates=101, epochs=3, tests=1, predictions={"valid": 2000, "test": 4000}, evaluation_bytes=60_000_000)
 
@@ -49,6 +69,9 @@ CONFIG = SHIPPED | {
     "threads": 1, "max_updates": {"small": 150},
     "speed": SHIPPED["speed"] | {"sizes": ["small"], "implementations": ["reference"]},
 }  # fmt: skip
+
+
+FAILED = {"failure": "E4-MACHINE: no such framework", "failed": "2026-01-02T03:04:05+00:00"}
 
 
 def rows(**columns):
@@ -63,7 +86,7 @@ def rows(**columns):
 
 
 def test_a_run_is_its_start_its_updates_and_what_is_between_and_after_its_epochs():
-    found = predict(SAMPLE, WORK)
+    found = predicted()
     assert math.isclose(found["start_seconds"], 2.0 + 1.0 + 0.5 + 1.5)
     assert math.isclose(found["training_seconds"], 100 * 0.1)  # the first update was the first step
     assert math.isclose(found["evaluation_seconds"], (0.25 + 3 * 2.0) + (0.75 + 8.0))
@@ -73,22 +96,22 @@ def test_a_run_is_its_start_its_updates_and_what_is_between_and_after_its_epochs
 
 @pytest.mark.parametrize(("single", "step"), [(0.08, 0.08), (0.12, 0.09)])
 def test_of_a_disturbed_sample_the_fastest_step_and_evaluation_count(single, step):
-    found = predict({**SAMPLE, "fastest_step_seconds": single, "disturbances": ["foreign CPU 50.0 % > 2.0 %"]}, WORK)
+    found = predicted(measured(fastest_step_seconds=single), disturbed=True)
     assert math.isclose(found["training_seconds"], 100 * step)
     assert math.isclose(found["evaluation_seconds"], (0.25 + 3 * 1.0) + (0.75 + 4.0))
 
 
 def test_of_a_quiet_sample_its_fastest_step_does_not_count():
-    found = predict({**SAMPLE, "fastest_step_seconds": 0.01, "disturbances": []}, WORK)
+    found = predicted(measured(fastest_step_seconds=0.01))
     assert math.isclose(found["training_seconds"], 100 * 0.1)
 
 
-def written(tmp_path, monkeypatch, capsys, config=CONFIG, **changes):
-    """The folder of a plan made from one calibration, and what was said."""
+def written(tmp_path, monkeypatch, capsys, content, config=CONFIG):
+    """The folder of a plan made from one calibration with this ``content``, and what was printed."""
     folder = tmp_path / "plan"
-    calibration = tmp_path / "calibration/markov/small/reference/cpu/threads-1.json"
-    calibration.parent.mkdir(parents=True)
-    calibration.write_text(json.dumps({**SAMPLE, **changes}), encoding="utf-8")
+    file = tmp_path / "calibration/markov/small/reference/cpu/threads-1.json"
+    file.parent.mkdir(parents=True)
+    file.write_text(json.dumps(content), encoding="utf-8")
     monkeypatch.setattr(forecast, "load_dataset", lambda path: None)
     monkeypatch.setattr(
         forecast, "count_work", lambda *_, **caps: dataclasses.replace(WORK, updates=caps["max_updates"])
@@ -103,15 +126,15 @@ def written(tmp_path, monkeypatch, capsys, config=CONFIG, **changes):
 def test_a_plan_counts_the_runs_of_each_size_by_its_own_seeds(tmp_path, monkeypatch):
     monkeypatch.setattr(forecast, "load_dataset", lambda path: None)
     monkeypatch.setattr(forecast, "count_work", lambda *_, **caps: WORK)
-    monkeypatch.setattr(forecast, "read_json", lambda path: SAMPLE)
+    monkeypatch.setattr(forecast, "read_calibration", lambda path: converted(calibration(), Calibration, path))
     chosen = {**CONFIG, "sizes": ["small", "large"], "seeds": {"small": [1, 2, 3]}}
     planned, _ = forecast.plan(checked(chosen), tmp_path, tmp_path)
     assert planned["seeds"].tolist() == [3, 1]
 
 
 def test_a_plan_names_the_cases_that_were_disturbed_why_and_what_to_do(tmp_path, monkeypatch, capsys):
-    disturbed = {"disturbances": ["foreign CPU 50.0 % > 2.0 %"], "attempts": 2, "fastest_step_seconds": 0.08}
-    folder, shown = written(tmp_path, monkeypatch, capsys, **disturbed)
+    disturbed = calibration(["foreign CPU 50.0 % > 2.0 %"], attempts=2, fastest_step_seconds=0.08)
+    folder, shown = written(tmp_path, monkeypatch, capsys, disturbed)
     assert read_table(folder / "plan.csv")["disturbed"].tolist() == ["foreign CPU 50.0 % > 2.0 %"]
     assert "| disturbed" in shown
     (line,) = [line for line in shown.splitlines() if line.startswith("1 of 1 cases was disturbed")]
@@ -120,16 +143,16 @@ def test_a_plan_names_the_cases_that_were_disturbed_why_and_what_to_do(tmp_path,
 
 
 def test_a_plan_of_quiet_cases_says_nothing_of_disturbances(tmp_path, monkeypatch, capsys):
-    _, shown = written(tmp_path, monkeypatch, capsys, disturbances=[], attempts=1)
+    _, shown = written(tmp_path, monkeypatch, capsys, calibration())
     assert "disturbed" not in shown
 
 
 def test_a_case_that_cannot_run_is_named_and_the_others_are_planned(tmp_path, monkeypatch, capsys):
     broken = tmp_path / "calibration/markov/small/pytorch/cpu/threads-1.json"
     broken.parent.mkdir(parents=True)
-    broken.write_text(json.dumps({"failure": "E4-MACHINE: no such framework"}), encoding="utf-8")
+    broken.write_text(json.dumps(FAILED), encoding="utf-8")
     config = {**CONFIG, "implementations": ["reference", "pytorch"]}
-    folder, shown = written(tmp_path, monkeypatch, capsys, config=config)
+    folder, shown = written(tmp_path, monkeypatch, capsys, calibration(), config=config)
     assert "markov small pytorch cpu cannot run here and is not planned: E4-MACHINE: no such framework" in shown
     assert "In all: 2 runs" in shown
     assert list(read_plan(folder / "plan.csv", checked(config))) == [("markov", "small", "reference", "cpu")]
@@ -137,32 +160,25 @@ def test_a_case_that_cannot_run_is_named_and_the_others_are_planned(tmp_path, mo
 
 def test_a_plan_of_nothing_that_can_run_says_why(tmp_path, monkeypatch, capsys):
     with pytest.raises(MachineError, match="nothing to plan: markov small reference cpu cannot run here"):
-        written(tmp_path, monkeypatch, capsys, failure="E4-MACHINE: no such framework")
-
-
-def test_a_split_of_a_single_batch_takes_that_batch_every_time():
-    evaluation = {"first_seconds": 0.25, "predictions_per_second": None}
-    details = {**SAMPLE["details"], "evaluation": {"valid": evaluation, "test": evaluation}}
-    found = predict({**SAMPLE, "details": details}, WORK)
-    assert math.isclose(found["evaluation_seconds"], (3 + 1) * 0.25)
+        written(tmp_path, monkeypatch, capsys, FAILED)
 
 
 def test_memory_is_the_measured_peak_and_what_evaluation_and_checkpoints_add_with_a_margin():
-    found = predict(SAMPLE, WORK)
+    found = predicted()
     assert math.isclose(found["mem_mb"], MEMORY_MARGIN * (500 + 60 + 2 * 20))
     assert found["device_mb"] is None
-    on_gpu = {**SAMPLE, "memory": {**SAMPLE["memory"], "peak_device_bytes": 100_000_000}}
-    assert math.isclose(predict(on_gpu, WORK)["device_mb"], MEMORY_MARGIN * (100 + 60))
+    on_gpu = measured(memory__peak_device_bytes=100_000_000)
+    assert math.isclose(predicted(on_gpu)["device_mb"], MEMORY_MARGIN * (100 + 60))
 
 
 def test_disk_holds_a_third_checkpoint_while_it_replaces_the_first_and_one_of_other_settings():
-    found = predict(SAMPLE, WORK)
+    found = predicted()
     assert math.isclose(found["disk_mb"] - found["kept_mb"], (3 + 1) * 20)
     assert found["kept_mb"] < 0.1
 
 
 def test_a_model_that_is_kept_stays_on_the_disk():
-    without, kept = predict(SAMPLE, WORK), predict(SAMPLE, WORK, keep_model=True)
+    without, kept = predicted(), predicted(keep_model=True)
     for name in ("kept_mb", "disk_mb"):
         assert math.isclose(kept[name] - without[name], 20.0)
 
@@ -263,7 +279,7 @@ def test_the_verb_writes_the_plan_and_its_errors(tmp_path, capsys, monkeypatch):
 
 def test_the_verb_holds_a_finished_run_against_its_plan(tmp_path, capsys, monkeypatch):
     record = make_record("markov", implementation="reference", settings__max_updates=150)
-    path = RECORD.format(dataset="markov", size="small", implementation="reference", device="cpu", seed=1)
+    path = RUN.format(dataset="markov", size="small", implementation="reference", device="cpu", seed=1)
     write_record(tmp_path / "mine" / path, record)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(

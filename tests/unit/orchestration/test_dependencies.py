@@ -239,15 +239,13 @@ def test_a_process_of_a_measurement_depends_on_the_probe_of_its_framework_if_the
     assert probes == []
 
 
-def test_a_template_of_the_page_and_a_schema_count_with_the_module_that_reads_them(package):
+def test_a_template_of_the_page_counts_with_the_module_that_reads_it(package):
     package.write("reporting", __init__="", html="")
-    package.write("utils", __init__="", json_schema="")
-    page, schemas = (dependencies.code_hash(name) for name in ("reporting.html", "utils.json_schema"))
+    page = dependencies.code_hash("reporting.html")
     package.write("../report/vendor", **{"uPlot.css": ""})
     (package.folder.parent / "report/vendor/uPlot.js").write_text("1", encoding="utf-8")
     forget()
     assert dependencies.code_hash("reporting.html") != page
-    assert dependencies.code_hash("utils.json_schema") == schemas
 
 
 def test_every_module_that_finds_a_file_of_the_workflow_by_itself_is_known():

@@ -22,6 +22,7 @@ from lstmbench.orchestration.estimate import (
     count_steps,
     disk_bytes,
 )
+from lstmbench.records.measurement_record import Block
 from tests.factories.jobs import NOWHERE, SHIPPED, chosen, jobs_of
 from tests.repository.baselines import CPUS, MACHINES
 
@@ -42,14 +43,15 @@ def work_of(dataset, size):
 
 def as_planned(bundle, dataset, size, implementation):
     """Seconds of a run that a plan made of this measurement would name, and the FLOP/s of a thread in it."""
-    (measured,) = [one for one in bundle.measurements if {dataset, size} <= {*one.record["group"].values()}]
-    (sample,) = [
-        one for one in measured.record["samples"] if one["implementation"] == implementation and "details" in one
+    (measured,) = [
+        one for one in bundle.measurements if {dataset, size} <= {one.record.group.dataset, one.record.group.size}
     ]
-    blocks = measured.blocks[measured.blocks["implementation"] == implementation].to_dict("records")
-    seconds = predict({**sample, "blocks": blocks, "disturbances": []}, work_of(dataset, size))["seconds"]
-    products = [product["flops"] / product["count"] / product["seconds"] for product in sample["products"]]
-    return seconds, max(products) / measured.record["threads"]
+    (sample,) = [one for one in measured.record.samples if one.implementation == implementation and one.details]
+    rows = measured.blocks[measured.blocks["implementation"] == implementation]
+    blocks = [Block(steps, seconds) for steps, seconds in zip(rows["steps"], rows["seconds"], strict=True)]
+    seconds = predict(sample, blocks, work_of(dataset, size))["seconds"]
+    products = [product.flops / product.count / product.seconds for product in sample.products]
+    return seconds, max(products) / measured.record.threads
 
 
 @pytest.mark.parametrize("machine_name", CPUS)

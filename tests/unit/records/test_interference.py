@@ -8,9 +8,9 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from lstmbench.orchestration.dependencies import PACKAGE
 from lstmbench.records.interference import MAX_FOREIGN_SHARE, Load, disturbances
@@ -18,7 +18,7 @@ from lstmbench.statistics.intervals import iqr_over_median
 from lstmbench.timing.counters import Counters, Span, load
 
 COMPUTE = """
-import dataclasses, json
+import msgspec, json
 import numpy as np
 from lstmbench.utils.clock import Stopwatch
 from lstmbench.timing.counters import Counters, load
@@ -30,7 +30,7 @@ while sum(blocks) < 1.5:
         for _ in range(20):
             matrix @ matrix
     blocks.append(watch.seconds())
-print(json.dumps({"load": dataclasses.asdict(load([before.span()])), "blocks": blocks}))
+print(json.dumps({"load": msgspec.to_builtins(load([before.span()])), "blocks": blocks}))
 """
 WAIT = "import sys; sys.stdin.read()"
 SPIN = "while True: pass"

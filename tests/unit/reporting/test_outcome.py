@@ -24,7 +24,10 @@ def selection(*layers, **changes):
 
 
 def runs(*implementations, caps=""):
-    rows = [dict(zip(RUN_COLUMNS, ("ptb", "small", name, "cpu", 1), strict=True)) | {"caps": caps} for name in implementations]
+    rows = [
+        dict(zip(RUN_COLUMNS, ("ptb", "small", name, "cpu", 1), strict=True)) | {"caps": caps}
+        for name in implementations
+    ]
     return pd.DataFrame(rows, columns=[*RUN_COLUMNS, "caps"])
 
 

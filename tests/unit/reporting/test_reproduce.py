@@ -116,7 +116,9 @@ def test_the_command_of_a_speed_measures_it_with_its_settings(selection, data):
     rows = itertools.product(selection.datasets, selection.speed.sizes, selection.devices)
     dataset, size, device = data.draw(st.sampled_from(list(rows)))
     targets, read = understood(measure_command(selection, dataset, size, device))
-    assert targets == [str(Path(selection.results, paths.MEASUREMENT.format(dataset=dataset, size=size, device=device)))]
+    assert targets == [
+        str(Path(selection.results, paths.MEASUREMENT.format(dataset=dataset, size=size, device=device)))
+    ]
     assert (read.datasets, read.speed.sizes, read.devices) == ([dataset], [size], [device])
     for name in ("implementations", "processes", "attempts", "blocks"):
         assert getattr(read.speed, name) == getattr(selection.speed, name)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import re
 import tempfile
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -17,8 +17,9 @@ from lstmbench import implementations, tasks
 from lstmbench.datasets import Dataset
 from lstmbench.models.presets import Preset
 from lstmbench.models.weights import initial_weights
+from lstmbench.records.run_record import Caps
 from lstmbench.training.checkpoint import CheckpointFolder
-from lstmbench.training.loop import Caps, Run, train
+from lstmbench.training.loop import Supervision, TrainingLoop, TrainingRequest
 from lstmbench.utils.errors import DataError, DivergedError, Interrupted
 from lstmbench.utils.files import hash_arrays
 
@@ -40,7 +41,7 @@ PRESET = Preset(
 )
 WORDS = np.random.default_rng(0).integers(0, 5, 130).astype(np.int32)
 TEXT = Dataset("text", "language_model", {"vocab_size": 5}, dict.fromkeys(("train", "valid", "test"), WORDS), "0" * 64)
-CLASSIFIED = dataclasses.replace(PRESET, batch_size=3, report_after_updates=5, optimizer="adam", learning_rate=1e-2)
+CLASSIFIED = msgspec.structs.replace(PRESET, batch_size=3, report_after_updates=5, optimizer="adam", learning_rate=1e-2)
 IMAGES = Dataset(
     "images",
     "classifier",
@@ -93,21 +94,19 @@ def run(
         if row["epoch"] == stop_after:
             raise Killed
 
-    reached, final, full = train(
-        learner=learner,
-        task=task,
-        dataset=dataset,
-        preset=preset,
-        caps=caps,
-        seed=1,
-        checkpoints=CheckpointFolder(folder, {"fingerprint": fingerprint}),
-        checkpoint_seconds=every,
-        interruption=Stop(looks),
-        on_epoch=on_epoch,
-        label="test",
-        is_main=is_main,
+    loop = TrainingLoop(
+        TrainingRequest(learner=learner, task=task, dataset=dataset, preset=preset, caps=caps, seed=1),
+        Supervision(
+            label="test",
+            checkpoints=CheckpointFolder(folder, {"fingerprint": fingerprint}),
+            checkpoint_seconds=every,
+            stop_if_asked=Stop(looks).check,
+            on_epoch=on_epoch,
+            is_main=is_main,
+        ),
     )
-    return reached, final, full, hash_arrays(learner.weights()), seen
+    final = loop.run()
+    return loop, final, loop.full_updates, hash_arrays(learner.weights()), seen
 
 
 def without_seconds(history):
@@ -190,13 +189,13 @@ def test_a_run_that_was_stopped_within_an_epoch_says_so_and_goes_on_within_it(tm
     ],
 )
 def test_a_checkpoint_without_one_of_its_parts_would_be_noticed(tmp_path, whole, monkeypatch, task, lost):
-    restore = Run.restore
+    restore = TrainingLoop.restore
 
     def forgetful(self, arrays):
-        fresh = {**Run.arrays(self), "epoch/losses": 0 * arrays["epoch/losses"]}
+        fresh = {**TrainingLoop.arrays(self), "epoch/losses": 0 * arrays["epoch/losses"]}
         restore(self, {name: fresh[name] if name.startswith(lost) else value for name, value in arrays.items()})
 
-    monkeypatch.setattr(Run, "restore", forgetful)
+    monkeypatch.setattr(TrainingLoop, "restore", forgetful)
     changes = {"text": {}, "images": {"preset": CLASSIFIED, "dataset": IMAGES}}[task]
     reached, _, _, weights, _ = until_done(tmp_path, [1], **changes)
     expected, _, _, weights_expected, _ = whole[task]
@@ -247,7 +246,7 @@ def test_caps_cut_training_and_evaluation(tmp_path):
 
 
 def test_a_milestone_is_tested_at_its_update_on_both_protocols(tmp_path):
-    preset = dataclasses.replace(PRESET, batch_size=6, report_after_updates=5, optimizer="adam", learning_rate=1e-3)
+    preset = msgspec.structs.replace(PRESET, batch_size=6, report_after_updates=5, optimizer="adam", learning_rate=1e-3)
     reached, final, _, _, _ = run(tmp_path, preset=preset, dataset=IMAGES)
     assert [(m["updates"], m["predictions"]) for m in reached.milestones] == [(5, 20), (5, 6)]
     assert 0 <= final["accuracy"] <= 1
@@ -255,13 +254,13 @@ def test_a_milestone_is_tested_at_its_update_on_both_protocols(tmp_path):
 
 
 def test_a_diverging_run_stops_and_says_where(tmp_path):
-    preset = dataclasses.replace(PRESET, learning_rate=1e5, max_grad_norm=None)
+    preset = msgspec.structs.replace(PRESET, learning_rate=1e5, max_grad_norm=None)
     with pytest.raises(DivergedError, match=r"update \d+ .*learning rate 100000"):
         run(tmp_path, preset=preset)
 
 
 def test_the_first_validation_of_an_untrained_model_is_near_the_uniform_guess(tmp_path):
-    reached, *_ = run(tmp_path, preset=dataclasses.replace(PRESET, learning_rate=1e-9))
+    reached, *_ = run(tmp_path, preset=msgspec.structs.replace(PRESET, learning_rate=1e-9))
     assert reached.history[0]["valid_loss"] == pytest.approx(math.log(5), abs=0.1)
 
 

@@ -7,8 +7,8 @@ import json
 import pytest
 
 from lstmbench.records.run import write_record
+from lstmbench.records.run_record import Caps
 from lstmbench.training import replay
-from lstmbench.training.loop import Caps
 from lstmbench.training.run import train_run
 from lstmbench.utils.errors import DataError
 from tests.factories.cases import Images, Text, make_case, make_request

@@ -11,10 +11,11 @@ from lstmbench.implementations import reference
 from lstmbench.models.presets import load_preset
 from lstmbench.models.weights import shapes
 from lstmbench.records.run import MODEL, read_record
+from lstmbench.records.run_record import Caps
 from lstmbench.system import hardware, provenance, spin
 from lstmbench.tasks import language_model
 from lstmbench.training import session
-from lstmbench.training.loop import Caps
+from lstmbench.training.loop import TrainingRequest
 from lstmbench.training.rehearsal import rehearse
 from lstmbench.training.run import train_run
 from lstmbench.utils.errors import DataError, Interrupted, ResourceError, UsageError
@@ -178,7 +179,11 @@ def test_surroundings_whose_record_would_be_refused_are_told_before_the_first_up
 def test_what_is_rehearsed_is_the_run_but_for_what_is_learned_and_how_fast(train, tmp_path, module, caps, changes):
     record = train(module, caps=caps, **changes)
     dataset, preset = load_dataset(tmp_path / "data"), load_preset(tmp_path / "tiny.yaml")
-    reached, final, full = rehearse(tasks.load(dataset.task), dataset, preset, caps, seed=1)
+    task = tasks.load(dataset.task)
+    learner = reference.Learner(task.model_spec(preset, dataset.facts), "cpu", 1, "float32")
+    reached, final = rehearse(
+        TrainingRequest(learner=learner, task=task, dataset=dataset, preset=preset, caps=caps, seed=1)
+    )
     counts = {"epoch", "learning_rate", "updates", "train_predictions", "valid_predictions", "predictions", "protocol"}
     for rehearsed, found in (
         (reached.history, record["history"]),
@@ -190,7 +195,7 @@ def test_what_is_rehearsed_is_the_run_but_for_what_is_learned_and_how_fast(train
             {name: row[name] for name in counts & set(row)} for row in found
         ]
     assert len(reached.first_losses) == len(record["first_losses"])
-    assert (full == reached.updates) == (caps.max_updates is None)
+    assert (reached.full_updates == reached.updates) == (caps.max_updates is None)
 
 
 def test_what_we_set_for_the_threads_stands_in_a_field_of_its_own_and_among_no_switches(train, monkeypatch):

@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 from msgspec.structs import asdict
 from tqdm import tqdm
@@ -18,6 +19,7 @@ from lstmbench.orchestration.environments import interpreter
 from lstmbench.records.interference import ATTEMPTS
 from lstmbench.records.measurement import Measurement, check_measurement, write_measurement
 from lstmbench.records.measurement_record import Circumstances, Group, MeasurementRecord, ProcessReport
+from lstmbench.records.run_record import Precision
 from lstmbench.records.version import SCHEMA_VERSION
 from lstmbench.system import hardware, provenance
 from lstmbench.system.device import require_threads, resolve_device, split_device
@@ -105,7 +107,7 @@ def _circumstances(options: argparse.Namespace, device: str) -> Circumstances:
     return Circumstances(
         group=Group(dataset=options.data.name, size=options.preset.stem, device=device),
         threads=options.threads,
-        dtype=split_device(device).precision,
+        dtype=cast(Precision, split_device(device).precision),  # which resolve_device has checked
         seed=options.seed,
         commit=commit,
         commit_dirty=dirty,

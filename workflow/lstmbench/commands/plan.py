@@ -9,7 +9,8 @@ from pathlib import Path
 from lstmbench.analysis.forecast import errors, plan
 from lstmbench.commands._arguments import add
 from lstmbench.orchestration.config import checked
-from lstmbench.records.run import failed, read_record
+from lstmbench.records.run import read_record
+from lstmbench.records.run_record import RunRecord
 from lstmbench.records.tables import write_table
 from lstmbench.reporting import forecast
 from lstmbench.reporting.text_tables import write_text_tables
@@ -33,8 +34,8 @@ def main(options: argparse.Namespace) -> None:
     words = [*unplanned, *disturbed, *forecast.plan_in_words(rows, selection)]
     write_table(options.output_dir / "plan.csv", rows)
     write_text_tables(options.output_dir / "plan", "Plan", {"": forecast.plan_as_text(rows)}, words)
-    finished = filter(Path.exists, selection.records())
-    records = [record for record in map(read_record, finished) if not failed(record)]
+    finished = map(read_record, filter(Path.exists, selection.records()))
+    records = [record for record in finished if isinstance(record, RunRecord)]
     found = errors(rows, records)
     write_table(options.output_dir / "error.csv", found)
     write_text_tables(options.output_dir / "error", "Plan against finished runs", *forecast.errors_as_text(found))

@@ -10,10 +10,10 @@ from lstmbench.commands._arguments import add
 from lstmbench.commands._request import request_of
 from lstmbench.models import process_group
 from lstmbench.records.run import MODEL
+from lstmbench.records.run_record import Caps
 from lstmbench.system.cores import require_cores
 from lstmbench.system.device import resolve_device, split_device
 from lstmbench.training import launcher
-from lstmbench.training.loop import Caps
 from lstmbench.training.run import CHECKPOINT_SECONDS, train_run
 
 

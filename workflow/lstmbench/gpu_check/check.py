@@ -31,7 +31,7 @@ from lstmbench.utils.clock import utc_now
 from lstmbench.utils.conversion import plain
 from lstmbench.utils.errors import BenchError, MachineError
 from lstmbench.utils.escaping import one_line
-from lstmbench.utils.json_schema import read_json
+from lstmbench.utils.strict_json import read_json
 
 FORMAT = 1
 """The format version of gpu-check.json."""

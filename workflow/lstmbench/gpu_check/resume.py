@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lstmbench.training.checkpoint import CheckpointFolder
-from lstmbench.training.loop import Caps, train
+from lstmbench.training.loop import Caps, Supervision, TrainingLoop, TrainingRequest
 from lstmbench.training.session import RunRequest, open_session
 from lstmbench.utils.errors import Interrupted
 from lstmbench.utils.files import hash_arrays
@@ -59,17 +59,19 @@ def _train(request: RunRequest, updates: int, blocks: int | None, checkpoints: P
     """Train from the initial weights, or resume from a checkpoint, and return the hash of the final weights."""
     session = open_session(request)
     with tempfile.TemporaryDirectory() as unused:
-        train(
-            learner=session.learner,
-            task=session.task,
-            dataset=session.dataset,
-            preset=session.preset,
-            caps=Caps(updates, EVALUATED_PREDICTIONS),
-            seed=request.seed,
-            checkpoints=CheckpointFolder(checkpoints or Path(unused), {}),
-            checkpoint_seconds=math.inf,
-            interruption=StopAfter(blocks),
-            on_epoch=lambda row: None,
-            label=f"{request.implementation}, resume",
-        )
+        TrainingLoop(
+            TrainingRequest(
+                learner=session.learner,
+                task=session.task,
+                dataset=session.dataset,
+                preset=session.preset,
+                caps=Caps(updates, EVALUATED_PREDICTIONS),
+                seed=request.seed,
+            ),
+            Supervision(
+                label=f"{request.implementation}, resume",
+                checkpoints=CheckpointFolder(checkpoints or Path(unused), {}),
+                stop_if_asked=StopAfter(blocks).check,
+            ),
+        ).run()
     return hash_arrays(session.learner.weights())

@@ -40,7 +40,15 @@ NO_NUMBERS = {
     "utils.paths": "where the files of the project are",
     "utils.progress": "the progress bar",
     "training.rehearsal": "refuses a run before its first update",
-    "utils.json_schema": "as records.consistency",
+    "records.calibration": "as records.run_record",
+    "records.caps": "says in words what cut a run short",
+    "records.measurement_record": "as records.run_record",
+    "records.paths": "where the records are",
+    "records.run_record": "what a record may hold, not what it holds",
+    "records.version": "as records.run_record",
+    "system.machine": "as records.run_record",
+    "utils.conversion": "as records.consistency",
+    "utils.fields": "as records.run_record",
     "system.spin": "decides how long a thread waits before it sleeps, and no bit",
     "system.switches": "as system.hardware",
     "utils.escaping": "escapes what is shown",
@@ -50,7 +58,6 @@ NO_NUMBERS = {
 READ = {
     "reporting.outcome": ("configs/*.yaml",),
     "reporting.html": ("report/**/*.j2", "report/**/*.css", "report/**/*.js"),
-    "utils.json_schema": ("schemas/*.json",),
 }
 """Files that a module always reads, relative to the folder that holds the package."""
 
@@ -197,7 +204,8 @@ def content_hash(path: Path) -> str:
 def stable_form(node: Any, nodes: list[ast.AST]) -> Any:
     """Return a syntax tree as JSON values that are the same in every Python from 3.11 on, and append its nodes.
 
-    Strings that are statements, such as docstrings, are left out, and so are empty fields, which later versions add.
+    Strings that are statements, such as docstrings, are left out, and so are descriptions of keys and
+    empty fields, which later versions add.
     The strings within an f-string are joined, because Python 3.12 splits them at other places.
     """
     if isinstance(node, ast.JoinedStr):
@@ -208,7 +216,7 @@ def stable_form(node: Any, nodes: list[ast.AST]) -> Any:
         parts = [[name, stable_form(value, nodes)] for name, value in fields if value is not None and value != []]
         return [type(node).__name__, *parts]
     if isinstance(node, list):
-        return [stable_form(item, nodes) for item in node if not _stands_alone(item)]
+        return [stable_form(item, nodes) for item in node if not _is_prose(item)]
     return ascii(node)
 
 
@@ -222,5 +230,8 @@ def _joined(values: list[ast.expr]) -> list[ast.expr]:
     return result
 
 
-def _stands_alone(node: Any) -> bool:
+def _is_prose(node: Any) -> bool:
+    """Return whether a node is a string that is a statement, or describes a key of a record."""
+    if isinstance(node, ast.keyword):
+        return node.arg == "description"
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)

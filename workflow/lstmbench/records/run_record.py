@@ -39,6 +39,9 @@ Versions = Annotated[
     dict[LibraryName, Text],
     Meta(min_length=1, description="Version of each library that a result depends on, by name."),
 ]
+MAX_MESSAGE_LENGTH = 2000
+"""Characters of the message of a failed run."""
+
 Fact = int | float | str | bool | None
 
 
@@ -72,15 +75,15 @@ class RunName(StrictStruct, frozen=True):
 
 
 class Caps(StrictStruct, frozen=True):
-    """Limits that cut a run short; null: none."""
+    """Limits that cut a run short.  A capped run is not comparable with published values."""
 
     max_updates: Annotated[
         Number | None, Meta(description="Training was to stop after this many updates, a count; null: no cap.")
-    ]
+    ] = None
     max_eval_predictions: Annotated[
         Number | None,
         Meta(description="Validation and test were to stop after this many predictions, a count; null: no cap."),
-    ]
+    ] = None
 
 
 class Settings(Caps, frozen=True, kw_only=True):
@@ -285,7 +288,8 @@ class Failure(StrictStruct, frozen=True):
         ),
     ]
     message: Annotated[
-        Annotated[Line, Meta(min_length=1, max_length=2000)], Meta(description="The error message, one line.")
+        Annotated[Line, Meta(min_length=1, max_length=MAX_MESSAGE_LENGTH)],
+        Meta(description="The error message, one line."),
     ]
 
 

@@ -5,13 +5,12 @@ The details are evaluation, a checkpoint, the training loop's share, one step's 
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import statistics
 import tempfile
 from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -23,9 +22,9 @@ from lstmbench.records.measurement_record import (
     EvaluationSpeed,
     EvaluationSpeeds,
     LoopCost,
-    Operation,
     Trace,
 )
+from lstmbench.records.run_record import Caps
 from lstmbench.system.device import split_device
 from lstmbench.tasks import predictions
 from lstmbench.timing import kernels, probes
@@ -35,7 +34,6 @@ from lstmbench.training import loop
 from lstmbench.training.checkpoint import Checkpoint, CheckpointFolder
 from lstmbench.training.session import RunRequest, Session
 from lstmbench.utils.clock import Stopwatch
-from lstmbench.utils.progress import Progress
 
 DETAILS = ("evaluation", "checkpoint", "loop", "trace", "bandwidth")
 """In order: evaluation by both protocols, writing and reading a checkpoint, the training loop's share, one step's
@@ -58,14 +56,14 @@ def measure_details(
     """Measure the ``wanted`` ones of ``DETAILS``, in that order; None if there are none."""
     if not wanted:
         return None
-    measures: dict[str, Callable[[], object]] = {
-        "evaluation": lambda: evaluation(session),
-        "checkpoint": lambda: checkpoint(session.learner),
-        "loop": lambda: loop_cost(session, request.seed, step_seconds),
-        "trace": lambda: trace(session, steps, request.implementation, request.device),
-        "bandwidth": lambda: bandwidth(request.implementation, split_device(request.device).kind),
-    }
-    return Details(**{name: measures[name]() for name in DETAILS if name in wanted})
+    implementation, device = request.implementation, request.device
+    return Details(
+        evaluation=evaluation(session) if "evaluation" in wanted else None,
+        checkpoint=checkpoint(session.learner) if "checkpoint" in wanted else None,
+        loop=loop_cost(session, request.seed, step_seconds) if "loop" in wanted else None,
+        trace=trace(session, steps, implementation, device) if "trace" in wanted else None,
+        bandwidth=bandwidth(implementation, split_device(device).kind) if "bandwidth" in wanted else None,
+    )
 
 
 def evaluation(session: Session) -> EvaluationSpeeds:
@@ -144,14 +142,21 @@ def loop_cost(session: Session, seed: int, step_seconds: float) -> LoopCost:
     """Return the seconds of one short epoch of the training loop, and how many of them the learner took."""
     updates = max(1, round(LOOP_SECONDS / step_seconds))
     timed = _TimedLearner(session.learner)
-    caps = loop.Caps(max_updates=updates, max_eval_predictions=1)
-    epoch = loop.Run(timed, session.task, session.dataset, session.preset, caps, seed)
-    progress = Progress(updates, 0, "loop")
+    caps = Caps(max_updates=updates, max_eval_predictions=1)
+    request = loop.TrainingRequest(
+        learner=cast(Learner, timed),
+        task=session.task,
+        dataset=session.dataset,
+        preset=session.preset,
+        caps=caps,
+        seed=seed,
+    )
+    training = loop.TrainingLoop(request, loop.Supervision(label="loop"))
     timed.seconds = 0.0
     watch = Stopwatch()
-    epoch.epoch(loop.TrainingProgress(), progress)
+    training.train_epoch()
     seconds = watch.seconds()
-    progress.close()
+    training.progress.close()
     return LoopCost(updates=updates, seconds=seconds, learner_seconds=timed.seconds)
 
 
@@ -168,7 +173,7 @@ def trace(session: Session, steps: StepRunner, implementation: str, device: str)
     executed = probe.executed(lambda: steps.run(1))
     traced = {probes.label(one.part, one.direction, one.name) for one in operations}
     return Trace(
-        operations=[Operation(**dataclasses.asdict(operation)) for operation in operations],
+        operations=operations,
         step_seconds=seconds[-1],
         path=kernels.proved(implementation, device, stated, executed, traced),
         coverage=sum(operation.seconds for operation in operations) / seconds[-1],

@@ -12,9 +12,10 @@ import sys
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
-from msgspec.structs import asdict, replace
+from msgspec.structs import replace
 from tqdm import tqdm
 
 from lstmbench.records.interference import disturbances
@@ -74,7 +75,7 @@ class Found:
 
     samples: list[ProcessSample] = field(default_factory=list)
     failures: list[ProcessFailure] = field(default_factory=list)
-    blocks: list[dict[Hashable, object]] = field(default_factory=list)  # rows of ``BLOCK_COLUMNS``
+    blocks: list[dict[Hashable, Any]] = field(default_factory=list)  # rows of ``BLOCK_COLUMNS``
 
     @classmethod
     def of(cls, earlier: Measurement | None) -> Found:
@@ -90,9 +91,11 @@ class Found:
 
     def add(self, report: ProcessReport, number: int, attempt: int, threads: int) -> ProcessSample:
         """Add what one process of a round reported, and return it as judged among those of its implementation."""
-        name = {"round": number, "attempt": attempt, "implementation": report.implementation}
+        name: dict[Hashable, Any] = {"round": number, "attempt": attempt, "implementation": report.implementation}
         blocks = enumerate(report.blocks, start=1)
-        self.blocks += [{**name, "block": place, **asdict(block)} for place, block in blocks]
+        self.blocks += [
+            {**name, "block": place, "steps": block.steps, "seconds": block.seconds} for place, block in blocks
+        ]
         figures = {key: getattr(report, key) for key in ProcessFigures.__struct_fields__}
         spread = iqr_over_median([block.seconds / block.steps for block in report.blocks])
         sample = ProcessSample(**figures, round=number, attempt=attempt, spread=spread, disturbances=[])
@@ -101,7 +104,9 @@ class Found:
         best = max(one.load.cpu_per_thread(threads) for one in mine)
         # A new best process can show that an earlier one was disturbed.
         self.samples = [
-            replace(one, disturbances=disturbances(one.load, threads, best, one.spread)) if one in mine else one
+            replace(one, disturbances=disturbances(one.load, threads, best, one.spread))
+            if one.implementation == report.implementation
+            else one
             for one in self.samples
         ]
         return self.samples[-1]

@@ -14,7 +14,9 @@ from lstmbench import tasks
 from lstmbench.datasets import Dataset, load_dataset
 from lstmbench.models.presets import load_preset
 from lstmbench.orchestration.failed_runs import FAILED
-from lstmbench.records.run import SCHEMA_VERSION, write_record
+from lstmbench.records.run import write_record
+from lstmbench.records.run_record import MAX_MESSAGE_LENGTH, FailedRun, Failure
+from lstmbench.records.version import SCHEMA_VERSION
 from lstmbench.training.session import RunRequest, memory_needed
 from lstmbench.utils.clock import utc_now
 from lstmbench.utils.errors import (
@@ -39,8 +41,6 @@ PERMANENT_FAILURES = (MachineError.exit_code, DivergedError.exit_code)
 
 OUTCOMES = (*PERMANENT_FAILURES, ResourceError.exit_code, KILLED, CRASHED)
 """Exit codes of failures that affect only this run.  ABORTED is one too if the log mentions a lack of memory."""
-
-MAX_MESSAGE_LENGTH = 2000
 
 
 @dataclass(frozen=True)
@@ -73,13 +73,13 @@ def write_failure(request: RunRequest, attempt: Attempt, output: Path) -> bool:
     message = _message(exit_code, lines)
     if exit_code in (ABORTED, KILLED, CRASHED):
         message += f"; {_memory(dataset, request.preset_file)}"
-    record = {
-        "schema_version": SCHEMA_VERSION,
-        "run": request.run_of(dataset),
-        "task": dataset.task,
-        "failed": utc_now(),
-        "failure": {"exit_code": exit_code, "message": message[:MAX_MESSAGE_LENGTH]},
-    }
+    record = FailedRun(
+        schema_version=SCHEMA_VERSION,
+        run=request.run_of(dataset),
+        task=dataset.task,
+        failed=utc_now(),
+        failure=Failure(exit_code=exit_code, message=message[:MAX_MESSAGE_LENGTH]),
+    )
     # ``output`` is last: if it could not be written, the run counts as missing and is tried again.
     write_record(output.with_name(FAILED), record)
     write_record(output, record)

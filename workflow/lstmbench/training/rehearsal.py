@@ -6,35 +6,27 @@ whether the record of a run is valid, so the check need not wait for the last up
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from types import ModuleType
-from typing import Any
 
 import numpy as np
 
-from lstmbench.datasets import Dataset
 from lstmbench.models.learner import Examples, ModelSpec
-from lstmbench.models.presets import Preset
 from lstmbench.tasks import predictions
-from lstmbench.training.loop import Caps, Run, TrainingProgress
-from lstmbench.utils.progress import Progress
+from lstmbench.training.loop import Row, Supervision, TrainingLoop, TrainingRequest
 
 
-def rehearse(
-    task: ModuleType, dataset: Dataset, preset: Preset, caps: Caps, seed: int
-) -> tuple[TrainingProgress, dict[str, Any], int]:
-    """Return what ``loop.train`` would return for a model that learns nothing, without a throughput.
+def rehearse(request: TrainingRequest) -> tuple[TrainingLoop, Row]:
+    """Return the loop and the final test of a model that learns nothing, without a throughput.
 
     Raises:
         UsageError: there are too few data for the preset.
     """
-    run = Run(_Guesser(task.model_spec(preset, dataset.facts)), task, dataset, preset, caps, seed)
-    reached, silent = TrainingProgress(), Progress(run.total_updates, 0, "", shown=False)
-    while reached.updates < run.total_updates or reached.epoch_updates:
-        run.epoch(reached, silent)
-    final = run.evaluate(run.test, reached)
-    reached.rates.clear()
-    return reached, final, run.full_updates
+    spec = request.task.model_spec(request.preset, request.dataset.facts)
+    loop = TrainingLoop(dataclasses.replace(request, learner=_Guesser(spec)), Supervision(is_main=False))
+    final = loop.run()
+    loop.rates.clear()
+    return loop, final
 
 
 class _Guesser:

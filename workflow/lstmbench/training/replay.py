@@ -10,16 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from msgspec.structs import fields, replace
 
 from lstmbench import tasks
 from lstmbench.datasets import load_dataset
-from lstmbench.models.presets import Preset
 from lstmbench.models.schedule import learning_rate_at
 from lstmbench.models.weights import initial_weights
-from lstmbench.records.run import failed, read_record
+from lstmbench.records.run import read_record
+from lstmbench.records.run_record import FailedRun
 from lstmbench.system import hardware
 from lstmbench.system.device import split_device
 from lstmbench.system.identity import machine_fingerprint, noted
+from lstmbench.system.machine import Machine
 from lstmbench.training.checkpoint import differences
 from lstmbench.training.session import Execution, build_session
 from lstmbench.utils.errors import DataError
@@ -38,40 +40,43 @@ def verify(path: Path, data: Path) -> list[str]:
         MachineError: the framework or the device is missing.
     """
     record = read_record(path)
-    if failed(record) or "first_losses" not in record:
+    if isinstance(record, FailedRun) or record.first_losses is None:
         raise DataError(f"{path}: expected first_losses to compare with, found none: run it again")
-    name, settings = record["run"], record["settings"]
-    dataset = load_dataset(data / name["dataset"])
-    _require_same(path, "data.sha256", record["data"]["sha256"], dataset.sha256)
-    preset = Preset(**settings["preset"])
+    name, settings, preset = record.run, record.settings, record.settings.preset
+    dataset = load_dataset(data / name.dataset)
+    _require_same(path, "data.sha256", record.data.sha256, dataset.sha256)
     spec = tasks.load(dataset.task).model_spec(preset, dataset.facts)
-    weights = initial_weights(spec, preset, name["seed"])
+    weights = initial_weights(spec, preset, name.seed)
     described = hardware.describe()  # before a framework adds switches of its own
-    _require_same(path, "initial_weights_sha256", record["initial_weights_sha256"], hash_arrays(weights))
+    _require_same(path, "initial_weights_sha256", record.initial_weights_sha256, hash_arrays(weights))
     execution = Execution(
-        implementation=name["implementation"], device=name["device"], threads=settings["threads"], seed=name["seed"]
+        implementation=name.implementation, device=name.device, threads=settings.threads, seed=name.seed
     )
     session = build_session(dataset, preset, weights, execution)
     examples = session.task.training_examples(dataset.arrays, preset)
-    order = session.task.training_order(len(examples.inputs), preset, name["seed"], 1)
-    expected = np.array(record["first_losses"][: len(order)])
+    order = session.task.training_order(len(examples.inputs), preset, name.seed, 1)
+    expected = np.array(record.first_losses[: len(order)])
     batches = order[: len(expected)]
     state = session.learner.initial_state(preset.batch_size)
     losses, _ = session.learner.train_block(
         session.learner.place(examples), batches, state, learning_rate_at(preset, 1)
     )
-    title = "/".join(str(part) for part in name.values())
-    kind = split_device(name["device"]).kind
+    kind = split_device(name.device).kind
     versions = {"numpy": np.__version__, **session.framework.versions()}
-    both = record["machine"].keys() & described.keys()
-    there, here = ({field: one[field] for field in one if field in both} for one in (record["machine"], described))
-    sides = {"machine": machine_fingerprint(there, kind), "versions": record["versions"]}
+    there, here = record.machine, _as_much(described, record.machine)
+    sides = {"machine": machine_fingerprint(there, kind), "versions": record.versions}
     lines = [
         f"fingerprint: {line}"
         for line in differences(sides, {"machine": machine_fingerprint(here, kind), "versions": versions})
     ]
     lines += [f"noted: {line}" for line in differences(noted(there, kind), noted(here, kind), "machine")]
-    return [*lines, f"{title}: {_verdict(path, losses.astype(np.float64), expected)}"]
+    return [*lines, f"{name}: {_verdict(path, losses.astype(np.float64), expected)}"]
+
+
+def _as_much(machine: Machine, recorded: Machine) -> Machine:
+    """Return a machine without the optional fields that a record does not have, as the first records."""
+    unknown = [field for field in fields(recorded) if not field.required and not getattr(recorded, field.name)]
+    return replace(machine, **{field.name: None if field.default is None else {} for field in unknown})
 
 
 def _verdict(path: Path, losses: np.ndarray, expected: np.ndarray) -> str:

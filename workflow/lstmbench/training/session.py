@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from lstmbench.models import cost
 from lstmbench.models.learner import Learner, ModelSpec
 from lstmbench.models.presets import Preset, load_preset
 from lstmbench.models.weights import shapes
+from lstmbench.records.run_record import RunName
 from lstmbench.system.cores import require_cores
 from lstmbench.system.device import require_precision, require_threads, split_device
 from lstmbench.system.hardware import memory_limit_bytes
@@ -48,15 +48,15 @@ class RunRequest(Execution):
     preset_file: Path
     weights_file: Path
 
-    def run_of(self, dataset: Dataset) -> dict[str, Any]:
+    def run_of(self, dataset: Dataset) -> RunName:
         """Return what names the run, in its path and in its record."""
-        return {
-            "dataset": dataset.name,
-            "size": self.preset_file.stem,
-            "implementation": self.implementation,
-            "device": self.device,
-            "seed": self.seed,
-        }
+        return RunName(
+            dataset=dataset.name,
+            size=self.preset_file.stem,
+            implementation=self.implementation,
+            device=self.device,
+            seed=self.seed,
+        )
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ def build_session(dataset: Dataset, preset: Preset, weights: dict[str, np.ndarra
 
 def least_bytes(spec: ModelSpec, preset: Preset) -> int:
     """Return the bytes of memory that training needs at least (``cost.minimum_memory_bytes``)."""
-    return sum(cost.minimum_memory_bytes(spec, preset.batch_size, preset.num_steps).values())
+    return cost.minimum_memory_bytes(spec, preset.batch_size, preset.num_steps).total
 
 
 @contextmanager

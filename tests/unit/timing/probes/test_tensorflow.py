@@ -14,7 +14,7 @@ pytest.importorskip("tensorflow", reason="TensorFlow is not installed")
 from lstmbench import implementations
 from lstmbench.models.learner import Examples, ModelSpec
 from lstmbench.models.weights import shapes
-from lstmbench.timing.probes import Operation
+from lstmbench.records.measurement_record import Operation
 from lstmbench.timing.probes import tensorflow as probe
 from lstmbench.utils.clock import Stopwatch
 

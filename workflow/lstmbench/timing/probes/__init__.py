@@ -23,26 +23,17 @@ module defines:
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass
 from types import ModuleType
+from typing import get_args
 
 from lstmbench.implementations import framework
+from lstmbench.models.cost import Part
 
-PARTS = ("embedding", "recurrent", "output", "clip", "update", "other")
+PARTS = get_args(Part)
 """The parts of a training step.  output: linear layer, softmax and loss.  other: dropout and fetching the batch."""
 
 MIN_COVERAGE = 0.8
 """If the operations of a trace take a smaller share of the step, the report shows the share."""
-
-
-@dataclass(frozen=True)
-class Operation:
-    """One kind of operation within a part of a step."""
-
-    name: str
-    part: str  # of PARTS
-    direction: str  # "forward", "backward", or "" for clip, update and other
-    seconds: float  # without nested operations, so that all operations together add up to the step's time
 
 
 def label(part: str, direction: str, name: str) -> str:

@@ -14,7 +14,8 @@ from torch.autograd.profiler_util import FunctionEvent
 from torch.profiler import ProfilerActivity, profile
 
 from lstmbench.implementations.pytorch import Model
-from lstmbench.timing.probes import PARTS, Operation, label
+from lstmbench.records.measurement_record import Operation
+from lstmbench.timing.probes import PARTS, label
 
 OWNERS = [
     (re.compile(r"EmbeddingBackward|embedding_dense_backward"), ("embedding", "backward")),

@@ -25,7 +25,8 @@ import tensorflow as tf
 from tensorflow.python.eager import context
 from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
-from lstmbench.timing.probes import Operation, label
+from lstmbench.records.measurement_record import Operation
+from lstmbench.timing.probes import label
 
 OWNERS = [
     (re.compile(r"(embedding|recurrent|output)/(forward|backward)"), None),
