@@ -51,7 +51,7 @@ def test_records_come_back_as_they_were(results, tmp_path):
         for path in sorted(results.rglob("run.json")):
             assert read_record(folder / path.relative_to(results)) == read_record(path)
         (path,) = folder.rglob("measurement.json")
-        assert read_measurement(path).record["samples"]
+        assert read_measurement(path).record.samples
         assert not [*folder.rglob("report.html"), *folder.rglob(MODEL)]
     assert not folder.exists()
 

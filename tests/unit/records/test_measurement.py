@@ -6,8 +6,9 @@ import json
 
 import pandas as pd
 import pytest
+from msgspec.structs import replace
 
-from lstmbench.records.measurement import read_measurement, write_measurement
+from lstmbench.records.measurement import Measurement, read_measurement, write_measurement
 from lstmbench.utils.errors import DataError
 from tests.factories.measurements import make_measurement
 
@@ -26,12 +27,12 @@ def test_a_measurement_reads_back_as_it_was_written(path):
 
 
 def test_a_device_may_carry_its_precision(tmp_path):
-    measurement = make_measurement({"pytorch": [5.0]}, memory__peak_device_bytes=10**9)
-    measurement.record["group"]["device"] = "gpu-tf32"
-    measurement.record["dtype"] = "tf32"
+    made = make_measurement({"pytorch": [5.0]}, memory__peak_device_bytes=10**9)
+    group = replace(made.record.group, device="gpu-tf32")
+    measurement = Measurement(replace(made.record, group=group, dtype="tf32"), made.blocks)
     path = tmp_path / "measurements/ptb/small/gpu-tf32/measurement.json"
     write_measurement(path, measurement)
-    assert read_measurement(path).record["group"]["device"] == "gpu-tf32"
+    assert read_measurement(path).record.group.device == "gpu-tf32"
 
 
 def test_blocks_that_do_not_add_up_to_what_the_samples_say_are_refused(path):
@@ -65,7 +66,9 @@ def test_an_unknown_key_is_refused_by_its_place(path):
 
 
 def test_nothing_is_written_of_a_measurement_that_is_not_of_the_schema(tmp_path):
-    measurement = make_measurement({"pytorch": [5.0]}, unit="furlongs")
+    made = make_measurement({"pytorch": [5.0]})
+    sample = replace(made.record.samples[0], unit="furlongs")
+    measurement = Measurement(replace(made.record, samples=[sample]), made.blocks)
     with pytest.raises(DataError, match="furlongs"):
         write_measurement(tmp_path / "measurement.json", measurement)
     assert not list(tmp_path.iterdir())

@@ -2,36 +2,34 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import math
 
+import msgspec
 import pytest
 
-from lstmbench.models.presets import Preset
-from lstmbench.records import measurement
-from lstmbench.records import run as record
-from lstmbench.records.measurement import read_measurement, write_measurement
+from lstmbench.records.measurement import Measurement, read_measurement, write_measurement
 from lstmbench.records.run import read_record, write_record
+from lstmbench.records.run_record import RunRecord
+from lstmbench.utils.conversion import plain
 from lstmbench.utils.errors import DataError
-from lstmbench.utils.json_schema import SCHEMAS
 from tests.factories.measurements import make_measurement
-from tests.factories.records import change, make_record, save
+from tests.factories.records import change, make_record, make_run, save
 
-SCHEMA_JSON = json.loads((SCHEMAS / "run.schema.json").read_text(encoding="utf-8"))
+REQUIRED = [field.name for field in msgspec.structs.fields(RunRecord) if field.required]
 
 
 @pytest.mark.parametrize("dataset", ["ptb", "mnist", "markov"])
 def test_a_record_that_was_written_reads_back_the_same(tmp_path, dataset):
     record = make_record(dataset)
     (path,) = save(tmp_path, record)
-    assert read_record(path) == record
+    assert plain(read_record(path)) == record
 
 
 def test_a_capped_run_without_a_steady_block_is_a_good_record(tmp_path):
     record = make_record(speed__median=None, speed__p25=None, speed__p75=None, speed__blocks=0)
     (path,) = save(tmp_path, record)
-    assert read_record(path)["speed"]["median"] is None
+    assert read_record(path).speed.median is None
 
 
 MUTANTS = {
@@ -78,11 +76,11 @@ def test_a_wrong_value_is_refused_by_file_and_place(tmp_path, where):
     assert f" at {where}: " in str(refused.value)
 
 
-@pytest.mark.parametrize("key", SCHEMA_JSON["required"])
+@pytest.mark.parametrize("key", REQUIRED)
 def test_a_missing_key_is_refused_by_name(tmp_path, key):
     record = make_record()
     del record[key]
-    with pytest.raises(DataError, match=f"'{key}' is a required property"):
+    with pytest.raises(DataError, match=f"expected the key '{key}', found none"):
         write_record(tmp_path / "run.json", record)
     assert not (tmp_path / "run.json").exists()
 
@@ -110,33 +108,26 @@ def test_a_metric_of_the_other_task_is_refused(tmp_path, dataset, key):
 def test_the_metric_of_the_task_must_be_there(tmp_path, dataset, key):
     record = make_record(dataset)
     del record["final"][key]
-    with pytest.raises(DataError, match=f"'{key}' is a required property"):
+    with pytest.raises(DataError, match=rf"\$\.final\.{key}: expected a number for this task, found None"):
         write_record(tmp_path / "run.json", record)
 
 
 @pytest.mark.parametrize("version", [1, 2])
 def test_records_of_both_versions_are_read(tmp_path, version):
-    run = {**make_record(), "schema_version": version}
+    run = make_run(schema_version=version)
     write_record(tmp_path / "run.json", run)
     assert read_record(tmp_path / "run.json") == run
-    written = make_measurement({"pytorch": [5.0, 5.1]})
-    written.record["schema_version"] = version
+    made = make_measurement({"pytorch": [5.0, 5.1]})
+    written = Measurement(msgspec.structs.replace(made.record, schema_version=version), made.blocks)
     write_measurement(tmp_path / "measurement.json", written)
     assert read_measurement(tmp_path / "measurement.json").record == written.record
-
-
-@pytest.mark.parametrize("name", ["run", "failure", "measurement"])
-def test_the_version_that_is_written_is_the_newest_of_its_schema(name):
-    schema = json.loads((SCHEMAS / f"{name}.schema.json").read_text(encoding="utf-8"))
-    written = measurement.SCHEMA_VERSION if name == "measurement" else record.SCHEMA_VERSION
-    assert written == max(schema["properties"]["schema_version"]["enum"])
 
 
 @pytest.mark.parametrize(
     ("text", "says"),
     [
         ("{", "not JSON"),
-        ("[]", "expected type 'object'"),
+        ("[]", "expected object, found"),
         ('{"schema_version": NaN}', "NaN is no number"),
         ('{"schema_version": 1e400}', "1e400 is too large"),
         ('{"schema_version": 3}', "expected 1 or 2, found 3"),
@@ -184,20 +175,3 @@ def test_updates_must_grow(tmp_path):
 def test_a_record_in_another_runs_place_is_refused(tmp_path, place):
     with pytest.raises(DataError, match="as in its path"):
         write_record(tmp_path / "runs" / place / "run.json", make_record())
-
-
-def test_the_schema_knows_exactly_the_keys_of_a_preset():
-    keys = SCHEMA_JSON["properties"]["settings"]["properties"]["preset"]["properties"]
-    assert list(keys) == [field.name for field in dataclasses.fields(Preset)]
-
-
-def test_every_key_of_the_schema_is_described():
-    def undescribed(node, path):
-        for name, child in node.get("properties", {}).items():
-            if "description" not in child:
-                yield f"{path}.{name}"
-            yield from undescribed(child, f"{path}.{name}")
-        if isinstance(node.get("items"), dict):
-            yield from undescribed(node["items"], f"{path}[]")
-
-    assert list(undescribed(SCHEMA_JSON, "$")) == []

@@ -51,9 +51,9 @@ def fail(results, exit_code=5, log=f"epoch 1\nerror: {WHY}\n", implementation="t
 @pytest.mark.parametrize("code", OUTCOMES)
 def test_a_failure_of_the_run_alone_is_a_record_with_its_reason(tmp_path, code):
     record = read_record(fail(tmp_path, code))
-    assert record["failure"]["exit_code"] == code
-    assert record["task"] == "language_model"
-    assert "error: " not in record["failure"]["message"]
+    assert record.failure.exit_code == code
+    assert record.task == "language_model"
+    assert "error: " not in record.failure.message
 
 
 @pytest.mark.parametrize("code", [ResourceError.exit_code, KILLED, CRASHED])
@@ -63,11 +63,11 @@ def test_a_lack_of_memory_that_a_retry_may_mend_is_no_record(tmp_path, code):
 
 
 def test_what_no_retry_mends_is_a_record_at_once(tmp_path):
-    assert read_record(fail(tmp_path, DivergedError.exit_code, retries=3))["failure"]["message"] == WHY
+    assert read_record(fail(tmp_path, DivergedError.exit_code, retries=3)).failure.message == WHY
 
 
 def test_the_reason_is_the_error_message_of_the_log(tmp_path):
-    assert read_record(fail(tmp_path))["failure"]["message"] == WHY
+    assert read_record(fail(tmp_path)).failure.message == WHY
 
 
 @pytest.mark.parametrize(
@@ -75,12 +75,12 @@ def test_the_reason_is_the_error_message_of_the_log(tmp_path):
     [(137, "KILLED: ended by SIGKILL, as the system does"), (139, "CRASHED: ended by SIGSEGV, as a framework can")],
 )
 def test_a_killed_or_crashed_run_names_the_signal_and_its_last_words(tmp_path, code, how):
-    message = read_record(fail(tmp_path, code, "epoch 1\nepoch 2\n"))["failure"]["message"]
+    message = read_record(fail(tmp_path, code, "epoch 1\nepoch 2\n")).failure.message
     assert message.startswith(f"E{code}-{how} when memory runs out; its last words: epoch 2; the model needs at least")
 
 
 def test_an_abort_without_memory_is_a_record_with_the_estimate_and_any_other_abort_is_not(tmp_path):
-    message = read_record(fail(tmp_path, 134, "what():  std::bad_alloc\n"))["failure"]["message"]
+    message = read_record(fail(tmp_path, 134, "what():  std::bad_alloc\n")).failure.message
     assert message.startswith("E134-ABORTED: out of memory; its last words: what(): std::bad_alloc; the model needs at")
     assert not fail(tmp_path, 134, "Check failed: a == b\n", seed=2).exists()
 
@@ -93,8 +93,8 @@ def test_any_other_failure_is_no_record(tmp_path, code):
 
 def test_a_hostile_log_makes_a_harmless_record(tmp_path):
     record = read_record(fail(tmp_path, log="error: \x1b[2J=HYPERLINK(1)\x00" + "x" * 5000))
-    assert record["failure"]["message"].startswith(r"\x1b[2J=HYPERLINK(1)\x00")
-    assert len(record["failure"]["message"]) == 2000
+    assert record.failure.message.startswith(r"\x1b[2J=HYPERLINK(1)\x00")
+    assert len(record.failure.message) == 2000
 
 
 def test_a_failure_is_kept_beside_the_record_and_told_from_the_one_before(tmp_path, monkeypatch):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
+from msgspec.structs import replace
 
-from lstmbench.records.run import write_record
+from lstmbench.records.run import read_record, write_record
 from lstmbench.records.run_record import Caps
 from lstmbench.training import replay
 from lstmbench.training.run import train_run
@@ -50,7 +51,7 @@ def test_a_run_of_the_same_code_and_machine_is_identical(recorded, tmp_path):
 
 def test_a_difference_within_rounding_is_told_with_its_size(recorded, tmp_path, monkeypatch):
     shifted = [value * (1 + 1e-6) for value in losses(recorded)]
-    monkeypatch.setattr(replay, "read_record", lambda path: {**json.loads(path.read_text()), "first_losses": shifted})
+    monkeypatch.setattr(replay, "read_record", lambda path: replace(read_record(path), first_losses=shifted))
     assert "within tolerance over" in replay.verify(recorded, tmp_path)[-1]
     assert "from update 1 on, by 1.0e-06 at most" in replay.verify(recorded, tmp_path)[-1]
 
@@ -58,7 +59,7 @@ def test_a_difference_within_rounding_is_told_with_its_size(recorded, tmp_path, 
 def test_another_loss_is_refused_with_the_update(recorded, tmp_path, monkeypatch):
     changed = losses(recorded)
     changed[1] *= 1.01
-    monkeypatch.setattr(replay, "read_record", lambda path: {**json.loads(path.read_text()), "first_losses": changed})
+    monkeypatch.setattr(replay, "read_record", lambda path: replace(read_record(path), first_losses=changed))
     with pytest.raises(DataError, match="different from update 2 on"):
         replay.verify(recorded, tmp_path)
 

@@ -13,11 +13,13 @@ from lstmbench.models.weights import shapes
 from lstmbench.records.run import MODEL, read_record
 from lstmbench.records.run_record import Caps
 from lstmbench.system import hardware, provenance, spin
+from lstmbench.system.machine import Machine
 from lstmbench.tasks import language_model
 from lstmbench.training import session
 from lstmbench.training.loop import TrainingRequest
 from lstmbench.training.rehearsal import rehearse
 from lstmbench.training.run import train_run
+from lstmbench.utils.conversion import plain
 from lstmbench.utils.errors import DataError, Interrupted, ResourceError, UsageError
 from lstmbench.utils.files import hash_arrays, read_arrays
 from lstmbench.utils.signals import Interruption
@@ -47,19 +49,19 @@ def train(tmp_path, monkeypatch):
 
 def test_a_classifiers_record_is_whole_with_the_tests_made_on_the_way(train, tmp_path):
     record = train(Images, report_after_updates=7)
-    assert [(row["updates"], row["predictions"]) for row in record["milestones"]] == [(7, 20), (7, 4)]
-    assert [row["updates"] for row in record["history"]] == [5, 10]
-    assert record["caps"] == []
-    assert record["final_weights_sha256"] != record["initial_weights_sha256"]
+    assert [(row.updates, row.predictions) for row in record.milestones] == [(7, 20), (7, 4)]
+    assert [row.updates for row in record.history] == [5, 10]
+    assert record.caps == []
+    assert record.final_weights_sha256 != record.initial_weights_sha256
     assert not (tmp_path / "checkpoints").exists()
     assert list((tmp_path / "runs/made/tiny/reference/cpu/seed-1/tensorboard").iterdir())
 
 
 def test_a_language_models_record_says_what_was_capped(train):
     record = train(Text, caps=Caps(max_updates=3, max_eval_predictions=150))
-    assert record["caps"] == ["trained for 3 of 4 updates", "evaluated on the first 150 predictions"]
-    assert record["final"]["predictions"] == 150
-    assert record["history"][-1]["updates"] == 3
+    assert record.caps == ["trained for 3 of 4 updates", "evaluated on the first 150 predictions"]
+    assert record.final.predictions == 150
+    assert record.history[-1].updates == 3
 
 
 RUN = "runs/made/tiny/reference/cpu/seed-1"
@@ -69,8 +71,8 @@ RUN = "runs/made/tiny/reference/cpu/seed-1"
 def test_a_complete_run_keeps_its_final_weights_by_their_canonical_names(train, tmp_path, caps):
     record = train(Text, caps=caps)
     weights = read_arrays(tmp_path / RUN / MODEL)
-    assert hash_arrays(weights) == record["final_weights_sha256"]
-    spec = language_model.model_spec(load_preset(tmp_path / "tiny.yaml"), record["data"]["facts"])
+    assert hash_arrays(weights) == record.final_weights_sha256
+    spec = language_model.model_spec(load_preset(tmp_path / "tiny.yaml"), record.data.facts)
     assert {name: value.shape for name, value in weights.items()} == shapes(spec)
 
 
@@ -89,7 +91,7 @@ def test_there_is_no_record_before_its_model_and_no_model_of_a_record_that_is_re
         checked.append(record)
 
     with monkeypatch.context() as refusing:
-        refusing.setattr("lstmbench.training.run.check_record", check)
+        refusing.setattr("lstmbench.training.run.checked_record", check)
         with pytest.raises(DataError):
             train(Text)
     assert not (tmp_path / RUN / MODEL).exists()
@@ -98,7 +100,7 @@ def test_there_is_no_record_before_its_model_and_no_model_of_a_record_that_is_re
         with pytest.raises(OSError, match="full"):
             train(Text)
     assert not (tmp_path / RUN / "run.json").exists()
-    assert train(Text)["resumed"] == 1
+    assert train(Text).resumed == 1
 
 
 def test_a_checkpoint_of_other_settings_is_passed_over_with_the_settings_that_differ(train, monkeypatch, capsys):
@@ -116,7 +118,7 @@ def test_where_a_recipe_comes_from_is_no_setting_a_checkpoint_depends_on(train, 
         interrupted.setattr(Interruption, "check", lambda self: (_ for _ in ()).throw(Interrupted("told to")))
         with pytest.raises(Interrupted):
             train(Text, source="a test")
-    assert train(Text, source="the same test in other words")["resumed"] == 1
+    assert train(Text, source="the same test in other words").resumed == 1
 
 
 REFUSED = {
@@ -151,7 +153,11 @@ SURROUNDINGS = {
     "versions of two lines": (reference, "versions", lambda: {"numpy": "1\n2"}),
     "an unknown unit": (language_model, "UNIT", "tokens/s"),
     "memory of a device on the CPU": (reference.Learner, "peak_device_bytes", lambda self: 1),
-    "a processor without a name": (hardware, "describe", lambda: {"cores": 1, "memory_bytes": 10**12}),
+    "a processor whose name is a formula": (
+        hardware,
+        "describe",
+        lambda: Machine(cpu="=1+1", cores=1, memory_bytes=10**12, gpu=None, os="", python=""),
+    ),
     "a commit that is none": (provenance, "commit", lambda: ("main", False)),
 }
 
@@ -186,15 +192,15 @@ def test_what_is_rehearsed_is_the_run_but_for_what_is_learned_and_how_fast(train
     )
     counts = {"epoch", "learning_rate", "updates", "train_predictions", "valid_predictions", "predictions", "protocol"}
     for rehearsed, found in (
-        (reached.history, record["history"]),
-        (reached.milestones, record["milestones"]),
-        ([final], [record["final"]]),
+        (reached.history, plain(record.history)),
+        (reached.milestones, plain(record.milestones)),
+        ([final], [plain(record.final)]),
     ):
         assert [set(row) for row in rehearsed] == [set(row) for row in found]
         assert [{name: row[name] for name in counts & set(row)} for row in rehearsed] == [
             {name: row[name] for name in counts & set(row)} for row in found
         ]
-    assert len(reached.first_losses) == len(record["first_losses"])
+    assert len(reached.first_losses) == len(record.first_losses)
     assert (reached.full_updates == reached.updates) == (caps.max_updates is None)
 
 
@@ -202,17 +208,17 @@ def test_what_we_set_for_the_threads_stands_in_a_field_of_its_own_and_among_no_s
     monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
     monkeypatch.setenv("GOMP_SPINCOUNT", "7")
     monkeypatch.delenv("KMP_BLOCKTIME", raising=False)
-    found = train(Images)["machine"]
-    assert "GOMP_SPINCOUNT" not in found["spin_limits"]
-    assert found["switches"]["GOMP_SPINCOUNT"] == "7"
-    assert set(found["spin_limits"]).isdisjoint(found["switches"])
-    assert found["spin_limits"]["KMP_BLOCKTIME"] == spin.LIMITS["KMP_BLOCKTIME"]
+    found = train(Images).machine
+    assert "GOMP_SPINCOUNT" not in found.spin_limits
+    assert found.switches["GOMP_SPINCOUNT"] == "7"
+    assert set(found.spin_limits).isdisjoint(found.switches)
+    assert found.spin_limits["KMP_BLOCKTIME"] == spin.LIMITS["KMP_BLOCKTIME"]
 
 
 def test_a_run_tells_what_held_it_back(train):
-    speed = train(Images)["speed"]
-    assert 0 <= speed["throttled_share"] <= 1
-    assert "reachable_cores" in speed
+    speed = train(Images).speed
+    assert 0 <= speed.throttled_share <= 1
+    assert speed.reachable_cores is None or speed.reachable_cores >= 1
 
 
 def test_weights_of_another_model_are_refused(train):

@@ -29,7 +29,7 @@ from lstmbench.system.identity import machine_fingerprint
 from lstmbench.training.loop import Row, TrainingLoop
 from lstmbench.training.session import RunRequest, Session
 from lstmbench.utils.clock import Stopwatch, later, utc_now
-from lstmbench.utils.conversion import plain
+from lstmbench.utils.conversion import converted, plain
 from lstmbench.utils.files import hash_arrays, hash_json
 
 
@@ -82,7 +82,11 @@ class Recorder:
         }
 
     def record(self, loop: TrainingLoop, final: Row, weights_sha256: str) -> RunRecord:
-        """Return the record of a loop that has ended, with the values of its final test."""
+        """Return the record of a loop that has ended, with the values of its final test.
+
+        Raises:
+            DataError: the loop found a value that no record may hold.
+        """
         start, session, dataset = self._start, self._session, self._session.dataset
         return RunRecord(
             schema_version=SCHEMA_VERSION,
@@ -99,9 +103,9 @@ class Recorder:
             parameters=parameter_count(session.spec),
             caps=caps_in_words(self._settings, loop.updates, loop.full_updates),
             resumed=loop.resumed,
-            history=msgspec.convert(loop.history, list[Epoch]),
-            final=msgspec.convert(final, Evaluation),
-            milestones=msgspec.convert(loop.milestones, list[Milestone]),
+            history=converted(loop.history, list[Epoch], "history"),
+            final=converted(final, Evaluation, "final"),
+            milestones=converted(loop.milestones, list[Milestone], "milestones"),
             speed=self._throughput(loop),
             memory=Memory(hardware.peak_rss_bytes(), session.learner.peak_device_bytes()),
             machine=self.machine,
