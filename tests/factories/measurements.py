@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import pandas as pd
 from lstmbench.records.measurement import BLOCK_COLUMNS, Measurement
 from lstmbench.records.measurement_record import MeasurementRecord, ProcessReport
 from lstmbench.statistics.intervals import iqr_over_median
-from lstmbench.utils.conversion import converted
+from lstmbench.utils.conversion import converted, plain
 from tests.factories.records import change, make_record
 
 PRODUCTS = [
@@ -84,6 +85,18 @@ def make_content(
         ],
     }
     return record, pd.DataFrame(rows, columns=BLOCK_COLUMNS)
+
+
+def edited(
+    measurement: Measurement, edit_sample: Callable[[dict[str, Any]], None] = lambda sample: None, **changes: Any
+) -> Measurement:
+    """A measurement with other values, by path, and with each sample, as JSON holds it, edited in place."""
+    content = plain(measurement.record)
+    for path, value in changes.items():
+        change(content, path.split("__"), value)
+    for sample in content["samples"]:
+        edit_sample(sample)
+    return Measurement(converted(content, MeasurementRecord, "made"), measurement.blocks)
 
 
 def make_report(**changes: Any) -> ProcessReport:

@@ -18,7 +18,7 @@ from lstmbench.records.paths import RUN
 from lstmbench.records.run import write_record
 from lstmbench.records.run_record import RunRecord
 from lstmbench.system.device import split_device
-from lstmbench.utils.conversion import converted
+from lstmbench.utils.conversion import converted, plain
 from lstmbench.utils.files import hash_json
 
 CAPS = ["trained for 1,562 of 30,199 updates"]
@@ -142,11 +142,11 @@ def change(record: dict[str, Any], keys: list[str], value: Any) -> None:
     record[int(keys[-1]) if isinstance(record, list) else keys[-1]] = copy.deepcopy(value)
 
 
-def save(results: Path, *records: dict[str, Any]) -> list[Path]:
+def save(results: Path, *records: dict[str, Any] | RunRecord) -> list[Path]:
     """Write records where the workflow does; their paths."""
     paths = []
     for record in records:
-        path = results / RUN.format(**record["run"])
+        path = results / RUN.format(**plain(record)["run"])
         write_record(path, record)
         paths.append(path)
     return paths

@@ -17,8 +17,10 @@ import yaml
 
 from lstmbench.implementations import framework
 from lstmbench.records.bundle import Records, read_bundle
-from lstmbench.records.paths import RUN_COLUMNS
+from lstmbench.records.measurement_record import MeasurementRecord
+from lstmbench.records.run_record import RunRecord
 from lstmbench.system.device import split_device
+from lstmbench.utils.conversion import plain
 from lstmbench.utils.paths import ROOT
 
 FOLDER = ROOT / "results/baselines"
@@ -204,41 +206,41 @@ def _blocks(blocks: Iterable[Any]) -> dict[tuple[Any, ...], Any]:
 
 def _of_runs(records: Records, entry: Entry) -> Iterator[str]:
     declared = _blocks(entry.runs)
-    found = {tuple(record["run"][name] for name in RUN_COLUMNS): record for record in records.runs}
+    found = {record.run.parts: record for record in records.runs}
     yield from _sides("run", declared, found)
     for case in sorted({*declared} & {*found}):
-        wrong = [*_circumstances(found[case], found[case]["settings"]["threads"], declared[case].threads, entry)]
+        wrong = [*_circumstances(found[case], found[case].settings.threads, declared[case].threads, entry)]
         if declared[case].published:
             wrong += _unpublished(found[case])
         for told in wrong:
             yield f"run {' '.join(map(str, case))}: {told}"
 
 
-def _circumstances(record: Mapping[str, Any], threads: int, expected: int, entry: Entry) -> Iterator[str]:
+def _circumstances(record: RunRecord | MeasurementRecord, threads: int, expected: int, entry: Entry) -> Iterator[str]:
     if threads != expected:
         yield f"expected {expected} threads, found {threads}"
-    if entry.committed and (not record["commit"] or record["commit_dirty"]):
-        found = f"{record['commit']}{' with changes' * record['commit_dirty']}"
+    if entry.committed and (not record.commit or record.commit_dirty):
+        found = f"{record.commit}{' with changes' * record.commit_dirty}"
         yield f"expected a commit, without changes, found {found}"
 
 
-def _unpublished(record: Mapping[str, Any]) -> Iterator[str]:
+def _unpublished(record: RunRecord) -> Iterator[str]:
     """Yield what keeps a run from being compared with published values, or in what it falls short of them."""
-    expected = PUBLISHED.get((record["run"]["dataset"], record["run"]["size"]))
+    expected = PUBLISHED.get((record.run.dataset, record.run.size))
     if expected is None:
         yield (
             "no published value is known: add it to PUBLISHED in tests/repository/baselines.py, or say published: false"
         )
         return
-    if record["caps"]:
-        yield f"expected a complete run, found: {', '.join(record['caps'])}"
-    value, predictions = record["final"][expected.metric], record["final"]["predictions"]
+    if record.caps:
+        yield f"expected a complete run, found: {', '.join(record.caps)}"
+    value, predictions = record.final.value, record.final.predictions
     if not expected.low <= value <= expected.high:
         article = "an" if expected.metric == "accuracy" else "a"
         yield f"expected {article} {expected.metric} from {expected.low} to {expected.high}, found {value}"
     if predictions != expected.predictions:
         yield f"expected {expected.predictions} predictions, found {predictions}"
-    epochs, milestones = len(record["history"]), [row["predictions"] for row in record["milestones"]]
+    epochs, milestones = len(record.history), [row.predictions for row in record.milestones]
     if expected.epochs not in (None, epochs):
         yield f"expected {expected.epochs} epochs, found {epochs}"
     if milestones != expected.milestones:
@@ -247,26 +249,26 @@ def _unpublished(record: Mapping[str, Any]) -> Iterator[str]:
 
 def _of_measurements(records: Records, entry: Entry) -> Iterator[str]:
     declared = _blocks(entry.measurements)
-    measured: dict[tuple[Any, ...], dict[str, Any]] = {}
+    measured: dict[tuple[Any, ...], MeasurementRecord] = {}
     for record in (measurement.record for measurement in records.measurements):
-        group = record["group"]
-        names = [one["implementation"] for one in [*record["samples"], *record["failures"]]]
+        group = record.group
+        names = [one.implementation for one in [*record.samples, *record.failures]]
         # A measurement of nothing is one that is not declared.
         for name in dict.fromkeys(names or ["nothing"]):
-            measured[group["dataset"], group["size"], name, group["device"]] = record
+            measured[group.dataset, group.size, name, group.device] = record
     yield from _sides("measurement", declared, measured)
     for case in sorted({*declared} & {*measured}):
         for told in _of_measurement(measured[case], case[2], declared[case], entry):
             yield f"measurement {' '.join(case)}: {told}"
 
 
-def _of_measurement(record: Mapping[str, Any], name: str, block: Measurements, entry: Entry) -> Iterator[str]:
-    yield from _circumstances(record, record["threads"], block.threads, entry)
-    failures = [one["failure"] for one in record["failures"] if one["implementation"] == name]
+def _of_measurement(record: MeasurementRecord, name: str, block: Measurements, entry: Entry) -> Iterator[str]:
+    yield from _circumstances(record, record.threads, block.threads, entry)
+    failures = [one.failure for one in record.failures if one.implementation == name]
     expected = name in block.failed
     if bool(failures) != expected:
         yield f"expected {'a' if expected else 'no'} failure, found{f': {failures[0]}' if failures else ' none'}"
-    rounds = [one["round"] for one in record["samples"] if one["implementation"] == name]
+    rounds = [one.round for one in record.samples if one.implementation == name]
     whole, once = set(range(1, block.rounds + 1)), set(rounds)
     if not (once <= whole if expected else once == whole):
         found = ", ".join(map(str, sorted(once))) or "none"
@@ -281,8 +283,8 @@ def _of_certificates(records: Records, entry: Entry) -> Iterator[str]:
 
 
 def _of_frameworks(records: Records, entry: Entry) -> Iterator[str]:
-    names = {record["run"]["implementation"] for record in records.runs}
-    names |= {one["implementation"] for measurement in records.measurements for one in measurement.record["samples"]}
+    names = {record.run.implementation for record in records.runs}
+    names |= {one.implementation for measurement in records.measurements for one in measurement.record.samples}
     expected, found = sorted(entry.frameworks), sorted(set(map(framework, names)))
     if expected != found:
         yield f"frameworks: expected {', '.join(expected)}, found {', '.join(found) or 'none'}"
@@ -295,12 +297,12 @@ def unlike_starts(bundles: Iterable[Records]) -> list[str]:
     """
     found: dict[str, set[Hashable]] = defaultdict(set)
     for record in itertools.chain.from_iterable(bundle.runs for bundle in bundles):
-        run, settings = record["run"], record["settings"]
-        size = f"{run['dataset']} {run['size']}"
-        found[f"{run['dataset']}: data"].add(record["data"]["sha256"])
+        run, settings = record.run, plain(record.settings)
+        size = f"{run.dataset} {run.size}"
+        found[f"{run.dataset}: data"].add(record.data.sha256)
         found[f"{size}: presets"].add(repr(sorted(settings["preset"].items())))
-        found[f"{size}: parameters"].add(record["parameters"])
-        found[f"{size} {run['seed']}: initial weights"].add(record["initial_weights_sha256"])
+        found[f"{size}: parameters"].add(record.parameters)
+        found[f"{size} {run.seed}: initial weights"].add(record.initial_weights_sha256)
         found[f"{size}: settings"].add(repr(sorted((name, settings[name]) for name in {*settings} - OWN)))
     return [f"{what} differ" for what, values in sorted(found.items()) if len(values) > 1]
 

@@ -14,12 +14,13 @@ import dataclasses
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
+from msgspec.structs import asdict
 
 from lstmbench.analysis.speed import product_seconds
 from lstmbench.records.measurement import Measurement
+from lstmbench.records.run_record import RunRecord
 from lstmbench.records.tables import read_published
 from lstmbench.reporting.margins import SPEED, in_words
 from lstmbench.statistics import equivalence
@@ -45,14 +46,14 @@ def processes(measurement: Measurement) -> pd.DataFrame:
     """A row per process: what it ran, the speed of its steps and of their matrix products alone (predictions per
     second), and in % its share of the ceiling and our loop's share of training."""
     rows = []
-    for sample in measurement.record["samples"]:
-        step = sample["phases"]["steady_seconds"] / sample["steady_steps"]
-        loop = sample.get("details", {}).get("loop", {"learner_seconds": 1, "seconds": 1})
-        row = {name: sample[name] for name in ("implementation", "round")} | measurement.record["group"]
+    for sample in measurement.record.samples:
+        step = sample.phases.steady_seconds / sample.steady_steps
+        loop = sample.details.loop if sample.details else None
+        row = {"implementation": sample.implementation, "round": sample.round, **asdict(measurement.record.group)}
         products = product_seconds(sample)
-        row |= {"speed": sample["predictions_per_step"] / step, "share": 100 * products / step}
-        row["ceiling"] = sample["predictions_per_step"] / products if products else float("nan")
-        rows.append(row | {"loop": 100 * (1 - loop["learner_seconds"] / loop["seconds"])})
+        row |= {"speed": sample.predictions_per_step / step, "share": 100 * products / step}
+        row["ceiling"] = sample.predictions_per_step / products if products else float("nan")
+        rows.append(row | {"loop": 100 * (1 - loop.learner_seconds / loop.seconds) if loop else 0.0})
     return pd.DataFrame(rows)
 
 
@@ -152,15 +153,15 @@ def absolute(machine: str, case: tuple[str, str, str, str]) -> str:
     own = [measurement for measurement in MACHINES[machine].measurements if case[0:2] == names(measurement)[0:2]]
     (measurement,) = [one for one in own if names(one)[2] == case[3]]
     found = processes(measurement).groupby("implementation")[["speed", "share"]].median().loc[case[2]]
-    per_step = measurement.record["samples"][0]["predictions_per_step"]
+    per_step = measurement.record.samples[0].predictions_per_step
     milliseconds = f"{1000 * per_step / found['speed']:.2f}"
     return f"| {' | '.join(case)} | {milliseconds} | {found['speed']:,.0f} | {found['share']:.0f} |"
 
 
 def names(measurement: Measurement) -> tuple[str, str, str]:
     """Data set, size and device."""
-    group = measurement.record["group"]
-    return group["dataset"], group["size"], group["device"]
+    group = measurement.record.group
+    return group.dataset, group.size, group.device
 
 
 def table(header: str, rows: Iterable[str]) -> str:
@@ -168,10 +169,12 @@ def table(header: str, rows: Iterable[str]) -> str:
     return "\n".join([header, "|---" * (header.count("|") - 1) + "|", *rows]) + "\n"
 
 
-def run_of(machine: str, dataset: str, framework: str, seed: int = 1) -> dict[str, Any]:
+def run_of(machine: str, dataset: str, framework: str, seed: int = 1) -> RunRecord:
     """The record of a run."""
-    expected = {"dataset": dataset, "implementation": framework, "seed": seed}
-    (record,) = [one for one in MACHINES[machine].runs if expected.items() <= one["run"].items()]
+    expected = (dataset, framework, seed)
+    (record,) = [
+        one for one in MACHINES[machine].runs if (one.run.dataset, one.run.implementation, one.run.seed) == expected
+    ]
     return record
 
 
@@ -184,18 +187,18 @@ def runs() -> str:
     """Test, validation and training of every run of PTB and of the first of MNIST, and what was published."""
     rows = []
     for machine in QUOTED:
-        for record in sorted(MACHINES[machine].runs, key=lambda one: (one["run"]["dataset"] != "ptb", str(one["run"]))):
-            run, final, last = record["run"], record["final"], record["history"][-1]
-            if run["dataset"] != "ptb" and run["seed"] != 1:
+        for record in sorted(MACHINES[machine].runs, key=lambda one: (one.run.dataset != "ptb", str(one.run))):
+            run, final, last = record.run, record.final, record.history[-1]
+            if run.dataset != "ptb" and run.seed != 1:
                 continue  # the table of seeds has them
-            metric = "perplexity" if "perplexity" in final else "accuracy"
-            trained = shown(metric, last["train_perplexity"]) if metric == "perplexity" else "\u2013"
-            cases = [machine, f"{run['dataset']} {run['size']}", str(run["seed"]), f"`{run['implementation']}`", metric]
+            metric = final.metric
+            trained = shown(metric, last.train_perplexity) if metric == "perplexity" else "\u2013"
+            cases = [machine, f"{run.dataset} {run.size}", str(run.seed), f"`{run.implementation}`", metric]
             cases += [
-                shown(metric, final[metric]),
-                shown(metric, last[f"valid_{metric}"]),
+                shown(metric, final.value),
+                shown(metric, getattr(last, f"valid_{metric}")),
                 trained,
-                record["commit"][:7],
+                record.commit[:7],
             ]
             rows.append(f"| {' | '.join(cases)} |")
     return table(
@@ -225,8 +228,8 @@ def difference() -> str:
     """How far the second framework's perplexity lies from the first one's."""
     lines = []
     for machine in ON_CPU:
-        for seed in sorted({one["run"]["seed"] for one in MACHINES[machine].runs if one["run"]["dataset"] == "ptb"}):
-            first, second = (run_of(machine, "ptb", name, seed)["final"]["perplexity"] for name in FRAMEWORKS)
+        for seed in sorted({one.run.seed for one in MACHINES[machine].runs if one.run.dataset == "ptb"}):
+            first, second = (run_of(machine, "ptb", name, seed).final.perplexity for name in FRAMEWORKS)
             percent = 100 * (second / first - 1)
             way = "higher (worse)" if percent > 0 else "lower (better)"
             lines.append(
@@ -239,17 +242,17 @@ def exercise() -> str:
     """The accuracies after the updates of the exercise."""
     rows = []
     for name in FRAMEWORKS:
-        whole, part = run_of(FIRST, "mnist", name)["milestones"]
+        whole, part = run_of(FIRST, "mnist", name).milestones
         rows.append(
-            f"| `{name}` | {whole['updates']} | {100 * whole['accuracy']:.2f} % of {whole['predictions']:,} "
-            f"| {100 * part['accuracy']:.1f} % of {part['predictions']} |"
+            f"| `{name}` | {whole.updates} | {100 * whole.accuracy:.2f} % of {whole.predictions:,} "
+            f"| {100 * part.accuracy:.1f} % of {part.predictions} |"
         )
     return table("| MNIST small, seed 1 | updates | all test images | the first ones |", rows)
 
 
 def seeds() -> str:
     """The accuracy over five seeds, and the verdict."""
-    found = [[run_of(SECOND, "mnist", name, seed)["final"]["accuracy"] for seed in SEEDS] for name in FRAMEWORKS]
+    found = [[run_of(SECOND, "mnist", name, seed).final.accuracy for seed in SEEDS] for name in FRAMEWORKS]
     (verdict,) = equivalence.verdicts([equivalence.compare(*found, "accuracy")])
     rows = []
     for name, values in zip(FRAMEWORKS, found, strict=True):
@@ -272,16 +275,16 @@ def multiples() -> str:
 def gpu_run(machine: str) -> str:
     """How a run on a GPU ended, and how fast its implementation trains each size."""
     (record,) = MACHINES[machine].runs
-    run = record["run"]
+    run = record.run
     speeds = []
     for measurement in sorted(MACHINES[machine].measurements, key=place):
-        own = processes(measurement).set_index("implementation").loc[[run["implementation"]]]
+        own = processes(measurement).set_index("implementation").loc[[run.implementation]]
         dataset, size, _ = names(measurement)
         speeds.append(f"{dataset.upper()} {size} at {own['speed'].median():,.0f} words/s")
     return (
-        f"On `{machine}`, `{run['implementation']}` ends {run['dataset'].upper()} {run['size']} "
-        f"(seed {run['seed']}, {len(record['history'])} epochs) at a test perplexity of "
-        f"{record['final']['perplexity']:.2f} after {record['speed']['train_seconds']:.0f} s of training.\n"
+        f"On `{machine}`, `{run.implementation}` ends {run.dataset.upper()} {run.size} "
+        f"(seed {run.seed}, {len(record.history)} epochs) at a test perplexity of "
+        f"{record.final.perplexity:.2f} after {record.speed.train_seconds:.0f} s of training.\n"
         f"It trains {' and '.join(speeds)}.\n"
     )
 
@@ -298,7 +301,7 @@ def gpu_speeds(machine: str) -> str:
         absolute(machine, (dataset, size, implementation, device))
         for measurement in sorted(MACHINES[machine].measurements, key=place)
         for dataset, size, device in [names(measurement)]
-        for implementation in sorted({sample["implementation"] for sample in measurement.record["samples"]})
+        for implementation in sorted({sample.implementation for sample in measurement.record.samples})
     ]
     header = "| data set | size | implementation | device | ms per step | words/s | share of the ceiling in % |"
     return table(header, rows)

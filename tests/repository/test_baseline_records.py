@@ -23,10 +23,7 @@ SEEDS = (1, 2, 3, 4, 5)
 SECOND = "amd-epyc-avx512-2-cores"
 
 RECORDS = {
-    machine: {
-        (record["run"]["dataset"], record["run"]["implementation"], record["run"]["seed"]): record
-        for record in bundle.runs
-    }
+    machine: {(record.run.dataset, record.run.implementation, record.run.seed): record for record in bundle.runs}
     for machine, bundle in MACHINES.items()
     if machine in CPUS
 }
@@ -72,21 +69,21 @@ def test_all_runs_started_from_the_same_weights_on_the_same_data():
 def test_all_runs_on_cpus_had_the_same_settings(dataset):
     one, *others = (record for machine in RECORDS for record in first_seed(machine, dataset))
     for other in others:
-        assert one["initial_weights_sha256"] == other["initial_weights_sha256"]
-        assert one["data"]["sha256"] == other["data"]["sha256"]
-        assert one["settings_sha256"] == other["settings_sha256"]
-        assert one["parameters"] == other["parameters"]
+        assert one.initial_weights_sha256 == other.initial_weights_sha256
+        assert one.data.sha256 == other.data.sha256
+        assert one.settings_sha256 == other.settings_sha256
+        assert one.parameters == other.parameters
 
 
 @each_cpu
 def test_ptb_small_ends_within_a_percent_in_both_frameworks(machine):
-    found = [record["final"]["perplexity"] for record in first_seed(machine, "ptb")]
+    found = [record.final.perplexity for record in first_seed(machine, "ptb")]
     assert max(found) / min(found) < 1.01
 
 
 def alike(records):
     """Whether their losses lie within 3 in a million of one another."""
-    losses = [record["final"]["loss"] for record in records]
+    losses = [record.final.loss for record in records]
     return max(losses) / min(losses) < 1 + 3e-6
 
 
@@ -96,6 +93,6 @@ def test_all_runs_of_mnist_small_from_one_seed_end_with_the_same_loss():
 
 
 def test_mnist_small_is_equal_over_five_seeds_and_each_seed_has_the_same_accuracy_in_both():
-    of_each = [[RECORDS[SECOND]["mnist", name, seed]["final"]["accuracy"] for seed in SEEDS] for name in FRAMEWORKS]
+    of_each = [[RECORDS[SECOND]["mnist", name, seed].final.accuracy for seed in SEEDS] for name in FRAMEWORKS]
     assert of_each[0] == of_each[1]
     assert equivalence.verdicts([equivalence.compare(*of_each, "accuracy")]) == [equivalence.EQUAL]

@@ -9,10 +9,12 @@ import shutil
 import pytest
 
 from lstmbench.records.bundle import pack, read_bundle, records
-from lstmbench.records.measurement import write_measurement
+from lstmbench.records.measurement import Measurement, write_measurement
+from lstmbench.records.measurement_record import MeasurementRecord
+from lstmbench.utils.conversion import converted
 from tests.factories.certificates import make_certificate, save_certificate
-from tests.factories.measurements import make_measurement
-from tests.factories.records import make_record, save
+from tests.factories.measurements import make_content, make_measurement
+from tests.factories.records import make_record, make_run, save
 from tests.repository.baselines import (
     ENTRIES,
     FOLDER,
@@ -134,13 +136,13 @@ def test_a_measurement_has_the_declared_rounds_threads_and_implementations(resul
 
 
 def test_a_process_that_was_repeated_or_failed_must_be_declared(results):
-    measurement = make_measurement({"pytorch": [5.0, 5.1], "pytorch_fused": [6.0]}, size="small", device="gpu-tf32")
-    measurement.record["samples"][1] |= {"round": 1, "attempt": 2}
-    measurement.record["processes"] = 1
-    blocks = measurement.blocks
+    content, blocks = make_content({"pytorch": [5.0, 5.1], "pytorch_fused": [6.0]}, size="small", device="gpu-tf32")
+    content["samples"][1] |= {"round": 1, "attempt": 2}
+    content["processes"] = 1
     blocks.loc[(blocks["implementation"] == "pytorch") & (blocks["round"] == 2), ["round", "attempt"]] = (1, 2)
     failure = {"round": 1, "attempt": 1, "failure": "no memory is left", "exit_code": 6}
-    measurement.record["failures"] = [{"implementation": "pytorch_plain", **failure}]
+    content["failures"] = [{"implementation": "pytorch_plain", **failure}]
+    measurement = Measurement(converted(content, MeasurementRecord, "made"), blocks)
     shutil.rmtree(results / "measurements")
     write_measurement(results / "measurements/ptb/small/gpu-tf32/measurement.json", measurement)
     block = """  measurements:
@@ -221,7 +223,7 @@ def test_a_kept_bundle_that_loses_or_gains_anything_no_longer_passes(machine):
     assert differences(kept, entry) == []
     for edit in (
         {"runs": kept.runs[1:]},
-        {"runs": [*kept.runs, make_record(seed=6)]},
+        {"runs": [*kept.runs, make_run(seed=6)]},
         {"measurements": kept.measurements[1:]},
         {"certificates": [make_certificate("pytorch", "cpu")]},
     ):

@@ -18,7 +18,6 @@ BY_NAME = {"commands": "unit/commands/test_init.py", "implementations": "contrac
 """Folders whose modules are found by their names, each with the file that loads all of them."""
 
 ELSEWHERE = {
-    "repository/test_growth.py": ["utils/json_schema"],
     "unit/analysis/test_comparison.py": ["reporting/comparison"],
     "unit/analysis/test_forecast.py": ["reporting/forecast"],
     "unit/analysis/test_precision.py": ["reporting/precision"],
@@ -34,14 +33,18 @@ ELSEWHERE = {
     "unit/preparation/test_prepare.py": ["datasets/__init__"],
     "unit/records/test_bundle.py": ["records/certificate"],
     "unit/records/test_interference.py": ["timing/counters"],
+    "unit/records/test_measurement.py": ["records/measurement_record"],
+    "unit/records/test_run.py": ["records/run_record", "records/version"],
     "unit/reporting/figures/test_quality.py": ["reporting/figures/overview", "reporting/figures/style"],
     "unit/reporting/test_findings.py": ["reporting/chosen_size"],
     "unit/reporting/test_report.py": ["reporting/data_sets", "reporting/html"],
+    "unit/system/test_identity.py": ["system/machine"],
     "unit/tasks/test_init.py": ["tasks/classifier", "tasks/language_model"],
     "unit/timing/probes/test_pytorch.py": ["timing/probes/__init__", "utils/clock"],
-    "unit/timing/test_calibration.py": ["preparation/initialise"],
+    "unit/timing/test_calibration.py": ["preparation/initialise", "records/calibration"],
     "unit/training/test_failure.py": ["orchestration/failed_runs", "reporting/missing_runs"],
-    "unit/training/test_run.py": ["training/rehearsal", "training/session"],
+    "unit/training/test_run.py": ["training/recorder", "training/rehearsal", "training/session"],
+    "unit/utils/test_conversion.py": ["utils/fields"],
     "unit/utils/test_files.py": ["utils/errors"],
 }
 """Modules that are tested with another one, by the file that tests them: it or the module of its name imports them."""

@@ -16,7 +16,7 @@ from lstmbench.reporting.comparison import shown, summary
 from lstmbench.utils.errors import DataError, UsageError
 from tests.factories.certificates import make_certificate
 from tests.factories.measurements import make_measurement
-from tests.factories.records import make_record, save
+from tests.factories.records import make_run, save
 from tests.helpers.run_command import run_command
 
 SEEDS = range(1, 7)
@@ -25,7 +25,9 @@ SPREAD = {seed: 1 + 0.001 * math.sin(seed) for seed in SEEDS}
 
 
 def runs(factor=1.0, seeds=SEEDS, **changes):
-    return [make_record(seed=seed, metric=114.0 * factor * SPREAD[seed] ** factor, **changes) for seed in seeds]
+    if "dataset" in changes:
+        return [make_run(seed=seed, **changes) for seed in seeds]
+    return [make_run(seed=seed, metric=114.0 * factor * SPREAD[seed] ** factor, **changes) for seed in seeds]
 
 
 def speeds(factor=1.0, **changes):

@@ -28,7 +28,7 @@ from lstmbench.utils.errors import MachineError
 from lstmbench.utils.paths import ROOT
 from tests.factories.cases import Images, Text, make_case, make_request
 from tests.factories.measurements import make_report
-from tests.factories.records import make_record
+from tests.factories.records import make_run
 from tests.helpers.run_command import run_command
 
 EVALUATION = {
@@ -198,7 +198,7 @@ def test_what_is_counted_is_what_the_loop_then_does(tmp_path, monkeypatch, modul
     output = tmp_path / "run.json"
     train_run(make_request(files), caps=caps, checkpoints=tmp_path / "checkpoints", output=output)
     record = json.loads(output.read_text(encoding="utf-8"))
-    work = count_work(load_dataset(files["data"]), load_preset(files["preset_file"]), **dataclasses.asdict(caps))
+    work = count_work(load_dataset(files["data"]), load_preset(files["preset_file"]), **plain(caps))
     last, final = record["history"][-1], record["final"]
     assert (work.updates, work.epochs) == (last["updates"], last["epoch"])
     assert work.predictions == {"valid": last["valid_predictions"], "test": final["predictions"]}
@@ -252,7 +252,7 @@ def test_durations_are_told_in_the_unit_people_use():
 
 
 def test_a_finished_run_shows_how_far_its_plan_was_off():
-    record = make_record(memory__peak_rss_bytes=800_000_000)  # took an hour
+    record = make_run(memory__peak_rss_bytes=800_000_000)  # took an hour
     (found,) = errors(rows(seconds=[3960.0]), [record]).itertuples()
     assert math.isclose(found.error_percent, 10.0)
     assert math.isclose(found.spare_percent, 25.0)
@@ -263,11 +263,11 @@ def test_a_finished_run_shows_how_far_its_plan_was_off():
     "change", [{"resumed": 1}, {"settings__threads": 2}, {"settings__max_updates": 150}, {"size": "medium"}]
 )
 def test_a_plan_is_not_held_against_a_run_it_is_not_about(change):
-    assert errors(rows(seconds=[3960.0]), [make_record(**change)]).empty
+    assert errors(rows(seconds=[3960.0]), [make_run(**change)]).empty
 
 
 def test_the_verb_writes_the_plan_and_its_errors(tmp_path, capsys, monkeypatch):
-    folder, shown = written(tmp_path, monkeypatch, capsys)
+    folder, shown = written(tmp_path, monkeypatch, capsys, calibration())
     assert shown.startswith((folder / "plan.md").read_text(encoding="utf-8"))
     assert "In all: 2 runs" in shown
     assert read_table(folder / "plan.csv")["kept_mb"].tolist() == pytest.approx([20.015])
@@ -278,20 +278,20 @@ def test_the_verb_writes_the_plan_and_its_errors(tmp_path, capsys, monkeypatch):
 
 
 def test_the_verb_holds_a_finished_run_against_its_plan(tmp_path, capsys, monkeypatch):
-    record = make_record("markov", implementation="reference", settings__max_updates=150)
+    record = make_run("markov", implementation="reference", settings__max_updates=150)
     path = RUN.format(dataset="markov", size="small", implementation="reference", device="cpu", seed=1)
     write_record(tmp_path / "mine" / path, record)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(
         "lstmbench.commands.plan.read_record", lambda path: record
     )  # its other claims are not the plan's to check
-    folder, shown = written(tmp_path, monkeypatch, capsys, config={**CONFIG, "results": "mine"})
+    folder, shown = written(tmp_path, monkeypatch, capsys, calibration(), config={**CONFIG, "results": "mine"})
     assert read_table(folder / "error.csv")["processor"].tolist() == ["Example CPU, 2 cores"]
     assert "planned times are off by 99 %" in shown
 
 
 def test_a_run_shorter_than_the_second_of_its_times_is_not_held_against_a_plan():
-    record = make_record(started="2026-01-01T00:00:00+00:00", finished="2026-01-01T00:00:00+00:00")
+    record = make_run(started="2026-01-01T00:00:00+00:00", finished="2026-01-01T00:00:00+00:00")
     assert errors(rows(seconds=[3960.0]), [record]).empty
 
 

@@ -7,7 +7,7 @@ import pytest
 from lstmbench.analysis import speed as analyse
 from lstmbench.records.tables import read_table, write_table
 from lstmbench.reporting import precision
-from tests.factories.measurements import make_measurement
+from tests.factories.measurements import edited, make_measurement
 from tests.factories.records import make_record, save
 from tests.helpers.run_command import run_command
 
@@ -35,10 +35,8 @@ def trained(dtype, seed, metric, **changes):
 
 def measured(device, speed, **changes):
     measurement = make_measurement({"pytorch": [speed]}, versions=VERSIONS, **changes)
-    measurement.record["group"]["device"] = device
-    measurement.record["threads"] = 1
-    measurement.record["machine"] = trained("float32", 1, 100.0)["machine"]
-    return measurement
+    machine = trained("float32", 1, 100.0)["machine"]
+    return edited(measurement, group__device=device, threads=1, machine=machine)
 
 
 RUNS = [

@@ -128,7 +128,7 @@ def test_the_floor_of_generated_text_stands_beside_its_perplexity(tables):
 
 
 def test_a_capped_run_is_not_held_against_the_floor_of_the_whole_test_text(tables):
-    row = tables(make_record("markov", metric=22.0, caps=["cut short"]))["quality"].iloc[0]
+    row = tables(make_record("markov", metric=22.0, caps=CAPS))["quality"].iloc[0]
     assert math.isnan(row["floor"])
     assert math.isnan(row["above_floor"])
 

@@ -8,7 +8,7 @@ from lstmbench.analysis import scaling
 from lstmbench.analysis import speed as analyse
 from lstmbench.records.tables import read_table, write_table
 from lstmbench.reporting import scaling as present_scaling
-from tests.factories.measurements import make_measurement
+from tests.factories.measurements import edited, make_measurement
 from tests.factories.records import make_record, save
 from tests.helpers.run_command import run_command
 
@@ -104,9 +104,7 @@ def test_a_run_too_short_for_a_speed_gives_none(found):
 def measured(threads, speed, **changes):
     speeds = [speed * factor for factor in (0.99, 1.0, 1.01, 1.0, 1.0)]
     measurement = make_measurement({"pytorch": speeds}, **changes)
-    measurement.record["threads"] = threads
-    measurement.record["group"]["device"] = f"cpu-t{threads}"
-    return measurement
+    return edited(measurement, threads=threads, group__device=f"cpu-t{threads}")
 
 
 def test_measured_speeds_with_several_threads_are_set_beside_the_fewest(found_threads, tmp_path):
@@ -122,8 +120,7 @@ def test_measured_speeds_with_several_threads_are_set_beside_the_fewest(found_th
 
 
 def test_threads_on_another_machine_or_with_a_speed_that_may_not_be_quoted_are_not_compared(found_threads):
-    elsewhere = measured(2, 20.0)
-    elsewhere.record["machine"]["cpu"] = "Another CPU"
+    elsewhere = edited(measured(2, 20.0), machine__cpu="Another CPU")
     failed = measured(4, 30.0, failures={"pytorch": "the loss of update 31 is not a number"})
     rows, text = found_threads(measured(1, 10.0), elsewhere, failed)
     assert rows == []

@@ -8,7 +8,7 @@ import pytest
 
 from lstmbench.analysis.speed import analyse
 from lstmbench.records.format import NOT_SEEN
-from tests.factories.measurements import make_measurement
+from tests.factories.measurements import edited, make_measurement
 
 SPEEDS = {"pytorch": [10.0, 10.2, 9.8, 10.1, 9.9], "tensorflow": [5.0, 5.1, 4.9, 5.05, 4.95]}
 
@@ -57,10 +57,12 @@ def test_a_ratio_is_taken_round_by_round_with_the_faster_one_above():
 
 
 def test_of_a_round_that_was_repeated_the_last_attempt_counts():
-    measurement = make_measurement({"pytorch": [5.0, 10.0]})
-    disturbed, repeated = measurement.record["samples"]
-    disturbed["disturbances"] = ["foreign CPU 30.0 % > 2.0 %"]
-    repeated |= {"round": 1, "attempt": 2}
+    measurement = edited(
+        make_measurement({"pytorch": [5.0, 10.0]}),
+        samples__0__disturbances=["foreign CPU 30.0 % > 2.0 %"],
+        samples__1__round=1,
+        samples__1__attempt=2,
+    )
     measurement.blocks.loc[measurement.blocks["round"] == 2, ["round", "attempt"]] = (1, 2)
     row = case(tables(measurement)["speed"], "pytorch")
     assert row["rate"] == pytest.approx(4000, rel=1e-3)

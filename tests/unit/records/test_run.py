@@ -11,6 +11,7 @@ import pytest
 from lstmbench.records.measurement import Measurement, read_measurement, write_measurement
 from lstmbench.records.run import read_record, write_record
 from lstmbench.records.run_record import RunRecord
+from lstmbench.records.version import SCHEMA_VERSION
 from lstmbench.utils.conversion import plain
 from lstmbench.utils.errors import DataError
 from tests.factories.measurements import make_measurement
@@ -121,6 +122,12 @@ def test_records_of_both_versions_are_read(tmp_path, version):
     written = Measurement(msgspec.structs.replace(made.record, schema_version=version), made.blocks)
     write_measurement(tmp_path / "measurement.json", written)
     assert read_measurement(tmp_path / "measurement.json").record == written.record
+
+
+def test_the_version_that_is_written_is_the_newest_that_is_read(tmp_path):
+    with pytest.raises(DataError, match=f"found {SCHEMA_VERSION + 1}"):
+        write_record(tmp_path / "run.json", make_record(schema_version=SCHEMA_VERSION + 1))
+    write_record(tmp_path / "run.json", make_record(schema_version=SCHEMA_VERSION))
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from lstmbench.reporting.html import SCRIPTS, TEMPLATES
 from lstmbench.reporting.reproduce import measure_command, train_command, whole_command
 from lstmbench.utils.errors import DataError
 from lstmbench.utils.files import hash_file
-from tests.factories.measurements import make_measurement
+from tests.factories.measurements import edited, make_measurement
 from tests.factories.pages import SELECTION, make_page
 from tests.factories.records import CAPS, make_failure, make_pair, make_record, save
 from tests.factories.tables import PUBLISHED, TARGETS
@@ -473,7 +473,7 @@ def test_results_stand_beside_those_of_a_baseline_machine_with_the_same_case(pag
 @pytest.mark.parametrize(("settings", "verdict"), [({}, "faster"), ({"learning_rate": 0.5}, "learning_rate differs")])
 def test_speeds_beside_those_of_a_baseline_machine_are_shown_compared_or_not(page, tmp_path, settings, verdict):
     there, here = (make_measurement({"pytorch": [times * value for value in (5.0, 5.02, 4.99)]}) for times in (1, 2))
-    there.record["settings"] |= settings
+    there = edited(there, **{f"settings__{name}": value for name, value in settings.items()})
     for measurement, root in ((there, tmp_path / "there"), (here, tmp_path)):
         write_measurement(root / "measurements/ptb/small/cpu/measurement.json", measurement)
     pack(tmp_path / "there", tmp_path / "example.zip")

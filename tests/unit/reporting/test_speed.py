@@ -8,7 +8,7 @@ from lstmbench.records.measurement import write_measurement
 from lstmbench.records.tables import read_table
 from lstmbench.reporting import speed
 from lstmbench.statistics.intervals import iqr_over_median
-from tests.factories.measurements import make_measurement
+from tests.factories.measurements import edited, make_measurement
 from tests.helpers.run_command import run_command
 
 SPEEDS = {
@@ -128,13 +128,15 @@ def test_a_ratio_with_a_speed_that_has_no_headline_is_marked_and_not_quoted(tabl
     odd = (blocks["implementation"] == "tensorflow") & (blocks["block"] % 2 == 1)
     # Some blocks faster and some slower, so that each process takes as long as it says.
     blocks.loc[odd, "seconds"] *= 1.3
-    for sample in measurement.record["samples"]:
+
+    def as_timed(sample):
         mine = blocks[(blocks["implementation"] == sample["implementation"]) & (blocks["round"] == sample["round"])]
         sample["phases"]["steady_seconds"] = sample["load"]["wall_seconds"] = float(mine["seconds"].sum())
         sample["load"]["cpu_seconds"] = 1.98 * sample["load"]["wall_seconds"]
         sample["spread"] = iqr_over_median((mine["seconds"] / mine["steps"]).tolist())
         sample["disturbances"] = ["its blocks spread"] if sample["spread"] > 0.1 else []
-    built = tables(measurement)
+
+    built = tables(edited(measurement, as_timed))
     assert shown(built, "ratios")["verdict"].tolist() == ["not to be quoted: one of the speeds is not"]
     assert "times as fast" not in in_words(built)
     assert "Not to be quoted: tensorflow (blocks spread by" in in_words(built)
@@ -170,9 +172,8 @@ def test_the_anatomy_has_a_column_per_implementation_and_the_parts_in_order(tabl
 
 def test_an_anatomy_that_covers_little_of_the_step_says_how_much_in_the_table_and_below_it(tables, tmp_path):
     little = make_measurement({"pytorch": [10.0], "tensorflow": [5.0]})
-    for sample in little.record["samples"]:
-        sample["details"]["trace"]["step_seconds"] = 0.081 if sample["implementation"] == "pytorch" else 0.4
-    built = tables(little)
+    seconds = {"samples__0__details__trace__step_seconds": 0.081, "samples__1__details__trace__step_seconds": 0.4}
+    built = tables(edited(little, **seconds))
     assert shown(built, "anatomy").to_numpy()[-1].tolist()[-2:] == ["81.0", "400, 20 % traced"]
     text = (tmp_path / "anatomy.md").read_text(encoding="utf-8")
     assert "tensorflow, small on cpu: the operations that the profiler shows take 20 % of the step" in text
@@ -181,16 +182,14 @@ def test_an_anatomy_that_covers_little_of_the_step_says_how_much_in_the_table_an
 
 def test_a_path_that_was_not_seen_is_told_beside_the_speed_which_stands(tables):
     measurement = make_measurement({"pytorch": [1.0] * 3})
-    measurement.record["samples"][0]["details"]["trace"]["path"] = None
-    built = tables(measurement)
+    built = tables(edited(measurement, samples__0__details__trace__path=None))
     assert shown(built, "phases")["path"].tolist() == ["not seen"]
     assert shown(built, "speed")["verdict"].tolist() == ["good; path not seen"]
     assert "pytorch is the fastest with" in in_words(built)
 
 
 def test_threads_stand_in_a_column_only_where_they_differ(tables):
-    more = make_measurement({"pytorch": [20.0]}, size="large")
-    more.record["threads"] = 4
+    more = edited(make_measurement({"pytorch": [20.0]}, size="large"), threads=4)
     assert "threads" not in shown(tables(make_measurement({"pytorch": [10.0]})), "speed")
     assert shown(tables(make_measurement({"pytorch": [10.0]}), more), "anatomy")["threads"].unique().tolist() == [
         "2",
