@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lstmbench.statistics import equivalence
+from lstmbench.statistics.verdict import Kind
 from tests.repository.baselines import (
     CPUS,
     ENTRIES,
@@ -95,4 +96,4 @@ def test_all_runs_of_mnist_small_from_one_seed_end_with_the_same_loss():
 def test_mnist_small_is_equal_over_five_seeds_and_each_seed_has_the_same_accuracy_in_both():
     of_each = [[RECORDS[SECOND]["mnist", name, seed].final.accuracy for seed in SEEDS] for name in FRAMEWORKS]
     assert of_each[0] == of_each[1]
-    assert equivalence.verdicts([equivalence.compare(*of_each, "accuracy")]) == [equivalence.EQUAL]
+    assert equivalence.verdicts([equivalence.compare(*of_each, "accuracy")]) == [Kind.EQUAL]

@@ -20,10 +20,11 @@ BY_NAME = {"commands": "unit/commands/test_init.py", "implementations": "contrac
 ELSEWHERE = {
     "unit/analysis/test_comparison.py": ["reporting/comparison"],
     "unit/analysis/test_forecast.py": ["reporting/forecast"],
+    "unit/analysis/test_parity.py": ["reporting/parity"],
     "unit/analysis/test_precision.py": ["reporting/precision"],
     "unit/analysis/test_scaling.py": ["reporting/scaling"],
     "unit/models/test_weights.py": ["models/learner"],
-    "unit/parity/test_certificate.py": ["parity/comparison", "reporting/parity"],
+    "unit/parity/test_certificate.py": ["parity/comparison"],
     "unit/preparation/test_download.py": [
         "preparation/archive",
         "preparation/failures",
@@ -36,8 +37,8 @@ ELSEWHERE = {
     "unit/records/test_measurement.py": ["records/measurement_record"],
     "unit/records/test_run.py": ["records/run_record", "records/version"],
     "unit/reporting/figures/test_quality.py": ["reporting/figures/overview", "reporting/figures/style"],
-    "unit/reporting/test_findings.py": ["reporting/chosen_size"],
-    "unit/reporting/test_report.py": ["reporting/data_sets", "reporting/html"],
+    "unit/reporting/test_findings.py": ["analysis/chosen_size"],
+    "unit/reporting/test_report.py": ["reporting/chosen_size", "reporting/data_sets", "reporting/html"],
     "unit/system/test_identity.py": ["system/machine"],
     "unit/tasks/test_init.py": ["tasks/classifier", "tasks/language_model"],
     "unit/timing/probes/test_pytorch.py": ["timing/probes/__init__", "utils/clock"],

@@ -82,7 +82,7 @@ def test_what_another_selection_left_in_the_folder_is_not_compared(baseline, tmp
 def test_cases_of_other_settings_are_shown_with_the_reason(baseline, tmp_path):
     here = results(tmp_path / "here", settings__preset__learning_rate=0.5)
     tables = compared(here, baseline)
-    assert "learning_rate differs" in tables["quality"]["verdict"].item()
+    assert "learning_rate differs" in tables["quality"]["verdict"].item().reason
     assert math.isnan(tables["quality"]["difference"].item())
     text = (here / "tables/baseline_quality.md").read_text()
     assert "learning_rate differs" in text

@@ -13,6 +13,7 @@ from lstmbench.records.bundle import Records, pack
 from lstmbench.records.measurement import write_measurement
 from lstmbench.records.tables import read_table
 from lstmbench.reporting.comparison import shown, summary
+from lstmbench.statistics.verdict import Kind, Verdict
 from lstmbench.utils.errors import DataError, UsageError
 from tests.factories.certificates import make_certificate
 from tests.factories.measurements import make_measurement
@@ -46,7 +47,7 @@ def only(table):
 @pytest.mark.parametrize(("factor", "verdict"), [(1.001, "equal"), (1.05, "different")])
 def test_quality_is_told_equal_or_different_over_pairs_of_seeds(factor, verdict):
     row = only(against(Records(runs(), []), Records(runs(factor), []))["quality"])
-    assert row["verdict"] == verdict
+    assert row["verdict"] == Verdict(Kind(verdict))
     assert row["n"] == len(SEEDS)
     assert row["difference"] == pytest.approx(100 * (factor - 1), abs=0.1)
     assert row["low"] < row["difference"] < row["high"]
@@ -54,20 +55,20 @@ def test_quality_is_told_equal_or_different_over_pairs_of_seeds(factor, verdict)
 
 def test_only_seeds_that_both_have_are_compared():
     row = only(against(Records(runs(), []), Records(runs(seeds=[2, 3]), []))["quality"])
-    assert (row["n"], row["seeds"], row["verdict"]) == (2, "2 3", "no claim")
+    assert (row["n"], row["seeds"], row["verdict"]) == (2, "2 3", Verdict(Kind.NO_CLAIM))
 
 
 @pytest.mark.parametrize(("factor", "verdict"), [(1.0, "equal"), (1.1, "faster"), (0.9, "slower"), (1.019, "faster")])
 def test_speed_is_told_faster_slower_or_equal(factor, verdict):
     row = only(against(Records([], speeds()), Records([], speeds(factor)))["speed"])
-    assert row["verdict"] == verdict
+    assert row["verdict"] == Verdict(Kind(verdict))
     assert row["ratio"] == pytest.approx(factor)
     assert row["second_rate"] / row["first_rate"] == pytest.approx(factor)
 
 
 def test_one_process_on_a_side_is_inconclusive():
     row = only(against(Records([], speeds()), Records([], [make_measurement({"pytorch": [9.0]})]))["speed"])
-    assert row["verdict"] == "inconclusive"
+    assert row["verdict"] == Verdict(Kind.INCONCLUSIVE)
     assert math.isnan(row["low"])
 
 
@@ -85,8 +86,8 @@ def test_runs_that_differ_in_more_than_their_circumstances_are_not_compared(chan
     more = runs(dataset="mnist", seeds=[1])
     table = against(Records([*runs(), *more], []), Records([*runs(**changes), *more], []))["quality"]
     verdict = table.loc[table["dataset"] == "ptb", "verdict"].item()
-    assert verdict.startswith("not compared: ")
-    assert reason in verdict
+    assert verdict.kind is Kind.NOT_COMPARED
+    assert reason in verdict.reason
 
 
 def test_runs_with_other_threads_are_compared_and_the_threads_named():
@@ -98,13 +99,13 @@ def test_runs_with_other_threads_are_compared_and_the_threads_named():
 
 def test_a_case_that_only_one_has_is_named():
     table = against(Records(runs(), speeds()), Records(runs(), speeds(size="medium")))["speed"]
-    assert set(table["verdict"]) == {"not compared: only in the first", "not compared: only in the second"}
+    assert {*map(str, table["verdict"])} == {"not compared: only in the first", "not compared: only in the second"}
 
 
 def test_a_speed_that_may_not_be_quoted_is_not_compared():
     failed = [make_measurement({}, failures={"pytorch": "out of memory"})]
     table = against(Records(runs(), speeds()), Records(runs(), failed))["speed"]
-    assert only(table)["verdict"] == "not compared: second failed: out of memory"
+    assert only(table)["verdict"] == Verdict(Kind.NOT_COMPARED, "second failed: out of memory")
 
 
 def test_what_differs_in_machine_and_libraries_is_named_and_nothing_else():
@@ -127,8 +128,9 @@ def test_many_comparisons_of_the_same_cry_wolf_no_more_often_than_one():
     # 40 cases, each slower by what alone would pass for a difference in one case of twenty.
     cases = [make_measurement({"pytorch": [5.0, 5.4, 4.7, 5.2, 5.1]}, size=f"s{place}") for place in range(40)]
     slower = [make_measurement({"pytorch": [4.7, 5.0, 4.3, 4.8, 4.6]}, size=f"s{place}") for place in range(40)]
-    assert "slower" in set(against(Records([], cases[:1]), Records([], slower[:1]))["speed"]["verdict"])
-    assert set(against(Records([], cases), Records([], slower))["speed"]["verdict"]) == {"inconclusive"}
+    assert Verdict(Kind.SLOWER) in set(against(Records([], cases[:1]), Records([], slower[:1]))["speed"]["verdict"])
+    together = against(Records([], cases), Records([], slower))["speed"]["verdict"]
+    assert set(together) == {Verdict(Kind.INCONCLUSIVE)}
 
 
 def test_bundles_without_a_common_case_are_refused():
@@ -151,7 +153,8 @@ def bundles(tmp_path):
 def test_three_bundles_make_tables_a_page_and_a_summary(bundles, tmp_path, capsys):
     run_command("compare", [*map(str, bundles), "--output-dir", str(tmp_path / "out")])
     table = read_table(tmp_path / "out/speed.csv")
-    assert dict(zip(table["bundle"], table["verdict"], strict=True)) == {"new": "faster", "newest": "slower"}
+    found = dict(zip(table["bundle"], table["verdict"], strict=True))
+    assert found == {"new": Verdict(Kind.FASTER), "newest": Verdict(Kind.SLOWER)}
     printed = capsys.readouterr().out
     assert "newest, speed: 1 slower" in printed
     assert "  ptb/small/pytorch/cpu: slower, 0.90 times as fast" in printed

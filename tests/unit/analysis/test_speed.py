@@ -8,6 +8,7 @@ import pytest
 
 from lstmbench.analysis.speed import analyse
 from lstmbench.records.format import NOT_SEEN
+from lstmbench.statistics.verdict import Kind, Verdict
 from tests.factories.measurements import edited, make_measurement
 
 SPEEDS = {"pytorch": [10.0, 10.2, 9.8, 10.1, 9.9], "tensorflow": [5.0, 5.1, 4.9, 5.05, 4.95]}
@@ -28,7 +29,7 @@ def test_a_speed_is_the_geometric_mean_over_the_processes_with_an_interval_aroun
     expected = 400 * math.exp(sum(map(math.log, SPEEDS["pytorch"])) / 5)
     assert row["rate"] == pytest.approx(expected, rel=1e-3)  # the blocks' own noise
     assert row["rate_low"] < row["rate"] < row["rate_high"]
-    assert (row["processes"], row["blocks"], row["quotable"], row["verdict"]) == (5, 40, 1, "")
+    assert (row["processes"], row["blocks"], row["quotable"], row["verdict"]) == (5, 40, 1, Verdict(Kind.GOOD))
     assert row["step_ms"] == pytest.approx(100, rel=0.03)
 
 
@@ -85,14 +86,14 @@ def test_a_disturbed_case_says_so_beside_its_speed():
 def test_a_speed_that_was_held_back_all_the_time_may_not_be_quoted_however_even_it_is(held, reason):
     found = tables(make_measurement(SPEEDS, disturbances=[reason], **held))
     row = case(found["speed"], "pytorch")
-    assert row["verdict"] == f"not the speed of this machine: {reason}"
+    assert row["verdict"] == Verdict(Kind.HELD_BACK, reason)
     assert (row["quotable"], row["disturbed"]) == (0, "")
     assert not found["ratios"]["quotable"].any()
 
 
 def test_limits_that_do_not_bite_are_no_limits():
     free = {"load__throttled_share": 0.0, "load__reachable_cores": 2, "load__granted_share": 0.99}
-    assert case(tables(make_measurement(SPEEDS, **free))["speed"], "pytorch")["verdict"] == ""
+    assert case(tables(make_measurement(SPEEDS, **free))["speed"], "pytorch")["verdict"] == Verdict(Kind.GOOD)
 
 
 def test_a_case_that_drifts_has_no_headline_and_nor_has_a_ratio_with_it():
@@ -114,19 +115,19 @@ def test_blocks_that_spread_too_far_support_no_headline():
     measurement.blocks.loc[::2, "seconds"] *= 1.4
     row = case(tables(measurement)["speed"], "pytorch")
     assert row["quotable"] == 0
-    assert "spread" in row["verdict"]
+    assert row["verdict"].kind is Kind.SCATTERED
 
 
 def test_an_implementation_that_failed_is_a_row_with_its_reason():
     found = tables(make_measurement({"pytorch": [10.0]}, failures={"tensorflow": "no GPU"}))
     row = case(found["speed"], "tensorflow")
-    assert (row["processes"], row["quotable"], row["verdict"]) == (0, 0, "failed: no GPU")
+    assert (row["processes"], row["quotable"], row["verdict"]) == (0, 0, Verdict(Kind.FAILED, "no GPU"))
     assert found["ratios"].empty
 
 
 def test_a_group_of_which_all_failed_has_rows_all_the_same():
     found = tables(make_measurement({}, failures={"tensorflow": "no GPU"}))
-    assert found["speed"]["verdict"].tolist() == ["failed: no GPU"]
+    assert found["speed"]["verdict"].tolist() == [Verdict(Kind.FAILED, "no GPU")]
 
 
 def test_the_parts_of_a_step_add_up_to_the_traced_step():

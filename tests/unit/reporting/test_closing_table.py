@@ -10,6 +10,7 @@ import pytest
 from lstmbench.analysis import speed
 from lstmbench.records.tables import write_table
 from lstmbench.reporting import closing_table
+from lstmbench.statistics.verdict import Kind, Verdict
 from tests.factories.measurements import make_measurement
 from tests.factories.records import CAPS, make_pair, make_record, save
 from tests.factories.tables import PUBLISHED, TARGETS
@@ -141,8 +142,9 @@ def test_speeds_alone_need_no_runs(closed):
 
 
 def test_a_difference_is_turned_round_where_the_table_has_it_the_other_way():
-    row = {"dataset": "ptb", "size": "small", "device": "cpu", "metric": "perplexity", "verdict": "different"}
-    table = pd.DataFrame([row | {"first": "b", "second": "a", "mean": 3.0}])
+    row = {"dataset": "ptb", "size": "small", "device": "cpu", "metric": "perplexity"}
+    pair = {"first": "b", "second": "a", "mean": 3.0, "verdict": Verdict(Kind.DIFFERENT)}
+    table = pd.DataFrame([row | pair])
     quality = {"failure": "", "caps": ""}
     assert closing_table._on_quality(quality, table, "a", "b") == "better"
     assert closing_table._on_quality(quality, table, "b", "a") == "worse"

@@ -11,8 +11,8 @@ import pytest
 from lstmbench.analysis import quality as tabulate
 from lstmbench.analysis import runs as collect
 from lstmbench.analysis import speed as analyse
+from lstmbench.analysis.chosen_size import choose_size
 from lstmbench.records.tables import read_published, read_table, read_targets, write_table
-from lstmbench.reporting.chosen_size import spoken_of
 from lstmbench.reporting.findings import headlines
 from tests.factories.measurements import make_measurement
 from tests.factories.records import CAPS, make_failure, make_record, save
@@ -197,7 +197,7 @@ def test_a_speed_is_told_of_the_size_whose_quality_is(tables):
 
 def chosen(tables, *records, measured=()):
     found = tables(records, measured)
-    return spoken_of(found["quality"], found["differences"], found["speed"])
+    return choose_size(found["quality"], found["differences"], found["speed"])
 
 
 def test_a_variant_of_the_schedule_is_not_spoken_of_however_many_parameters_it_has(tables):

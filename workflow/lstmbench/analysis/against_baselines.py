@@ -13,7 +13,7 @@ from lstmbench.analysis import comparison
 from lstmbench.records import paths
 from lstmbench.records.bundle import Records
 from lstmbench.records.paths import GROUP_COLUMNS, RUN_COLUMNS
-from lstmbench.records.verdict import Verdict
+from lstmbench.statistics.verdict import Kind, Verdict
 
 TITLE = "Here beside the baseline machines"
 SIDES = "First: the machine that a bundle in results/baselines names; second: here. What both have is compared."
@@ -46,11 +46,11 @@ def against(baselines: Mapping[str, Records], here: Records) -> dict[str, pd.Dat
 
 
 def _shared(table: pd.DataFrame) -> pd.DataFrame:
-    of_one = (comparison.ONLY_FIRST, comparison.ONLY_SECOND)
-    return table.loc[[Verdict.NOT_COMPARED.reason(verdict) not in of_one for verdict in table["verdict"]]]
+    of_one = [Verdict(Kind.NOT_COMPARED, reason) for reason in (comparison.ONLY_FIRST, comparison.ONLY_SECOND)]
+    return table.loc[[verdict not in of_one for verdict in table["verdict"]]]
 
 
-def paths_of(runs: Iterable[tuple], groups: Iterable[tuple]) -> set[str]:
+def paths_of(runs: Iterable[tuple[object, ...]], groups: Iterable[tuple[object, ...]]) -> set[str]:
     """Return the paths of the records of runs (``RUN_COLUMNS``) and measurements (``GROUP_COLUMNS``) in a folder."""
     of_runs = {paths.RUN.format(**dict(zip(RUN_COLUMNS, run, strict=True))) for run in runs}
     return of_runs | {paths.MEASUREMENT.format(**dict(zip(GROUP_COLUMNS, group, strict=True))) for group in groups}

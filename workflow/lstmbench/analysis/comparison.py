@@ -20,9 +20,8 @@ from lstmbench.records.measurement import Measurement
 from lstmbench.records.paths import CASE_COLUMNS as CASE
 from lstmbench.records.run_record import RunRecord
 from lstmbench.records.tables import machine_columns
-from lstmbench.records.verdict import Verdict
 from lstmbench.statistics import equivalence, intervals
-from lstmbench.statistics.equivalence import SPEED_MARGIN
+from lstmbench.statistics.verdict import Kind, Verdict
 from lstmbench.utils.conversion import plain
 from lstmbench.utils.errors import DataError, UsageError
 
@@ -50,9 +49,9 @@ def compare(bundles: Mapping[str, Records]) -> dict[str, pd.DataFrame]:
         "speed": speed(first.measurements, {name: records.measurements for name, records in others}),
         "circumstances": circumstances(first, dict(others)),
     }
-    reasons = [*map(Verdict.NOT_COMPARED.reason, [*tables["quality"]["verdict"], *tables["speed"]["verdict"]])]
-    if None not in reasons:
-        found = "; ".join(sorted(set(reasons))) or "no records"
+    verdicts = [*tables["quality"]["verdict"], *tables["speed"]["verdict"]]
+    if all(verdict.kind is Kind.NOT_COMPARED for verdict in verdicts):
+        found = "; ".join(sorted({verdict.reason for verdict in verdicts})) or "no records"
         raise DataError(f"{', '.join(bundles)}: expected a case that can be compared, found none: {found}")
     return tables
 
@@ -68,12 +67,11 @@ def quality(first: list[RunRecord], others: Mapping[str, list[RunRecord]]) -> pd
             if not reason and not pairs:
                 reason = "no two runs of one seed from the same initial weights"
             if reason:
-                rows.append(row | {"verdict": Verdict.NOT_COMPARED.because(reason)})
+                rows.append(row | {"verdict": Verdict(Kind.NOT_COMPARED, reason)})
                 continue
             metric = pairs[0][0].final.metric
-            comparison = equivalence.compare(
-                *([record.final.value for record in side] for side in zip(*pairs, strict=True)), metric
-            )
+            finals = ([record.final.value for record in side] for side in zip(*pairs, strict=True))
+            comparison = equivalence.compare(next(finals), next(finals), metric)
             found[len(rows)] = comparison
             values = (comparison.mean, comparison.low, comparison.high)
             in_unit = [equivalence.in_unit(value, metric) for value in values]
@@ -81,7 +79,7 @@ def quality(first: list[RunRecord], others: Mapping[str, list[RunRecord]]) -> pd
             seeds = " ".join(str(one.run.seed) for one, _ in pairs)
             rows.append(row | {"metric": metric, "n": len(pairs), "seeds": seeds})
     for place, verdict in zip(found, equivalence.verdicts(list(found.values())), strict=True):
-        rows[place]["verdict"] = verdict
+        rows[place]["verdict"] = Verdict(verdict)
     return pd.DataFrame(rows, columns=QUALITY)
 
 
@@ -94,7 +92,7 @@ def speed(first: list[Measurement], others: Mapping[str, list[Measurement]]) -> 
             row = {"bundle": name, **dict(zip([*CASE, "threads"], case, strict=True))}
             reason = _one_sided(before, after) or _unlike_speeds(before[0], after[0])
             if reason:
-                rows.append(row | {"verdict": Verdict.NOT_COMPARED.because(reason)})
+                rows.append(row | {"verdict": Verdict(Kind.NOT_COMPARED, reason)})
                 continue
             (old,), (new,) = before, after
             ratio, probability = intervals.unpaired_ratio(new["rates"], old["rates"])
@@ -104,8 +102,14 @@ def speed(first: list[Measurement], others: Mapping[str, list[Measurement]]) -> 
             rows.append(row | {"ratio": ratio.estimate, "low": ratio.low, "high": ratio.high})
     changed = equivalence.holm([probability for _, probability in found.values()])
     for (place, (ratio, _)), differs in zip(found.items(), changed, strict=True):
-        rows[place]["verdict"] = _verdict(ratio, differs)
+        rows[place]["verdict"] = Verdict(equivalence.speed_verdict(ratio, differs))
     return pd.DataFrame(rows, columns=SPEED)
+
+
+def range_of_ratios(speed: pd.DataFrame) -> tuple[float, float, float] | None:
+    """Return the least ratio of a table of speeds, the greatest and the median; None if it has fewer than two."""
+    ratios = speed["ratio"].dropna()
+    return (ratios.min(), ratios.max(), ratios.median()) if len(ratios) > 1 else None
 
 
 def circumstances(first: Records, others: Mapping[str, Records]) -> pd.DataFrame:
@@ -132,14 +136,6 @@ def _circumstances(records: Records) -> dict[str, set[str]]:
         for what, value in [*properties, *(item for one in versions for item in one.items())]:
             found.setdefault(what, set()).add("" if value is None else str(value))
     return found
-
-
-def _verdict(ratio: intervals.Interval, differs: bool) -> str:
-    if ratio.low > 1 - SPEED_MARGIN and ratio.high < 1 + SPEED_MARGIN:
-        return equivalence.EQUAL
-    if differs:
-        return "faster" if ratio.estimate > 1 else "slower"
-    return equivalence.INCONCLUSIVE
 
 
 def _cases(measurements: Iterable[Measurement]) -> Iterator[dict[str, Any]]:
@@ -183,7 +179,8 @@ def _unlike_runs(before: list[RunRecord], after: list[RunRecord]) -> str:
 
 
 def _unlike_speeds(old: dict[str, Any], new: dict[str, Any]) -> str:
-    bad = [f"{side} {one['verdict']}" for side, one in (("first", old), ("second", new)) if one["verdict"]]
+    sides = {"first": old["verdict"], "second": new["verdict"]}
+    bad = [f"{side} {verdict}" for side, verdict in sides.items() if verdict.kind is not Kind.GOOD]
     reasons = [*bad, _unlike([old["settings"], new["settings"]]), _differ("data", old["data"] | new["data"])]
     return "; ".join(filter(None, reasons))
 

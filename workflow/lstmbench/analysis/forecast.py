@@ -198,6 +198,53 @@ def whole_disk_mb(rows: pd.DataFrame, lanes: int) -> float:
     return kept + lanes * rows["disk_mb"].max()
 
 
+@dataclass(frozen=True)
+class Advice:
+    """What of a plan takes longer than a day, and a selection that takes less if there is one."""
+
+    longer: dict[tuple[str, str], float]  # seconds of the seeds of a size and implementation, longest first
+    sizes: list[str]  # to choose
+    one_seed: bool  # to choose
+    seconds: float  # of the selection to choose
+
+
+def advise(rows: pd.DataFrame, lanes: int) -> Advice | None:
+    """Return what to choose instead of a plan that takes longer than a day; None if it takes less."""
+    if whole_seconds(rows, lanes) <= DAY:
+        return None
+    total = rows.assign(total=rows["seconds"] * rows["seeds"])
+    cases = total.groupby(["size", "implementation"])["total"].sum().sort_values(ascending=False)
+    kept = list(total.groupby("size")["total"].sum().sort_values().index)
+    while len(kept) > 1 and whole_seconds(rows[rows["size"].isin(kept)], lanes) > DAY:
+        kept.pop()
+    chosen = rows[rows["size"].isin(kept)]
+    one_seed = whole_seconds(chosen, lanes) > DAY and int(chosen["seeds"].max()) > 1
+    if one_seed:
+        chosen = chosen.assign(seeds=1)
+    longer = {case: value for case, value in cases.items() if value > DAY}
+    return Advice(longer, kept, one_seed, whole_seconds(chosen, lanes))
+
+
+def exceeds_memory(rows: pd.DataFrame, lanes: int, memory_bytes: int) -> bool:
+    """Return whether ``lanes`` runs at a time need more memory than a machine has."""
+    return bool(lanes * rows["mem_mb"].max() > memory_bytes / MB)
+
+
+@dataclass(frozen=True)
+class PlanErrors:
+    """How far plans were off: of the time in %, in the median and at most; and runs whose planned memory was low."""
+
+    median_percent: float
+    largest_percent: float
+    low_memory: int
+
+
+def summarise(errors: pd.DataFrame) -> PlanErrors:
+    """Return how far the plans of runs were off, from rows of the table ``errors``."""
+    off = errors["error_percent"].abs()
+    return PlanErrors(float(off.median()), float(off.max()), int((errors["spare_percent"] < 0).sum()))
+
+
 def machine_in_words(machine: Machine) -> str:
     """Return a machine's processor, number of cores and GPU in words."""
     parts = [machine.cpu, f"{machine.cores} cores", machine.gpu]

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
 from lstmbench.records.paths import CASE_COLUMNS, RUN_COLUMNS
 from lstmbench.records.tables import MACHINE, TEXTS
-from lstmbench.statistics import equivalence
+from lstmbench.statistics import equivalence, intervals
+from lstmbench.statistics.verdict import Kind, Verdict
 
 ALIKE = [*CASE_COLUMNS, "settings_sha256", "data_sha256", "machine", "versions", "threads", "caps"]
 """Runs are averaged if and only if they agree in all these columns."""
@@ -87,12 +90,12 @@ def differences(runs: pd.DataFrame) -> pd.DataFrame:
             row = dict(zip(same, values, strict=True)) | _seeds(pairs)
             row |= {"metric": metric, "first": first, "second": second, "min": min(each), "max": max(each)}
             row |= {name: equivalence.in_unit(getattr(found, name), metric) for name in ("mean", "low", "high")}
-            rows.append(row | {"comparison": found})
+            rows.append(row | {"comparison": found, "verdict": Verdict(Kind.NO_CLAIM)})
     complete = [row for row in rows if not row["caps"]]
     verdicts = equivalence.verdicts([row["comparison"] for row in complete])
     for row, verdict in zip(complete, verdicts, strict=True):
-        row["verdict"] = verdict
-    return pd.DataFrame(rows, columns=columns).fillna({"verdict": equivalence.NO_CLAIM})
+        row["verdict"] = Verdict(verdict)
+    return pd.DataFrame(rows, columns=columns)
 
 
 def environment(runs: pd.DataFrame) -> pd.DataFrame:
@@ -168,7 +171,8 @@ def _first_to_reach(past: pd.DataFrame, metric: str, target: float) -> tuple[flo
     return past["train_seconds"][past["epoch"] <= good.min()].sum(), good.min()
 
 
-def _alike(runs: pd.DataFrame):  # yields (the group's values by name, its rows)
+def _alike(runs: pd.DataFrame) -> Iterator[tuple[dict[str, Any], pd.DataFrame]]:
+    """Yield the values that a group's runs share, by name, and its rows."""
     for values, group in runs.groupby(ALIKE, sort=True, dropna=False):
         yield dict(zip(ALIKE, values, strict=True)), group
 
@@ -187,6 +191,27 @@ def mean(values: pd.Series, metric: str) -> float:
     if metric == "perplexity":
         return math.exp(math.fsum(map(math.log, values)) / len(values))
     return math.fsum(values) / len(values)
+
+
+def interval_of_mean(values: Sequence[float], metric: str) -> intervals.Interval:
+    """Return ``mean`` with its 95 % interval (t)."""
+    return intervals.geometric_mean(values) if metric == "perplexity" else intervals.arithmetic_mean(values)
+
+
+def means_by_implementation(quality: pd.DataFrame) -> dict[str, float]:
+    """Return the test metric of each implementation, over its rows of the table, for their order only."""
+    return dict(quality.groupby("implementation", sort=True)["test_mean"].mean())
+
+
+def largest_difference(differences: pd.DataFrame) -> float:
+    """Return the size of the largest mean difference."""
+    return float(differences["mean"].abs().max())
+
+
+def better_of(difference: Mapping[str, Any]) -> str:
+    """Return the better of the two implementations in a row of ``differences``."""
+    second_is_better = (difference["mean"] < 0) == (difference["metric"] == "perplexity")
+    return str(difference["second" if second_is_better else "first"])
 
 
 def difference(value: float, reference: float, metric: str) -> float:

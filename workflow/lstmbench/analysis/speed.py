@@ -23,8 +23,8 @@ from lstmbench.records.measurement_consistency import SAMPLE, name_of
 from lstmbench.records.measurement_record import Details, ProcessSample, TimedProduct, Trace
 from lstmbench.records.paths import GROUP_COLUMNS
 from lstmbench.records.tables import MACHINE, machine_columns, machine_kind, versions_column
-from lstmbench.records.verdict import Verdict
 from lstmbench.statistics import intervals
+from lstmbench.statistics.verdict import Kind, Verdict
 from lstmbench.system.device import split_device
 
 GROUP = [*GROUP_COLUMNS, "threads"]
@@ -43,6 +43,9 @@ PRODUCTS = [
 ]  # fmt: skip
 
 UNMEASURED = intervals.Interval(math.nan, math.nan, math.nan)
+
+STEADY = "steady"
+"""What the column of that name has if every process was tested and none was found unsteady."""
 
 SHOWN_FROM = {"phases": "speed"}
 """Text tables that show columns of another table."""
@@ -88,7 +91,7 @@ class _Group:
             if row is None:
                 row = {**self.name, "implementation": name, "processes": 0}
                 rows.append(row)
-            row |= {"quotable": 0, "verdict": Verdict.FAILED.because(failure.failure)}
+            row |= {"quotable": 0, "verdict": Verdict(Kind.FAILED, failure.failure)}
         return rows
 
     def _speed(self, implementation: str, samples: list[ProcessSample]) -> dict[str, Any]:
@@ -99,16 +102,16 @@ class _Group:
         unsteady = [
             f"process {place}: {reason}" for place, reason in enumerate(map(intervals.unsteadiness, times), 1) if reason
         ]
-        tested = "steady" if min(map(len, times)) >= intervals.MIN_BLOCKS else "too few blocks to test"
+        tested = STEADY if min(map(len, times)) >= intervals.MIN_BLOCKS else "too few blocks to test"
         spread = intervals.iqr_over_median(together)
         held_back = [reason for sample in samples for reason in _held_back(sample, self.record.threads)]
-        verdict = ""
+        verdict = Verdict(Kind.GOOD)
         if held_back:
-            verdict = f"not the speed of this machine: {held_back[0]}"
+            verdict = Verdict(Kind.HELD_BACK, held_back[0])
         elif 2 * len(unsteady) > len(times):
-            verdict = "not steady"
+            verdict = Verdict(Kind.UNSTEADY)
         elif spread > MAX_QUOTABLE_SPREAD:
-            verdict = f"blocks spread by {100 * spread:.0f} %"
+            verdict = Verdict(Kind.SCATTERED, f"{100 * spread:.0f} %")
         ceilings = [product_seconds(sample) for sample in samples]
         steps = [sample.phases.steady_seconds / sample.steady_steps for sample in samples]
         share = intervals.geometric_mean(np.divide(ceilings, steps)) if all(ceilings) else UNMEASURED
@@ -136,7 +139,7 @@ class _Group:
             "steady": "; ".join(unsteady) or tested,
             "disturbed": "; ".join(disturbed),
             "verdict": verdict,
-            "quotable": int(not verdict),
+            "quotable": int(verdict.kind is Kind.GOOD),
             "path": _path(details.trace),
             **{
                 name: np.median([getattr(sample.phases, name) for sample in samples])

@@ -10,6 +10,7 @@ import pandas as pd
 from pyarrow import ArrowInvalid
 
 from lstmbench.records.paths import CASE_COLUMNS, SIZE_COLUMNS
+from lstmbench.statistics.verdict import Verdict
 from lstmbench.system.identity import UNKNOWN, is_unknown, machine_fingerprint
 from lstmbench.system.machine import Machine
 from lstmbench.utils.errors import DataError
@@ -27,6 +28,9 @@ TEXTS = {
     "processor", "limited",
 }  # fmt: skip
 """Columns of text.  pandas would read a hash of digits as a number, and a device called "NA" as missing."""
+
+VERDICT = "verdict"
+"""The column that holds ``Verdict`` in memory, and its text in files."""
 
 PUBLISHED_METRICS = ("train_perplexity", "valid_perplexity", "test_perplexity", "test_accuracy", "first_128_accuracy")
 
@@ -78,6 +82,7 @@ def write_table(path: Path, frame: pd.DataFrame) -> None:
         DataError: a text where a number should be.
     """
     typed = _typed(path, frame)
+    frame = frame.assign(**{VERDICT: typed[VERDICT]}) if VERDICT in frame else frame
     write_text(path, frame.map(csv_cell).to_csv(index=False, lineterminator="\n"))
     with atomic(path.with_suffix(".parquet")) as temporary:
         typed.to_parquet(temporary, index=False)
@@ -86,18 +91,29 @@ def write_table(path: Path, frame: pd.DataFrame) -> None:
 def read_table(path: Path, separator: str = ",") -> pd.DataFrame:
     """Read CSV or, by its suffix, Parquet: text columns as str ("" where empty), others as numbers (NaN where empty).
 
+    The column of verdicts holds ``Verdict``.
+
     Raises:
-        DataError: missing, empty, or a text where a number should be.
+        DataError: missing, empty, a text where a number should be, or an unknown verdict.
     """
     try:
         if path.suffix == ".parquet":
-            return pd.read_parquet(path)
+            return _with_verdicts(path, pd.read_parquet(path))
         frame = pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False)
     except (OSError, pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError, ArrowInvalid) as error:
         raise DataError(f"{path}: not readable as a table: {error}") from error
     for column in frame.columns.intersection(list(TEXTS)):
         frame[column] = frame[column].map(from_csv_cell)
-    return _typed(path, frame)
+    return _with_verdicts(path, _typed(path, frame))
+
+
+def _with_verdicts(path: Path, frame: pd.DataFrame) -> pd.DataFrame:
+    if VERDICT not in frame:
+        return frame
+    try:
+        return frame.assign(**{VERDICT: [*map(Verdict.parse, frame[VERDICT])]})
+    except ValueError as error:
+        raise DataError(f"{path}: column {VERDICT}: {error}") from error
 
 
 def _typed(path: Path, frame: pd.DataFrame) -> pd.DataFrame:

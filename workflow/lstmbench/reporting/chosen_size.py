@@ -1,41 +1,13 @@
-"""Choose the size that the first lines on a data set describe, so that its quality and its speed appear together."""
+"""State in words how the size is chosen that the first lines on a data set describe."""
 
 from __future__ import annotations
 
-import pandas as pd
-
-from lstmbench.reporting import quality as present
-from lstmbench.statistics.equivalence import MIN_SEEDS
+from lstmbench.analysis.chosen_size import STANDARD_SIZES
+from lstmbench.reporting import margins
+from lstmbench.reporting.quality import joined
 
 RULE = (
     "The lines are about one size per data set. The choice prefers, in this order: complete runs, a standard size "
-    f"({present.joined(present.STANDARD_SIZES)}) to any other preset, several implementations, {MIN_SEEDS} seeds or "
+    f"({joined(STANDARD_SIZES)}) to any other preset, several implementations, {margins.SEEDS} seeds or "
     "more of each, a measured speed, and last the larger size."
 )
-"""The rule in words, for the page."""
-
-
-def spoken_of(quality: pd.DataFrame, differences: pd.DataFrame, speed: pd.DataFrame) -> str:
-    """Return the size of one data set that ``RULE`` chooses.
-
-    A preset that is no standard size, such as a variant of the schedule, has no rank.  It is chosen only if no other
-    preset has complete runs, whatever its number of parameters.
-    """
-    complete = quality[(quality["failure"] == "") & (quality["caps"] == "")]
-    pairs = differences[differences["caps"] == ""]
-    measured = set(speed.loc[speed["processes"] > 0, "size"])
-    standard = {size: rank for rank, size in enumerate(present.STANDARD_SIZES)}
-
-    def preference(size: str) -> tuple[object, ...]:
-        seeds = pairs.loc[pairs["size"] == size, "n"]
-        return (
-            (complete["size"] == size).any(),
-            size in standard,
-            not seeds.empty,
-            (seeds >= MIN_SEEDS).any(),
-            size in measured,
-            standard.get(size, -1),
-            size,
-        )
-
-    return max(quality["size"].unique(), key=preference)

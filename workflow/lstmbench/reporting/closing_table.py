@@ -5,15 +5,16 @@ from __future__ import annotations
 import math
 import textwrap
 from collections.abc import Mapping, Set
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 from tabulate import tabulate
 
-from lstmbench.records.verdict import Verdict
+from lstmbench.analysis.quality import better_of
 from lstmbench.reporting import quality as present
 from lstmbench.reporting import speed as present_speed
-from lstmbench.statistics.equivalence import DIFFERENT, EQUAL, INCONCLUSIVE, NO_CLAIM
+from lstmbench.statistics.verdict import Kind
 from lstmbench.utils.escaping import one_line, sentence_and_details
 
 WIDTH = 100
@@ -33,10 +34,29 @@ HEADERS = (
 )
 COLUMNS = ("dataset", "size", "implementation", "device")
 
-_VERDICTS = {EQUAL: "equal", INCONCLUSIVE: "inconclusive", NO_CLAIM: "too few seeds"}
-BRACKETS = "In brackets: a speed that may not be quoted."
-DISTURBED = "*: something else used the machine meanwhile, so the speed is doubtful and compared with none."
+_VERDICTS = {Kind.EQUAL: "equal", Kind.INCONCLUSIVE: "inconclusive", Kind.NO_CLAIM: "too few seeds"}
+FAILED = Kind.FAILED.value
+
 ONE_PROCESS = "~: one process of each, no interval."
+DISTURBED = "*: something else used the machine meanwhile, so the speed is doubtful and compared with none."
+BRACKETS = "In brackets: a speed that may not be quoted."
+NOTES = (ONE_PROCESS, DISTURBED, BRACKETS)
+"""The meanings of the marks in a row; those that are used are below the table."""
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A row of the table as text; failed: a run or the measurement; notes: of ``NOTES``, on the marks in the row."""
+
+    dataset: str
+    size: str
+    device: str
+    implementation: str
+    quality: str
+    speed: str
+    verdict: str
+    failed: bool
+    notes: frozenset[str]
 
 
 def closing(quality: pd.DataFrame, differences: pd.DataFrame, speed: pd.DataFrame, ratios: pd.DataFrame) -> str:
@@ -45,26 +65,25 @@ def closing(quality: pd.DataFrame, differences: pd.DataFrame, speed: pd.DataFram
     ``quality`` and ``differences`` may be empty: then only the speeds are shown.
     """
     rows = _rows(quality, differences, speed, ratios)
-    several = len({row["device"] for row in rows}) > 1
+    several = len({row.device for row in rows}) > 1
     fields = [
         [
-            row["dataset"],
-            row["size"],
-            row["implementation"] + (f" on {row['device']}" if several else ""),
-            row["quality"],
-            row["speed"],
-            row["verdict"],
+            row.dataset,
+            row.size,
+            row.implementation + (f" on {row.device}" if several else ""),
+            row.quality,
+            row.speed,
+            row.verdict,
         ]
         for row in rows
     ]
     text = _fitted([[one_line(field) for field in row] for row in fields[:MAX_ROWS]])
     notes = []
     if len(rows) > MAX_ROWS:
-        failed = sum("failed" in (row["quality"], row["speed"]) for row in rows[MAX_ROWS:])
+        failed = sum(row.failed for row in rows[MAX_ROWS:])
         notes.append(f"{len(rows) - MAX_ROWS} more rows" + (f", {failed} of them failed." if failed else "."))
-    notes += [ONE_PROCESS] if any("~" in row["verdict"] for row in rows[:MAX_ROWS]) else []
-    notes += [DISTURBED] if any(row["speed"].endswith("*") for row in rows[:MAX_ROWS]) else []
-    notes += [BRACKETS] if any(row["speed"].startswith("(") for row in rows[:MAX_ROWS]) else []
+    used = {note for row in rows[:MAX_ROWS] for note in row.notes}
+    notes += [note for note in NOTES if note in used]
     return "\n".join([text, *notes]) + "\n"
 
 
@@ -82,31 +101,37 @@ def _fitted(fields: list[list[str]]) -> str:
     return tabulate(rows, tablefmt="plain", disable_numparse=True, colalign=align, maxcolwidths=widths)
 
 
-def _rows(
-    quality: pd.DataFrame, differences: pd.DataFrame, speed: pd.DataFrame, ratios: pd.DataFrame
-) -> list[dict[str, str]]:
+def _rows(quality: pd.DataFrame, differences: pd.DataFrame, speed: pd.DataFrame, ratios: pd.DataFrame) -> list[_Row]:
     """Return the rows as text, in the order of data sets, sizes and devices."""
     keys = pd.concat([table[list(COLUMNS)] for table in (quality, speed)])
     keys = keys.drop_duplicates().sort_values(["dataset", "implementation"], kind="stable")
     rows = []
-    for group, members in present.by_size(keys).groupby(["dataset", "size", "device"], sort=False):
-        own = [_of(table, dict(zip(("dataset", "size", "device"), group, strict=True))) for table in
-               (quality, differences, speed, ratios)]  # fmt: skip
+    for (dataset, size, device), members in present.by_size(keys).groupby(["dataset", "size", "device"], sort=False):
+        group = {"dataset": dataset, "size": size, "device": device}
+        own = [_of(table, group) for table in (quality, differences, speed, ratios)]
         names = list(members["implementation"])
         disturbed = {*own[2].loc[own[2]["disturbed"] != "", "implementation"]}
         for name in names:
             learned, timed = (_of(own[place], {"implementation": name}) for place in (0, 2))
+            speed_text, explained, lost = _speed(timed)
             # Runs of one implementation that differ in versions or machine have a row each and no common verdict.
             for one in learned.to_dict("records") or [None]:
-                said = [_failures(one, timed)]
+                remarks, approximate = [_failures(one, timed)], False
                 if name != names[0] and (one is None or len(learned) == 1):
-                    said += [_on_quality(one, own[1], names[0], name), _on_speed(own[3], names[0], name, disturbed)]
+                    on_speed, approximate = _on_speed(own[3], names[0], name, disturbed)
+                    remarks += [_on_quality(one, own[1], names[0], name), on_speed]
                 elif one is not None and one["failure"] == "" and one["caps"]:
-                    said.append("cut short")
+                    remarks.append("cut short")
                 rows.append(
-                    dict(zip(("dataset", "size", "device"), group, strict=True))
-                    | {"implementation": name, "quality": _quality(one), "speed": _speed(timed)}
-                    | {"verdict": ", ".join(filter(None, said)) or present.ABSENT}
+                    _Row(
+                        **group,
+                        implementation=name,
+                        quality=_quality(one),
+                        speed=speed_text,
+                        verdict=", ".join(filter(None, remarks)) or present.ABSENT,
+                        failed=lost or (one is not None and one["failure"] != ""),
+                        notes=frozenset([*explained, *([ONE_PROCESS] if approximate else [])]),
+                    )
                 )
     return rows
 
@@ -122,30 +147,31 @@ def _quality(row: Mapping[str, Any] | None) -> str:
     if row is None:
         return present.ABSENT
     if row["failure"]:
-        return "failed"
+        return FAILED
     seeds = f"{row['n']:.0f} seed{'s' if row['n'] > 1 else ''}"
     return f"{present.metric(row['test_mean'], row['metric'])} ({seeds})"
 
 
-def _speed(timed: pd.DataFrame) -> str:
+def _speed(timed: pd.DataFrame) -> tuple[str, list[str], bool]:
+    """Return the speed as text, the notes on its marks, and whether the measurement failed."""
     if len(timed) != 1:
-        return present.ABSENT if timed.empty else "see the page"
+        return present.ABSENT if timed.empty else "see the page", [], False
     (row,) = timed.to_dict("records")
-    if Verdict.FAILED.reason(row["verdict"]) is not None:
-        return "failed"
+    if row["verdict"].kind is Kind.FAILED:
+        return FAILED, [], True
     shown = f"{present_speed.rounded(row['rate'])} {row['unit']}"
     if not row["quotable"]:
-        return f"({shown})"
-    return f"{shown}*" if row["disturbed"] else shown
+        return f"({shown})", [BRACKETS], False
+    return (f"{shown}*", [DISTURBED], False) if row["disturbed"] else (shown, [], False)
 
 
 def _failures(learned: Mapping[str, Any] | None, timed: pd.DataFrame) -> str:
     """Return why a run or a measurement failed."""
     reasons = [learned["failure"]] if learned is not None else []
     if not any(reasons):
-        reasons = [*map(Verdict.FAILED.reason, timed["verdict"])]
-    said = (sentence_and_details(why)[0] for why in reasons if why)
-    return "; ".join(textwrap.shorten(why, MAX_REASON, placeholder=" ...") for why in dict.fromkeys(said))
+        reasons = [verdict.reason for verdict in timed["verdict"] if verdict.kind is Kind.FAILED]
+    sentences = (sentence_and_details(why)[0] for why in reasons if why)
+    return "; ".join(textwrap.shorten(why, MAX_REASON, placeholder=" ...") for why in dict.fromkeys(sentences))
 
 
 def _on_quality(row: Mapping[str, Any] | None, differences: pd.DataFrame, first: str, second: str) -> str:
@@ -154,29 +180,31 @@ def _on_quality(row: Mapping[str, Any] | None, differences: pd.DataFrame, first:
         return ""
     if row["caps"]:
         return "cut short"
-    pairs = {(first, second): 1, (second, first): -1}
-    found = [(one, sign) for pair, sign in pairs.items() for one in
+    found = [one for pair in ((first, second), (second, first)) for one in
              _of(differences, dict(zip(("first", "second"), pair, strict=True))).to_dict("records")]  # fmt: skip
     if len(found) != 1:
-        return "not compared"
-    one, sign = found[0]
-    if one["verdict"] == DIFFERENT:
-        lower = sign * one["mean"] < 0
-        return "better" if lower == (one["metric"] == "perplexity") else "worse"
-    return _VERDICTS[one["verdict"]]
+        return Kind.NOT_COMPARED.value
+    (one,) = found
+    if one["verdict"].kind is Kind.DIFFERENT:
+        return "better" if better_of(one) == second else "worse"
+    return _VERDICTS[one["verdict"].kind]
 
 
-def _on_speed(ratios: pd.DataFrame, first: str, second: str, disturbed: Set[str]) -> str:
-    """Return how many times as fast the second implementation is, unless one of the two was disturbed."""
+def _on_speed(ratios: pd.DataFrame, first: str, second: str, disturbed: Set[str]) -> tuple[str, bool]:
+    """Return how many times as fast the second implementation is, and whether that is without an interval.
+
+    If one of the two was disturbed, no number is given.
+    """
     there = _of(ratios, {"numerator": second, "denominator": first})
     back = _of(ratios, {"numerator": first, "denominator": second})
     if len(there) + len(back) != 1:
-        return ""
+        return "", False
     row = pd.concat([there, back]).iloc[0]
     ratio = row["ratio"] if len(there) else 1 / row["ratio"]
     verdict = present_speed.verdict_on_ratio(row)
     if not row["quotable"] or math.isnan(ratio) or disturbed & {first, second}:
-        return "speed unclear"
-    if verdict == "inconclusive":
-        return "speed inconclusive"
-    return f"{'~' if verdict == present.ABSENT else ''}{ratio:.2f}x as fast"
+        return "speed unclear", False
+    if verdict.kind is Kind.INCONCLUSIVE:
+        return "speed inconclusive", False
+    approximate = verdict.kind is Kind.NO_INTERVAL
+    return f"{'~' if approximate else ''}{ratio:.2f}x as fast", approximate

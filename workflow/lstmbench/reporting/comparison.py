@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pandas as pd
 
+from lstmbench.analysis.comparison import range_of_ratios
 from lstmbench.reporting import margins
 from lstmbench.reporting.html import Section, as_table, render
 from lstmbench.reporting.margins import unit_of_difference
 from lstmbench.reporting.quality import ABSENT, by_size, number, signed
 from lstmbench.reporting.speed import rounded
+from lstmbench.statistics.verdict import Kind
 
 NOTES = {
     "quality": [
@@ -41,10 +43,10 @@ def summary(tables: dict[str, pd.DataFrame]) -> list[str]:
     lines = []
     for kind in ("quality", "speed"):
         for bundle, rows in tables[kind].groupby("bundle", sort=False):
-            verdicts = rows["verdict"].str.partition(":")[0]
-            counts = ", ".join(f"{count} {verdict}" for verdict, count in verdicts.value_counts().items())
+            kinds = rows["verdict"].map(lambda verdict: verdict.kind.value)
+            counts = ", ".join(f"{count} {kind}" for kind, count in kinds.value_counts().items())
             lines.append(f"{bundle}, {kind}: {counts}{_range(rows) if kind == 'speed' else ''}")
-            for row in rows[verdicts.isin(["slower", "different"])].to_dict("records"):
+            for row in rows[kinds.isin([Kind.SLOWER, Kind.DIFFERENT])].to_dict("records"):
                 case = "/".join(row[part] for part in ("dataset", "size", "implementation", "device"))
                 found = _difference(row) if kind == "quality" else f"{row['ratio']:.2f} times as fast"
                 lines.append(f"  {case}: {row['verdict']}, {found}")
@@ -75,7 +77,7 @@ def _quality(table: pd.DataFrame) -> pd.DataFrame:
     rows["95 % interval"] = [
         ABSENT if pd.isna(row["low"]) else f"{_signed(row, 'low')} to {_signed(row, 'high')}" for row in records
     ]
-    rows["verdict"] = table["verdict"]
+    rows["verdict"] = table["verdict"].map(str)
     return rows
 
 
@@ -91,7 +93,7 @@ def _speed(table: pd.DataFrame) -> pd.DataFrame:
         ABSENT if pd.isna(low) else f"{number(low, 2)} to {number(high, 2)}"
         for low, high in zip(table["low"], table["high"], strict=True)
     ]
-    rows["verdict"] = table["verdict"]
+    rows["verdict"] = table["verdict"].map(str)
     return rows
 
 
@@ -106,10 +108,11 @@ def _case(table: pd.DataFrame) -> pd.DataFrame:
 
 def _range(rows: pd.DataFrame) -> str:
     """Return the least and the greatest ratio if there are several."""
-    ratios = rows["ratio"].dropna()
-    if len(ratios) < 2:
+    found = range_of_ratios(rows)
+    if found is None:
         return ""
-    return f"; {ratios.min():.2f} to {ratios.max():.2f} times as fast, median {ratios.median():.2f}"
+    least, greatest, median = found
+    return f"; {least:.2f} to {greatest:.2f} times as fast, median {median:.2f}"
 
 
 def _difference(row: dict[str, object]) -> str:

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from lstmbench.analysis.chosen_size import choose_size
+from lstmbench.analysis.quality import better_of, interval_of_mean, largest_difference, means_by_implementation
 from lstmbench.implementations import framework
 from lstmbench.reporting import quality as present
 from lstmbench.reporting import speed as present_speed
-from lstmbench.reporting.chosen_size import spoken_of
-from lstmbench.reporting.margins import in_words, unit_of_difference
+from lstmbench.reporting.margins import SEEDS, in_words, unit_of_difference
 from lstmbench.reporting.quality import BETTER, called, called_dataset
-from lstmbench.statistics import equivalence, intervals
+from lstmbench.statistics.verdict import Kind
 from lstmbench.utils.escaping import one_line, sentence_and_details
 
 MAX_REASON = 90
@@ -48,7 +49,7 @@ def headlines(dataset: str, tables: dict[str, pd.DataFrame]) -> list[Headline]:
 
     tables: runs, quality, differences, speed, ratios and time_to_quality of the data set.
     """
-    size = spoken_of(tables["quality"], tables["differences"], tables["speed"])
+    size = choose_size(tables["quality"], tables["differences"], tables["speed"])
     own = {
         name: tables[name][tables[name]["size"] == size]
         for name in ("runs", "quality", "differences", "speed", "ratios", "time_to_quality")
@@ -88,18 +89,17 @@ def _quality(where: str, here: dict[str, pd.DataFrame]) -> Headline:
     if compared.empty:
         seeds = _seeds(complete["n"], each=len(complete) > 1)
         return Headline(where, "quality", values, f"{seeds}, and nothing to compare with{note}", False)
-    apart = f"{compared['mean'].abs().max():.2f} {unit_of_difference(metric)}"
+    apart = f"{largest_difference(compared):.2f} {unit_of_difference(metric)}"
     evidence, conclusive = _carries(compared, metric)
     evidence += note
     if len(compared) > 1:
         return Headline(where, "quality", f"{values}, at most {apart} apart", evidence, conclusive)
     (row,) = compared.to_dict("records")
-    match row["verdict"]:
-        case equivalence.EQUAL:
+    match row["verdict"].kind:
+        case Kind.EQUAL:
             text = f"{values}, {apart} apart: equal within {in_words(metric)}"
-        case equivalence.DIFFERENT:
-            ahead = row["second"] if (row["mean"] < 0) == (metric == "perplexity") else row["first"]
-            text = f"{values}: {called(ahead)} is better by {apart}"
+        case Kind.DIFFERENT:
+            text = f"{values}: {called(better_of(row))} is better by {apart}"
         case _:
             text = f"{values}, {apart} apart"
     return Headline(where, "quality", text, evidence, conclusive)
@@ -108,10 +108,10 @@ def _quality(where: str, here: dict[str, pd.DataFrame]) -> Headline:
 def _carries(compared: pd.DataFrame, metric: str) -> tuple[str, bool]:
     """Return the evidence for differences in quality, and whether it is conclusive."""
     seeds = _seeds(compared["n"], each=True)
-    counts = compared["verdict"].value_counts()
-    conclusive = not {equivalence.INCONCLUSIVE, equivalence.NO_CLAIM} & set(counts.index)
-    too_few = f"{seeds}, too few to call them equal or different (that takes {equivalence.MIN_SEEDS})"
-    if list(counts.index) == [equivalence.NO_CLAIM] and len(compared) > 1:
+    counts = compared["verdict"].map(lambda verdict: verdict.kind.value).value_counts()
+    conclusive = all(verdict.conclusive for verdict in compared["verdict"])
+    too_few = f"{seeds}, too few to call them equal or different (that takes {SEEDS})"
+    if all(verdict.kind is Kind.NO_CLAIM for verdict in compared["verdict"]) and len(compared) > 1:
         return too_few, conclusive
     if len(compared) > 1:
         each = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
@@ -121,10 +121,10 @@ def _carries(compared: pd.DataFrame, metric: str) -> tuple[str, bool]:
     low, high = present.signed(row["low"], unit).partition(" ")[0], present.signed(row["high"], unit)
     mean = f"{called(row['second'])} is {present.signed(row['mean'], unit)} from {called(row['first'])}"
     interval = "" if np.isnan(row["low"]) else f": {mean}, 95 % interval {low} to {high}"
-    match row["verdict"]:
-        case equivalence.NO_CLAIM:
+    match row["verdict"].kind:
+        case Kind.NO_CLAIM:
             return too_few + interval, conclusive
-        case equivalence.INCONCLUSIVE:
+        case Kind.INCONCLUSIVE:
             return f"{seeds}{interval}, too wide to call them equal or different (inconclusive)", conclusive
         case _:
             return seeds + interval, conclusive
@@ -162,14 +162,14 @@ def _speed(where: str, here: dict[str, pd.DataFrame], anywhere: pd.DataFrame) ->
     over = present_speed.interval(row["low"], row["high"], row["pairs"], "pair", 2)
     pairs = _count(int(row["pairs"]), "pair") + " of processes"
     verdict = present_speed.verdict_on_ratio(row)
-    match verdict:
-        case "faster" | "slower":
+    match verdict.kind:
+        case Kind.FASTER | Kind.SLOWER:
             evidence = f"95 % interval {over}, {pairs}"
-        case "inconclusive":
+        case Kind.INCONCLUSIVE:
             evidence = f"95 % interval {over}, {pairs}; it includes 1, so which is faster is open (inconclusive)"
         case _:
             evidence = f"{pairs}, too few for an interval, so this is a hint and not a result"
-    return Headline(where, "speed", text, "; ".join([evidence, *notes]), verdict in ("faster", "slower"))
+    return Headline(where, "speed", text, "; ".join([evidence, *notes]), verdict.conclusive)
 
 
 def _first_pair(by_speed: Iterable[str], ratios: pd.DataFrame) -> pd.Series | None:
@@ -236,27 +236,26 @@ def _seeds(counts: pd.Series, each: bool) -> str:
 
 def _why(row: object) -> str:
     """Return why a speed is not quotable, in at most ``MAX_REASON`` characters."""
-    reason = one_line(sentence_and_details(row.verdict)[0])
+    reason = one_line(sentence_and_details(str(row.verdict))[0])
     return reason if len(reason) <= MAX_REASON else f"{reason[: MAX_REASON - 3]}..."
 
 
 def _values(quality: pd.DataFrame, runs: pd.DataFrame, metric: str) -> str:
     """Return each mean over the seeds, best first; runs that differ in settings or machine are never averaged."""
-    rows = []
+    rows, means = [], means_by_implementation(quality)
     for name, group in quality.groupby("implementation", sort=True):
         mine = runs[runs["implementation"] == name]
         alike = len(group) == 1
         shown = (
             _amount(mine, metric) if alike else present.joined(present.metric(v, metric) for v in group["test_mean"])
         )
-        rows.append((group["test_mean"].mean(), f"{called(name)} {shown}"))
+        rows.append((means[name], f"{called(name)} {shown}"))
     return ", ".join(text for _, text in sorted(rows, reverse=BETTER[metric] == "higher"))
 
 
 def _amount(runs: pd.DataFrame, metric: str) -> str:
     """Return the mean over the seeds, with half of its 95 % interval (t) if there are two or more."""
-    values = runs[f"test_{metric}"].tolist()
-    mean = intervals.geometric_mean(values) if metric == "perplexity" else intervals.arithmetic_mean(values)
+    mean = interval_of_mean(runs[f"test_{metric}"].tolist(), metric)
     text, half = present.metric(mean.estimate, metric), (mean.high - mean.low) / 2
     if np.isnan(half):
         return text

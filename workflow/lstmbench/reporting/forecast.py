@@ -9,11 +9,13 @@ import pandas as pd
 from lstmbench.analysis.forecast import (
     CASE,
     DAY,
-    MB,
     MEMORY_MARGIN,
+    advise,
     calibration_file,
+    exceeds_memory,
     machine_in_words,
     side_by_side,
+    summarise,
     threads_of,
     whole_disk_mb,
     whole_seconds,
@@ -25,18 +27,12 @@ from lstmbench.system import hardware
 
 def advice(rows: pd.DataFrame, lanes: int) -> list[str]:
     """Return what takes longer than a day, and a selection that does not; "" if all of it takes less."""
-    if whole_seconds(rows, lanes) <= DAY:
+    found = advise(rows, lanes)
+    if found is None:
         return []
-    total = rows.assign(total=rows["seconds"] * rows["seeds"])
-    cases = total.groupby(["size", "implementation"])["total"].sum().sort_values(ascending=False)
-    lines = [f"{size} with {name}: {duration(value)}" for (size, name), value in cases.items() if value > DAY]
-    kept = list(total.groupby("size")["total"].sum().sort_values().index)
-    while len(kept) > 1 and whole_seconds(rows[rows["size"].isin(kept)], lanes) > DAY:
-        kept.pop()
-    chosen, choice = rows[rows["size"].isin(kept)], f"sizes: [{', '.join(kept)}]"
-    if whole_seconds(chosen, lanes) > DAY and chosen["seeds"].max() > 1:
-        chosen, choice = chosen.assign(seeds=1), f"{choice} with one seed"
-    shorter = duration(whole_seconds(chosen, lanes))
+    lines = [f"{size} with {name}: {duration(seconds)}" for (size, name), seconds in found.longer.items()]
+    choice = f"sizes: [{', '.join(found.sizes)}]{' with one seed' if found.one_seed else ''}"
+    shorter = duration(found.seconds)
     return [*lines, f"on this machine choose {choice}: {shorter}; or make quick, every case cut short"]
 
 
@@ -71,7 +67,7 @@ def plan_in_words(rows: pd.DataFrame, selection: Selection) -> list[str]:
     lanes = side_by_side(selection, here.cores)
     together = f" ({lanes} at a time: {duration(whole_seconds(rows, lanes))} or more)" if lanes > 1 else ""
     memory, disk = rows["mem_mb"].max(), whole_disk_mb(rows, lanes)
-    tight = lanes * memory > here.memory_bytes / MB
+    tight = exceeds_memory(rows, lanes, here.memory_bytes)
     several = len(selection.cases) - len(selection.cases_of_one)
     return [
         f"In all: {rows['seeds'].sum():,} runs, threads {', '.join(map(str, threads_of(selection)))}: "
@@ -111,10 +107,11 @@ def errors_as_text(found: pd.DataFrame) -> tuple[dict[str, pd.DataFrame], list[s
         text["planned, MB"] = part["planned_mb"].map(lambda value: quality.number(value, 0))
         text["peak, MB"] = part["peak_rss_mb"].map(lambda value: quality.number(value, 0))
         tables[name] = text
-        off = part["error_percent"].abs()
+        off = summarise(part)
         notes.append(
-            f"{name}: planned times are off by {off.median():.0f} % in the median and {off.max():.0f} % at most over "
-            f"{len(part)} runs; planned memory was too low for {(part['spare_percent'] < 0).sum()} of them."
+            f"{name}: planned times are off by {off.median_percent:.0f} % in the median and "
+            f"{off.largest_percent:.0f} % at most over {len(part)} runs; planned memory was too low for "
+            f"{off.low_memory} of them."
         )
     notes += [] if notes else ["No finished run of this configuration to hold a plan against."]
     return tables, notes

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from lstmbench.statistics.equivalence import MIN_SEEDS
+from lstmbench.reporting import margins
 
 
 def words(tables: dict[str, pd.DataFrame]) -> list[tuple[str, str]]:
@@ -23,7 +23,7 @@ def _words(quality: pd.DataFrame, speed: pd.DataFrame, runs: pd.DataFrame) -> It
     yield (
         "seed",
         "Decides the initial weights and the order of the data. One shows that it runs, three show a spread, "
-        f"{MIN_SEEDS} or more can show that two implementations are equal or different; with fewer, a table says "
+        f"{margins.SEEDS} or more can show that two implementations are equal or different; with fewer, a table says "
         "\N{LEFT DOUBLE QUOTATION MARK}no claim\N{RIGHT DOUBLE QUOTATION MARK}. "
         "\N{PLUS-MINUS SIGN} is half of the 95 % interval over the seeds.",
     )

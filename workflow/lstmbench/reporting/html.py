@@ -18,6 +18,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from lstmbench import __version__
+from lstmbench.analysis.chosen_size import STANDARD_SIZES
 from lstmbench.reporting import quality
 from lstmbench.reporting.text_tables import numeric
 from lstmbench.utils.errors import DataError
@@ -28,7 +29,7 @@ STYLES = ("vendor/uPlot-1.6.32.min.css", "page.css")
 SCRIPTS = ("vendor/uPlot-1.6.32.iife.min.js", "vendor/sortable-tablesort-4.1.7.min.js", "page.js")
 """In this order; vendor/README.md lists the origin of those by others."""
 
-SIZES = {size: str(rank) for rank, size in enumerate(quality.STANDARD_SIZES)}
+SIZES = {size: str(rank) for rank, size in enumerate(STANDARD_SIZES)}
 """Sorts a column of sizes."""
 
 _LEADING = re.compile(r"^[+\N{MINUS SIGN}]?\d[\d,]*(\.\d+)?(e[+-]\d+)?")

@@ -19,4 +19,6 @@ SPEED = f"{100 * SPEED_MARGIN:.3g} %"
 
 EQUAL = f"Equal: within {in_words('perplexity')} of a perplexity or {in_words('accuracy')} of an accuracy"
 
-FEWER = f"Below {MIN_SEEDS} seeds"
+SEEDS = str(MIN_SEEDS)
+
+FEWER = f"Below {SEEDS} seeds"

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pandas as pd
 
 from lstmbench.records.paths import CASE_COLUMNS, RUN_COLUMNS
-from lstmbench.records.verdict import Verdict
 from lstmbench.reporting import quality as present
+from lstmbench.statistics.verdict import Kind
 from lstmbench.system.device import split_device
 from lstmbench.utils.escaping import sentence_and_details
 
@@ -32,11 +32,10 @@ def failed(failures: pd.DataFrame) -> Iterator[tuple[str, str, str]]:
 def not_measured(speed: pd.DataFrame) -> Iterator[tuple[str, str, str]]:
     """Yield each failed measurement, its reason in a sentence, and its details."""
     for row in present.by_size(speed).to_dict("records"):
-        reason = Verdict.FAILED.reason(row["verdict"])
-        if reason is None:
+        if row["verdict"].kind is not Kind.FAILED:
             continue
         where = f"speed of {row['dataset']}, {row['size']}, {row['implementation']} on {row['device']}"
-        yield where, *sentence_and_details(reason)
+        yield where, *sentence_and_details(row["verdict"].reason)
 
 
 def missing_cases(runs: pd.DataFrame) -> Iterator[str]:

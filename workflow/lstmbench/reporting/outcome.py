@@ -12,7 +12,7 @@ import yaml
 
 from lstmbench.orchestration.config import Selection, checked
 from lstmbench.records.paths import CASE_COLUMNS, RUN_COLUMNS
-from lstmbench.records.verdict import Verdict
+from lstmbench.statistics.verdict import Kind
 from lstmbench.utils.errors import UsageError
 from lstmbench.utils.paths import WORKFLOW
 
@@ -45,7 +45,7 @@ def happened(
     called, *following = SHIPPED[name] if name else (f"a run of {config_name}", *ANY)
     cases = pd.concat([runs, failures])[RUN_COLUMNS].drop_duplicates(CASE_COLUMNS)
     failed = failures.drop_duplicates(CASE_COLUMNS)
-    lost = sum(Verdict.FAILED.reason(verdict) is not None for verdict in speed["verdict"])
+    lost = sum(verdict.kind is Kind.FAILED for verdict in speed["verdict"])
     measured = f"{len(speed) - lost} of {len(speed)} speeds were measured" if len(speed) else "no speed was measured"
     if len(speed) and not lost:
         measured = f"all {len(speed)} speeds were measured"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from lstmbench.analysis import parity
 from lstmbench.reporting.quality import ABSENT
 
 TITLE = "Parity with the NumPy reference"
@@ -14,19 +15,16 @@ NOTE = (
     "loss of each of 20 steps whose gradients are all clipped. Tolerances are those of the contract tests: "
 )
 
-WITHIN, EXCEEDS, UNTESTED = "within tolerance", "exceeds: ", "no tolerance is set"
-
 
 def shown(table: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of ``certify`` as text; ``table`` holds those of every certificate."""
     kinds = list(dict.fromkeys(table.loc[table["failure"] == "", "what"]))
     rows = []
     for (implementation, device), own in table.groupby(["implementation", "device"], sort=True):
-        failure = own["failure"].iloc[0]
-        worst = own.groupby("what", sort=False)["deviation"].max()
+        worst = parity.largest_deviations(own)
         row = {"implementation": implementation, "device": device}
-        row |= {kind: f"{worst[kind]:.1e}" if kind in worst and not failure else ABSENT for kind in kinds}
-        rows.append(row | {"verdict": f"failed: {failure}" if failure else _verdict(own)})
+        row |= {kind: f"{worst[kind]:.1e}" if kind in worst else ABSENT for kind in kinds}
+        rows.append(row | {"verdict": str(parity.verdict(own))})
     return pd.DataFrame(rows)
 
 
@@ -38,10 +36,3 @@ def note(table: pd.DataFrame) -> str:
         for device, own in tolerances.groupby("device", sort=True)
     ]
     return NOTE + ("; ".join(parts) or "none") + "."
-
-
-def _verdict(own: pd.DataFrame) -> str:
-    beyond = own.loc[own["deviation"] > own["tolerance"], "what"].unique()
-    if len(beyond):
-        return EXCEEDS + ", ".join(beyond)
-    return UNTESTED if own["tolerance"].isna().any() else WITHIN

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable
 
 import pandas as pd
 
+from lstmbench.analysis.chosen_size import STANDARD_SIZES
 from lstmbench.reporting import margins
 from lstmbench.reporting.margins import unit_of_difference
 from lstmbench.system.device import PRECISIONS, split_device
 from lstmbench.utils.escaping import sentence_and_details
 
 ABSENT = "\N{EN DASH}"
-STANDARD_SIZES = ("small", "medium", "large")
 NOT_REACHED = "not reached"
 
 BETTER = {"perplexity": "lower", "accuracy": "higher"}
@@ -203,7 +203,7 @@ def _differences(table: pd.DataFrame) -> pd.DataFrame:
     rows[f"difference in test {table['metric'].iloc[0]}"] = _each(table, "mean", lambda value: signed(value, unit))
     rows["95 % interval"] = _range(table, "low", "high", lambda value: signed(value, unit))
     rows["lowest to highest"] = _range(table, "min", "max", lambda value: signed(value, unit))
-    rows["verdict"] = table["verdict"]
+    rows["verdict"] = table["verdict"].map(str)
     return _with_caps(rows, table)
 
 

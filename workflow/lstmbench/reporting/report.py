@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from lstmbench.analysis import against_baselines
+from lstmbench.analysis.chosen_size import choose_size
 from lstmbench.analysis.scaling import SCALED
 from lstmbench.orchestration.config import Selection
 from lstmbench.records import table_names
@@ -142,7 +143,7 @@ def _steadiness(speed: pd.DataFrame) -> Section:
         f"{quoted} of {len(speed)} measured speeds may be quoted. A process must be in a steady state, its blocks "
         "must not spread too far, and system counters show whether something else used the machine."
     ]
-    remarked = rows[rows["verdict"] != "good"]
+    remarked = rows[[bool(present_speed.remarks(row)) for row in speed.itertuples()]]
     if remarked.empty:
         return Section("steadiness", title, [*said, "Nothing disturbed any of them, and all were steady."])
     return Section("steadiness", title, said, {"What speaks against a speed": as_table(remarked)})
@@ -170,7 +171,7 @@ def _dataset(dataset: str, data: dict[str, pd.DataFrame], figures: Path) -> dict
     timed = present.joined(sorted(own["speed"]["implementation"].unique()) or ["none"])
     words = {"dataset": dataset, "metric": metric, "implementations": implementations, "timed": timed}
     measured = not own["speed"].empty
-    size = chosen_size.spoken_of(own["quality"], own["differences"], own["speed"])
+    size = choose_size(own["quality"], own["differences"], own["speed"])
     lines: dict[str, list[Any]] = {}
     for line in headlines(dataset, own):
         held = {name: _UNIT.sub("\N{NO-BREAK SPACE}", getattr(line, name)) for name in ("text", "evidence")}

@@ -9,13 +9,19 @@ from typing import Any
 
 import pandas as pd
 
+from lstmbench.analysis import ratios as judged
+from lstmbench.analysis.anatomy import little_covered
+from lstmbench.analysis.speed import STEADY
 from lstmbench.implementations import framework
 from lstmbench.records.format import NOT_SEEN
 from lstmbench.records.tables import MACHINE
-from lstmbench.records.verdict import Verdict
 from lstmbench.reporting.quality import ABSENT, by_size, number
-from lstmbench.timing.probes import MIN_COVERAGE, PARTS
+from lstmbench.statistics.verdict import Kind, Verdict
+from lstmbench.timing.probes import PARTS
 from lstmbench.utils.escaping import sentence_and_details
+
+GOOD = "good"
+"""The verdict on a speed that may be quoted, as people read it."""
 
 GROUP = ["size", "device", "threads"]
 """Columns of one measurement within a data set."""
@@ -143,7 +149,7 @@ def _telling(by_speed: Iterable[str]) -> list[tuple[str, str]]:
 def _ratio_in_words(row: pd.Series) -> str:
     found = _named(interval(row["low"], row["high"], row["pairs"], "pair", 2))
     found += f", {row['pairs']:.0f} pairs" if row["pairs"] > 1 else ""
-    if verdict_on_ratio(row) == "inconclusive":
+    if verdict_on_ratio(row).kind is Kind.INCONCLUSIVE:
         return (
             f"Between {row['numerator']} and {row['denominator']} it is inconclusive "
             f"({row['ratio']:.2f} times as fast, {found})."
@@ -179,22 +185,31 @@ def interval(low: float, high: float, count: int, of: str, digits: int | None = 
     return f"one {of}: no interval" if count == 1 else ABSENT
 
 
+def remarks(row: Any) -> list[str]:
+    """Return every reason against a row of ``speed``."""
+    text = str(row.verdict)
+    found = [
+        sentence_and_details(text)[0] if row.verdict.kind is Kind.FAILED else text,
+        "" if row.steady == STEADY else row.steady,
+        f"disturbed: {row.disturbed}" if row.disturbed else "",
+        f"path {NOT_SEEN}" if row.path == NOT_SEEN else "",
+    ]
+    return [*filter(None, found)]
+
+
 def verdict(row: Any) -> str:
     """Return the verdict on a row of ``speed``, with every reason against it."""
-    unsteady = "" if row.steady == "steady" else row.steady
-    disturbed = f"disturbed: {row.disturbed}" if row.disturbed else ""
-    path = f"path {NOT_SEEN}" if row.path == NOT_SEEN else ""
-    said = row.verdict if Verdict.FAILED.reason(row.verdict) is None else sentence_and_details(row.verdict)[0]
-    return "; ".join(filter(None, [said or "good", unsteady, disturbed, path]))
+    return "; ".join([*([GOOD] if row.verdict.kind is Kind.GOOD else []), *remarks(row)])
 
 
-def verdict_on_ratio(row: Any) -> str:
-    """Return the verdict on a row of ``ratios``; a dash if there is no interval."""
-    if not row.quotable:
-        return "not to be quoted: one of the speeds is not"
-    if pd.isna(row.low):
-        return ABSENT
-    return "faster" if row.low > 1 else "slower" if row.high < 1 else "inconclusive"
+def verdict_on_ratio(row: Any) -> Verdict:
+    """Return the verdict on a row of ``ratios``."""
+    return judged.verdict(row.quotable, row.low, row.high)
+
+
+def _on_ratio(row: Any) -> str:
+    found = verdict_on_ratio(row)
+    return ABSENT if found.kind is Kind.NO_INTERVAL else str(found)
 
 
 def _speed(table: pd.DataFrame) -> pd.DataFrame:
@@ -218,7 +233,7 @@ def _ratios(table: pd.DataFrame) -> pd.DataFrame:
     rows["times as fast"] = table["ratio"].map(lambda value: number(value, 2))
     rows["95 % interval"] = [interval(row.low, row.high, row.pairs, "pair", 2) for row in table.itertuples()]
     rows["pairs"] = _whole(table["pairs"])
-    rows["verdict"] = [verdict_on_ratio(row) for row in table.itertuples()]
+    rows["verdict"] = [_on_ratio(row) for row in table.itertuples()]
     return rows
 
 
@@ -258,11 +273,6 @@ def whole_step(rows: pd.DataFrame) -> str:
     """Return the milliseconds of one traced step, and the share that was traced if it is small."""
     traced = f", {share(rows['coverage'].iloc[0])} traced" if little_covered(rows).any() else ""
     return rounded(rows["milliseconds"].sum()) + traced
-
-
-def little_covered(anatomy: pd.DataFrame) -> pd.Series:
-    """Return which rows have a trace that covers less of its step than ``MIN_COVERAGE``, in whole %."""
-    return anatomy["coverage"].round(2) < MIN_COVERAGE
 
 
 def _what_is_covered(table: pd.DataFrame) -> list[str]:

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from lstmbench.statistics.intervals import CONFIDENCE
+from lstmbench.statistics.intervals import CONFIDENCE, Interval
+from lstmbench.statistics.verdict import Kind
 
 MARGINS = {"perplexity": math.log(1.01), "accuracy": 0.002}
 """Differences within which two implementations are equally good: of log perplexities, and of accuracies.
@@ -28,9 +29,6 @@ SPEED_MARGIN = 0.02
 
 MIN_SEEDS = 5
 """The verdict is ``NO_CLAIM`` below this number of pairs."""
-
-EQUAL, DIFFERENT, INCONCLUSIVE, NO_CLAIM = "equal", "different", "inconclusive", "no claim"
-"""The verdicts."""
 
 
 @dataclass(frozen=True)
@@ -64,20 +62,29 @@ def compare(first: Sequence[float], second: Sequence[float], metric: str) -> Com
     return Comparison(n, mean, mean - half, mean + half, float(p_different), float(p_equal))
 
 
-def verdicts(comparisons: Sequence[Comparison]) -> list[str]:
+def verdicts(comparisons: Sequence[Comparison]) -> list[Kind]:
     """Return the verdict on each comparison, corrected for all comparisons that are shown together."""
     claimed = [place for place, comparison in enumerate(comparisons) if comparison.n >= MIN_SEEDS]
     rejected = holm([comparisons[place].p_different for place in claimed])
     different = {place for place, differs in zip(claimed, rejected, strict=True) if differs}
-    words = []
+    kinds = []
     for place, comparison in enumerate(comparisons):
         if comparison.n < MIN_SEEDS:
-            words.append(NO_CLAIM)
+            kinds.append(Kind.NO_CLAIM)
         elif comparison.p_equal < 1 - CONFIDENCE:
-            words.append(EQUAL)
+            kinds.append(Kind.EQUAL)
         else:
-            words.append(DIFFERENT if place in different else INCONCLUSIVE)
-    return words
+            kinds.append(Kind.DIFFERENT if place in different else Kind.INCONCLUSIVE)
+    return kinds
+
+
+def speed_verdict(ratio: Interval, differs: bool) -> Kind:
+    """Return the verdict on the ratio of a second speed over a first; ``differs``: a test rejects equality."""
+    if ratio.low > 1 - SPEED_MARGIN and ratio.high < 1 + SPEED_MARGIN:
+        return Kind.EQUAL
+    if differs:
+        return Kind.FASTER if ratio.estimate > 1 else Kind.SLOWER
+    return Kind.INCONCLUSIVE
 
 
 def holm(probabilities: Sequence[float]) -> list[bool]:

@@ -5,19 +5,19 @@ A panel per data set, for the size that the report describes first: the validati
 
 from __future__ import annotations
 
-from lstmbench.reporting.figures.style import REFERENCE, looks
+from lstmbench.reporting.figures.style import REFERENCE, Look, looks
 
 # isort: split
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from lstmbench.analysis.chosen_size import choose_size
+from lstmbench.analysis.learning_curves import mean_by_epoch, seconds_by_epoch
 from lstmbench.reporting import quality
-from lstmbench.reporting.chosen_size import spoken_of
 from lstmbench.reporting.figures.quality import PUBLISHED_LINE, share_range
 from lstmbench.reporting.quality import BETTER, called, called_dataset
 
@@ -35,7 +35,7 @@ def draw(tables: dict[str, pd.DataFrame]) -> Figure:
     grid = figure.subplots(len(datasets), 1, squeeze=False)
     for axes, dataset in zip(grid[:, 0], datasets, strict=True):
         own = {name: table[table["dataset"] == dataset] for name, table in tables.items()}
-        size = spoken_of(own["quality"], own["differences"], own["speed"])
+        size = choose_size(own["quality"], own["differences"], own["speed"])
         here = {name: table[table["size"] == size] for name, table in own.items()}
         # Several devices would need their own legend; the tables and the other figures have them all.
         device = quality.devices(here["history"]["device"])[0]
@@ -54,19 +54,14 @@ def draw(tables: dict[str, pd.DataFrame]) -> Figure:
     return figure
 
 
-def _panel(axes: Axes, here: dict[str, pd.DataFrame], looked: dict) -> None:
+def _panel(axes: Axes, here: dict[str, pd.DataFrame], looked: dict[str, Look]) -> None:
     metric = here["quality"]["metric"].iloc[0]
     scale = 100 if metric == "accuracy" else 1
-    column = f"valid_{metric}"
     for name, rows in here["history"].groupby("implementation", sort=True):
-        rows = rows.sort_values("epoch").assign(seconds=rows.groupby("seed")["train_seconds"].cumsum())
-        values = np.log(rows[column]) if metric == "perplexity" else rows[column]
-        by_epoch = values.groupby(rows["epoch"]).mean()
-        means = np.exp(by_epoch) if metric == "perplexity" else scale * by_epoch
         look = looked[name]
-        seconds = rows.groupby("epoch")["seconds"].mean()
+        means = scale * mean_by_epoch(rows, f"valid_{metric}", metric)
         axes.plot(
-            seconds, means, color=look.colour, linestyle=look.line, marker=look.marker, markersize=3.5,
+            seconds_by_epoch(rows), means, color=look.colour, linestyle=look.line, marker=look.marker, markersize=3.5,
             markerfacecolor="white", linewidth=1.5,
         )  # fmt: skip
     for target in here["time_to_quality"]["target"].unique()[:1]:

@@ -22,6 +22,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
+from lstmbench.analysis.learning_curves import mean_by_epoch, range_by_epoch
 from lstmbench.records.tables import read_table
 from lstmbench.reporting import quality as present
 
@@ -73,13 +74,13 @@ def draw_learning(dataset: str, tables: Tables) -> Figure:
         for name, rows in case.history.groupby("implementation", sort=True):
             look = looked[name]
             _scatter(axes, rows, f"valid_{metric}", look.colour)
-            mean = _by_epoch(rows, f"valid_{metric}", metric)
+            mean = mean_by_epoch(rows, f"valid_{metric}", metric)
             axes.plot(
                 mean.index, mean, color=look.colour, linestyle=look.line, linewidth=1.6, marker=look.marker,
                 markersize=4.5, markerfacecolor="white", markevery=math.ceil(len(mean) / 12),
             )  # fmt: skip
             if metric == "perplexity":
-                mean = _by_epoch(rows, "train_perplexity", metric)
+                mean = mean_by_epoch(rows, "train_perplexity", metric)
                 alone = "." if len(mean) == 1 else None
                 axes.plot(mean.index, mean, color=look.colour, linestyle=TRAINING_LINE, linewidth=1, marker=alone)
         last = case.history["epoch"].max()
@@ -140,8 +141,8 @@ def _scatter(axes: Axes, rows: pd.DataFrame, column: str, colour: str) -> None:
     """Draw the spread between the seeds of one implementation."""
     seeds = [row for _, row in rows.groupby("seed")]
     if len(seeds) > MAX_CURVES:
-        over = rows.groupby("epoch")[column]
-        axes.fill_between(over.min().index, over.min(), over.max(), color=colour, linewidth=0, alpha=0.2)
+        low, high = range_by_epoch(rows, column)
+        axes.fill_between(low.index, low, high, color=colour, linewidth=0, alpha=0.2)
     elif len(seeds) > 1:
         for row in seeds:
             axes.plot(row["epoch"], row[column], color=colour, linewidth=0.7, alpha=0.35)
@@ -269,12 +270,6 @@ def _published_lines(axes: Axes, quality: pd.DataFrame, column: str, metric: str
 
 def _value(value: float, metric: str) -> str:
     return present.metric(value / 100 if metric == "accuracy" else value, metric)
-
-
-def _by_epoch(rows: pd.DataFrame, column: str, metric: str) -> pd.Series:
-    if metric == "perplexity":
-        return np.exp(np.log(rows[column]).groupby(rows["epoch"]).mean())
-    return rows.groupby("epoch")[column].mean()
 
 
 def _dot(size: float, face: str, label: str) -> Line2D:

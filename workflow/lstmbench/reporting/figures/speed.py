@@ -23,6 +23,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from lstmbench.analysis.anatomy import little_covered
 from lstmbench.records.tables import read_table
 from lstmbench.reporting import quality
 from lstmbench.reporting import speed as present_speed
@@ -111,7 +112,7 @@ def draw_anatomy(dataset: str, speed: pd.DataFrame, anatomy: pd.DataFrame) -> Fi
             reach = max(reach, end)
         for name in places.keys() - set(case["implementation"]):
             _label(axes, 0, places[name], "not traced")
-        room = ROOM_FOR_SHARE if present_speed.little_covered(case).any() else 1.2
+        room = ROOM_FOR_SHARE if little_covered(case).any() else 1.2
         _scale(axes, room * reach, "ms per step, traced")
 
     there = [name for name in COLOURS if name in set(anatomy["part"])]

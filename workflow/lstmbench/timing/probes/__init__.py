@@ -32,9 +32,6 @@ from lstmbench.models.cost import Part
 PARTS = get_args(Part)
 """The parts of a training step.  output: linear layer, softmax and loss.  other: dropout and fetching the batch."""
 
-MIN_COVERAGE = 0.8
-"""If the operations of a trace take a smaller share of the step, the report shows the share."""
-
 
 def label(part: str, direction: str, name: str) -> str:
     """Return the label of an operation, such as ``recurrent/forward MatMul``."""
