@@ -46,7 +46,6 @@ ELSEWHERE = {
     "unit/training/test_failure.py": ["orchestration/failed_runs", "reporting/missing_runs"],
     "unit/training/test_run.py": ["training/recorder", "training/rehearsal", "training/session"],
     "unit/utils/test_conversion.py": ["utils/fields"],
-    "unit/utils/test_files.py": ["utils/errors"],
 }
 """Modules that are tested with another one, by the file that tests them: it or the module of its name imports them."""
 

@@ -17,7 +17,7 @@ from lstmbench.records.measurement_record import ProcessReport
 from lstmbench.timing.calibration import DETAILS, OWN, CannotRun, calibrated
 from lstmbench.utils.clock import utc_now
 from lstmbench.utils.conversion import converted, plain
-from lstmbench.utils.errors import last_error
+from lstmbench.utils.errors import last_error_in
 from lstmbench.utils.files import write_json
 from lstmbench.utils.strict_json import read_json
 
@@ -47,10 +47,9 @@ def main(options: argparse.Namespace) -> None:
             errors = Path(folder, "errors.txt")
             with errors.open("wb") as stream:
                 code = subprocess.run(command, stderr=stream).returncode
-            said = errors.read_text(encoding="utf-8", errors="replace")
-            print(said, end="", file=sys.stderr)
+            print(errors.read_text(encoding="utf-8", errors="replace"), end="", file=sys.stderr)
             if code in OWN:
-                raise CannotRun(last_error(said.splitlines()))
+                raise CannotRun(last_error_in(errors))
             if code:
                 sys.exit(code)
             return converted(read_json(output), ProcessReport, output)

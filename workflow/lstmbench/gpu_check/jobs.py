@@ -16,7 +16,7 @@ from typing import Any
 
 from lstmbench.gpu_check.budget import Budget
 from lstmbench.utils.clock import Stopwatch
-from lstmbench.utils.errors import PREFIX, BenchError, Interrupted, MachineError
+from lstmbench.utils.errors import BenchError, Interrupted, MachineError, last_error_in
 from lstmbench.utils.escaping import printable
 from lstmbench.utils.files import write_json
 
@@ -165,9 +165,7 @@ class Runner:
         return self.logs / f"{job.step}-{job.name.replace('/', '-').replace(' ', '_').replace(',', '')}.log"
 
     def _last_words(self, job: Job) -> str:
-        lines = [line for line in self._log(job).read_text(encoding="utf-8", errors="replace").splitlines() if line]
-        errors = [line.removeprefix(PREFIX) for line in lines if line.startswith(PREFIX)]
-        return (errors or lines or ["no message"])[-1]
+        return last_error_in(self._log(job))
 
 
 def _end(*processes: subprocess.Popen) -> None:

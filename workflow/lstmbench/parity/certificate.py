@@ -19,7 +19,7 @@ from lstmbench.parity import comparison
 from lstmbench.records.certificate import COLUMNS
 from lstmbench.records.tables import versions_column, write_table
 from lstmbench.system.device import require_precision, split_device
-from lstmbench.utils.errors import MachineError, last_error
+from lstmbench.utils.errors import MachineError, last_error_in
 
 TASKS = {"language_model": comparison.LANGUAGE_MODEL, "classifier": comparison.CLASSIFIER}
 CLIP = 0.2
@@ -55,8 +55,7 @@ def write_failed_certificate(exit_code: int, log: Path, implementation: str, dev
     """Write a certificate that says why an implementation cannot run here; return False if it failed otherwise."""
     if exit_code != MachineError.exit_code:
         return False
-    why = last_error(log.read_text(encoding="utf-8", errors="replace").splitlines())
-    write_table(output, _not_certified(implementation, device, why))
+    write_table(output, _not_certified(implementation, device, last_error_in(log)))
     return True
 
 

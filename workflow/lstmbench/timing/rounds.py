@@ -39,7 +39,7 @@ from lstmbench.timing.interleaving import InterleavedProcess, ended_at_last, run
 from lstmbench.training.checkpoint import differences
 from lstmbench.utils.clock import Stopwatch
 from lstmbench.utils.conversion import converted, plain
-from lstmbench.utils.errors import PREFIX, DataError
+from lstmbench.utils.errors import DataError, last_error_in
 from lstmbench.utils.strict_json import read_json
 
 
@@ -208,9 +208,7 @@ def _counting(circumstances: Circumstances) -> dict[str, object]:
 
 
 def _failure(errors: Path, code: int) -> Ended:
-    lines = [line for line in errors.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
-    message = next((line.removeprefix(PREFIX) for line in lines if line.startswith(PREFIX)), ["no message", *lines][-1])
-    return Ended(message, code)
+    return Ended(last_error_in(errors), code)
 
 
 def _sentence(sample: ProcessSample) -> str:

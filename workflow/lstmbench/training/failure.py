@@ -87,6 +87,7 @@ def write_failure(request: RunRequest, attempt: Attempt, output: Path) -> bool:
 
 
 def _message(exit_code: int, lines: list[str]) -> str:
+    # A process that a signal ended printed no error of ours: whatever is last is nearest to the cause.
     last = lines[-1].removeprefix(PREFIX) if lines else "none"
     if exit_code == KILLED:
         return f"E{KILLED}-KILLED: ended by SIGKILL, as the system does when memory runs out; its last words: {last}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import re
 from collections.abc import Iterable
+from pathlib import Path
 
 from lstmbench.utils.escaping import brief, one_line
 
@@ -15,9 +16,19 @@ PREFIX = "error: "
 
 
 def last_error(log: Iterable[str]) -> str:
-    """Return the last message that ``run`` printed in a log, without "error: "; if there is none, the last line."""
+    """Return the last line of a log that begins with "error: ", without it; if there is none, the last line.
+
+    A command prints its error as its last act, so the last one explains why the process ended.  Earlier ones are of a
+    process that it started, whose error it has taken into account, or of an earlier attempt in the same log.  Nothing
+    else reads errors from logs.
+    """
     lines = [line for line in map(one_line, log) if line] or ["no message"]
     return ([line for line in lines if line.startswith(PREFIX)] or lines)[-1].removeprefix(PREFIX)
+
+
+def last_error_in(log: Path) -> str:
+    """Return ``last_error`` of a file, whatever its bytes."""
+    return last_error(log.read_text(encoding="utf-8", errors="replace").splitlines())
 
 
 class BenchError(Exception):

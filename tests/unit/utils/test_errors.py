@@ -1,0 +1,50 @@
+"""A log's last error explains why a process ended."""
+
+from __future__ import annotations
+
+import ast
+
+import pytest
+
+from lstmbench.utils.errors import as_bench_error, last_error, last_error_in
+from lstmbench.utils.paths import PACKAGE
+
+
+@pytest.mark.parametrize(
+    ("log", "found"),
+    [
+        (["error: E6-RESOURCES: of a worker", "error: E9-WORKER: a worker is lost"], "E9-WORKER: a worker is lost"),
+        (["error: E4-MACHINE: no GPU", "Exception ignored in: <function>"], "E4-MACHINE: no GPU"),
+        (["Traceback", "  File x", "KeyError: 'x'", "", "   "], "KeyError: 'x'"),
+        (["a library's Error: none of ours", "last"], "last"),
+        (["error:   two\t words\x1b "], r"two words\x1b"),
+        ([], "no message"),
+        (["", " "], "no message"),
+    ],
+)
+def test_the_last_line_that_begins_with_error_counts_and_else_the_last_line(log, found):
+    assert last_error(log) == found
+
+
+def test_a_log_of_any_bytes_is_read(tmp_path):
+    log = tmp_path / "log"
+    log.write_bytes(b"\xff\xfe\nerror: E3-DATA: \xff\n")
+    assert last_error_in(log) == "E3-DATA: \ufffd"
+
+
+def test_nothing_else_reads_errors_from_logs():
+    """Those that print errors use the prefix too; the terminal asks whether there is any, and a crash prints none."""
+    others = {"utils/errors.py", "utils/command_line.py", "orchestration/environments.py", "orchestration/terminal.py"}
+    users = {
+        path.relative_to(PACKAGE).as_posix()
+        for path in PACKAGE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if "PREFIX" in vars(node).values() or (isinstance(node, ast.Constant) and node.value == "error: ")
+    }
+    assert users - others == {"training/failure.py"}
+
+
+def test_a_path_that_is_not_there_is_a_fault_of_ours_and_keeps_its_traceback(tmp_path):
+    with pytest.raises(FileNotFoundError) as caught:
+        (tmp_path / "absent").read_bytes()
+    assert as_bench_error(caught.value) is None
