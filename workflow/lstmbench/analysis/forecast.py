@@ -64,7 +64,7 @@ def count_work(dataset: Dataset, preset: Preset, max_updates: int | None, max_ev
     spec = task.model_spec(preset, dataset.facts)
     examples = task.training_examples(dataset.arrays, preset)
     steps = len(task.training_order(len(examples.inputs), preset, 1, 1))
-    updates = min(steps * preset.epochs, max_updates or math.inf)
+    updates = min(steps * preset.epochs, max_updates or steps * preset.epochs)
     counts, held, largest = {}, 0, 0
     for split in ("valid", "test"):
         parts = task.evaluation_parts(dataset.arrays, split, preset, max_eval_predictions)
@@ -188,14 +188,14 @@ def threads_of(selection: Selection) -> list[int]:
 
 def whole_seconds(rows: pd.DataFrame, lanes: int) -> float:
     """Return seconds for all runs, ``lanes`` at a time: at least an equal share, and at least the longest run."""
-    return max((rows["seconds"] * rows["seeds"]).sum() / lanes, rows["seconds"].max())
+    return float(max((rows["seconds"] * rows["seeds"]).sum() / lanes, rows["seconds"].max()))
 
 
 def whole_disk_mb(rows: pd.DataFrame, lanes: int) -> float:
     """Return MB for all runs: what they keep, shared initial weights, and the checkpoints of ``lanes`` runs."""
     weights = rows.drop_duplicates(SIZE_COLUMNS)
     kept = (rows["kept_mb"] * rows["seeds"]).sum() + (weights["weights_mb"] * weights["seeds"]).sum()
-    return kept + lanes * rows["disk_mb"].max()
+    return float(kept + lanes * rows["disk_mb"].max())
 
 
 @dataclass(frozen=True)

@@ -38,21 +38,22 @@ def quality(runs: pd.DataFrame, failures: pd.DataFrame, published: pd.DataFrame)
         metric = metric_of(group)
         test = group[f"test_{metric}"]
         row = key | _seeds(group) | {"metric": metric, "parameters": group["parameters"].iloc[0]}
-        row |= {"test_mean": mean(test, metric), "test_min": test.min(), "test_max": test.max()}
+        test_mean = mean(test, metric)
+        row |= {"test_mean": test_mean, "test_min": test.min(), "test_max": test.max()}
         row["valid_mean"] = mean(group[f"valid_{metric}"], metric)
         row["train_mean"] = mean(group["train_perplexity"], metric) if metric == "perplexity" else None
         best = _best(published, key, f"test_{metric}")
         row["published"] = best and best["value"]
-        row["difference"] = best and difference(row["test_mean"], best["value"], metric)
+        row["difference"] = best and difference(test_mean, best["value"], metric)
         row |= {f"published_{name}": best[name] if best else "" for name in ("source", "url", "note")}
         best = _best(published, key, f"valid_{metric}")
         row["published_valid"] = best and best["value"]
         row["published_valid_source"] = best["source"] if best else ""
         # The source's own perplexity is on the words of the whole split, so a capped test has no floor.
-        floor = math.nan if key["caps"] else group["source_test_perplexity"].iloc[0]
+        floor = math.nan if key["caps"] else float(group["source_test_perplexity"].iloc[0])
         row["floor"] = floor
         row["source_perplexity"] = group["source_perplexity"].iloc[0]
-        row["above_floor"] = difference(row["test_mean"], floor, metric) if floor > 0 else None
+        row["above_floor"] = difference(test_mean, floor, metric) if floor > 0 else None
         rows.append(row | {"failure": ""})
     for values, group in failures.groupby([*CASE_COLUMNS, "task", "failure"], sort=True):
         row = dict(zip([*CASE_COLUMNS, "task", "failure"], values, strict=True)) | _seeds(group)
@@ -171,7 +172,7 @@ def _first_to_reach(past: pd.DataFrame, metric: str, target: float) -> tuple[flo
     return past["train_seconds"][past["epoch"] <= good.min()].sum(), good.min()
 
 
-def _alike(runs: pd.DataFrame) -> Iterator[tuple[dict[str, Any], pd.DataFrame]]:
+def _alike(runs: pd.DataFrame) -> Iterator[tuple[dict[str, object], pd.DataFrame]]:
     """Yield the values that a group's runs share, by name, and its rows."""
     for values, group in runs.groupby(ALIKE, sort=True, dropna=False):
         yield dict(zip(ALIKE, values, strict=True)), group
@@ -225,6 +226,6 @@ def _published(published: pd.DataFrame, key: dict[str, object], metric: str) -> 
     ]
 
 
-def _best(published: pd.DataFrame, key: dict[str, object], metric: str) -> dict[str, object] | None:
+def _best(published: pd.DataFrame, key: dict[str, object], metric: str) -> Mapping[str, Any] | None:
     found = _published(published, key, metric).sort_values("value", ascending=metric.endswith("perplexity"))
     return None if key["caps"] or found.empty else found.iloc[0].to_dict()

@@ -56,7 +56,7 @@ def parser_of(name: str) -> argparse.ArgumentParser:
     Raises:
         UsageError: there is no such command.
     """
-    parser = load(name).parser()
+    parser: argparse.ArgumentParser = load(name).parser()
     parser.prog = f"lstm-bench {name}"
     return parser
 

@@ -116,7 +116,7 @@ def _last_rate(preset: Preset) -> float:
         return math.inf
 
 
-class _UniqueKeyLoader(yaml.SafeLoader):
+class _UniqueKeyLoader(yaml.SafeLoader):  # type: ignore[misc]  # PyYAML comes without types
     """Refuse duplicate keys, of which YAML would use the last, and aliases, which can expand without bound."""
 
     def compose_node(self, parent: Any, index: Any) -> Any:
@@ -129,4 +129,5 @@ class _UniqueKeyLoader(yaml.SafeLoader):
         for key in keys:
             if keys.count(key) > 1:
                 raise yaml.YAMLError(f"key {key!r} appears twice")
-        return super().construct_mapping(node, deep)
+        mapping: dict[Any, Any] = super().construct_mapping(node, deep)
+        return mapping

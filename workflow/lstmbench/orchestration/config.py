@@ -115,7 +115,11 @@ class Selection:
 
     def threads_of(self, device: str) -> int:
         """Return the CPU threads of each worker of a run on ``device``."""
-        return self.threads if isinstance(self.threads, int) else split_device(device).threads
+        threads = self.threads if isinstance(self.threads, int) else split_device(device).threads
+        if threads is None:
+            known = ", ".join(self.devices)
+            raise UsageError(f"device {device}: expected one of this selection, with its threads ({known})")
+        return threads
 
     def max_updates_of(self, size: str) -> int | None:
         """Return the number of updates after which a run of this size stops, or None."""

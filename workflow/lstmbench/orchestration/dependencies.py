@@ -136,9 +136,10 @@ def _parsed(name: str, source: bytes) -> _Module:
     called = {target.rpartition(".")[2]: target for target in imports}
     loaded = set()
     for node in nodes:
-        owner = node.value if isinstance(node, ast.Attribute) else None
-        if isinstance(owner, ast.Name) and node.attr in _loaders(called.get(owner.id, "")):
-            loaded.add(called[owner.id])
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            module = called.get(node.value.id, "")
+            if node.attr in _loaders(module):
+                loaded.add(module)
     return _Module(hashlib.sha256(form.encode()).hexdigest(), frozenset(imports - {name}), frozenset(loaded))
 
 
@@ -223,8 +224,9 @@ def stable_form(node: Any, nodes: list[ast.AST]) -> Any:
 def _joined(values: list[ast.expr]) -> list[ast.expr]:
     result: list[ast.expr] = []
     for value in values:
-        if isinstance(value, ast.Constant) and result and isinstance(result[-1], ast.Constant):
-            result[-1] = ast.Constant(result[-1].value + value.value)
+        last = result[-1] if result else None
+        if isinstance(value, ast.Constant) and isinstance(last, ast.Constant):
+            result[-1] = ast.Constant(f"{last.value!s}{value.value!s}")
         elif not (isinstance(value, ast.Constant) and value.value == ""):
             result.append(value)
     return result

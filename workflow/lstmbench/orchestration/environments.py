@@ -22,11 +22,11 @@ from pathlib import Path
 import yaml
 
 from lstmbench.implementations import split
-from lstmbench.orchestration.dependencies import PACKAGE
 from lstmbench.utils.clock import utc_now
 from lstmbench.utils.errors import PREFIX, Interrupted, MachineError, UsageError
 from lstmbench.utils.escaping import one_line
 from lstmbench.utils.files import hash_json, write_json, write_text
+from lstmbench.utils.paths import PACKAGE
 
 INSTALLED = "installed.txt"
 
@@ -73,7 +73,7 @@ def tools(path: Path) -> list[str]:
     """Return the requirements in the pip section of a conda file."""
     parts = yaml.safe_load(path.read_text(encoding="utf-8"))["dependencies"]
     (pip,) = [part["pip"] for part in parts if isinstance(part, dict)]
-    return pip
+    return list(pip)
 
 
 def words(lines: list[str]) -> list[str]:
@@ -102,8 +102,8 @@ def build(folder: Path, own: list[str], wanted: list[str]) -> str:
     if own:
         _install(_python(folder), *own)
     _install(_python(folder), *arguments)
-    command = [_python(folder), "-m", "pip", "--disable-pip-version-check", "freeze"]
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    command = [str(_python(folder)), "-m", "pip", "--disable-pip-version-check", "freeze"]
+    return str(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
 
 
 def adopt(folder: Path, path: str) -> str:
@@ -164,12 +164,12 @@ def _write_python(folder: Path, script: str) -> None:
 
 
 def _install(python: Path, *arguments: str) -> None:
-    command = [python, "-m", "pip", "--disable-pip-version-check", "--no-input", "install", *arguments]
+    command = [str(python), "-m", "pip", "--disable-pip-version-check", "--no-input", "install", *arguments]
     with subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
     ) as process:
         lines = []
-        for line in process.stdout:
+        for line in process.stdout or ():
             print(line, end="", flush=True)
             lines.append(line.strip())
     if process.returncode < 0:

@@ -141,7 +141,8 @@ class Costs:
     def model(self, dataset: str, size: str) -> ModelSpec:
         """Return the model of a data set and size."""
         task = tasks.load(datasets.load_module(dataset).TASK)
-        return task.model_spec(_preset(dataset, size), self._content(dataset).facts)
+        spec: ModelSpec = task.model_spec(_preset(dataset, size), self._content(dataset).facts)
+        return spec
 
     def _content(self, dataset: str) -> Content:
         return CONTENTS.get(dataset) or content_of(self._data / dataset / "manifest.json")
@@ -188,7 +189,7 @@ def count_steps(
         predictions = batch * preset.num_steps
     else:
         steps, predictions = counts["train"] // batch, batch
-    updates = min(steps * preset.epochs, max_updates or math.inf)
+    updates = min(steps * preset.epochs, max_updates or steps * preset.epochs)
     epochs = math.ceil(updates / steps)
     valid, test = (min(counts[split], max_eval_predictions or math.inf) for split in ("valid", "test"))
     return Steps(updates, (epochs * valid + test) / predictions)

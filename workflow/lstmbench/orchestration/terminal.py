@@ -208,7 +208,8 @@ class Terminal:
 
     def _refresh(self) -> None:
         while not self._closed.wait(REFRESH_SECONDS):
-            self._bar.set_postfix_str(self._eta())
+            if self._bar is not None:
+                self._bar.set_postfix_str(self._eta())
 
 
 def _lines(logs: Sequence[str]) -> list[str]:

@@ -39,7 +39,8 @@ def certify(implementation: str, device: str, threads: int) -> pd.DataFrame:
         module.configure(threads)
 
         def build(spec: ModelSpec, dtype: str = precision, seed: int = 0) -> Learner:
-            return module.Learner(spec, where, seed, dtype)
+            learner: Learner = module.Learner(spec, where, seed, dtype)
+            return learner
 
         rows = [
             {**name, "task": task, "what": what, "deviation": deviation, "tolerance": allowed, "failure": ""}

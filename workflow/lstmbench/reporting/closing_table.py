@@ -98,7 +98,8 @@ def _fitted(fields: list[list[str]]) -> str:
     rule = ["-" * width for width in widths]
     align = ("left", "left", "left", "right", "right", "left")
     rows = [list(HEADERS), rule, *fields]
-    return tabulate(rows, tablefmt="plain", disable_numparse=True, colalign=align, maxcolwidths=widths)
+    text: str = tabulate(rows, tablefmt="plain", disable_numparse=True, colalign=align, maxcolwidths=widths)
+    return text
 
 
 def _rows(quality: pd.DataFrame, differences: pd.DataFrame, speed: pd.DataFrame, ratios: pd.DataFrame) -> list[_Row]:

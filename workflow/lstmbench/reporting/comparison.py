@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import pandas as pd
 
 from lstmbench.analysis.comparison import range_of_ratios
@@ -115,11 +118,11 @@ def _range(rows: pd.DataFrame) -> str:
     return f"; {least:.2f} to {greatest:.2f} times as fast, median {median:.2f}"
 
 
-def _difference(row: dict[str, object]) -> str:
+def _difference(row: Mapping[str, Any]) -> str:
     return _signed(row, "difference")
 
 
-def _signed(row: dict[str, object], name: str) -> str:
+def _signed(row: Mapping[str, Any], name: str) -> str:
     return ABSENT if pd.isna(row[name]) else signed(row[name], unit_of_difference(row["metric"]))
 
 

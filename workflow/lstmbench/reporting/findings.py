@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -207,7 +208,7 @@ def _time(where: str, here: dict[str, pd.DataFrame]) -> Headline:
     return Headline(where, what, text, f"{seeds}{median}; {caveat}{short}", False)
 
 
-def _reached(row: object) -> str:
+def _reached(row: Any) -> str:
     name, seconds = called(row.implementation), row.seconds_median
     if np.isnan(seconds):
         return f"{name} not ({row.reached:.0f} of {_count(int(row.n), 'run')})"
@@ -234,7 +235,7 @@ def _seeds(counts: pd.Series, each: bool) -> str:
     return f"{words} each" if each else words
 
 
-def _why(row: object) -> str:
+def _why(row: Any) -> str:
     """Return why a speed is not quotable, in at most ``MAX_REASON`` characters."""
     reason = one_line(sentence_and_details(str(row.verdict))[0])
     return reason if len(reason) <= MAX_REASON else f"{reason[: MAX_REASON - 3]}..."

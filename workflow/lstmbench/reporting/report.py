@@ -117,7 +117,7 @@ def _sections(data: dict[str, pd.DataFrame]) -> Iterator[Section]:
 
 def _baselines(tables: dict[str, pd.DataFrame]) -> Iterator[Section]:
     """Return the cases that a baseline machine has too, if any."""
-    shown = {}
+    shown: dict[str, Table] = {}
     for name, table in tables.items():
         parts, notes = comparison.shown({name: table})
         shown |= {heading: as_table(frame, " ".join(notes)) for heading, frame in parts.items()}
@@ -154,7 +154,10 @@ def _again(quality: pd.DataFrame, speed: pd.DataFrame, selection: Selection) -> 
     rows = []
     for row in present.by_size(quality).to_dict("records"):
         case = [row[part] for part in ("dataset", "size", "implementation", "device")]
-        rows.append(["quality", *case, train_command(selection, *case, seeds=map(int, row["seeds"].split()))])
+        command = train_command(
+            selection, row["dataset"], row["size"], row["implementation"], row["device"], map(int, row["seeds"].split())
+        )
+        rows.append(["quality", *case, command])
     for row in present.by_size(speed).drop_duplicates(["dataset", "size", "device"]).to_dict("records"):
         case = [row["dataset"], row["size"], row["device"]]
         command = measure_command(selection, *case)
@@ -174,8 +177,8 @@ def _dataset(dataset: str, data: dict[str, pd.DataFrame], figures: Path) -> dict
     size = choose_size(own["quality"], own["differences"], own["speed"])
     lines: dict[str, list[Any]] = {}
     for line in headlines(dataset, own):
-        held = {name: _UNIT.sub("\N{NO-BREAK SPACE}", getattr(line, name)) for name in ("text", "evidence")}
-        lines.setdefault(line.where, []).append(dataclasses.replace(line, **held))
+        text, evidence = (_UNIT.sub("\N{NO-BREAK SPACE}", part) for part in (line.text, line.evidence))
+        lines.setdefault(line.where, []).append(dataclasses.replace(line, text=text, evidence=evidence))
     return {
         "name": dataset,
         "about": about(dataset, own["quality"]),

@@ -76,7 +76,7 @@ def _written(value: Any) -> str:
         return f"!!str {value}" if _is_number(value) or value in ("True", "False") else value
     if value is None or isinstance(value, int):
         return "null" if value is None else str(value)
-    text = yaml.safe_dump(value, default_flow_style=True, width=math.inf, allow_unicode=True, sort_keys=False)
+    text: str = yaml.safe_dump(value, default_flow_style=True, width=math.inf, allow_unicode=True, sort_keys=False)
     return text.strip()
 
 

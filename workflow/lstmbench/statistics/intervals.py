@@ -9,10 +9,10 @@ less: 88 % with 6 processes, 92 % with 10 (tests/unit/statistics/test_intervals.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import stats
 
 CONFIDENCE = 0.95
@@ -43,7 +43,7 @@ class Interval:
     high: float
 
 
-def geometric_mean(values: Sequence[float]) -> Interval:
+def geometric_mean(values: ArrayLike) -> Interval:
     """Return the geometric mean of positive values, one per process, with a t-interval on their logarithms."""
     logs = np.log(np.asarray(values, dtype=float))
     centre = logs.mean()
@@ -53,7 +53,7 @@ def geometric_mean(values: Sequence[float]) -> Interval:
     return Interval(math.exp(centre), math.exp(centre - half), math.exp(centre + half))
 
 
-def arithmetic_mean(values: Sequence[float]) -> Interval:
+def arithmetic_mean(values: ArrayLike) -> Interval:
     """Return the mean of values, one per seed, with its t-interval."""
     each = np.asarray(values, dtype=float)
     if len(each) < 2:
@@ -62,7 +62,7 @@ def arithmetic_mean(values: Sequence[float]) -> Interval:
     return Interval(float(each.mean()), float(each.mean() - half), float(each.mean() + half))
 
 
-def ratio(numerators: Sequence[float], denominators: Sequence[float]) -> Interval:
+def ratio(numerators: ArrayLike, denominators: ArrayLike) -> Interval:
     """Return the ratio of two speeds measured in pairs: geometric mean of the pairs' ratios, with its t-interval.
 
     Pairs of one round share the machine's state, which cancels in their ratio.
@@ -70,7 +70,7 @@ def ratio(numerators: Sequence[float], denominators: Sequence[float]) -> Interva
     return geometric_mean(np.divide(numerators, denominators))
 
 
-def unpaired_ratio(numerators: Sequence[float], denominators: Sequence[float]) -> tuple[Interval, float]:
+def unpaired_ratio(numerators: ArrayLike, denominators: ArrayLike) -> tuple[Interval, float]:
     """Return the ratio of two speeds that were not measured in pairs, and the p-value of no difference.
 
     The ratio of the geometric means is tested by Welch's t-test on the logarithms.  Interval and p-value are NaN with a
@@ -85,13 +85,13 @@ def unpaired_ratio(numerators: Sequence[float], denominators: Sequence[float]) -
     return Interval(centre, math.exp(interval.low), math.exp(interval.high)), float(test.pvalue)
 
 
-def iqr_over_median(values: Sequence[float]) -> float:
+def iqr_over_median(values: ArrayLike) -> float:
     """Return the interquartile range relative to the median, a spread that single outliers do not affect."""
-    low, median, high = np.quantile(values, [0.25, 0.5, 0.75])
+    low, median, high = np.quantile(np.asarray(values, dtype=float), [0.25, 0.5, 0.75])
     return float((high - low) / median)
 
 
-def unsteadiness(times: Sequence[float]) -> str:
+def unsteadiness(times: ArrayLike) -> str:
     """Return why a process's times per step, one per block, are not a steady state; "" if they are.
 
     Each of two tests must find a change that is both larger than allowed and more than noise.  One tests the slope of

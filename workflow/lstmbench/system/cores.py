@@ -152,15 +152,12 @@ def _groups() -> Iterator[Path]:
         left, _, right = line.partition(" - ")
         root, mount = (part.encode().decode("unicode_escape") for part in left.split()[3:5])
         kind, _, *options = right.split()
-        if kind == "cgroup2":
-            path = paths.get(True)
-        elif kind == "cgroup" and "cpu" in options[-1].split(","):
-            path = paths.get(False)
-        else:
+        if kind != "cgroup2" and not (kind == "cgroup" and "cpu" in options[-1].split(",")):
             continue
-        if path is None:
+        own = paths.get(kind == "cgroup2")
+        if own is None:
             continue
-        inside = path.removeprefix(root.rstrip("/")).strip("/")
+        inside = own.removeprefix(root.rstrip("/")).strip("/")
         folder = Path(mount, inside)
         yield folder
         yield from (parent for parent in folder.parents if parent.is_relative_to(mount))

@@ -88,6 +88,7 @@ def _has_gpu() -> bool:
 def split_device(name: str) -> Device:
     """Split a device's name: gpu-tf32 is ("gpu", "tf32", 1, None), cpu-t4-x2 is ("cpu", "float32", 2, 4)."""
     parts = _DEVICE.fullmatch(name)
+    assert parts is not None  # every part but the first is optional, and the first can be empty
     threads = None if parts["threads"] is None else int(parts["threads"])
     return Device(parts["kind"], parts["precision"] or PRECISIONS[0], int(parts["workers"] or 1), threads)
 

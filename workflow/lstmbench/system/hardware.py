@@ -58,7 +58,7 @@ def gpu_names() -> list[str]:
 
 def memory_limit_bytes() -> int:
     """Return the bytes that this process may use: the machine's, or its control group's (v2) if that is less."""
-    total = psutil.virtual_memory().total
+    total = int(psutil.virtual_memory().total)
     try:
         limit = int(CGROUP_MEMORY.read_text(encoding="ascii"))
     except (OSError, ValueError):  # none, or "max"

@@ -67,7 +67,7 @@ def machine_fingerprint(machine: Machine, device: str) -> dict[str, Any]:
     processors are treated as different if anything distinguishes them.
     """
     unnamed = is_unknown(machine.cpu)
-    found = {}
+    found: dict[str, object] = {}
     for name, value in msgspec.structs.asdict(machine).items():
         counts = FIELDS[name].counts
         if unnamed and name in ("cores", "memory_bytes", "os"):

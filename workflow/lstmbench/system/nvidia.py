@@ -54,8 +54,8 @@ def ask(*arguments: str) -> str:
     except subprocess.TimeoutExpired as error:
         # Do not wait for its end, as subprocess.run does: within a system call of the driver it cannot be killed.
         process.kill()
-        process.stdout.close()
-        process.stderr.close()
+        for stream in filter(None, (process.stdout, process.stderr)):
+            stream.close()
         raise NoAnswerError(
             f"nvidia-smi did not answer within {TIMEOUT_SECONDS:g} s: the driver or the card hangs; restart the "
             "machine, or choose device: cpu"

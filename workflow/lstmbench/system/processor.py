@@ -95,7 +95,8 @@ def _names(pairs: Sequence[tuple[str, str]], key: str) -> str | None:
 
 def _parts(cpuinfo: Sequence[tuple[str, str]]) -> str | None:
     """Return implementer and part number of each kind of core; a virtual machine that hides them reports 0x000."""
-    maker, found = "", {}
+    maker = ""
+    found: dict[str, None] = {}
     for name, value in cpuinfo:
         if name == "CPU implementer":
             maker = value

@@ -134,19 +134,19 @@ def as_bench_error(error: Exception) -> BenchError | None:
     if out_of_memory(error):
         return ResourceError(f"out of memory ({brief(error)}): choose fewer jobs at a time, or a smaller size")
     if isinstance(error, OSError) and error.errno is not None:
-        return _of_file_system(error)
+        return _of_file_system(error, error.errno)
     return None
 
 
-def _of_file_system(error: OSError) -> ResourceError | None:
-    number = f"(errno {error.errno}, {errno.errorcode.get(error.errno, 'unknown')})"
-    if error.errno in _NO_SPACE:
+def _of_file_system(error: OSError, code: int) -> ResourceError | None:
+    number = f"(errno {code}, {errno.errorcode.get(code, 'unknown')})"
+    if code in _NO_SPACE:
         free = "free some, and run the same command again"
         return ResourceError(f"{error.filename}: no space left on its file system {number}: {free}")
-    if error.errno in _NOT_WRITABLE:
+    if code in _NOT_WRITABLE:
         allowed = "expected to be allowed to read and to write there"
         return ResourceError(f"{error.filename}: {error.strerror} {number}: {allowed}")
-    if error.filename is None or error.errno in _FAULTS_OF_OURS:
+    if error.filename is None or code in _FAULTS_OF_OURS:
         return None
     again = "use another file system, or run the same command again when this one is sound"
     return ResourceError(f"{error.filename}: {error.strerror} {number}: {again}")

@@ -131,4 +131,4 @@ def _is_gone(holder: dict[str, Any]) -> bool:
         started = psutil.Process(holder["process"]).create_time()
     except psutil.NoSuchProcess:
         return True
-    return abs(started - holder["started"]) > SAME_START_SECONDS
+    return bool(abs(started - holder["started"]) > SAME_START_SECONDS)

@@ -52,7 +52,7 @@ class Tables:
     @property
     def metric(self) -> str:
         """Return the metric: perplexity or accuracy."""
-        return self.quality["metric"].iloc[0]
+        return str(self.quality["metric"].iloc[0])
 
     @property
     def unit(self) -> str:

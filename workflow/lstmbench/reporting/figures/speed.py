@@ -12,6 +12,7 @@ from lstmbench.reporting.figures.style import FAINT, INK, REFERENCE, figure_styl
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -36,7 +37,7 @@ ROOM = 1.42  # length of an axis relative to the longest bar, so that a label fi
 
 ROOM_FOR_SHARE = 1.75  # if the label also has the share of a step that was traced
 
-INTERVAL = {"color": INK, "linewidth": 1.2, "marker": "|", "markersize": 6}
+INTERVAL_WIDTH, INTERVAL_MARK = 1.2, 6
 CEILING_WIDTH = 2.2
 NOT_QUOTED = (0, (2, 1.5))
 
@@ -67,7 +68,10 @@ def draw_ceiling(dataset: str, speed: pd.DataFrame) -> Figure:
                 continue
             face, line = (tint(look.colour), "solid") if row.quotable else ("white", NOT_QUOTED)
             axes.barh(place, row.rate, THICKNESS, facecolor=face, edgecolor=look.colour, linestyle=line)
-            axes.plot([row.rate_low, row.rate_high], [place, place], **INTERVAL)
+            axes.plot(
+                [row.rate_low, row.rate_high], [place, place],
+                color=INK, linewidth=INTERVAL_WIDTH, marker="|", markersize=INTERVAL_MARK,
+            )  # fmt: skip
             end, text = np.fmax(row.rate, row.rate_high), present_speed.rounded(row.rate)
             if row.share > 0:
                 ceiling = row.rate / row.share
@@ -83,7 +87,10 @@ def draw_ceiling(dataset: str, speed: pd.DataFrame) -> Figure:
                label="ceiling, and share of it"),
     ]  # fmt: skip
     if speed["rate_low"].notna().any():
-        handles.append(Line2D([], [], label="95 % interval", **INTERVAL))
+        handles.append(
+            Line2D([], [], label="95 % interval", color=INK, linewidth=INTERVAL_WIDTH, marker="|",
+                   markersize=INTERVAL_MARK)
+        )  # fmt: skip
     if (speed["rate"].notna() & (speed["quotable"] == 0)).any():
         handles.append(Patch(facecolor="white", edgecolor=REFERENCE, linestyle=NOT_QUOTED, label="not to be quoted"))
     return _panels(f"Training speed and its ceiling: {dataset}", speed, speed, draw, handles)
@@ -99,11 +106,17 @@ def draw_anatomy(dataset: str, speed: pd.DataFrame, anatomy: pd.DataFrame) -> Fi
             place, left = places[case_name[-1]], 0.0
             for row in sorted(parts.itertuples(), key=_when):
                 colour, hatch = COLOURS[row.part], HATCHES[row.direction]
-                bar = {"left": left, "height": THICKNESS, "hatch": hatch, "linewidth": 0.5, "edgecolor": "white"}
-                axes.barh(place, row.milliseconds, facecolor=tint(colour), hatchcolor=colour, **bar)
+                bars: list[tuple[float, str | tuple[float, float, float], str]] = [
+                    (row.milliseconds, tint(colour), colour)
+                ]
                 # The trace and the products were timed apart, so a part can be shorter than its products.
                 products = min(row.product_milliseconds, row.milliseconds)
-                axes.barh(place, products, facecolor=colour, hatchcolor="white", **bar)
+                bars.append((products, colour, "white"))
+                for length, face, lines in bars:
+                    axes.barh(
+                        place, length, THICKNESS, left, facecolor=face, edgecolor="white", linewidth=0.5, hatch=hatch,
+                        hatchcolor=lines,
+                    )  # fmt: skip
                 left += row.milliseconds
             timed = medians[case_name]
             axes.vlines(timed, place - 0.4, place + 0.4, color=INK, linewidth=1.2)
@@ -147,7 +160,7 @@ def plot_speed(tables: Path, output_dir: Path) -> list[Path]:
     return written
 
 
-def _when(row: tuple) -> tuple[int, int]:
+def _when(row: Any) -> tuple[int, int]:
     """Return the order of a part of a step in time: forward, backward, and what follows."""
     place = list(COLOURS).index(row.part)
     return {"forward": (0, place), "backward": (1, -place), "": (2, place)}[row.direction]
@@ -190,7 +203,7 @@ def _panels(
     FigureCanvasAgg(figure)
     figure.suptitle(title, x=0.01, horizontalalignment="left", fontsize=12, fontweight="bold")
     grid = figure.subplots(len(devices), len(sizes), squeeze=False)
-    figure.get_layout_engine().set(w_pad=0.12)
+    figure.set_layout_engine("constrained", w_pad=0.12)
     for row, device in enumerate(devices):
         for column, size in enumerate(sizes):
             axes, case = grid[row, column], table[(table["size"] == size) & (table["device"] == device)]

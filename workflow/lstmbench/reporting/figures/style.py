@@ -71,7 +71,8 @@ def looks(implementations: Iterable[str]) -> dict[str, Look]:
 
 def tint(colour: str) -> tuple[float, float, float]:
     """Return a light shade of a colour, on which text and marks are readable."""
-    return tuple(0.35 * part + 0.65 for part in to_rgb(colour))
+    red, green, blue = (0.35 * part + 0.65 for part in to_rgb(colour))
+    return red, green, blue
 
 
 @contextmanager

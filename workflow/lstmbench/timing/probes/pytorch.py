@@ -52,7 +52,7 @@ def gemms(
         if where == "cuda":
             torch.cuda.synchronize()
 
-    if where != "cpu" or not torch.backends.mkldnn.is_available():
+    if where != "cpu" or not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]  # PyTorch has no type for it
         return [product]
     weight = second.t()
     if shared:
@@ -101,7 +101,8 @@ def _profiled(work: Callable[[], None]) -> list[FunctionEvent]:
     activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if _on_gpu() else [])]
     with profile(activities=activities) as profiler:
         work()
-    return [event for event in profiler.events() if event.device_type == torch.autograd.DeviceType.CPU]
+    cpu = torch.autograd.DeviceType.CPU  # type: ignore[attr-defined]  # PyTorch does not export it by name
+    return [event for event in profiler.events() if event.device_type == cpu]
 
 
 def _on_gpu() -> bool:
