@@ -171,6 +171,12 @@ def test_a_list_of_threads_is_part_of_the_devices_and_one_number_is_not():
     assert checked({**SHIPPED, **chosen, "threads": 4}).threads_of("cpu-x2") == 4
 
 
+def test_a_device_without_the_threads_that_a_list_of_them_needs_is_refused():
+    selection = checked({**SHIPPED, "implementations": ["pytorch"], "device": "cpu", "threads": [1, 2]})
+    with pytest.raises(UsageError, match=r"device cpu: expected one of this selection, .*\(cpu-t1, cpu-t2\)"):
+        selection.threads_of("cpu")
+
+
 def test_numbers_from_snakemakes_command_line_are_numbers():
     selection = checked({**SHIPPED, "device": "cpu", "seeds": ["1", "2"], "max_updates": {"small": "5"}})
     assert selection.seeds == [1, 2]

@@ -17,6 +17,7 @@ import pandas as pd
 from lstmbench.analysis import speed as analyse
 from lstmbench.records.bundle import Records
 from lstmbench.records.measurement import Measurement
+from lstmbench.records.measurement_record import MeasurementRecord
 from lstmbench.records.paths import CASE_COLUMNS as CASE
 from lstmbench.records.run_record import RunRecord
 from lstmbench.records.tables import machine_columns
@@ -127,7 +128,9 @@ def circumstances(first: Records, others: Mapping[str, Records]) -> pd.DataFrame
 
 def _circumstances(records: Records) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
-    for record in [*records.runs, *(measurement.record for measurement in records.measurements)]:
+    measured = [measurement.record for measurement in records.measurements]
+    everything: list[RunRecord | MeasurementRecord] = [*records.runs, *measured]
+    for record in everything:
         commit = (record.commit or "no git checkout")[:12] + (" with changes" if record.commit_dirty else "")
         versions = [record.versions] if isinstance(record, RunRecord) else [one.versions for one in record.samples]
         properties = [*machine_columns(record.machine).items(), ("commit", commit)]

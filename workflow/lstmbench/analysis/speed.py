@@ -118,7 +118,8 @@ class _Group:
         flops = sum(product.flops for product in first.products)
         _, details = self.detailed.get(implementation, (first, Details()))
         evaluation, loop, bandwidth = details.evaluation, details.loop, details.bandwidth
-        device_bytes = [sample.memory.peak_device_bytes for sample in samples]
+        peaks = [sample.memory.peak_device_bytes for sample in samples]
+        device_bytes = [peak for peak in peaks if peak is not None]
         disturbed = sorted({reason for sample in samples for reason in sample.disturbances} - set(held_back))
         return {
             **self.name,
@@ -146,7 +147,7 @@ class _Group:
                 for name in ("import_seconds", "build_seconds", "first_step_seconds")
             },
             "peak_rss_mb": max(sample.memory.peak_rss_bytes for sample in samples) / 1e6,
-            "peak_device_mb": None if None in device_bytes else max(device_bytes) / 1e6,
+            "peak_device_mb": max(device_bytes) / 1e6 if len(device_bytes) == len(samples) else None,
             "least_mb": first.memory.least_bytes.total / 1e6,
             "valid_rate": evaluation and evaluation.valid.predictions_per_second,
             "test_rate": evaluation and evaluation.test.predictions_per_second,

@@ -233,9 +233,9 @@ def disk_bytes(selection: Selection, costs: Costs, jobs: Iterable[Job], cores: i
             continue
         names = job.wildcards["dataset"], job.wildcards["size"]
         memory = cost.minimum_memory_bytes(costs.model(*names), 1, 1)
-        kept += memory["weights"] if job.rule == "initialise" or selection.keep_models else 0
+        kept += memory.weights if job.rule == "initialise" or selection.keep_models else 0
         if job.rule == "train":
             lanes = 1 if cores is None else _at_a_time(selection, job, min(cores, usable_cores()))
             files = GENERATIONS + 1 + OTHERS
-            checkpoints = max(checkpoints, lanes * files * (memory["weights"] + memory["optimizer"]))
+            checkpoints = max(checkpoints, lanes * files * (memory.weights + memory.optimizer))
     return kept + checkpoints

@@ -7,7 +7,6 @@ from pathlib import Path
 import pandas as pd
 
 from lstmbench.analysis.forecast import (
-    CASE,
     DAY,
     MEMORY_MARGIN,
     advise,
@@ -21,6 +20,7 @@ from lstmbench.analysis.forecast import (
     whole_seconds,
 )
 from lstmbench.orchestration.config import Selection
+from lstmbench.records.paths import CASE_COLUMNS as CASE
 from lstmbench.reporting import quality
 from lstmbench.system import hardware
 

@@ -8,16 +8,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import Literal, get_args
 
 import torch
 from torch.autograd.profiler_util import FunctionEvent
 from torch.profiler import ProfilerActivity, profile
 
 from lstmbench.implementations.pytorch import Model
+from lstmbench.models.cost import Direction, Part
 from lstmbench.records.measurement_record import Operation
-from lstmbench.timing.probes import PARTS, label
+from lstmbench.timing.probes import label
 
-OWNERS = [
+Owner = tuple[Part, Direction | Literal[""]]
+
+SCOPES: dict[str, Owner] = {
+    f"{part}/{direction}": (part, direction) for part in get_args(Part) for direction in get_args(Direction)
+}
+"""Names of our own scopes -> (part, direction)."""
+
+OWNERS: list[tuple[re.Pattern[str], Owner]] = [
     (re.compile(r"EmbeddingBackward|embedding_dense_backward"), ("embedding", "backward")),
     (re.compile(r"aten::embedding"), ("embedding", "forward")),
     (re.compile(r"Rnn\w*Backward|_backward_input|rnn_layer_backward"), ("recurrent", "backward")),
@@ -82,7 +91,7 @@ def addition(elements: int, device: str) -> Callable[[int], None]:
 def trace(work: Callable[[], None]) -> list[Operation]:
     """See ``probes``; on a GPU the seconds are those of its kernels, else those of the thread that called."""
     on_gpu = _on_gpu()
-    seconds: dict[tuple[str, str, str], float] = {}
+    seconds: dict[tuple[str, Part, Direction | Literal[""]], float] = {}
     for event in _profiled(work):
         own = event.self_device_time_total if on_gpu else event.self_cpu_time_total
         if own > 0:
@@ -109,12 +118,11 @@ def _on_gpu() -> bool:
     return torch.cuda.is_available() and torch.cuda.memory_allocated() > 0
 
 
-def _owner(event: FunctionEvent) -> tuple[str, str]:
+def _owner(event: FunctionEvent) -> Owner:
     scope: FunctionEvent | None = event
     while scope is not None:
-        part, _, direction = scope.name.partition("/")
-        if part in PARTS and direction in ("forward", "backward"):
-            return part, direction
+        if scope.name in SCOPES:
+            return SCOPES[scope.name]
         for pattern, owner in OWNERS:
             if pattern.search(scope.name):
                 return owner
