@@ -21,7 +21,7 @@ class Opened:
     """A page in the browser, what its console said and what else it asked for."""
 
     page: playwright.Page
-    said: list[str] = field(default_factory=list)
+    console: list[str] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
 
 
@@ -63,8 +63,8 @@ def opened(browser: playwright.Browser, report: Path) -> Iterator[Callable[..., 
         )
         contexts.append(context)
         found = Opened(context.new_page())
-        found.page.on("console", lambda message: found.said.append(message.text))
-        found.page.on("pageerror", lambda error: found.said.append(str(error)))
+        found.page.on("console", lambda message: found.console.append(message.text))
+        found.page.on("pageerror", lambda error: found.console.append(str(error)))
         found.page.on("request", lambda request: found.asked.append(request.url))
         found.page.goto(path.as_uri())
         return found

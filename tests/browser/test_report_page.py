@@ -60,7 +60,7 @@ def wider_than_the_window(page):
 def test_the_page_fits_the_window_and_asks_for_nothing(opened, report, width, scheme):
     found = opened(width, scheme)
     assert wider_than_the_window(found.page) == 0
-    assert found.said == []
+    assert found.console == []
     assert found.asked == [report.as_uri()]
 
 
@@ -173,19 +173,19 @@ def test_a_curve_s_values_are_read_by_mouse_and_by_keyboard(opened, report):
     first, last = (curves["cases"][0]["mean"][place] for place in (0, -1))
     readout = explorer.locator(".readout")
 
-    def told(epoch):
+    def value_at(epoch):
         readout.get_by_text(f"Epoch {epoch}, validation perplexity:").wait_for(timeout=5000)
         return float(re.search(r": pytorch ([\d.]+) ", readout.inner_text())[1])
 
     explorer.locator(".plot").focus()
     found.page.keyboard.press("ArrowRight")
-    assert told(1) == pytest.approx(first, abs=0.006)
+    assert value_at(1) == pytest.approx(first, abs=0.006)
     found.page.keyboard.press("ArrowRight")
-    assert told(2) == pytest.approx(last, abs=0.006)
+    assert value_at(2) == pytest.approx(last, abs=0.006)
     box = explorer.locator(".u-over").bounding_box()
     found.page.mouse.move(box["x"] + 3, box["y"] + 50)
-    assert told(1) == pytest.approx(first, abs=0.006)
-    assert found.said == []
+    assert value_at(1) == pytest.approx(first, abs=0.006)
+    assert found.console == []
 
 
 def test_cases_and_sizes_of_the_curves_are_chosen(opened):
@@ -195,11 +195,11 @@ def test_cases_and_sizes_of_the_curves_are_chosen(opened):
     explorer.get_by_role("combobox").select_option("medium")
     explorer.locator(".plot").focus()
     found.page.keyboard.press("ArrowLeft")
-    said = explorer.locator(".readout")
-    said.get_by_text("Epoch 2, ").wait_for(timeout=5000)
-    assert re.search(r"pytorch 82\.\d+ \(82\.\d+ to 82\.\d+, 5 seeds\)", said.inner_text())
-    assert "tensorflow" not in said.inner_text()
-    assert found.said == []
+    readout = explorer.locator(".readout")
+    readout.get_by_text("Epoch 2, ").wait_for(timeout=5000)
+    assert re.search(r"pytorch 82\.\d+ \(82\.\d+ to 82\.\d+, 5 seeds\)", readout.inner_text())
+    assert "tensorflow" not in readout.inner_text()
+    assert found.console == []
 
 
 def test_without_scripts_the_page_is_complete(opened, report):
@@ -222,8 +222,8 @@ def test_the_page_prints_whole(opened, scripts):
     assert 4 <= len(printed.pages) <= 30
     text = re.sub(r"\s", "", "".join(one.extract_text() for one in printed.pages))
     # What is folded on a screen is not on paper.
-    for said in ("Each row again", "snakemake", "hidden size", "Matrix products alone", "layer 0 input"):
-        assert said.replace(" ", "") in text
+    for phrase in ("Each row again", "snakemake", "hidden size", "Matrix products alone", "layer 0 input"):
+        assert phrase.replace(" ", "") in text
     cut = page.evaluate(
         "[...document.querySelectorAll('.scroll, pre')].filter((part) => part.scrollWidth > part.clientWidth + 1)"
         ".map((part) => part.getAttribute('aria-label') || part.tagName)"

@@ -34,14 +34,14 @@ class Site:
 
     def __init__(self, root: Path, slurm: Slurm) -> None:
         self.root, self.slurm = root, slurm
-        self._said = root / "said.txt"
+        self._printed = root / "said.txt"
         self.snakemake: subprocess.Popen[bytes] | None = None
         copy_workdir(root)
 
     @property
-    def said(self) -> str:
+    def printed(self) -> str:
         """What Snakemake wrote."""
-        return self._said.read_text(encoding="utf-8", errors="replace")
+        return self._printed.read_text(encoding="utf-8", errors="replace")
 
     def adapt(self, change: Callable[[dict[str, Any]], None]) -> None:
         """Change the profile, as users do."""
@@ -56,7 +56,7 @@ class Site:
         environment = self.slurm.environment(Path(sys.executable).parent)
         environment.pop("PYTHONPATH", None)
         command = ["snakemake", "--workflow-profile", PROFILE, *arguments, "--config", *config]
-        with self._said.open("wb") as stream:
+        with self._printed.open("wb") as stream:
             self.snakemake = subprocess.Popen(
                 command,
                 cwd=self.root,
@@ -70,7 +70,7 @@ class Site:
 
     def run(self, *arguments: str, **changes: str) -> None:
         """Start it, and wait until it has ended well."""
-        assert self.start(*arguments, **changes).wait() == 0, self.said
+        assert self.start(*arguments, **changes).wait() == 0, self.printed
 
     def stop(self) -> None:
         """End a Snakemake that a failed test has left."""
@@ -82,7 +82,7 @@ class Site:
         """What ``what`` returns, as soon as that is true; fails after ``seconds``."""
         end = time.monotonic() + seconds
         while not (found := what()):
-            assert time.monotonic() < end, f"not within {seconds} s; Snakemake said:\n{self.said}"
+            assert time.monotonic() < end, f"not within {seconds} s; Snakemake said:\n{self.printed}"
             time.sleep(0.1)
         return found
 

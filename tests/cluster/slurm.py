@@ -143,9 +143,9 @@ class Slurm:
             if self.run("sinfo", "--noheader", "--Node", "--format=%T").split() == ["idle"] * len(NODES):
                 return
             time.sleep(0.2)
-        said = [f"{path.name}:\n{path.read_text(errors='replace')[-2000:]}" for path in self.folder.glob("log/*")]
+        printed = [f"{path.name}:\n{path.read_text(errors='replace')[-2000:]}" for path in self.folder.glob("log/*")]
         self.stop()
-        raise RuntimeError("Slurm did not start.\n" + "\n".join(said))
+        raise RuntimeError("Slurm did not start.\n" + "\n".join(printed))
 
 
 def _path() -> str:

@@ -103,7 +103,7 @@ def interrupted(build_site):
     trainers(site, "killed")[0].kill()
     site.wait_for(lambda: checkpoint(site, "cancelled"))
     site.slurm.run("scancel", site.jobs("train", "cancelled")[0]["JobId"])
-    assert snakemake.wait() == 0, site.said
+    assert snakemake.wait() == 0, site.printed
     return site
 
 
@@ -125,7 +125,7 @@ def test_before_its_time_is_up_a_run_saves_and_then_asks_for_more_time(interrupt
     first, second = interrupted.jobs("train", "slow")
     assert (first["TimeLimit"], second["TimeLimit"]) == ("00:01:00", "00:02:00")
     assert int(first["RunTime"].rpartition(":")[2]) < 60
-    assert "stopped by SIGTERM; saved after" in interrupted.said
+    assert "stopped by SIGTERM; saved after" in interrupted.printed
 
 
 def test_out_of_memory_it_is_tried_again_with_more(interrupted):

@@ -103,10 +103,10 @@ def test_a_checkpoint_is_the_one_that_was_saved_or_passed_over(scratch, data):
     good = path.read_bytes()
     content = data.draw(damaged(good))
     path.write_bytes(content)
-    said: list[str] = []
-    found = folder.newest(said.append)
+    output: list[str] = []
+    found = folder.newest(output.append)
     if found is None:
-        assert str(path) in said[0]
+        assert str(path) in output[0]
     else:
         assert found.progress == {"updates": 7}
         assert np.array_equal(found.arrays["weights/output.bias"], arrays["weights/output.bias"])

@@ -9,11 +9,11 @@ from lstmbench.utils.errors import BenchError
 
 
 @contextmanager
-def taken_or_refused(kind: type[BenchError], told: object) -> Iterator[None]:
-    """The block succeeds, or ends with an error of this ``kind`` in whose one message ``told`` stands."""
-    message = str(told)
+def taken_or_refused(kind: type[BenchError], expected: object) -> Iterator[None]:
+    """The block succeeds, or ends with an error of this ``kind`` in whose one message ``expected`` stands."""
+    message = str(expected)
     try:
         yield
     except kind as error:
         message = str(error)
-    assert str(told) in message
+    assert str(expected) in message

@@ -136,20 +136,21 @@ def entries_in(folder: Path) -> dict[str, Entry]:
     """
     entries = {}
     for machine, entry in (yaml.safe_load((folder / "bundles.yaml").read_text(encoding="utf-8")) or {}).items():
-        said = entry or {}
+        declared = entry or {}
         blocks = {
             name: [
-                _made(kind, block, f"{machine}, {name} {place}") for place, block in enumerate(said.get(name) or (), 1)
+                _made(kind, block, f"{machine}, {name} {place}")
+                for place, block in enumerate(declared.get(name) or (), 1)
             ]
             for name, kind in BLOCKS.items()
         }
-        entries[machine] = _made(Entry, said | blocks, machine)
+        entries[machine] = _made(Entry, declared | blocks, machine)
     return entries
 
 
-def _made(kind: type, said: Mapping[str, Any], where: str) -> Any:
+def _made(kind: type, declared: Mapping[str, Any], where: str) -> Any:
     try:
-        made = kind(**said)
+        made = kind(**declared)
     except TypeError as error:
         raise UndeclaredError(f"results/baselines/bundles.yaml: {where}: {error}") from error
     for one in dataclasses.fields(kind):
@@ -191,12 +192,12 @@ def differences(records: Records, entry: Entry) -> list[str]:
 
 def _sides(kind: str, declared: Iterable[tuple[Any, ...]], found: Iterable[tuple[Any, ...]]) -> Iterator[str]:
     declared, found = set(declared), set(found)
-    for cases, told in (
+    for cases, message in (
         (declared - found, "declared, and not in the bundle"),
         (found - declared, "in the bundle, and not declared"),
     ):
         for case in sorted(cases):
-            yield f"{kind} {' '.join(map(str, case))}: {told}"
+            yield f"{kind} {' '.join(map(str, case))}: {message}"
 
 
 def _blocks(blocks: Iterable[Any]) -> dict[tuple[Any, ...], Any]:
@@ -212,8 +213,8 @@ def _of_runs(records: Records, entry: Entry) -> Iterator[str]:
         wrong = [*_circumstances(found[case], found[case].settings.threads, declared[case].threads, entry)]
         if declared[case].published:
             wrong += _unpublished(found[case])
-        for told in wrong:
-            yield f"run {' '.join(map(str, case))}: {told}"
+        for message in wrong:
+            yield f"run {' '.join(map(str, case))}: {message}"
 
 
 def _circumstances(record: RunRecord | MeasurementRecord, threads: int, expected: int, entry: Entry) -> Iterator[str]:
@@ -258,8 +259,8 @@ def _of_measurements(records: Records, entry: Entry) -> Iterator[str]:
             measured[group.dataset, group.size, name, group.device] = record
     yield from _sides("measurement", declared, measured)
     for case in sorted({*declared} & {*measured}):
-        for told in _of_measurement(measured[case], case[2], declared[case], entry):
-            yield f"measurement {' '.join(case)}: {told}"
+        for message in _of_measurement(measured[case], case[2], declared[case], entry):
+            yield f"measurement {' '.join(case)}: {message}"
 
 
 def _of_measurement(record: MeasurementRecord, name: str, block: Measurements, entry: Entry) -> Iterator[str]:

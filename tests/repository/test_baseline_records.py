@@ -40,8 +40,10 @@ def first_seed(machine, dataset):
 
 @each_machine
 def test_a_bundle_holds_what_its_entry_says(machine):
-    told = differences(MACHINES[machine], entry_of(machine, ENTRIES))
-    assert not told, "\n".join([f"results/baselines/{machine}.zip differs from its entry in bundles.yaml:", *told])
+    message = differences(MACHINES[machine], entry_of(machine, ENTRIES))
+    assert not message, "\n".join(
+        [f"results/baselines/{machine}.zip differs from its entry in bundles.yaml:", *message]
+    )
 
 
 def test_every_entry_is_of_a_bundle():

@@ -93,7 +93,7 @@ def test_a_bundle_of_a_gpu_without_tensorflow_passes_with_its_own_entry(results)
 
 
 @pytest.mark.parametrize(
-    ("path", "told"),
+    ("path", "message"),
     [
         ("runs/mnist/small/pytorch_fused/gpu/seed-3", "run mnist small pytorch_fused gpu 3"),
         ("runs/ptb/large/pytorch/gpu-bfloat16", "run ptb large pytorch gpu-bfloat16 7"),
@@ -101,13 +101,13 @@ def test_a_bundle_of_a_gpu_without_tensorflow_passes_with_its_own_entry(results)
         ("parity/pytorch/gpu-bfloat16.csv", "certificate pytorch gpu-bfloat16"),
     ],
 )
-def test_what_is_declared_must_be_there(results, path, told):
+def test_what_is_declared_must_be_there(results, path, message):
     gone = results / path
     if gone.is_dir():
         shutil.rmtree(gone)
     else:
         gone.unlink()
-    assert found(results) == [f"{told}: declared, and not in the bundle"]
+    assert found(results) == [f"{message}: declared, and not in the bundle"]
 
 
 def test_what_is_there_must_be_declared(results):
@@ -156,12 +156,14 @@ def test_a_process_that_was_repeated_or_failed_must_be_declared(results):
         "measurement ptb small pytorch_plain gpu-tf32: expected the rounds 1 to 1, found none",
     ]
     assert found(results, entry.replace("attempts: 1, failed: []", "attempts: 2, failed: [pytorch_plain]")) == []
-    (told,) = found(results, entry.replace("attempts: 1, failed: []", "attempts: 2, failed: [pytorch_plain, pytorch]"))
-    assert told == "measurement ptb small pytorch gpu-tf32: expected a failure, found none"
+    (message,) = found(
+        results, entry.replace("attempts: 1, failed: []", "attempts: 2, failed: [pytorch_plain, pytorch]")
+    )
+    assert message == "measurement ptb small pytorch gpu-tf32: expected a failure, found none"
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [
         ({"metric": 0.97}, "expected an accuracy from 0.985 to 1.0, found 0.97"),
         ({"caps": ["trained for 1,600 of 4,646 updates"]}, "expected a complete run, found: trained for 1,600 of"),
@@ -171,11 +173,11 @@ def test_a_process_that_was_repeated_or_failed_must_be_declared(results):
         ({"final__predictions": 20_000}, "expected 10000 predictions, found 20000"),
     ],
 )
-def test_a_run_is_what_its_entry_says(results, changes, told):
+def test_a_run_is_what_its_entry_says(results, changes, message):
     save(results, make_record("mnist", "small", "pytorch", "gpu", 2, **{"metric": 0.9885} | changes))
     (line, *_) = found(results)
     assert line.startswith("run mnist small pytorch gpu 2: ")
-    assert re.search(told, line)
+    assert re.search(message, line)
 
 
 def test_results_from_outside_a_checkout_are_declared_as_such(results):
@@ -184,9 +186,9 @@ def test_results_from_outside_a_checkout_are_declared_as_such(results):
 
 
 def test_published_values_are_only_asked_for_where_they_are_known(results):
-    told = found(results, ENTRY.replace("published: false", "published: true"))
-    assert "run ptb small pytorch gpu-tf32 7: expected a perplexity from 112.0 to 116.5, found 300.0" in told
-    (line,) = [line for line in told if line.startswith("run ptb large pytorch gpu-tf32 7: ")]
+    message = found(results, ENTRY.replace("published: false", "published: true"))
+    assert "run ptb small pytorch gpu-tf32 7: expected a perplexity from 112.0 to 116.5, found 300.0" in message
+    (line,) = [line for line in message if line.startswith("run ptb large pytorch gpu-tf32 7: ")]
     assert "no published value is known: add it to PUBLISHED in tests/repository/baselines.py, or say" in line
 
 
@@ -203,7 +205,7 @@ def test_an_entry_without_a_bundle_is_found(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "told"),
+    ("before", "after", "message"),
     [
         ("devices: [gpu], seeds", "device: [gpu], seeds", "example-gpu, runs 1: .*device"),
         ("sizes: [small, large]", "sizes: small", "example-gpu, runs 2: sizes: expected a list, found 'small'"),
@@ -211,9 +213,9 @@ def test_an_entry_without_a_bundle_is_found(tmp_path):
         ("rounds: 2", "rounds: '2'", "example-gpu, measurements 2: rounds: expected a whole number, found '2'"),
     ],
 )
-def test_a_mistake_in_an_entry_is_named(tmp_path, before, after, told):
+def test_a_mistake_in_an_entry_is_named(tmp_path, before, after, message):
     (tmp_path / "bundles.yaml").write_text(ENTRY.replace(before, after))
-    with pytest.raises(UndeclaredError, match=told):
+    with pytest.raises(UndeclaredError, match=message):
         entries_in(tmp_path)
 
 
@@ -231,7 +233,7 @@ def test_a_kept_bundle_that_loses_or_gains_anything_no_longer_passes(machine):
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [
         ({}, None),
         ({"device": "gpu-tf32"}, None),
@@ -241,9 +243,9 @@ def test_a_kept_bundle_that_loses_or_gains_anything_no_longer_passes(machine):
         ({"settings__preset__batch_size": 25}, "mnist small: presets differ"),
     ],
 )
-def test_all_machines_start_from_the_same_weights_data_and_presets(tmp_path, changes, told):
+def test_all_machines_start_from_the_same_weights_data_and_presets(tmp_path, changes, message):
     bundles = []
     for number, own in enumerate(({}, {"implementation": "tensorflow"}, {"device": "gpu"} | changes)):
         save(tmp_path / str(number), make_record("mnist", **own))
         bundles.append(records(tmp_path / str(number)))
-    assert unlike_starts(bundles) == ([told] if told else [])
+    assert unlike_starts(bundles) == ([message] if message else [])

@@ -47,8 +47,8 @@ def test_its_speed_and_its_parity_are_rows_with_the_reason(sweep):
 
 def test_the_plan_names_it_and_plans_the_others(sweep, workdir):
     assert set(read_table(sweep / "plan/plan.csv")["implementation"]) == {"reference", "reference-mine"}
-    said = (sweep / "plan/plan.md").read_text(encoding="utf-8")
-    assert f"markov tiny reference-broken cpu cannot run here and is not planned: {WHY}" in said.replace("\\", "")
+    output = (sweep / "plan/plan.md").read_text(encoding="utf-8")
+    assert f"markov tiny reference-broken cpu cannot run here and is not planned: {WHY}" in output.replace("\\", "")
     # What failed is tried again by the next plan, and only that.
     assert workdir.planned("results/sweep/plan/plan.csv", **CHANGES)["calibrate"] == 1
 

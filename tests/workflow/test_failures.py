@@ -139,10 +139,10 @@ def test_a_second_instance_touches_nothing_of_a_running_benchmark(moody, failed)
         assert state(results) == before
     finally:
         (moody.root / "wait").unlink()
-        said, _ = first.communicate()
+        output, _ = first.communicate()
     assert second.returncode != 0
     assert "lock" in second.stdout.lower()
-    assert first.returncode == 0, said
+    assert first.returncode == 0, output
 
 
 @pytest.mark.parametrize("implementation", ["reference", "pytorch"])

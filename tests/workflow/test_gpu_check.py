@@ -71,11 +71,11 @@ def test_what_comes_back_is_an_ordinary_bundle(checked):
 
 def test_a_budget_too_small_for_step_four_names_what_it_left_out(tmp_path):
     names = ["--implementations", "reference", "--measured", "reference", "--trained", "reference"]
-    summary, said = check(tmp_path / "out", *names, "--budget", "30")
+    summary, printed = check(tmp_path / "out", *names, "--budget", "30")
     left_out = of_step(summary, 4)
     assert [job["name"] for job in left_out] == ["speed markov/small/cpu, round 1", "speed markov/small/cpu, round 2"]
     assert {job["outcome"] for job in left_out} == {"skipped"}
-    assert all(job["name"] in said for job in left_out)
+    assert all(job["name"] in printed for job in left_out)
     assert of_step(summary, 2)[0]["outcome"] == "done"
     (training,) = of_step(summary, 5)
     assert (training["outcome"], "was not measured" in training["reason"]) == ("skipped", True)

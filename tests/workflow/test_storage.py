@@ -107,6 +107,6 @@ def test_out_of_memory_is_told_as_such_with_the_estimate(case, tmp_path, impleme
         pytest.skip(failure["message"])
     message = failure["message"]
     # TensorFlow may crash instead: its products by oneDNN, with AVX-512, do not look whether they were given memory.
-    told = r"E(6-RESOURCES: out of memory|134-ABORTED: out of memory|139-CRASHED: ended by SIGSEGV)"
-    assert re.match(told, message), message
+    wanted = r"E(6-RESOURCES: out of memory|134-ABORTED: out of memory|139-CRASHED: ended by SIGSEGV)"
+    assert re.match(wanted, message), message
     assert re.search(r"the model needs at least 6\d\d MB", message)

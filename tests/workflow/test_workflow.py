@@ -124,17 +124,17 @@ def test_another_cap_re_runs_the_runs_but_not_the_data(workdir):
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         ({"implementations": "[reference,copykat]"}, "unknown implementation 'copykat' (did you mean copycat?)"),
         ({"thread": "1"}, "unknown configuration key 'thread' (did you mean threads?)"),
     ],
 )
-def test_a_wrong_selection_ends_with_one_clear_line_also_beside_results(workdir, change, told):
+def test_a_wrong_selection_ends_with_one_clear_line_also_beside_results(workdir, change, message):
     done = workdir.snakemake("--dry-run", **change)
     assert done.returncode == 2, done.stdout
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("error: ")]
-    assert told in line
+    assert message in line
     assert "Nothing to be done" not in done.stdout
 
 

@@ -81,9 +81,9 @@ class LogHandler(LogHandlerBase):
         if self.common_settings.dryrun:
             print(self.format(record), flush=True)
         elif event == LogEvent.JOB_INFO:
-            said = record.rule_msg or record.rule_name
+            description = record.rule_msg or record.rule_name
             job = self._job(record.rule_name, dict(record.wildcards or {}))
-            self._terminal.start(record.jobid, job, said, record.log)
+            self._terminal.start(record.jobid, job, description, record.log)
         elif event == LogEvent.JOB_FINISHED:
             self._terminal.finish(record.job_id)
         elif event == LogEvent.JOB_ERROR:

@@ -96,7 +96,7 @@ def test_limits_that_do_not_bite_are_no_limits():
     assert case(tables(make_measurement(SPEEDS, **free))["speed"], "pytorch")["verdict"] == Verdict(Kind.GOOD)
 
 
-def test_a_case_that_drifts_has_no_headline_and_nor_has_a_ratio_with_it():
+def test_a_case_that_drifts_is_not_quotable_and_nor_is_a_ratio_with_it():
     measurement = make_measurement({**SPEEDS, "drifting": [7.0] * 5}, blocks=20)
     rows = measurement.blocks["implementation"] == "drifting"
     slower = 1 + 0.01 * measurement.blocks.loc[rows, "block"]
@@ -110,7 +110,7 @@ def test_a_case_that_drifts_has_no_headline_and_nor_has_a_ratio_with_it():
     assert quoted["pytorch", "tensorflow"] == 1
 
 
-def test_blocks_that_spread_too_far_support_no_headline():
+def test_blocks_that_spread_too_far_are_not_quotable():
     measurement = make_measurement({"pytorch": [10.0] * 3})
     measurement.blocks.loc[::2, "seconds"] *= 1.4
     row = case(tables(measurement)["speed"], "pytorch")
@@ -144,12 +144,14 @@ def test_an_anatomy_says_what_share_of_the_step_its_operations_take():
     assert anatomy["coverage"].tolist() == pytest.approx([0.8] * len(anatomy))
 
 
-@pytest.mark.parametrize(("path", "step_seconds", "told"), [(None, 0.1, NOT_SEEN), (None, None, ""), ("x", 0.1, "x")])
-def test_a_path_that_was_looked_for_and_not_seen_is_told_from_one_that_nobody_looked_for(path, step_seconds, told):
+@pytest.mark.parametrize(
+    ("path", "step_seconds", "message"), [(None, 0.1, NOT_SEEN), (None, None, ""), ("x", 0.1, "x")]
+)
+def test_a_path_that_was_looked_for_and_not_seen_is_told_from_one_that_nobody_looked_for(path, step_seconds, shown):
     trace = {"details__trace__path": path, "details__trace__step_seconds": step_seconds}
     nothing = {"details__trace__operations": []} if step_seconds is None else {}
     row = case(tables(make_measurement({"pytorch": [10.0]}, **trace, **nothing))["speed"], "pytorch")
-    assert row["path"] == told
+    assert row["path"] == shown
     assert row["quotable"] == 1
 
 

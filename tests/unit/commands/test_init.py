@@ -15,10 +15,10 @@ import contextlib, io
 from lstmbench import commands
 
 for name in commands.names():
-    told = io.StringIO()
-    with contextlib.redirect_stdout(told), contextlib.suppress(SystemExit):
+    help_text = io.StringIO()
+    with contextlib.redirect_stdout(help_text), contextlib.suppress(SystemExit):
         commands.start(name, ["--help"])
-    print(name, told.getvalue().split(maxsplit=1)[0])
+    print(name, help_text.getvalue().split(maxsplit=1)[0])
 """
 
 
@@ -31,7 +31,7 @@ def test_every_command_line_starts_in_a_python_that_drops_docstrings():
     assert {"download", "prepare", "train", "report", "gpu-check"} <= set(started)
 
 
-def said(*words: str) -> str:
+def output(*words: str) -> str:
     """What ``python -m lstmbench`` prints."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, "-m", "lstmbench", *words]
@@ -40,7 +40,7 @@ def said(*words: str) -> str:
 
 
 def test_the_help_fits_on_a_screen_and_names_commands_that_there_are():
-    lines = said("--help").splitlines()
+    lines = output("--help").splitlines()
     assert len(lines) <= 24
     assert max(map(len, lines)) <= 80
     listed = [line.split()[0] for line in lines if line.startswith("  ")]
@@ -49,7 +49,7 @@ def test_the_help_fits_on_a_screen_and_names_commands_that_there_are():
 
 
 def test_all_commands_are_listed_each_with_what_it_does():
-    lines = said("--help-all").splitlines()
+    lines = output("--help-all").splitlines()
     listed = dict(line.split(maxsplit=1) for line in lines if line.startswith("  "))
     assert set(listed) == set(commands.names())
     assert all(words.endswith((".", "?")) for words in listed.values())
@@ -67,17 +67,19 @@ def test_a_call_in_the_old_form_is_answered_in_one_line_with_the_new_one():
 
 def test_every_command_is_called_by_its_name_in_its_help():
     for name in commands.names():
-        told = said(name, "--help") if name in ("train", "plot", "prepare") else commands.parser_of(name).format_usage()
-        assert told.startswith(f"usage: lstm-bench {name} "), told
+        message = (
+            output(name, "--help") if name in ("train", "plot", "prepare") else commands.parser_of(name).format_usage()
+        )
+        assert message.startswith(f"usage: lstm-bench {name} "), message
 
 
 def test_a_command_that_is_misspelt_is_refused_with_the_nearest_in_one_line():
-    (line,) = said("trian").splitlines()
+    (line,) = output("trian").splitlines()
     assert line.startswith("error: E2-USAGE: unknown command 'trian' (did you mean train?)")
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh"])
 def test_the_shell_completes_commands_and_their_options(shell):
-    script = said("completion", shell)
+    script = output("completion", shell)
     assert "gpu-check" in script
     assert "--checkpoint-seconds" in script

@@ -131,7 +131,7 @@ def test_a_byte_order_mark_at_the_start_is_no_part_of_the_first_word(tmp_path: P
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         ("a b\n\ufeffa b\n".encode(), "a byte order mark at offset 4"),
         ("\ufeff\ufeffa b\n".encode(), "a byte order mark at offset 3"),
@@ -143,9 +143,9 @@ def test_a_byte_order_mark_at_the_start_is_no_part_of_the_first_word(tmp_path: P
         (b"a b\rc d\ra b\r", "a carriage return without a line feed at offset 3"),
     ],
 )
-def test_what_no_text_holds_is_refused_with_the_offset(tmp_path: Path, content: bytes, told: str) -> None:
+def test_what_no_text_holds_is_refused_with_the_offset(tmp_path: Path, content: bytes, message: str) -> None:
     (write_splits(tmp_path) / "ptb.test.txt").write_bytes(content)
-    with pytest.raises(DataError, match=rf"ptb\.test\.txt: expected .*, found {told}"):
+    with pytest.raises(DataError, match=rf"ptb\.test\.txt: expected .*, found {message}"):
         ptb.prepare(tmp_path)
 
 
@@ -157,7 +157,7 @@ def test_line_ends_of_windows_are_line_ends(tmp_path: Path, capsys: pytest.Captu
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("a b c", "no line end: no <eos> among its words"),
         ("a\nb <eos> c\n", "a word <eos> of its own at offset 4"),
@@ -168,12 +168,12 @@ def test_line_ends_of_windows_are_line_ends(tmp_path: Path, capsys: pytest.Captu
     ],
 )
 def test_what_looks_wrong_in_a_text_is_said_once_and_the_text_is_used(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, told: str
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, message: str
 ) -> None:
     write_splits(tmp_path, train=text, valid="a\n" if "\n" in text else "a", test="a\n" if "\n" in text else "a")
     ptb.prepare(tmp_path)
-    said = [line for line in capsys.readouterr().err.splitlines() if "ptb.train.txt" in line]
-    assert said == [f"{tmp_path / 'ptb.train.txt'}: is this meant? It holds {told}."]
+    output = [line for line in capsys.readouterr().err.splitlines() if "ptb.train.txt" in line]
+    assert output == [f"{tmp_path / 'ptb.train.txt'}: is this meant? It holds {message}."]
 
 
 def test_nothing_is_said_of_an_ordinary_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

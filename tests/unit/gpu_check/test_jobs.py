@@ -22,8 +22,8 @@ def python(text, **more):
 
 
 def test_a_job_that_runs_out_of_memory_fails_alone_with_its_code_and_the_next_one_runs(runner, tmp_path):
-    said = "error: E6-RESOURCES: out of memory (CUDA out of memory. Tried to allocate 2 GiB)"
-    first, second = runner.run([python(f"print('{said}'); raise SystemExit(6)"), python("pass")])
+    output = "error: E6-RESOURCES: out of memory (CUDA out of memory. Tried to allocate 2 GiB)"
+    first, second = runner.run([python(f"print('{output}'); raise SystemExit(6)"), python("pass")])
     assert (first["outcome"], first["exit_code"]) == ("failed", 6)
     assert first["reason"].startswith("E6-RESOURCES: out of memory (CUDA")
     assert second["outcome"] == "done"

@@ -61,7 +61,7 @@ def test_mnist_small_has_the_exercises_81674_parameters():
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         ({"lerning_rate": 1.0}, "did you mean learning_rate"),
         ({"learning_rate": "1e-3"}, "write 1.0e-3"),
@@ -77,8 +77,8 @@ def test_mnist_small_has_the_exercises_81674_parameters():
         ({"epochs": None}, "epochs"),
     ],
 )
-def test_a_wrong_value_is_refused_with_the_file_and_the_key(tmp_path, change, told):
-    with pytest.raises(UsageError, match=told) as caught:
+def test_a_wrong_value_is_refused_with_the_file_and_the_key(tmp_path, change, message):
+    with pytest.raises(UsageError, match=message) as caught:
         load(tmp_path, yaml.safe_dump({**GOOD, **change}))
     assert "tried.yaml" in str(caught.value)
 
@@ -94,7 +94,7 @@ def test_only_keys_with_a_default_may_be_missing(tmp_path, key):
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("epochs: 1\nepochs: 2\n", "epochs"),
         ("a: &a [1]\nb: *a\n", "alias"),
@@ -104,8 +104,8 @@ def test_only_keys_with_a_default_may_be_missing(tmp_path, key):
         ("a: !!python/object/apply:os.getcwd []\n", "YAML"),
     ],
 )
-def test_text_that_yaml_would_let_pass_is_refused(tmp_path, text, told):
-    with pytest.raises(UsageError, match=told):
+def test_text_that_yaml_would_let_pass_is_refused(tmp_path, text, message):
+    with pytest.raises(UsageError, match=message):
         load(tmp_path, text)
 
 

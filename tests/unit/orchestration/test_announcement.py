@@ -14,7 +14,7 @@ from lstmbench.orchestration.resources import planned_seconds
 from tests.factories.jobs import NOWHERE, chosen, jobs_of
 
 
-def said(capsys, selection, jobs, planned=None, cores=2):
+def printed(capsys, selection, jobs, planned=None, cores=2):
     """What ``announce`` prints, which is one line or none."""
     announce(selection, planned or {}, jobs, NOWHERE, cores)
     output = capsys.readouterr()
@@ -24,7 +24,7 @@ def said(capsys, selection, jobs, planned=None, cores=2):
 
 
 def test_weeks_are_said_at_the_start_with_what_takes_less(speed, capsys):
-    line = said(capsys, chosen(), jobs_of(chosen()))
+    line = printed(capsys, chosen(), jobs_of(chosen()))
     assert line.startswith("This will take about 34 days on this machine: 36 runs and 6 speed measurements (")
     assert "50 GFLOP/s per thread" in line
     assert " make plan measures each case. Shorter: make demo, make quick, --config sizes=[small] (9.9 hours)" in line
@@ -34,7 +34,7 @@ def test_weeks_are_said_at_the_start_with_what_takes_less(speed, capsys):
 def test_only_the_jobs_that_will_run_count(speed, capsys):
     jobs = jobs_of(chosen())
     left = [job for job in jobs if job.wildcards.get("size") == "small" and job.wildcards.get("seed") in ("1", None)]
-    line = said(capsys, chosen(), left)
+    line = printed(capsys, chosen(), left)
     assert ": 4 runs and 2 speed measurements (" in line
     assert "sizes=" not in line
     assert "seeds=" not in line
@@ -42,13 +42,13 @@ def test_only_the_jobs_that_will_run_count(speed, capsys):
 
 def test_what_does_not_take_long_names_nothing_shorter(speed, capsys):
     selection = chosen(max_updates=10, max_eval_predictions=100, sizes=["small"])
-    line = said(capsys, selection, [job for job in jobs_of(selection) if job.rule == "train"])
+    line = printed(capsys, selection, [job for job in jobs_of(selection) if job.rule == "train"])
     assert line.startswith("This will take about 1.8 min on this machine: 12 runs (")
     assert "Shorter" not in line
 
 
 def test_tables_alone_are_not_worth_a_line(speed, capsys):
-    assert said(capsys, chosen(), [Job("report", {}, 1), Job("plot", {}, 1)]) == ""
+    assert printed(capsys, chosen(), [Job("report", {}, 1), Job("plot", {}, 1)]) == ""
 
 
 def test_runs_with_a_plan_take_what_it_says_and_no_speed_is_measured(capsys, monkeypatch, tmp_path):
@@ -59,7 +59,7 @@ def test_runs_with_a_plan_take_what_it_says_and_no_speed_is_measured(capsys, mon
     plan.write_text(f"{header}\nptb,small,pytorch,cpu,2,,,7200,1\nptb,small,tensorflow,cpu,2,99,,1,1\n", "utf-8")
     selection = chosen(datasets=["ptb"], sizes=["small"], implementations=["pytorch"])
     runs = [job for job in jobs_of(selection) if job.rule == "train"]
-    line = said(capsys, selection, runs, planned_seconds(plan, selection))
+    line = printed(capsys, selection, runs, planned_seconds(plan, selection))
     assert line.startswith("This will take about 6 hours on this machine: 3 runs (the runs as planned).")
     assert "make plan" not in line
     both = chosen(datasets=["ptb"], sizes=["small"])
@@ -68,7 +68,7 @@ def test_runs_with_a_plan_take_what_it_says_and_no_speed_is_measured(capsys, mon
 
 def test_a_plan_of_some_cases_is_used_for_those(speed, capsys):
     planned = {("ptb", "small", "pytorch", "cpu"): 3600.0}
-    line = said(capsys, chosen(), jobs_of(chosen()), planned)
+    line = printed(capsys, chosen(), jobs_of(chosen()), planned)
     assert "(1 of 12 cases as planned, the rest estimated from the models' FLOPs and 50 GFLOP/s per thread, " in line
 
 
@@ -76,41 +76,43 @@ def test_on_a_gpu_without_a_plan_the_time_is_said_to_be_unknown(capsys, monkeypa
     monkeypatch.setattr(estimate, "measured_flops_per_second", lambda: pytest.fail("measured"))
     selection = dataclasses.replace(chosen(), device="gpu")
     jobs = [job._replace(wildcards={**job.wildcards, "device": "gpu"}) for job in jobs_of(selection) if job.wildcards]
-    line = said(capsys, selection, jobs)
+    line = printed(capsys, selection, jobs)
     assert line.startswith("How long this will take is unknown (")
     assert line.endswith("; make plan measures it.")
     planned = {estimate.case_of(job): 3600.0 for job in jobs if job.rule == "train"}
     # One run at a time, however many cores there are.
-    assert said(capsys, selection, jobs, planned, cores=64).startswith("This will take about 1.5 days on this machine")
+    assert printed(capsys, selection, jobs, planned, cores=64).startswith(
+        "This will take about 1.5 days on this machine"
+    )
 
 
 def test_for_other_machines_core_hours_are_named_and_no_time(speed, capsys):
     planned = {estimate.case_of(job): 3600.0 for job in jobs_of(chosen()) if job.rule == "train"}
-    line = said(capsys, chosen(), jobs_of(chosen()), planned, cores=None)
+    line = printed(capsys, chosen(), jobs_of(chosen()), planned, cores=None)
     assert line.startswith(
         "The runs will take about 72 core hours: 36 runs and 6 speed measurements (the runs as planned)"
     )
     assert line.endswith("When jobs start is up to the scheduler.")
-    assert said(capsys, chosen(), [job for job in jobs_of(chosen()) if job.rule == "measure"], cores=None) == ""
+    assert printed(capsys, chosen(), [job for job in jobs_of(chosen()) if job.rule == "measure"], cores=None) == ""
 
 
 def test_disk_is_named_if_it_is_much(speed, capsys):
-    assert "GB" not in said(capsys, chosen(), jobs_of(chosen())).replace("GFLOP", "")
+    assert "GB" not in printed(capsys, chosen(), jobs_of(chosen())).replace("GFLOP", "")
     many = [
         job._replace(wildcards={**job.wildcards, "seed": str(seed)})
         for job in jobs_of(chosen())
         if job.rule == "train"
         for seed in range(20)
     ]
-    assert said(capsys, chosen(), many).endswith(" GB of disk.")
-    assert "GB" not in said(capsys, chosen(keep_models=False), many).replace("GFLOP", "")
+    assert printed(capsys, chosen(), many).endswith(" GB of disk.")
+    assert "GB" not in printed(capsys, chosen(keep_models=False), many).replace("GFLOP", "")
 
 
 def test_a_data_set_of_the_user_is_counted_once_it_is_prepared(speed, capsys, tmp_path, monkeypatch):
     monkeypatch.delitem(CONTENTS, "ptb")
     selection = chosen(datasets=["ptb"], sizes=["small"])
     runs = [job for job in jobs_of(selection) if job.rule == "train"]
-    assert "unknown (the data set ptb has not been prepared yet)" in said(capsys, selection, runs)
+    assert "unknown (the data set ptb has not been prepared yet)" in printed(capsys, selection, runs)
     manifest = tmp_path / "ptb/manifest.json"
     manifest.parent.mkdir()
     arrays = '{"train": {"shape": [929589]}, "valid": {"shape": [73760]}, "test": {"shape": [82430]}}'
@@ -127,7 +129,7 @@ def test_a_failure_to_estimate_is_one_line_and_ends_nothing(error, capsys, monke
         raise error
 
     monkeypatch.setattr(estimate, "measured_flops_per_second", fail)
-    line = said(capsys, chosen(), jobs_of(chosen()))
+    line = printed(capsys, chosen(), jobs_of(chosen()))
     assert line.startswith(f"How long this will take is unknown ({type(error).__name__}: ")
 
 

@@ -46,7 +46,7 @@ def test_every_key_of_the_shipped_configuration_is_explained():
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         ({"datasets": ["ptp"]}, "unknown dataset 'ptp' (did you mean ptb?); known: " + ", ".join(datasets.names())),
         (
@@ -92,10 +92,10 @@ def test_every_key_of_the_shipped_configuration_is_explained():
         ({"thread": 1}, "unknown configuration key 'thread' (did you mean threads?)"),
     ],
 )
-def test_a_wrong_selection_is_refused_in_one_line_that_names_what_is_known(change, told):
+def test_a_wrong_selection_is_refused_in_one_line_that_names_what_is_known(change, message):
     with pytest.raises(UsageError) as caught:
         checked({**SHIPPED, "device": "cpu", **change})
-    assert told in str(caught.value)
+    assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
@@ -122,14 +122,14 @@ def test_a_folder_of_local_data_is_there_or_refused_with_the_nearest(tmp_path, m
     for name in ("data", "~/data", str(tmp_path / "data")):
         (folder,) = checked({**SHIPPED, "device": "cpu", "local_data": [name]}).local_data
         assert Path(folder).samefile(tmp_path / "data")
-    told = {
+    parts = {
         "dta": f"local_data 'dta': expected a folder, found nothing at '{tmp_path}/dta' (did you mean 'data'?)",
         "~/dta/ptb": f"found nothing at '{tmp_path}/dta/ptb' (did you mean '{tmp_path}/data/ptb'?)",
         "file": f"expected a folder, found a file at '{tmp_path}/file'",
         "~nobody-at-all": "expected a folder, found nothing at",
         "x" * 300: "expected a folder, found nothing at",
     }
-    for name, part in told.items():
+    for name, part in parts.items():
         with pytest.raises(UsageError) as caught:
             checked({**SHIPPED, "device": "cpu", "local_data": [name]})
         assert part in str(caught.value)

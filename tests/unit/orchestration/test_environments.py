@@ -100,7 +100,7 @@ def install(description, folder: Path, tools: Path = TOOLS) -> str:
     return (folder / "installed.txt").read_text(encoding="utf-8")
 
 
-def said(folder: Path, *words: str) -> Done[str]:
+def output(folder: Path, *words: str) -> Done[str]:
     return subprocess.run([folder / "bin/python", *words], capture_output=True, text=True, check=False)
 
 
@@ -134,7 +134,7 @@ def test_what_pip_cannot_install_is_a_python_that_says_why(tmp_path, nothing_els
     monkeypatch.setattr(environments.venv, "create", _with_the_pip_at_hand)
     folder = tmp_path / "environments/odd"
     before = install(description, folder, nothing_else)
-    process = said(folder, "-m", "lstmbench", "train")
+    process = output(folder, "-m", "lstmbench", "train")
     assert process.returncode == MachineError.exit_code
     assert re.fullmatch(r"error: E4-MACHINE: environment odd: .*\n", process.stderr)
     first = last_failure(failure_file(folder))
@@ -158,7 +158,7 @@ def test_a_python_that_is_there_already_is_used_as_it_is(tmp_path, monkeypatch):
     folder = Path("environments/mine")
     listed = install({"python": f"my env/bin/{Path(sys.executable).name}"}, folder)
     assert f"numpy=={numpy.__version__}\n" in listed
-    assert said(folder, "-c", "import sys; print(sys.prefix, sys.argv[1:])", "a b", "$c").stdout == (
+    assert output(folder, "-c", "import sys; print(sys.prefix, sys.argv[1:])", "a b", "$c").stdout == (
         f"{tmp_path / 'my env'} ['a b', '$c']\n"
     )
     assert not failure_file(folder).exists()
@@ -188,7 +188,7 @@ def test_a_python_that_cannot_be_used_is_one_that_says_why(tmp_path, monkeypatch
         Path(name).chmod(0o755)
     folder = Path("environments/mine")
     install({"python": python}, folder)
-    assert f"error: E4-MACHINE: environment mine: {why}" in said(folder, "-m", "lstmbench", "sample").stderr
+    assert f"error: E4-MACHINE: environment mine: {why}" in output(folder, "-m", "lstmbench", "sample").stderr
 
 
 def test_an_installation_that_a_signal_ended_has_not_failed(tmp_path, nothing_else, monkeypatch):
@@ -235,7 +235,7 @@ def test_requirements_are_taken_as_pip_takes_them(tmp_path, nothing_else, monkey
         subprocess.run([*git, *arguments], cwd=package, check=True)
     listed = build(Path("environment"), [], [line.format(here=tmp_path) for line in description])
     assert "tiny" in listed
-    assert said(Path("environment"), "-c", "import tiny").returncode == 0
+    assert output(Path("environment"), "-c", "import tiny").returncode == 0
 
 
 def test_an_environment_has_its_own_versions_and_a_second_building_replaces_them(tmp_path):

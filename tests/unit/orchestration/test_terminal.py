@@ -102,12 +102,12 @@ def test_a_failed_job_is_named_with_its_reason_in_a_sentence_and_its_log_at_once
     terminal.expect([train(1), train(2)])
     terminal.start(1, train(1), "Training seed 1", [str(log)])
     terminal.fail(1, "train", [str(log)])
-    said = ["FAILED: Training seed 1", "    E3-DATA: a.csv: damaged", f"    its log: {log}"]
-    assert capsys.readouterr().err.splitlines()[1:] == said
+    output = ["FAILED: Training seed 1", "    E3-DATA: a.csv: damaged", f"    its log: {log}"]
+    assert capsys.readouterr().err.splitlines()[1:] == output
     terminal.close(lambda: "the table of yesterday\n")
     printed = capsys.readouterr()
     assert printed.out == ""
-    assert printed.err.splitlines()[1:4] == said
+    assert printed.err.splitlines()[1:4] == output
 
 
 def test_a_job_that_failed_and_was_tried_again_well_has_not_failed(terminal, tmp_path, capsys):
@@ -173,10 +173,10 @@ def test_no_message_is_hidden_but_those_that_are_known_to_tell_nothing(capsys):
     send(
         shown, "MissingInputException: no file", logging.ERROR, event=LogEvent.ERROR, exception="MissingInputException"
     )
-    said = capsys.readouterr().err
-    assert "Terminating processes" in said
-    assert "a disk is full" in said
-    assert "MissingInputException: no file" in said
+    output = capsys.readouterr().err
+    assert "Terminating processes" in output
+    assert "a disk is full" in output
+    assert "MissingInputException: no file" in output
 
 
 def test_a_dry_run_is_shown_as_snakemake_shows_it(capsys):

@@ -604,8 +604,8 @@ def test_wrong_certificates_of_the_user_are_named_and_other_sources_are_used(
     list_sources(rows)
     server.answers["/1"] = [RIGHT, body(b"", status=404)]
     download(dataset="ptb", file=FILE, output=output, attempts=1)
-    (told,) = [line for line in capsys.readouterr().err.splitlines() if variable in line]
-    assert told.endswith(f"; your setting: {variable}={path}")
+    (expected,) = [line for line in capsys.readouterr().err.splitlines() if variable in line]
+    assert expected.endswith(f"; your setting: {variable}={path}")
     output.unlink()
     with pytest.raises(NetworkError, match=f"{secure}: .*{variable}={path}"):
         download(dataset="ptb", file=FILE, output=output, attempts=1)

@@ -97,7 +97,7 @@ def of_another_format(contents):
 
 
 @pytest.mark.parametrize(
-    ("edit", "told"),
+    ("edit", "message"),
     [
         (edited, r"seed-1/run\.json: expected sha256"),
         (lost, "not those its manifest lists"),
@@ -106,11 +106,11 @@ def of_another_format(contents):
         (lambda contents: contents.pop("manifest.json"), "expected a bundle"),
     ],
 )
-def test_a_bundle_that_was_changed_is_refused(results, tmp_path, edit, told):
+def test_a_bundle_that_was_changed_is_refused(results, tmp_path, edit, message):
     bundle = tmp_path / "a.zip"
     pack(results, bundle)
     rewrite(bundle, edit)
-    with pytest.raises(DataError, match=told), unpacked(bundle):
+    with pytest.raises(DataError, match=message), unpacked(bundle):
         pytest.fail("it was unpacked")
     assert not (tmp_path / "evil").exists()
 
@@ -199,7 +199,7 @@ def case(column, value, row=1):
 
 
 @pytest.mark.parametrize(
-    ("edit", "told"),
+    ("edit", "message"),
     [
         (lambda text: "", "not readable as a table"),
         (lambda text: text.splitlines()[0] + "\n", "expected a row per comparison, found none"),
@@ -219,10 +219,10 @@ def case(column, value, row=1):
         (lambda text: text + "x" * MAX_SMALL_FILE_BYTES, "expected at most 1,048,576 bytes, found 1,049,"),
     ],
 )  # fmt: skip
-def test_a_damaged_certificate_is_refused_with_its_place_and_what_to_do(certified, tmp_path, edit, told):
+def test_a_damaged_certificate_is_refused_with_its_place_and_what_to_do(certified, tmp_path, edit, message):
     path = certified / CERTIFICATE
     path.write_text(edit(path.read_text()))
-    with pytest.raises(DataError, match=rf"{CERTIFICATE}.*{told}(.|\n)*[Dd]elete it and run the workflow again"):
+    with pytest.raises(DataError, match=rf"{CERTIFICATE}.*{message}(.|\n)*[Dd]elete it and run the workflow again"):
         pack(certified, tmp_path / "a.zip")
     assert not (tmp_path / "a.zip").exists()
 
@@ -234,7 +234,7 @@ def test_a_certificate_that_is_no_text_is_refused(certified, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("{", "not JSON"),
         ('{"speed": NaN}', "NaN is no number"),
@@ -242,9 +242,9 @@ def test_a_certificate_that_is_no_text_is_refused(certified, tmp_path):
         (f'"{"x" * MAX_SMALL_FILE_BYTES}"', "expected at most 1,048,576 bytes, found 1,048,578"),
     ],
 )
-def test_a_damaged_summary_of_a_gpu_check_is_refused(certified, tmp_path, text, told):
+def test_a_damaged_summary_of_a_gpu_check_is_refused(certified, tmp_path, text, message):
     (certified / GPU_CHECK).write_text(text)
-    with pytest.raises(DataError, match=rf"gpu-check\.json.*{told}"):
+    with pytest.raises(DataError, match=rf"gpu-check\.json.*{message}"):
         pack(certified, tmp_path / "a.zip")
 
 
@@ -260,16 +260,16 @@ def resealed(name, content):
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "told"),
+    ("name", "content", "message"),
     [
         (CERTIFICATE, b"x\n1\n", rf"a\.zip: {CERTIFICATE}: expected the columns"),
         (GPU_CHECK, b"{", r"a\.zip: gpu-check\.json: not JSON"),
     ],
 )
-def test_a_damaged_member_is_refused_by_the_name_of_its_bundle(certified, tmp_path, name, content, told):
+def test_a_damaged_member_is_refused_by_the_name_of_its_bundle(certified, tmp_path, name, content, message):
     pack(certified, tmp_path / "a.zip")
     rewrite(tmp_path / "a.zip", resealed(name, content))
-    with pytest.raises(DataError, match=told):
+    with pytest.raises(DataError, match=message):
         read_bundle(tmp_path / "a.zip")
 
 
@@ -286,7 +286,7 @@ TWICE = b'"resumed": 0, "resumed": 0'
 
 
 @pytest.mark.parametrize(
-    ("edit", "told"),
+    ("edit", "message"),
     [
         (resealed(RUN, DEEP), f"{RUN}: not JSON: nested too deeply"),
         (resealed(RUN, DEEP[:4000] + DEEP[-4000:]), f"{RUN}"),
@@ -303,13 +303,13 @@ TWICE = b'"resumed": 0, "resumed": 0'
         (of_manifest(b'{"format": 1, "sha256": 1}'), "manifest.json: expected format and sha256"),
     ],
 )
-def test_any_bad_json_in_a_bundle_is_told_by_bundle_and_member_wherever_it_is_read(results, tmp_path, edit, told):
+def test_any_bad_json_in_a_bundle_is_told_by_bundle_and_member_wherever_it_is_read(results, tmp_path, edit, message):
     pack(results, tmp_path / "a.zip")
     rewrite(tmp_path / "a.zip", edit)
-    with pytest.raises(DataError, match=rf"^{tmp_path}/a\.zip: {told}") as caught:
+    with pytest.raises(DataError, match=rf"^{tmp_path}/a\.zip: {message}") as caught:
         read_bundle(tmp_path / "a.zip")
     assert "\n" not in str(caught.value)
-    with pytest.raises(DataError, match=rf"^{tmp_path}/a\.zip: {told}"), unpacked(tmp_path / "a.zip") as folder:
+    with pytest.raises(DataError, match=rf"^{tmp_path}/a\.zip: {message}"), unpacked(tmp_path / "a.zip") as folder:
         records(folder)
 
 

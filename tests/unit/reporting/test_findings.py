@@ -13,7 +13,7 @@ from lstmbench.analysis import runs as collect
 from lstmbench.analysis import speed as analyse
 from lstmbench.analysis.chosen_size import choose_size
 from lstmbench.records.tables import read_published, read_table, read_targets, write_table
-from lstmbench.reporting.findings import headlines
+from lstmbench.reporting.findings import findings
 from tests.factories.measurements import make_measurement
 from tests.factories.records import CAPS, make_failure, make_record, save
 from tests.factories.tables import PUBLISHED, TARGETS
@@ -124,7 +124,7 @@ def test_every_line_begins_with_what_was_found_in_numbers_and_ends_with_how_far_
         records.append(make_failure("markov", implementation="tensorflow_fused"))
     of_runs = tables(records)
     for speed in SPEEDS:
-        lines = headlines("markov", of_runs | measured(implementations, speed))
+        lines = findings("markov", of_runs | measured(implementations, speed))
         assert [line.what for line in lines] == ["quality", "speed", "time to quality"]
         for line in lines:
             assert str(line).startswith("markov small: ")
@@ -146,7 +146,7 @@ def test_every_line_begins_with_what_was_found_in_numbers_and_ends_with_how_far_
 
 
 def lines_of(tables, implementations, seeds, spread="equal", speed="none", **options):
-    return headlines(
+    return findings(
         "markov", tables(runs(implementations, seeds, spread, False, **options), measurement(implementations, speed))
     )
 
@@ -155,7 +155,7 @@ def test_one_seed_says_both_numbers_and_that_they_are_too_few(tables):
     pair = [
         make_record(implementation=name, metric=value) for name, value in (("tensorflow", 115.4), ("pytorch", 114.9))
     ]
-    assert str(headlines("ptb", tables(pair))[0]) == (
+    assert str(findings("ptb", tables(pair))[0]) == (
         "PTB small: PyTorch 114.90, TensorFlow 115.40 test perplexity (lower is better), 0.44 % apart; "
         "one seed each, too few to call them equal or different (that takes 5)."
     )
@@ -168,7 +168,7 @@ def test_the_better_one_is_named_whichever_way_is_better(tables):
         for name, metric in (("pytorch", 0.97), ("tensorflow", 0.98))
         for seed in range(1, 6)
     ]
-    quality, _, _ = headlines("mnist", tables(accuracies))
+    quality, _, _ = findings("mnist", tables(accuracies))
     assert quality.text.startswith("TensorFlow 98.03 ")
     assert quality.text.endswith("test accuracy (higher is better): TensorFlow is better by 1.00 points")
 
@@ -176,7 +176,7 @@ def test_the_better_one_is_named_whichever_way_is_better(tables):
 def test_what_does_not_reach_the_target_is_said_with_how_many_runs_did(tables):
     values = {("pytorch", 1): 115.0, ("pytorch", 2): 115.0, ("tensorflow", 1): 115.0, ("tensorflow", 2): 130.0}
     records = [make_record(implementation=name, seed=seed, metric=value) for (name, seed), value in values.items()]
-    _, _, time = headlines("ptb", tables(records))
+    _, _, time = findings("ptb", tables(records))
     assert time.text == (
         "PyTorch 500 s, TensorFlow not (1 of 2 runs) of training to a validation perplexity of 121.39 (less is better)"
     )
@@ -186,12 +186,12 @@ def test_what_does_not_reach_the_target_is_said_with_how_many_runs_did(tables):
 def test_a_speed_is_told_of_the_size_whose_quality_is(tables):
     records = [make_record("markov", size, name) for size in ("small", "medium") for name in NAMES[:2]]
     of_small = tables(records, measurement(NAMES[:2], "five"))
-    assert {line.where for line in headlines("markov", of_small)} == {"markov small"}
+    assert {line.where for line in findings("markov", of_small)} == {"markov small"}
     five = [
         *runs(NAMES[:2], 5, "equal", False, "medium"),
         *(record for record in records if record["run"]["size"] == "small"),
     ]
-    of_medium = headlines("markov", tables(five, measurement(NAMES[:2], "five")))
+    of_medium = findings("markov", tables(five, measurement(NAMES[:2], "five")))
     assert str(of_medium[1]) == "markov medium: the speed of 0 of 2 implementations was measured; only small was."
 
 

@@ -31,7 +31,7 @@ def test_a_page_explains_the_words_that_it_uses(tables):
     assert [word for word, _ in words(tables)] == ["accuracy", "seed", "case", "_fused", "capped"]
 
 
-@pytest.mark.parametrize(("disturbed", "told"), [("", "No other use"), ("steal", "While 1 of 1 were measured")])
-def test_an_explanation_says_whether_speeds_were_disturbed(tables, disturbed, told):
+@pytest.mark.parametrize(("disturbed", "message"), [("", "No other use"), ("steal", "While 1 of 1 were measured")])
+def test_an_explanation_says_whether_speeds_were_disturbed(tables, disturbed, message):
     tables["speed"]["disturbed"] = disturbed
-    assert told in dict(words(tables))["words/s, images/s"]
+    assert message in dict(words(tables))["words/s, images/s"]

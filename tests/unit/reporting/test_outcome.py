@@ -43,7 +43,7 @@ def test_a_shipped_configuration_is_known_wherever_its_results_go():
 
 
 @pytest.mark.parametrize(
-    ("failed", "verdicts", "said", "command"),
+    ("failed", "verdicts", "text", "command"),
     [
         (
             (),
@@ -55,10 +55,10 @@ def test_a_shipped_configuration_is_known_wherever_its_results_go():
         (("reference",), (), "2 of 3 cases ran", ""),
     ],
 )
-def test_what_failed_is_counted_and_decides_what_comes_next(failed, verdicts, said, command):
+def test_what_failed_is_counted_and_decides_what_comes_next(failed, verdicts, text, command):
     found = happened(runs("pytorch", "tensorflow"), runs(*failed), speeds(*verdicts), selection(DEMO), "demo.yaml")
-    assert said in found.said
-    assert found.said.startswith("This was the demo: ")
+    assert text in found.text
+    assert found.text.startswith("This was the demo: ")
     assert found.command == command
 
 
@@ -66,6 +66,6 @@ def test_runs_that_were_cut_short_are_said_to_be():
     both = pd.concat([runs("pytorch"), runs("tensorflow", caps="short")])
     own = dataclasses.replace(selection(DEMO), seeds=[7])
     assert (
-        "2 trainings, 1 cut short), and no speed was measured." in happened(both, runs(), speeds(), own, "my.yaml").said
+        "2 trainings, 1 cut short), and no speed was measured." in happened(both, runs(), speeds(), own, "my.yaml").text
     )
-    assert happened(both, runs(), speeds(), own, "my.yaml").said.startswith("This was a run of my.yaml: ")
+    assert happened(both, runs(), speeds(), own, "my.yaml").text.startswith("This was a run of my.yaml: ")

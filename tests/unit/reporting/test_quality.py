@@ -124,7 +124,7 @@ def test_the_shipped_targets_are_reached_from_the_right_side_of_chance():
 
 
 @pytest.mark.parametrize(
-    ("row", "told"),
+    ("row", "message"),
     [
         ("ptb\tsmall\tcomplete\t100\ttest_perplexity\tZaremba et al. 2014\t", "either a value or"),
         ("ptb\tsmall\tcomplete\t\t\t\t", "either a value or"),
@@ -132,10 +132,10 @@ def test_the_shipped_targets_are_reached_from_the_right_side_of_chance():
         ("ptb\tsmall\tsometimes\t100\t\t\t", "expected complete or capped, found 'sometimes'"),
     ],
 )
-def test_a_faulty_target_is_told_with_its_line(tmp_path, row, told):
+def test_a_faulty_target_is_told_with_its_line(tmp_path, row, message):
     path = tmp_path / "targets.tsv"
     path.write_text(HEADER + row + "\n", encoding="utf-8")
-    with pytest.raises(DataError, match=f"line 2: .*{told}"):
+    with pytest.raises(DataError, match=f"line 2: .*{message}"):
         read_targets(path, read_published(PUBLISHED))
 
 

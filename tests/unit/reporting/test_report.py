@@ -134,10 +134,10 @@ def test_the_policy_allows_the_page_s_scripts_and_styles_by_their_hashes_and_not
 
 
 def test_what_is_kept_of_others_is_what_its_list_says():
-    said = re.findall(r"`([^`]+)` \| ([0-9a-f]{64})", (TEMPLATES / "vendor/README.md").read_text(encoding="utf-8"))
+    output = re.findall(r"`([^`]+)` \| ([0-9a-f]{64})", (TEMPLATES / "vendor/README.md").read_text(encoding="utf-8"))
     kept = {path.name for path in (TEMPLATES / "vendor").glob("*.min.*")}
-    assert {name for name, _ in said} == kept
-    for name, digest in said:
+    assert {name for name, _ in output} == kept
+    for name, digest in output:
         assert hash_file(TEMPLATES / "vendor" / name) == digest
 
 
@@ -285,17 +285,17 @@ def test_the_time_to_quality_stands_with_its_data_set_and_says_what_was_not_reac
 def test_the_page_shows_the_measured_speeds_and_names_the_fastest(page):
     measured = [make_measurement({"pytorch": [10.0, 10.1, 9.9], "tensorflow": [5.0, 5.1, 4.9]})]
     text = page(*make_pair(), measured=measured)
-    (said,) = speed_lines(text)
-    assert said.startswith("Training speed, size small on cpu: pytorch is the fastest with 3,999 words/s")
-    assert "2.00" in said
+    (output,) = speed_lines(text)
+    assert output.startswith("Training speed, size small on cpu: pytorch is the fastest with 3,999 words/s")
+    assert "2.00" in output
     assert "oneDNN LSTM" in text
 
 
 def test_a_finding_on_speed_gives_the_ratio_with_its_interval(page):
     speeds = {"pytorch": [10.0, 10.2, 9.8, 10.1, 9.9], "tensorflow": [5.0, 5.2, 4.8, 5.1, 4.9]}
-    (said,) = speed_lines(page(*make_pair(), measured=[make_measurement(speeds)]))
-    assert "50 % of its ceiling" in said
-    assert "pytorch trains 2.00 times as fast as tensorflow (95 % interval 1.96 to 2.04, 5 pairs)." in said
+    (output,) = speed_lines(page(*make_pair(), measured=[make_measurement(speeds)]))
+    assert "50 % of its ceiling" in output
+    assert "pytorch trains 2.00 times as fast as tensorflow (95 % interval 1.96 to 2.04, 5 pairs)." in output
 
 
 def test_a_data_set_without_a_speed_says_so_and_needs_no_figure_of_it(page):
@@ -315,9 +315,9 @@ def test_a_speed_that_may_not_be_quoted_is_in_no_line(page):
     measurement = make_measurement({"pytorch": [10.0]}, failures={"tensorflow": "<script>alert(1)</script>"})
     measurement.blocks.loc[::2, "seconds"] *= 1.6
     text = page(*make_pair(), measured=[measurement])
-    (said,) = speed_lines(text)
-    assert "fastest" not in said
-    assert "Not to be quoted: " in said
+    (output,) = speed_lines(text)
+    assert "fastest" not in output
+    assert "Not to be quoted: " in output
     found, reaches = first_lines(text)[1][2:]
     assert found == "0 of 2 speeds can be relied on"
     assert "words/s" not in reaches
@@ -433,10 +433,10 @@ def test_embedded_data_sets_are_explained_with_one_floor_and_no_word_on_what_is_
 
 def test_every_data_set_says_in_a_sentence_what_it_is():
     for name in datasets.names():
-        said = about(name, pd.DataFrame({"published_source": [""]}))
-        assert 40 < len(said) < 320
-        assert "`" not in said
-        assert said.endswith(".")
+        output = about(name, pd.DataFrame({"published_source": [""]}))
+        assert 40 < len(output) < 320
+        assert "`" not in output
+        assert output.endswith(".")
 
 
 def test_the_guide_explains_the_words_that_this_page_uses_and_no_others(page):

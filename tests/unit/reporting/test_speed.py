@@ -122,7 +122,7 @@ def test_a_good_verdict_tells_all_the_same_what_disturbed_it_and_so_do_the_words
     assert shown(built, "speed")["verdict"].tolist() == ["good; too few blocks to test; disturbed: steal 4.5 % > 1.0 %"]
 
 
-def test_a_ratio_with_a_speed_that_has_no_headline_is_marked_and_not_quoted(tables):
+def test_a_ratio_with_a_speed_that_is_not_quotable_is_marked_and_not_quoted(tables):
     measurement = make_measurement({"pytorch": [10.0] * 3, "tensorflow": [5.0] * 3})
     blocks = measurement.blocks
     odd = (blocks["implementation"] == "tensorflow") & (blocks["block"] % 2 == 1)

@@ -21,7 +21,7 @@ def pairs(truth: float, seeds: int, trials: int = TRIALS) -> list[Comparison]:
     return [compare(np.full(seeds, 115.0), 115.0 * trial, "perplexity") for trial in ratios]
 
 
-def said(word: str, comparisons: list[Comparison]) -> float:
+def share_called(word: str, comparisons: list[Comparison]) -> float:
     return sum(verdicts([comparison]) == [word] for comparison in comparisons) / len(comparisons)
 
 
@@ -33,20 +33,20 @@ def test_the_interval_covers_the_truth_as_often_as_it_claims(seeds):
 
 @pytest.mark.parametrize("seeds", [5, 10])
 def test_what_lies_at_the_margin_is_rarely_called_equal(seeds):
-    assert said("equal", pairs(MARGINS["perplexity"], seeds)) <= 0.06
+    assert share_called("equal", pairs(MARGINS["perplexity"], seeds)) <= 0.06
 
 
 @pytest.mark.parametrize("seeds", [5, 10])
 def test_what_does_not_differ_is_rarely_called_different(seeds):
-    assert said("different", pairs(0.0, seeds)) <= 0.06
+    assert share_called("different", pairs(0.0, seeds)) <= 0.06
 
 
 def test_ten_seeds_suffice_to_call_the_same_equal():
-    assert said("equal", pairs(0.0, 10)) > 0.95
+    assert share_called("equal", pairs(0.0, 10)) > 0.95
 
 
 def test_a_large_difference_is_called_one():
-    assert said("different", pairs(0.05, 10)) > 0.95
+    assert share_called("different", pairs(0.05, 10)) > 0.95
 
 
 def test_many_comparisons_together_cry_wolf_no_more_often_than_one():

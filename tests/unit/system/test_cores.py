@@ -46,7 +46,7 @@ enough.set()
 """
 
 
-def told(program: str, **options) -> list:
+def measured_by(program: str, **options) -> list:
     environment = {**os.environ, "PYTHONPATH": str(PACKAGE.parent)}
     done = subprocess.run(
         [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True, **options
@@ -113,8 +113,8 @@ def test_a_system_without_control_groups_limits_nothing(tmp_path, monkeypatch):
 def test_more_threads_than_cores_are_refused_with_both_limits_and_what_to_do(system):
     system(2, "/", "/", {"cpu.max": "150000 100000\n"})
     cores.require_cores(1)
-    told = r"threads 2: expected at most 1, .*affinity to 8, a quota of 1\.5 CPUs.*threads: 1"
-    with pytest.raises(MachineError, match=told):
+    message = r"threads 2: expected at most 1, .*affinity to 8, a quota of 1\.5 CPUs.*threads: 1"
+    with pytest.raises(MachineError, match=message):
         cores.require_cores(2)
 
 
@@ -137,7 +137,7 @@ def test_an_affinity_is_a_limit(monkeypatch):
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no affinity on this system")
 def test_threads_that_are_bound_after_the_start_are_seen_where_they_compute():
-    allowed, reached = told(BOUND)
+    allowed, reached = measured_by(BOUND)
     assert allowed >= 1
     assert reached == 1
 
@@ -148,13 +148,13 @@ def test_two_threads_on_one_core_get_half_of_a_cpu_each():
         "import json, os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n"
         "from lstmbench.system.cores import granted_share; print(json.dumps([granted_share(2)]))"
     )
-    assert told(program)[0] <= 0.6
+    assert measured_by(program)[0] <= 0.6
 
 
 def test_a_real_quota_of_a_tenth_of_a_cpu_is_read_and_seen_in_what_it_does():
     # So little that any load beside it leaves as much.
     with real_group() as enter:
-        usable, quota, throttled, granted = told(LIMITED, preexec_fn=enter)
+        usable, quota, throttled, granted = measured_by(LIMITED, preexec_fn=enter)
     assert (usable, quota) == (1, 0.1)
     assert limits(throttled, None, threads=1)
     assert granted < 0.5

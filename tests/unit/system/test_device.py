@@ -54,7 +54,7 @@ def test_a_device_s_name_splits_into_its_parts_and_is_made_of_them(name, parts):
 
 
 @pytest.mark.parametrize(
-    ("wanted", "told"),
+    ("wanted", "message"),
     [
         ("cpu-x0", "1 worker or more, found 0"),
         ("cpu-x", "precision 'x'"),
@@ -67,8 +67,8 @@ def test_a_device_s_name_splits_into_its_parts_and_is_made_of_them(name, parts):
         ("cpu\n", "device"),
     ],
 )
-def test_a_device_without_workers_or_threads_or_in_another_order_is_refused(wanted, told):
-    with pytest.raises(UsageError, match=told):
+def test_a_device_without_workers_or_threads_or_in_another_order_is_refused(wanted, message):
+    with pytest.raises(UsageError, match=message):
         device.resolve_device(wanted)
 
 

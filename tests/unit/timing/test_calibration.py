@@ -42,11 +42,11 @@ def a_report(slower=1.0, load=QUIET, whole_load=QUIET, spread=0.0, **changes):
     return make_report(**{**usual, **changes})
 
 
-def found(*reports, said=None):
+def found(*reports, printed=None):
     """What is made of these reports, the further of which are taken only if they are asked for; and how many were."""
     left = list(reports)
-    said = [] if said is None else said
-    result = calibrated(lambda: left.pop(0), ATTEMPTS, threads=2, log=said.append)
+    printed = [] if printed is None else printed
+    result = calibrated(lambda: left.pop(0), ATTEMPTS, threads=2, log=printed.append)
     return result, len(reports) - len(left)
 
 
@@ -72,11 +72,11 @@ def test_a_quiet_case_is_measured_once_and_planned_from_its_median_block():
     ids=["while its blocks were timed", "before or after its blocks", "nobody knows by what"],
 )
 def test_a_disturbed_case_is_measured_again_and_the_quiet_attempt_counts(disturbed, reason):
-    said = []
-    result, taken = found(disturbed, a_report(), said=said)
+    printed = []
+    result, taken = found(disturbed, a_report(), printed=printed)
     assert (taken, result.attempts, result.disturbances) == (2, 2, [])
     assert seconds(result) == pytest.approx(seconds(a_report()))
-    assert reason in said[0]
+    assert reason in printed[0]
 
 
 def test_an_attempt_that_got_less_of_its_threads_than_another_is_told_from_it():

@@ -31,7 +31,7 @@ def a_sample(implementation: str, **load: float) -> dict:
 
 
 def measured(sample_of, implementations=("a", "b"), rounds=2):
-    said: list[str] = []
+    output: list[str] = []
 
     def sampler(names, details):
         return {name: sample_of(name, details) for name in names}
@@ -43,9 +43,9 @@ def measured(sample_of, implementations=("a", "b"), rounds=2):
         threads=2,
         seed=1,
         sampler=sampler,
-        log=said.append,
+        log=output.append,
     )
-    return (*result, said)
+    return (*result, output)
 
 
 @pytest.mark.parametrize("rounds", [4, 10])
@@ -86,11 +86,11 @@ def test_a_round_with_a_disturbed_process_is_repeated_whole_and_every_attempt_is
         calls.append(implementation)
         return a_sample(implementation, foreign_share=0.3 if len(calls) == 1 else 0.0)
 
-    samples, _, blocks, said = measured(sampler, rounds=1)
+    samples, _, blocks, output = measured(sampler, rounds=1)
     found = Counter((sample["attempt"], bool(sample["disturbances"])) for sample in samples)
     assert found == {(1, True): 1, (1, False): 1, (2, False): 2}
     assert blocks.groupby(["implementation", "attempt"]).size().tolist() == [20] * 4
-    assert "foreign" in said[0]
+    assert "foreign" in output[0]
 
 
 def test_a_machine_that_stays_disturbed_is_tried_twice_and_told():
@@ -112,11 +112,11 @@ def test_an_implementation_that_fails_is_recorded_and_not_tried_again_and_the_ot
         calls.append(implementation)
         return {"failure": "no GPU", "exit_code": 4} if implementation == "a" else a_sample(implementation)
 
-    samples, failures, _, said = measured(sampler, rounds=3)
+    samples, failures, _, output = measured(sampler, rounds=3)
     assert calls.count("a") == 1
     assert [failure["failure"] for failure in failures] == ["no GPU"]
     assert len(samples) == 3
-    assert any("no GPU" in line for line in said)
+    assert any("no GPU" in line for line in output)
 
 
 def measured_twice(**later):
@@ -161,13 +161,13 @@ def test_the_best_of_all_rounds_judges_those_of_an_earlier_measurement_too():
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [
         ({"--preset": "Small Case.yaml"}, r"its record would be refused, so it is not measured: .*\$\.group\.size"),
         ({"--seed": "-1"}, r"its record would be refused, so it is not measured: .*\$\.seed"),
     ],
 )
-def test_what_would_refuse_the_record_is_told_before_the_first_process(tmp_path, monkeypatch, changes, told):
+def test_what_would_refuse_the_record_is_told_before_the_first_process(tmp_path, monkeypatch, changes, message):
     monkeypatch.setattr(measure, "run_round", lambda *_: pytest.fail("it was measured"))
     preset = tmp_path / changes.get("--preset", "small.yaml")
     preset.write_text((PRESETS / "markov/small.yaml").read_text(encoding="utf-8"), encoding="utf-8")
@@ -175,7 +175,7 @@ def test_what_would_refuse_the_record_is_told_before_the_first_process(tmp_path,
         "--data": tmp_path / "markov", "--weights": tmp_path / "none", "--implementations": "reference",
         "--device": "cpu", "--output": tmp_path / "measurement.json", **changes, "--preset": preset,
     }  # fmt: skip
-    with pytest.raises(UsageError, match=told):
+    with pytest.raises(UsageError, match=message):
         run_command("measure", [str(word) for pair in options.items() for word in pair])
 
 

@@ -56,10 +56,10 @@ def test_one_flipped_bit_anywhere_sends_the_run_back_to_the_generation_before(fo
         content = bytearray(good)
         content[position // 8] ^= 1 << position % 8
         newest.write_bytes(content)
-        said = []
-        assert folder.newest(said.append).progress["updates"] == 5, f"bit {position}"
-        assert len(said) == 1
-        assert str(newest) in said[0]
+        output = []
+        assert folder.newest(output.append).progress["updates"] == 5, f"bit {position}"
+        assert len(output) == 1
+        assert str(newest) in output[0]
 
 
 def test_what_a_killed_process_left_half_written_is_neither_read_nor_left(folder):
@@ -88,17 +88,17 @@ def test_a_truncated_file_is_passed_over(folder, length):
     folder.save(at(5))
     path = folder.latest()
     path.write_bytes(path.read_bytes()[:length])
-    said = []
-    assert folder.newest(said.append) is None
-    assert "not readable" in said[0]
+    output = []
+    assert folder.newest(output.append) is None
+    assert "not readable" in output[0]
 
 
 def test_a_checkpoint_of_another_run_is_not_used_and_the_difference_is_named(folder):
     folder.save(at(5))
-    said = []
-    assert CheckpointFolder(folder.folder, {**PRINT, "code": "other"}).newest(said.append) is None
-    assert "it belongs to another run: code c, now other" in said[0]
-    assert "settings" not in said[0]
+    output = []
+    assert CheckpointFolder(folder.folder, {**PRINT, "code": "other"}).newest(output.append) is None
+    assert "it belongs to another run: code c, now other" in output[0]
+    assert "settings" not in output[0]
 
 
 def other(folder: CheckpointFolder, name: str = "other") -> CheckpointFolder:
@@ -171,19 +171,19 @@ def test_a_hash_is_told_by_its_first_digits_and_what_only_one_of_them_has_as_abs
 
 def test_a_difference_that_refuses_nothing_is_noted_where_the_checkpoint_is_used(folder):
     CheckpointFolder(folder.folder, PRINT, {"cores": 2, "os": "Linux 6.1"}).save(at(5))
-    said = []
+    output = []
     later = CheckpointFolder(folder.folder, PRINT, {"cores": 4, "os": "Linux 6.1"})
-    assert later.newest(said.append).progress["updates"] == 5
-    assert len(said) == 1
-    assert said[0].endswith("is used; noted: cores 2, now 4")
+    assert later.newest(output.append).progress["updates"] == 5
+    assert len(output) == 1
+    assert output[0].endswith("is used; noted: cores 2, now 4")
 
 
 def test_a_difference_within_a_field_is_told_by_its_name(folder):
     other = CheckpointFolder(folder.folder, {**PRINT, "machine": {"cpu": "this", "cores": 2}})
     other.save(at(5))
-    said = []
-    CheckpointFolder(folder.folder, {**PRINT, "machine": {"cpu": "that", "cores": 2}}).newest(said.append)
-    assert said[0].endswith("it belongs to another run: machine.cpu this, now that")
+    output = []
+    CheckpointFolder(folder.folder, {**PRINT, "machine": {"cpu": "that", "cores": 2}}).newest(output.append)
+    assert output[0].endswith("it belongs to another run: machine.cpu this, now that")
 
 
 def test_a_complete_run_leaves_no_checkpoints(folder):
@@ -205,6 +205,6 @@ def test_metadata_that_no_checkpoint_has_sends_the_run_back_to_the_generation_be
     folder.save(at(5))
     folder.save(at(10))
     write_arrays(folder.latest(), at(10).arrays, {"lstmbench": text})
-    said = []
-    assert folder.newest(said.append).progress["updates"] == 5
-    assert len(said) == 1
+    output = []
+    assert folder.newest(output.append).progress["updates"] == 5
+    assert len(output) == 1

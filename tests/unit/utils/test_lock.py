@@ -99,8 +99,8 @@ def test_without_flock_a_file_is_the_lock_and_that_is_said_once(no_flock, tmp_pa
         ):
             pytest.fail("both hold it")
     assert not (tmp_path / "run").exists()
-    said = capsys.readouterr().err
-    assert said.count(errno.errorcode[no_flock]) == 1
+    output = capsys.readouterr().err
+    assert output.count(errno.errorcode[no_flock]) == 1
 
 
 def test_without_flock_a_second_process_is_refused(no_flock, holder_without_flock, tmp_path):

@@ -53,7 +53,7 @@ def start(*command):
 
 
 def test_a_second_signal_ends_the_process_at_once(tmp_path):
-    process = start(sys.executable, "-c", WORK, "deaf", tmp_path / "said")
+    process = start(sys.executable, "-c", WORK, "deaf", tmp_path / "output")
     assert process.stdout.readline() == "looking\n"
     process.send_signal(signal.SIGTERM)
     time.sleep(0.2)
@@ -63,16 +63,16 @@ def test_a_second_signal_ends_the_process_at_once(tmp_path):
 
 
 def test_work_whose_snakemake_is_killed_stops(tmp_path):
-    said = tmp_path / "said"
+    output = tmp_path / "output"
     # Named like Snakemake, and between it and the work a shell, as there is one in a job.
     (tmp_path / "snakemake").write_text("import subprocess, sys\nsubprocess.run(sys.argv[1:])\n")
-    shell = ["bash", "-c", '"$0" "$@"; true', sys.executable, "-c", WORK, "", str(said)]
+    shell = ["bash", "-c", '"$0" "$@"; true', sys.executable, "-c", WORK, "", str(output)]
     process = start(sys.executable, tmp_path / "snakemake", *shell)
     assert process.stdout.readline() == "looking\n"
     process.kill()
     process.wait()
     deadline = time.monotonic() + 10
-    while not said.exists() or not said.read_text():
+    while not output.exists() or not output.read_text():
         assert time.monotonic() < deadline, "the orphan goes on"
         time.sleep(0.05)
-    assert said.read_text() == f"Snakemake (process {process.pid}) is gone"
+    assert output.read_text() == f"Snakemake (process {process.pid}) is gone"

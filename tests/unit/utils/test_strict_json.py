@@ -9,7 +9,7 @@ from lstmbench.utils.strict_json import MAX_DIGITS, parse_json
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ('{"a": 1, "b": 2, "a": 3}', "the key 'a' appears twice"),
         ('{"a": {"b": 1, "b": 1}}', "the key 'b' appears twice"),
@@ -23,11 +23,11 @@ from lstmbench.utils.strict_json import MAX_DIGITS, parse_json
         ("", "not JSON"),
     ],
 )
-def test_what_is_no_json_is_refused_in_one_line_that_says_where_it_is_from(text, told):
+def test_what_is_no_json_is_refused_in_one_line_that_says_where_it_is_from(text, message):
     with pytest.raises(DataError) as refused:
         parse_json(text, "a.json")
     assert str(refused.value).startswith("a.json: not JSON: ")
-    assert told in str(refused.value)
+    assert message in str(refused.value)
     assert len(str(refused.value).splitlines()) == 1
 
 

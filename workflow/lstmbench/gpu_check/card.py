@@ -56,9 +56,9 @@ def describe_card() -> dict[str, Any]:
             f"CUDA_VISIBLE_DEVICES ({os.environ.get('CUDA_VISIBLE_DEVICES', 'not set')}) leave it?"
         )
     values = dict(zip(FIELDS, gpus[0], strict=True))
-    told = _CUDA.search(nvidia.ask())
+    version = _CUDA.search(nvidia.ask())
     card = {name: one_line(value) if name in TEXTS else _number(value) for name, value in values.items()}
-    return {**card, "cuda": f"{told[1]}.{told[2]}" if told else None}
+    return {**card, "cuda": f"{version[1]}.{version[2]}" if version else None}
 
 
 def require_new_enough(card: Mapping[str, Any], versions: Mapping[str, str], implementation: str) -> None:

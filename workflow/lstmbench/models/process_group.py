@@ -54,6 +54,6 @@ def current_group(environment: Mapping[str, str] = os.environ) -> ProcessGroup:
                 found = ProcessGroup(int(rank), int(size), int(local_rank or 0))
                 if 0 <= found.rank < found.size and 0 <= found.local_rank < found.size:
                     return found
-            told = ", ".join(f"{name}={environment.get(name)}" for name in names)
-            raise UsageError(f"environment {told}: expected numbers, 0 <= {names[0]} < {names[1]}")
+            variables = ", ".join(f"{name}={environment.get(name)}" for name in names)
+            raise UsageError(f"environment {variables}: expected numbers, 0 <= {names[0]} < {names[1]}")
     return ProcessGroup()

@@ -73,15 +73,15 @@ def _time_in_words(selection: Selection, costs: Costs, jobs: Sequence[Job], core
         on_gpu = selection.device == "gpu"
         widths = [split_device(job.wildcards["device"]).workers if on_gpu else job.threads for job in runs]
         hours = sum(costs.seconds(job) * width for job, width in zip(runs, widths, strict=True)) / 3600
-        told = f"The runs will take about {_rounded(hours)} {'GPU' if on_gpu else 'core'} hours"
-        return f"{told}: {what} ({_source(costs, runs)}). When jobs start is up to the scheduler."
+        text = f"The runs will take about {_rounded(hours)} {'GPU' if on_gpu else 'core'} hours"
+        return f"{text}: {what} ({_source(costs, runs)}). When jobs start is up to the scheduler."
     seconds = wall_seconds(selection, costs, jobs, cores)
-    told = f"This will take about {about(seconds)} on this machine: {what} ({_source(costs, runs)})."
+    text = f"This will take about {about(seconds)} on this machine: {what} ({_source(costs, runs)})."
     if seconds <= LONG_SECONDS:
-        return told
+        return text
     better = "" if {*map(case_of, runs)} <= {*costs.planned} else " make plan measures each case."
     choices = ", ".join(smaller_choices(selection, costs, jobs, cores))
-    return f"{told}{better}{f' Shorter: {choices}.' if choices else ''}"
+    return f"{text}{better}{f' Shorter: {choices}.' if choices else ''}"
 
 
 def _counted(number: int, noun: str) -> str:

@@ -175,8 +175,8 @@ def _install(python: Path, *arguments: str) -> None:
     if process.returncode < 0:
         raise Interrupted(f"pip was ended by signal {-process.returncode}; the same command starts again")
     if process.returncode:
-        said = [line for line in lines if line.lower().startswith("error: ")] or [line for line in lines if line]
-        raise MachineError(f"pip ended with {process.returncode}: {one_line(said[-1]) if said else 'no message'}")
+        reasons = [line for line in lines if line.lower().startswith("error: ")] or [line for line in lines if line]
+        raise MachineError(f"pip ended with {process.returncode}: {one_line(reasons[-1]) if reasons else 'no message'}")
 
 
 def _try(python: Path) -> None:

@@ -88,7 +88,7 @@ def in_words(seconds: float, known: bool) -> str:
 @dataclass
 class _Running:
     job: Job
-    said: str
+    description: str
     logs: Sequence[str]
     since: float
 
@@ -135,11 +135,11 @@ class Terminal:
         if self._bar is not None and grown:
             self._bar.total = self._total
 
-    def start(self, number: int, job: Job, said: str, logs: Sequence[str]) -> None:
-        """Note that a job starts; ``said`` is its rule's description."""
+    def start(self, number: int, job: Job, description: str, logs: Sequence[str]) -> None:
+        """Note that a job starts; ``description`` is that of its rule."""
         now = self._clock()
         self._first = now if self._first is None else self._first
-        self._running[number] = _Running(job, one_line(said), list(logs), now)
+        self._running[number] = _Running(job, one_line(description), list(logs), now)
 
     def finish(self, number: int) -> None:
         """Print what a job did, its time and the time left; also print an error in its log, although it succeeded."""
@@ -155,7 +155,7 @@ class Terminal:
             self._bar.update(1)
         done = f"{self._done} of {max(self._total, self._done)} done"
         errors = [line for line in _lines(running.logs) if line.startswith(PREFIX)]
-        what = f"{running.said}, {seconds:.0f} s" if not errors else f"FAILED: {running.said}"
+        what = f"{running.description}, {seconds:.0f} s" if not errors else f"FAILED: {running.description}"
         self.say(f"{done}, {self._eta()}: {what}" if self._done < self._total else f"{done}: {what}")
         if errors:
             self._say_reason(errors, running.logs)
@@ -163,9 +163,9 @@ class Terminal:
     def fail(self, number: int, rule: str, logs: Sequence[str]) -> None:
         """Print which job failed, why in one sentence, and where its log is."""
         running = self._running.pop(number, None)
-        said = running.said if running else rule
-        self._failed[number] = [said, *logs]
-        self.say(f"FAILED: {said}")
+        description = running.description if running else rule
+        self._failed[number] = [description, *logs]
+        self.say(f"FAILED: {description}")
         self._say_reason(_lines(logs), logs)
 
     def say(self, text: str) -> None:
@@ -189,8 +189,8 @@ class Terminal:
             if text is not None:
                 print("", printable(text), sep="\n", end="", flush=True)
             return
-        for said, *logs in self._failed.values():
-            self.say(f"FAILED: {said}")
+        for description, *logs in self._failed.values():
+            self.say(f"FAILED: {description}")
             self._say_reason(_lines(logs), logs)
         if self._failed:
             self.say(f"{self._done} of {self._total} jobs done, {len(self._failed)} failed: the rest needs them.")

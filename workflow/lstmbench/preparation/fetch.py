@@ -159,8 +159,8 @@ def _brief(error: Exception, url: str) -> str:
         settings.append(f"proxy {proxy}")
     if isinstance(error, requests.exceptions.SSLError) or not isinstance(error, requests.RequestException):
         settings += [f"{name}={os.environ[name]}" for name in CERTIFICATES if os.environ.get(name)][:1]
-    told = f"{type(error).__name__}: {cause}" + (f"; your setting: {', '.join(settings)}" if settings else "")
-    return re.sub(r"//[^/@\s]*@", "//***@", told)  # a proxy's password
+    text = f"{type(error).__name__}: {cause}" + (f"; your setting: {', '.join(settings)}" if settings else "")
+    return re.sub(r"//[^/@\s]*@", "//***@", text)  # a proxy's password
 
 
 def log(line: str) -> None:

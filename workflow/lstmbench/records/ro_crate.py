@@ -41,8 +41,8 @@ def describe(records: Mapping[str, Record], sizes: Mapping[str, int]) -> bytes:
     results: dict[PurePosixPath, list[Any]] = {}
     for name, size in sizes.items():
         path = PurePosixPath(name)
-        said = {"name": name, "encodingFormat": _FORMATS[path.suffix], "contentSize": str(size)}
-        results.setdefault(path.parent, []).append(crate.add_file(dest_path=name, properties=said))
+        properties = {"name": name, "encodingFormat": _FORMATS[path.suffix], "contentSize": str(size)}
+        results.setdefault(path.parent, []).append(crate.add_file(dest_path=name, properties=properties))
     root = crate.root_dataset
     root["name"] = "Records of lstm-bench"
     root["description"] = "Trainings of LSTMs in several frameworks, and measurements of their speed, a record each."
@@ -58,14 +58,14 @@ def _action(crate: ROCrate, name: str, record: Record, results: list[Any]) -> Co
     """Add the action that made a record."""
     verb = "Measuring the speed of" if isinstance(record, MeasurementRecord) else "Training"
     title = " ".join(map(str, [verb, *msgspec.structs.astuple(_name(record))]))
-    said = {"name": title, "result": results, "endTime": _ended(record)}
+    properties = {"name": title, "result": results, "endTime": _ended(record)}
     if isinstance(record, FailedRun):
-        said |= {"instrument": _program(crate, None), "error": record.failure.message, "actionStatus": _FAILED}
+        properties |= {"instrument": _program(crate, None), "error": record.failure.message, "actionStatus": _FAILED}
     else:
         commit = record.commit and record.commit + " and changes" * record.commit_dirty
         inputs = [_entity(crate, f"#{sha256}", "CreativeWork", name=what) for what, sha256 in _inputs(record)]
-        said |= {"instrument": _program(crate, commit), "object": inputs, "startTime": record.started}
-    return _entity(crate, f"#{name}", "CreateAction", **said)
+        properties |= {"instrument": _program(crate, commit), "object": inputs, "startTime": record.started}
+    return _entity(crate, f"#{name}", "CreateAction", **properties)
 
 
 def _name(record: Record) -> RunName | Group:
@@ -101,6 +101,6 @@ def _program(crate: ROCrate, commit: str | None) -> ContextEntity:
     )
 
 
-def _entity(crate: ROCrate, identifier: str, kind: str | list[str], **said: Any) -> ContextEntity:
+def _entity(crate: ROCrate, identifier: str, kind: str | list[str], **properties: Any) -> ContextEntity:
     """Add an entity that is not a file of the bundle; the same identifier is the same entity."""
-    return crate.add(ContextEntity(crate, identifier, properties={"@type": kind, **said}))
+    return crate.add(ContextEntity(crate, identifier, properties={"@type": kind, **properties}))

@@ -13,13 +13,13 @@ def about(dataset: str, quality: pd.DataFrame) -> str:
     if dataset not in datasets.names():
         return ""
     first = (datasets.load_module(dataset).__doc__ or "").partition("\n\n")[0].replace("``", "")
-    said = " ".join(first.split())
-    said = said[len(dataset) + 2 :] if said.lower().startswith(f"{dataset}: ") else said
-    said = said[:1].upper() + said[1:]
+    text = " ".join(first.split())
+    text = text[len(dataset) + 2 :] if text.lower().startswith(f"{dataset}: ") else text
+    text = text[:1].upper() + text[1:]
     if datasets.sources(dataset):
-        return said
+        return text
     nothing = "" if (quality["published_source"] != "").any() else "; nobody has published results for it"
-    return f"{said} It comes with the workflow (embedded), without a download{nothing}."
+    return f"{text} It comes with the workflow (embedded), without a download{nothing}."
 
 
 def compared_with(quality: pd.DataFrame, size: str) -> list[str]:

@@ -28,7 +28,7 @@ MAX_REASON = 90
 
 
 @dataclass(frozen=True)
-class Headline:
+class Finding:
     """A finding about ``what`` (quality, speed, time to quality) in ``where`` (data set, size, device).
 
     text: the numbers.  evidence: the seeds, intervals and verdict that support them.
@@ -45,7 +45,7 @@ class Headline:
         return f"{self.where}: {self.text}; {self.evidence}."
 
 
-def headlines(dataset: str, tables: dict[str, pd.DataFrame]) -> list[Headline]:
+def findings(dataset: str, tables: dict[str, pd.DataFrame]) -> list[Finding]:
     """Return the lines on one data set, for the size that ``chosen_size`` chooses and each of its devices.
 
     tables: runs, quality, differences, speed, ratios and time_to_quality of the data set.
@@ -64,7 +64,7 @@ def headlines(dataset: str, tables: dict[str, pd.DataFrame]) -> list[Headline]:
     return lines
 
 
-def _quality(where: str, here: dict[str, pd.DataFrame]) -> Headline:
+def _quality(where: str, here: dict[str, pd.DataFrame]) -> Finding:
     well = here["quality"][here["quality"]["failure"] == ""]
     complete = well[well["caps"] == ""]
     metric = here["quality"]["metric"].iloc[0]
@@ -72,11 +72,11 @@ def _quality(where: str, here: dict[str, pd.DataFrame]) -> Headline:
     note = f"; {present.joined(map(called, failed))} failed" if failed else ""
     if well.empty:
         text = f"0 of {_count(len(failed), 'implementation')} trained to the end"
-        return Headline(where, "quality", text, note.removeprefix("; "), False)
+        return Finding(where, "quality", text, note.removeprefix("; "), False)
     if complete.empty:
         count = int(well["n"].sum())
         text = f"{_all_runs(count)} cut short ({well['caps'].iloc[0]})"
-        return Headline(where, "quality", text, f"their quality says nothing{note}", False)
+        return Finding(where, "quality", text, f"their quality says nothing{note}", False)
     pairs = here["differences"][here["differences"]["caps"] == ""]
     # Compare across frameworks if there are several; otherwise compare implementations of the one framework.
     across = pairs[pairs["first"].map(framework) != pairs["second"].map(framework)]
@@ -89,12 +89,12 @@ def _quality(where: str, here: dict[str, pd.DataFrame]) -> Headline:
     values = f"{_values(complete, runs, metric)} test {metric} ({BETTER[metric]} is better)"
     if compared.empty:
         seeds = _seeds(complete["n"], each=len(complete) > 1)
-        return Headline(where, "quality", values, f"{seeds}, and nothing to compare with{note}", False)
+        return Finding(where, "quality", values, f"{seeds}, and nothing to compare with{note}", False)
     apart = f"{largest_difference(compared):.2f} {unit_of_difference(metric)}"
     evidence, conclusive = _carries(compared, metric)
     evidence += note
     if len(compared) > 1:
-        return Headline(where, "quality", f"{values}, at most {apart} apart", evidence, conclusive)
+        return Finding(where, "quality", f"{values}, at most {apart} apart", evidence, conclusive)
     (row,) = compared.to_dict("records")
     match row["verdict"].kind:
         case Kind.EQUAL:
@@ -103,7 +103,7 @@ def _quality(where: str, here: dict[str, pd.DataFrame]) -> Headline:
             text = f"{values}: {called(better_of(row))} is better by {apart}"
         case _:
             text = f"{values}, {apart} apart"
-    return Headline(where, "quality", text, evidence, conclusive)
+    return Finding(where, "quality", text, evidence, conclusive)
 
 
 def _carries(compared: pd.DataFrame, metric: str) -> tuple[str, bool]:
@@ -131,18 +131,18 @@ def _carries(compared: pd.DataFrame, metric: str) -> tuple[str, bool]:
             return seeds + interval, conclusive
 
 
-def _speed(where: str, here: dict[str, pd.DataFrame], anywhere: pd.DataFrame) -> Headline:
+def _speed(where: str, here: dict[str, pd.DataFrame], anywhere: pd.DataFrame) -> Finding:
     """State the quotable speeds, and how much faster the fastest framework is than the next one."""
     speed = here["speed"]
     if speed.empty:
         asked = _count(here["quality"]["implementation"].nunique(), "implementation")
         others = present.by_size(anywhere[anywhere["processes"] > 0].assign(dataset=""))["size"].unique()
         hint = f"only {present.joined(others)} was" if len(others) else "make bench does it"
-        return Headline(where, "speed", f"the speed of 0 of {asked} was measured", hint, False)
+        return Finding(where, "speed", f"the speed of 0 of {asked} was measured", hint, False)
     good = speed[speed["quotable"] == 1].sort_values("rate", ascending=False)
     left = [f"{called(row.implementation)} ({_why(row)})" for row in speed[speed["quotable"] == 0].itertuples()]
     if good.empty:
-        return Headline(
+        return Finding(
             where,
             "speed",
             f"0 of {_count(len(speed), 'speed')} can be relied on",
@@ -157,7 +157,7 @@ def _speed(where: str, here: dict[str, pd.DataFrame], anywhere: pd.DataFrame) ->
     row = _first_pair(good["implementation"], here["ratios"])
     if row is None:
         why = "not measured in the same rounds, so not compared" if len(good) > 1 else "no second speed to compare with"
-        return Headline(where, "speed", text, "; ".join([why, *notes]), False)
+        return Finding(where, "speed", text, "; ".join([why, *notes]), False)
     times = f"{row['ratio']:.2f} times as fast as {called(row['denominator'])}"
     text += f": {called(row['numerator'])} is {times}"
     over = present_speed.interval(row["low"], row["high"], row["pairs"], "pair", 2)
@@ -170,7 +170,7 @@ def _speed(where: str, here: dict[str, pd.DataFrame], anywhere: pd.DataFrame) ->
             evidence = f"95 % interval {over}, {pairs}; it includes 1, so which is faster is open (inconclusive)"
         case _:
             evidence = f"{pairs}, too few for an interval, so this is a hint and not a result"
-    return Headline(where, "speed", text, "; ".join([evidence, *notes]), verdict.conclusive)
+    return Finding(where, "speed", text, "; ".join([evidence, *notes]), verdict.conclusive)
 
 
 def _first_pair(by_speed: Iterable[str], ratios: pd.DataFrame) -> pd.Series | None:
@@ -183,29 +183,29 @@ def _first_pair(by_speed: Iterable[str], ratios: pd.DataFrame) -> pd.Series | No
     return None
 
 
-def _time(where: str, here: dict[str, pd.DataFrame]) -> Headline:
+def _time(where: str, here: dict[str, pd.DataFrame]) -> Finding:
     """State the training time to the target, in seconds, without a verdict because runs may share a machine."""
     rows, what = here["time_to_quality"], "time to quality"
     if here["runs"].empty:
-        return Headline(where, what, "0 runs trained to the end", "no target was reached", False)
+        return Finding(where, what, "0 runs trained to the end", "no target was reached", False)
     if (rows["caps"] == "").any():
         rows = rows[rows["caps"] == ""]
     if rows.empty:
-        return Headline(where, what, "0 targets are set for this size", "workflow/targets.tsv has the others", False)
+        return Finding(where, what, "0 targets are set for this size", "workflow/targets.tsv has the others", False)
     rows = rows[rows["target"] == rows["target"].iloc[0]].sort_values("seconds_median", kind="stable")
     metric = rows["metric"].iloc[0]
     target = f"a validation {metric} of {present.metric(rows['target'].iloc[0], metric)}"
     reached, runs = int(rows["reached"].sum()), int(rows["n"].sum())
     if not reached:
         text = f"0 of {_count(runs, 'run')} reached {target}"
-        return Headline(where, what, text, _cut_short(rows) or "the whole schedule was trained", False)
+        return Finding(where, what, text, _cut_short(rows) or "the whole schedule was trained", False)
     each = [_reached(row) for row in rows.itertuples()]
     text = f"{', '.join(each)} of training to {target} (less is better)"
     seeds = _seeds(rows["n"], each=len(rows) > 1)
     median = ", the median counts" if rows["n"].max() > 1 else ""
     caveat = "runs may have shared the machine, so this is a hint and no benchmark"
     short = f"; {_cut_short(rows)}" if _cut_short(rows) else ""
-    return Headline(where, what, text, f"{seeds}{median}; {caveat}{short}", False)
+    return Finding(where, what, text, f"{seeds}{median}; {caveat}{short}", False)
 
 
 def _reached(row: Any) -> str:

@@ -32,7 +32,7 @@ ANY = ("make bundle", "keeps all records in one file, to compare them with anoth
 class Happened:
     """Sentences for the top of the page, and the next command with what it does ("": the same command again)."""
 
-    said: str
+    text: str
     command: str
     does: str
 
@@ -58,8 +58,8 @@ def happened(
     trainings = _count(len(runs), "training")
     capped = int((runs["caps"] != "").sum())
     cut = f", {'all' if capped == len(runs) else capped} cut short" if capped else ""
-    said = f"This was {called}: {ended} cases ran ({whole}{trainings}{cut}), and {measured}."
-    return Happened(said, *(RETRY if len(failed) or lost else following))
+    text = f"This was {called}: {ended} cases ran ({whole}{trainings}{cut}), and {measured}."
+    return Happened(text, *(RETRY if len(failed) or lost else following))
 
 
 def _count(count: int, noun: str) -> str:

@@ -21,7 +21,7 @@ from lstmbench.reporting import parity as present_parity
 from lstmbench.reporting import quality as present
 from lstmbench.reporting import speed as present_speed
 from lstmbench.reporting.data_sets import about, compared_with
-from lstmbench.reporting.findings import headlines
+from lstmbench.reporting.findings import findings
 from lstmbench.reporting.html import Section, Table, as_table, picture, render
 from lstmbench.reporting.learning_curves import curves
 from lstmbench.reporting.outcome import happened
@@ -139,14 +139,14 @@ def _steadiness(speed: pd.DataFrame) -> Section:
     verdicts = [present_speed.verdict(row) for row in speed.itertuples()]
     rows = speed[["dataset", "size", "implementation", "device"]].assign(verdict=verdicts)
     quoted = int(speed["quotable"].sum())
-    said = [
+    paragraphs = [
         f"{quoted} of {len(speed)} measured speeds may be quoted. A process must be in a steady state, its blocks "
         "must not spread too far, and system counters show whether something else used the machine."
     ]
     remarked = rows[[bool(present_speed.remarks(row)) for row in speed.itertuples()]]
     if remarked.empty:
-        return Section("steadiness", title, [*said, "Nothing disturbed any of them, and all were steady."])
-    return Section("steadiness", title, said, {"What speaks against a speed": as_table(remarked)})
+        return Section("steadiness", title, [*paragraphs, "Nothing disturbed any of them, and all were steady."])
+    return Section("steadiness", title, paragraphs, {"What speaks against a speed": as_table(remarked)})
 
 
 def _again(quality: pd.DataFrame, speed: pd.DataFrame, selection: Selection) -> Table:
@@ -176,13 +176,13 @@ def _dataset(dataset: str, data: dict[str, pd.DataFrame], figures: Path) -> dict
     measured = not own["speed"].empty
     size = choose_size(own["quality"], own["differences"], own["speed"])
     lines: dict[str, list[Any]] = {}
-    for line in headlines(dataset, own):
+    for line in findings(dataset, own):
         text, evidence = (_UNIT.sub("\N{NO-BREAK SPACE}", part) for part in (line.text, line.evidence))
         lines.setdefault(line.where, []).append(dataclasses.replace(line, text=text, evidence=evidence))
     return {
         "name": dataset,
         "about": about(dataset, own["quality"]),
-        "headlines": lines,
+        "findings": lines,
         "compared_with": [_UNIT.sub("\N{NO-BREAK SPACE}", text) for text in compared_with(own["quality"], size)],
         "speed": [
             _UNIT.sub("\N{NO-BREAK SPACE}", line) for line in present_speed.in_words(own["speed"], own["ratios"])

@@ -69,9 +69,9 @@ def throttling() -> tuple[int, int]:
     """
     periods = throttled = 0
     for folder in _groups():
-        told = dict(line.split(maxsplit=1) for line in _read(folder / "cpu.stat").splitlines() if " " in line)
-        periods += int(told.get("nr_periods", 0))
-        throttled += int(told.get("nr_throttled", 0))
+        counters = dict(line.split(maxsplit=1) for line in _read(folder / "cpu.stat").splitlines() if " " in line)
+        periods += int(counters.get("nr_periods", 0))
+        throttled += int(counters.get("nr_throttled", 0))
     return periods, throttled
 
 

@@ -63,23 +63,23 @@ def processor() -> Processor:
 
 def from_linux(cpuinfo: str, lscpu: str) -> Processor:
     """Read /proc/cpuinfo and the output of ``lscpu -J``; either may be empty."""
-    told, read = _pairs(cpuinfo), list(_fields(lscpu))
-    name = _names(told, "model name") or _names(read, "Model name") or _parts(told)
-    every = [value.split() for key, value in [*told, *read] if key in ("flags", "Features", "Flags")]
+    shown, listed = _pairs(cpuinfo), list(_fields(lscpu))
+    name = _names(shown, "model name") or _names(listed, "Model name") or _parts(shown)
+    every = [value.split() for key, value in [*shown, *listed] if key in ("flags", "Features", "Flags")]
     return Processor(name, _capability(set.intersection(*map(set, every)) if every else set()))
 
 
 def from_sysctl(text: str) -> Processor:
     """Read the output of ``sysctl machdep.cpu hw.optional``, of an ARM or an Intel processor."""
-    told = dict(_pairs(text))
-    have = {name.rpartition(".")[2] for name, value in told.items() if value not in ("", "0")}
+    values = dict(_pairs(text))
+    have = {name.rpartition(".")[2] for name, value in values.items() if value not in ("", "0")}
     have |= {MACOS_11[name] for name in have & set(MACOS_11)}
     if any(name.startswith("FEAT_") for name in have):
         have.add("AdvSIMD")
-    intel = " ".join(value for name, value in told.items() if name.endswith("features")).lower()
+    intel = " ".join(value for name, value in values.items() if name.endswith("features")).lower()
     flags = {flag.replace("avx1.0", "avx").replace(".", "_") for flag in intel.split()}
     flags |= {name for name, theirs in ARM.items() if theirs in have}
-    return Processor(_names(list(told.items()), "machdep.cpu.brand_string"), _capability(flags))
+    return Processor(_names(list(values.items()), "machdep.cpu.brand_string"), _capability(flags))
 
 
 def _capability(flags: set[str]) -> str | None:

@@ -25,8 +25,8 @@ def one_line(text: str) -> str:
 def brief(error: Exception, having: str = "") -> str:
     """Return a library's error in at most 160 characters: the first line with ``having``, or the first, or its kind."""
     lines = [line for line in printable(str(error)).splitlines() if line.strip()]
-    told = next((line for line in lines if having in line), lines[0]) if lines else type(error).__name__
-    return told if len(told) <= 160 else f"{told[:157]}..."
+    text = next((line for line in lines if having in line), lines[0]) if lines else type(error).__name__
+    return text if len(text) <= 160 else f"{text[:157]}..."
 
 
 def short(value: object) -> str:
