@@ -144,9 +144,7 @@ def test_an_anatomy_says_what_share_of_the_step_its_operations_take():
     assert anatomy["coverage"].tolist() == pytest.approx([0.8] * len(anatomy))
 
 
-@pytest.mark.parametrize(
-    ("path", "step_seconds", "message"), [(None, 0.1, NOT_SEEN), (None, None, ""), ("x", 0.1, "x")]
-)
+@pytest.mark.parametrize(("path", "step_seconds", "shown"), [(None, 0.1, NOT_SEEN), (None, None, ""), ("x", 0.1, "x")])
 def test_a_path_that_was_looked_for_and_not_seen_is_told_from_one_that_nobody_looked_for(path, step_seconds, shown):
     trace = {"details__trace__path": path, "details__trace__step_seconds": step_seconds}
     nothing = {"details__trace__operations": []} if step_seconds is None else {}

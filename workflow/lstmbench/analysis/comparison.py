@@ -9,6 +9,7 @@ A case that cannot be compared has a row with the reason.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -89,17 +90,17 @@ def speed(first: list[Measurement], others: Mapping[str, list[Measurement]]) -> 
     rows, found = [], {}
     cases = list(_cases(first))
     for name, measurements in others.items():
-        for case, before, after in _matched(cases, list(_cases(measurements)), lambda one: one["case"]):
+        for case, before, after in _matched(cases, list(_cases(measurements)), lambda one: one.case):
             row = {"bundle": name, **dict(zip([*CASE, "threads"], case, strict=True))}
             reason = _one_sided(before, after) or _unlike_speeds(before[0], after[0])
             if reason:
                 rows.append(row | {"verdict": Verdict(Kind.NOT_COMPARED, reason)})
                 continue
             (old,), (new,) = before, after
-            ratio, probability = intervals.unpaired_ratio(new["rates"], old["rates"])
+            ratio, probability = intervals.unpaired_ratio(new.rates, old.rates)
             found[len(rows)] = (ratio, probability)
-            means = [intervals.geometric_mean(one["rates"]).estimate for one in (old, new)]
-            row |= {"unit": old["unit"], "first_rate": means[0], "second_rate": means[1]}
+            means = [intervals.geometric_mean(one.rates).estimate for one in (old, new)]
+            row |= {"unit": old.unit, "first_rate": means[0], "second_rate": means[1]}
             rows.append(row | {"ratio": ratio.estimate, "low": ratio.low, "high": ratio.high})
     changed = equivalence.holm([probability for _, probability in found.values()])
     for (place, (ratio, _)), differs in zip(found.items(), changed, strict=True):
@@ -141,20 +142,32 @@ def _circumstances(records: Records) -> dict[str, set[str]]:
     return found
 
 
-def _cases(measurements: Iterable[Measurement]) -> Iterator[dict[str, Any]]:
+@dataclass(frozen=True)
+class _MeasuredCase:
+    """What is compared of one case: a speed per process, its verdict, and what must be alike."""
+
+    case: tuple[object, ...]
+    rates: list[float]  # empty if the case failed
+    verdict: Verdict
+    settings: dict[str, object]
+    unit: str
+    data: set[str]
+
+
+def _cases(measurements: Iterable[Measurement]) -> Iterator[_MeasuredCase]:
     for measurement in measurements:
         record = measurement.record
         rates = analyse.process_rates(measurement)
         for row in analyse.analyse([measurement])["speed"].to_dict("records"):
             samples = [one for one in record.samples if one.implementation == row["implementation"]]
-            yield {
-                "case": (*(row[part] for part in CASE), row["threads"]),
-                "rates": rates.get(row["implementation"]),
-                "verdict": row["verdict"],
-                "settings": plain(record.settings),
-                "unit": row["unit"],
-                "data": {one.data_sha256 for one in samples},
-            }
+            yield _MeasuredCase(
+                case=(*(row[part] for part in CASE), row["threads"]),
+                rates=rates.get(row["implementation"], []),
+                verdict=row["verdict"],
+                settings=plain(record.settings),
+                unit=row["unit"],
+                data={one.data_sha256 for one in samples},
+            )
 
 
 def _matched(
@@ -181,14 +194,14 @@ def _unlike_runs(before: list[RunRecord], after: list[RunRecord]) -> str:
     return "; ".join(filter(None, [_unlike(settings), _differ("data", {one.data.sha256 for one in everyone})]))
 
 
-def _unlike_speeds(old: dict[str, Any], new: dict[str, Any]) -> str:
-    sides = {"first": old["verdict"], "second": new["verdict"]}
+def _unlike_speeds(old: _MeasuredCase, new: _MeasuredCase) -> str:
+    sides = {"first": old.verdict, "second": new.verdict}
     bad = [f"{side} {verdict}" for side, verdict in sides.items() if verdict.kind is not Kind.GOOD]
-    reasons = [*bad, _unlike([old["settings"], new["settings"]]), _differ("data", old["data"] | new["data"])]
+    reasons = [*bad, _unlike([old.settings, new.settings]), _differ("data", old.data | new.data)]
     return "; ".join(filter(None, reasons))
 
 
-def _unlike(settings: list[dict[str, Any]]) -> str:
+def _unlike(settings: list[dict[str, object]]) -> str:
     """Return the settings that differ, except ``IGNORED_KEYS``."""
     names = sorted(set().union(*settings) - IGNORED_KEYS)
     return "; ".join(_differ(name, {repr(one.get(name)) for one in settings}) for name in names).strip("; ")

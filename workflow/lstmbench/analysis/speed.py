@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -82,7 +81,7 @@ class _Group:
             for implementation, samples in self.cases.items()
         }
 
-    def speed(self) -> list[dict[str, Any]]:
+    def speed(self) -> list[dict[str, object]]:
         """Return a row per implementation, including those that failed."""
         rows = [self._speed(implementation, samples) for implementation, samples in sorted(self.cases.items())]
         for failure in self.record.failures:
@@ -94,7 +93,7 @@ class _Group:
             row |= {"quotable": 0, "verdict": Verdict(Kind.FAILED, failure.failure)}
         return rows
 
-    def _speed(self, implementation: str, samples: list[ProcessSample]) -> dict[str, Any]:
+    def _speed(self, implementation: str, samples: list[ProcessSample]) -> dict[str, object]:
         first, blocks = samples[0], self.blocks[implementation]
         rate = intervals.geometric_mean(self._rates(implementation))
         times = [(part["seconds"] / part["steps"]).to_numpy() for part in blocks]
@@ -167,7 +166,7 @@ class _Group:
             for sample in self.cases[implementation]
         ]
 
-    def ratios(self) -> list[dict[str, Any]]:
+    def ratios(self) -> list[dict[str, object]]:
         """Return a row per pair of implementations, faster over slower, over the rounds that both have."""
         quotable = {row["implementation"]: row["quotable"] for row in self.speed()}
         rows = []
@@ -190,12 +189,12 @@ class _Group:
                     "ratio": found.estimate,
                     "low": found.low,
                     "high": found.high,
-                    "quotable": int(quotable[numerator] and quotable[denominator]),
+                    "quotable": int(bool(quotable[numerator] and quotable[denominator])),
                 }
             )
         return rows
 
-    def anatomy(self) -> list[dict[str, Any]]:
+    def anatomy(self) -> list[dict[str, object]]:
         """Return a row per implementation and part of a training step, from the one step that was traced."""
         rows = []
         for implementation, (sample, details) in sorted(self.detailed.items()):
@@ -224,7 +223,7 @@ class _Group:
             ]
         return rows
 
-    def products(self) -> list[dict[str, Any]]:
+    def products(self) -> list[dict[str, object]]:
         """Return a row per framework and matrix product: the median over the processes of all its implementations."""
         found: dict[tuple[str, str, str], list[TimedProduct]] = {}
         for implementation, samples in sorted(self.cases.items()):

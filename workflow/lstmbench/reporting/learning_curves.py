@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import pandas as pd
 
@@ -18,7 +17,7 @@ DIGITS = 6
 """Significant digits of a value."""
 
 
-def curves(history: pd.DataFrame, metric: str) -> dict[str, Any]:
+def curves(history: pd.DataFrame, metric: str) -> dict[str, object]:
     """Return validation ``metric`` per epoch over the seeds, a case per size, device and implementation.
 
     Accuracies are in %.  The first and the last epoch of a curve are always there.

@@ -166,7 +166,7 @@ def _again(quality: pd.DataFrame, speed: pd.DataFrame, selection: Selection) -> 
     return as_table(pd.DataFrame(rows, columns=header))
 
 
-def _dataset(dataset: str, data: dict[str, pd.DataFrame], figures: Path) -> dict[str, Any]:
+def _dataset(dataset: str, data: dict[str, pd.DataFrame], figures: Path) -> dict[str, object]:
     own = {name: table[table["dataset"] == dataset] for name, table in data.items() if "dataset" in table}
     metric = own["quality"]["metric"].iloc[0]
     learned = own["quality"][own["quality"]["failure"] == ""]
@@ -231,7 +231,7 @@ def _speed_table(name: str, table: pd.DataFrame) -> Table:
     return as_table(frame, " ".join(present_speed.notes(name, table)))
 
 
-def _others(own: dict[str, pd.DataFrame]) -> dict[str, dict[str, Any]]:
+def _others(own: dict[str, pd.DataFrame]) -> dict[str, dict[str, object]]:
     """Yield the tables that have their own modules, if they have rows."""
     tables = {}
     if not own["precision"].empty:

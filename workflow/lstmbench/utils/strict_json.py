@@ -47,7 +47,7 @@ def parse_json(text: str | bytes, where: object) -> Any:
         raise DataError(f"{where}: not JSON: {error}") from error
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, object]:
     values = dict(pairs)
     if len(values) < len(pairs):
         names = [name for name, _ in pairs]
