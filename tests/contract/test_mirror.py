@@ -34,10 +34,18 @@ def test_a_module_has_the_contract_s_functions_and_no_others(implementation: Mod
 
 
 def test_a_learner_has_the_contract_s_methods_and_no_others(implementation: ModuleType):
-    found = _public(implementation.Learner, implementation.__package__)
-    assert found == _public(learner.Learner, learner.__name__)
-    assert list(found) == list(_public(learner.Learner, learner.__name__)), "not in the contract's order"
+    assert issubclass(implementation.Learner, learner.Learner)
+    assert not inspect.isabstract(implementation.Learner)
+    assert _public(implementation.Learner, "lstmbench") == _public(learner.Learner, learner.__name__)
     assert list(inspect.signature(implementation.Learner.__init__).parameters) == CONSTRUCTOR
+
+
+def test_a_learner_defines_its_methods_in_the_contract_s_order_and_marks_them(implementation: ModuleType):
+    contract = _public(learner.Learner, learner.__name__)
+    for part in inspect.getmro(implementation.Learner)[: -len(inspect.getmro(learner.Learner))]:
+        own = {name: value for name, value in vars(part).items() if name in contract}
+        assert list(own) == [name for name in contract if name in own]
+        assert [name for name, value in own.items() if not getattr(value, "__override__", False)] == []
 
 
 def test_every_device_has_a_path_and_an_operation_that_proves_it(implementation: ModuleType):

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.profiler import record_function
 
-from lstmbench.models.learner import Examples, ModelSpec
+from lstmbench.models import learner
+from lstmbench.models.learner import Examples, ModelSpec, override
 from lstmbench.utils.errors import MachineError
 
 State = tuple[Tensor, Tensor]
@@ -136,15 +137,15 @@ class Model(nn.Module):
         return values.transpose(0, 1).to(features.dtype), (hidden, cell)
 
 
-class Learner:
-    """See ``learner.Learner``."""
+class Learner(learner.Learner):
+    """Train by ``torch.nn.LSTM``, autograd and ``torch.optim``."""
 
     MODEL = Model
 
     def __init__(self, spec: ModelSpec, device: str, seed: int, dtype: str) -> None:
         if device == "gpu" and not has_gpu():
             raise MachineError("device gpu was asked for, but PyTorch finds no usable CUDA device on this machine")
-        self.spec = spec
+        super().__init__(spec, device, seed, dtype)
         self.device = torch.device("cuda" if device == "gpu" else "cpu")
         torch.manual_seed(seed)
         self.dtype = torch.float64 if dtype == "float64" else torch.float32
@@ -155,70 +156,63 @@ class Learner:
         self.optimizer = optimizers[spec.optimizer](self.trained, lr=0.0)
         self.updates = 0
 
+    @override
     def load_weights(self, weights: dict[str, np.ndarray]) -> None:
-        """See ``learner.Learner``."""
         with torch.no_grad():
             for name, (parameter, transposed) in self._canonical().items():
                 value = torch.from_numpy(weights[name].copy())
                 parameter.copy_(value.T if transposed else value)
 
+    @override
     def weights(self) -> dict[str, np.ndarray]:
-        """See ``learner.Learner``."""
         result = {}
         for name, (parameter, transposed) in self._canonical().items():
             value = parameter.detach().cpu().numpy()
             result[name] = (value.T if transposed else value).copy(order="C")
         return result
 
+    @override
     def place(self, examples: Examples) -> tuple[Tensor, Tensor]:
-        """See ``learner.Learner``."""
         inputs = torch.tensor(examples.inputs, device=self.device)
         if inputs.is_floating_point():
             inputs = inputs.to(self.dtype)
         return inputs, torch.tensor(examples.targets, device=self.device, dtype=torch.int64)
 
+    @override
     def initial_state(self, batch_size: int) -> State:
-        """See ``learner.Learner``."""
         shape = (self.spec.num_layers, batch_size, self.spec.hidden_size)
         zero = torch.zeros(shape, device=self.device, dtype=self.dtype)
         return zero, zero
 
+    @override
     def load_state(self, arrays: list[tuple[np.ndarray, np.ndarray]]) -> State:
-        """See ``learner.Learner``."""
         hidden, cell = (
             torch.tensor(np.stack(part), device=self.device, dtype=self.dtype) for part in zip(*arrays, strict=True)
         )
         return hidden, cell
 
+    @override
     def state_arrays(self, state: State) -> list[tuple[np.ndarray, np.ndarray]]:
-        """See ``learner.Learner``."""
         hidden, cell = (part.cpu().numpy() for part in state)
         return list(zip(hidden, cell, strict=True))
 
+    @override
     def train_block(
         self, data: tuple[Tensor, Tensor], batches: np.ndarray, state: State, learning_rate: float
     ) -> tuple[np.ndarray, State]:
-        """See ``learner.Learner``."""
         self.model.train()
         inputs, targets = data
         losses = torch.empty(len(batches), device=self.device, dtype=self.dtype)
         for step, rows in enumerate(self._on_device(batches)):
             before = state if self.spec.stateful else self.initial_state(len(rows))
-            logits, (hidden, cell) = self._forward(inputs[rows], before)
-            loss = nn.functional.cross_entropy(logits, targets[rows].flatten())
-            self.optimizer.zero_grad()
-            (self.spec.loss_scale * loss).backward()
-            self._clip()
-            self._update(learning_rate)
-            state = hidden.detach(), cell.detach()
-            losses[step] = loss.detach()
+            losses[step], state = self._step(inputs[rows], targets[rows], before, learning_rate)
         return losses.cpu().numpy(), state
 
+    @override
     @torch.no_grad()
     def eval_block(
         self, data: tuple[Tensor, Tensor], batches: np.ndarray, state: State
     ) -> tuple[np.ndarray, np.ndarray, State]:
-        """See ``learner.Learner``."""
         self.model.eval()
         inputs, targets = data
         losses = torch.empty(len(batches), device=self.device, dtype=self.dtype)
@@ -231,17 +225,13 @@ class Learner:
             correct[step] = (logits.argmax(-1) == labels).sum()
         return losses.cpu().numpy(), correct.cpu().numpy(), state
 
+    @override
     def synchronize(self) -> None:
-        """See ``learner.Learner``."""
         if self.device.type == "cuda":
             torch.cuda.synchronize()
 
-    def broadcast(self, value: float) -> float:
-        """See ``learner.Learner``."""
-        return value
-
+    @override
     def training_state(self) -> dict[str, np.ndarray]:
-        """See ``learner.Learner``."""
         generator = torch.cuda.get_rng_state() if self.device.type == "cuda" else torch.get_rng_state()
         result = {"generator": generator.numpy(), "updates": np.array(self.updates)}
         for number, slots in self.optimizer.state_dict()["state"].items():
@@ -250,8 +240,8 @@ class Learner:
                     result[f"optimizer.{number}.{name}"] = value.cpu().numpy().copy()
         return result
 
+    @override
     def load_training_state(self, state: dict[str, np.ndarray]) -> None:
-        """See ``learner.Learner``."""
         generator = torch.tensor(state["generator"])
         if self.device.type == "cuda":
             torch.cuda.set_rng_state(generator)
@@ -265,8 +255,8 @@ class Learner:
                 slots.setdefault(int(number), {})[name] = _laid_as(self.trained[int(number)], torch.tensor(value))
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": slots})
 
+    @override
     def peak_device_bytes(self) -> int | None:
-        """See ``learner.Learner``."""
         return torch.cuda.max_memory_allocated() if self.device.type == "cuda" else None
 
     def _canonical(self) -> dict[str, tuple[nn.Parameter, bool]]:
@@ -278,6 +268,16 @@ class Learner:
             result[f"lstm.{layer}.recurrent"] = (getattr(lstm, f"weight_hh_l{layer}"), True)
             result[f"lstm.{layer}.bias"] = (getattr(lstm, f"bias_ih_l{layer}"), False)
         return {**result, "output.kernel": (output.weight, True), "output.bias": (output.bias, False)}
+
+    def _step(self, inputs: Tensor, targets: Tensor, state: State, learning_rate: float) -> tuple[Tensor, State]:
+        """Update the weights by one batch; return its mean cross-entropy before the update, and the new state."""
+        logits, (hidden, cell) = self._forward(inputs, state)
+        loss = nn.functional.cross_entropy(logits, targets.flatten())
+        self.optimizer.zero_grad()
+        (self.spec.loss_scale * loss).backward()
+        self._clip()
+        self._update(learning_rate)
+        return loss.detach(), (hidden.detach(), cell.detach())
 
     def _forward(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
         """Run the model in a training step."""

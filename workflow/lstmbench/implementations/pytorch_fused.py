@@ -21,7 +21,6 @@ from __future__ import annotations
 import contextlib
 import ctypes
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.profiler import record_function
@@ -44,7 +43,7 @@ M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
 
 
 def configure(threads: int) -> None:
-    """See ``pytorch.configure``; with glibc, also let the process keep the memory that it frees."""
+    """Limit PyTorch to ``threads`` CPU threads; with glibc, also let the process keep the memory that it frees."""
     pytorch.configure(threads)
     with contextlib.suppress(OSError, TypeError, AttributeError):  # another system, or another C library
         mallopt = ctypes.CDLL(None).mallopt
@@ -53,7 +52,7 @@ def configure(threads: int) -> None:
 
 
 class Learner(pytorch.Learner):
-    """See ``learner.Learner``."""
+    """Train by passes that go over memory as seldom as possible."""
 
     def __init__(self, spec: ModelSpec, device: str, seed: int, dtype: str) -> None:
         super().__init__(spec, device, seed, dtype)
@@ -66,20 +65,8 @@ class Learner(pytorch.Learner):
         self.dense = [*self.recurrent, *self.model.output.parameters()]
 
     @torch.no_grad()
-    def train_block(
-        self, data: tuple[Tensor, Tensor], batches: np.ndarray, state: State, learning_rate: float
-    ) -> tuple[np.ndarray, State]:
-        """See ``learner.Learner``."""
-        self.model.train()
-        inputs, targets = data
-        losses = torch.empty(len(batches), device=self.device, dtype=self.dtype)
-        for step, rows in enumerate(self._on_device(batches)):
-            before = state if self.spec.stateful else self.initial_state(len(rows))
-            losses[step], state = self._step(inputs[rows], targets[rows].view(-1, 1), before, learning_rate)
-        return losses.cpu().numpy(), state
-
-    def _step(self, inputs: Tensor, labels: Tensor, state: State, learning_rate: float) -> tuple[Tensor, State]:
-        """Return the mean cross-entropy before the update, and the new state; labels are [predictions, 1]."""
+    def _step(self, inputs: Tensor, targets: Tensor, state: State, learning_rate: float) -> tuple[Tensor, State]:
+        labels = targets.view(-1, 1)
         features = self.model.embedding(inputs)
         if self.spec.embedding:
             features = features.detach().requires_grad_()  # autograd ends here, and the sparse gradient begins

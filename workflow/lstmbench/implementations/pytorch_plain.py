@@ -15,7 +15,7 @@ __all__ = ["EXPECTED_KERNELS", "Learner", "configure", "has_gpu", "versions"]
 
 
 class Learner(pytorch.Learner):
-    """See ``learner.Learner``."""
+    """Clip gradients by ``clip_grad_norm_``."""
 
     def _clip(self) -> None:
         if self.spec.max_grad_norm is not None:

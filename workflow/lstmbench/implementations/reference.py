@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from lstmbench.models.learner import Examples, ModelSpec
+from lstmbench.models import learner
+from lstmbench.models.learner import Examples, ModelSpec, override
 from lstmbench.models.weights import shapes
 from lstmbench.utils.errors import MachineError
 
@@ -40,13 +41,13 @@ def versions() -> dict[str, str]:
     return {"numpy": np.__version__}
 
 
-class Learner:
-    """See ``learner.Learner``."""
+class Learner(learner.Learner):
+    """Train by formulas that are written out."""
 
     def __init__(self, spec: ModelSpec, device: str, seed: int, dtype: str) -> None:
         if device != "cpu":
             raise MachineError(f"implementation reference runs on the cpu only, device {device} was asked for")
-        self.spec = spec
+        super().__init__(spec, device, seed, dtype)
         self.dtype = np.dtype(dtype)
         self.seed = seed
         self.updates = 0
@@ -54,36 +55,36 @@ class Learner:
         if spec.optimizer == "adam":
             self._first_moment, self._second_moment = self._zeros(), self._zeros()
 
+    @override
     def load_weights(self, weights: dict[str, np.ndarray]) -> None:
-        """See ``learner.Learner``."""
         self._weights = {name: weights[name].astype(self.dtype) for name in self._weights}
 
+    @override
     def weights(self) -> dict[str, np.ndarray]:
-        """See ``learner.Learner``."""
         return _copies(self._weights)
 
+    @override
     def place(self, examples: Examples) -> Examples:
-        """See ``learner.Learner``."""
         inputs = examples.inputs if self.spec.embedding else examples.inputs.astype(self.dtype)
         return Examples(inputs, examples.targets)
 
+    @override
     def initial_state(self, batch_size: int) -> State:
-        """See ``learner.Learner``."""
         zero = np.zeros((batch_size, self.spec.hidden_size), self.dtype)
         return [(zero, zero)] * self.spec.num_layers
 
+    @override
     def load_state(self, arrays: list[tuple[np.ndarray, np.ndarray]]) -> State:
-        """See ``learner.Learner``."""
         return [(hidden.astype(self.dtype), cell.astype(self.dtype)) for hidden, cell in arrays]
 
+    @override
     def state_arrays(self, state: State) -> list[tuple[np.ndarray, np.ndarray]]:
-        """See ``learner.Learner``."""
         return [(hidden.copy(), cell.copy()) for hidden, cell in state]
 
+    @override
     def train_block(
         self, data: Examples, batches: np.ndarray, state: State, learning_rate: float
     ) -> tuple[np.ndarray, State]:
-        """See ``learner.Learner``."""
         losses = []
         for rows in batches:
             masks = self._dropout_masks(steps=data.inputs.shape[1], batch=len(rows))
@@ -96,8 +97,8 @@ class Learner:
             losses.append(cross_entropy.mean())
         return np.array(losses), state
 
+    @override
     def eval_block(self, data: Examples, batches: np.ndarray, state: State) -> tuple[np.ndarray, np.ndarray, State]:
-        """See ``learner.Learner``."""
         losses, correct = [], []
         no_masks = [1.0] * (self.spec.num_layers + 1)
         for rows in batches:
@@ -107,15 +108,8 @@ class Learner:
             correct.append((logits.argmax(-1) == targets).sum())
         return np.array(losses), np.array(correct), state
 
-    def synchronize(self) -> None:
-        """See ``learner.Learner``."""
-
-    def broadcast(self, value: float) -> float:
-        """See ``learner.Learner``."""
-        return value
-
+    @override
     def training_state(self) -> dict[str, np.ndarray]:
-        """See ``learner.Learner``."""
         result = {"seed": np.array(self.seed), "updates": np.array(self.updates)}
         if self.spec.optimizer == "adam":
             for name in self._weights:
@@ -123,16 +117,12 @@ class Learner:
                 result[f"second_moment.{name}"] = self._second_moment[name].copy()
         return result
 
+    @override
     def load_training_state(self, state: dict[str, np.ndarray]) -> None:
-        """See ``learner.Learner``."""
         self.seed, self.updates = int(state["seed"]), int(state["updates"])
         if self.spec.optimizer == "adam":
             self._first_moment = {name: state[f"first_moment.{name}"].copy() for name in self._weights}
             self._second_moment = {name: state[f"second_moment.{name}"].copy() for name in self._weights}
-
-    def peak_device_bytes(self) -> int | None:
-        """See ``learner.Learner``."""
-        return None
 
     def _zeros(self) -> dict[str, np.ndarray]:
         return {name: np.zeros(shape, self.dtype) for name, shape in shapes(self.spec).items()}

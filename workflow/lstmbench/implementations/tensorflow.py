@@ -17,7 +17,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from lstmbench.models.learner import Examples, ModelSpec
+from lstmbench.models import learner
+from lstmbench.models.learner import Examples, ModelSpec, override
 from lstmbench.utils.errors import MachineError
 
 State = tuple[tuple[tf.Tensor, tf.Tensor], ...]
@@ -104,15 +105,15 @@ class Model(keras.Model):
         return tf.reshape(logits, [-1, self.spec.output_size]), tuple(new_state)
 
 
-class Learner:
-    """See ``learner.Learner``."""
+class Learner(learner.Learner):
+    """Train by Keras layers, a gradient tape and a Keras optimiser."""
 
     MODEL = Model
 
     def __init__(self, spec: ModelSpec, device: str, seed: int, dtype: str) -> None:
         if device == "gpu" and not has_gpu():
             raise MachineError("device gpu was asked for, but TensorFlow finds no usable CUDA device on this machine")
-        self.spec = spec
+        super().__init__(spec, device, seed, dtype)
         self.device = "/GPU:0" if device == "gpu" else "/CPU:0"
         # This setting applies to the whole process, and is on by default.
         tf.config.experimental.enable_tensor_float_32_execution(dtype == "tf32")
@@ -123,72 +124,65 @@ class Learner:
             self._build(seed)
         self._train, self._eval = self._function(self._train_block), self._function(self._eval_block)
 
+    @override
     def load_weights(self, weights: dict[str, np.ndarray]) -> None:
-        """See ``learner.Learner``."""
         for name, variable in self._canonical().items():
             variable.assign(weights[name])
 
+    @override
     def weights(self) -> dict[str, np.ndarray]:
-        """See ``learner.Learner``."""
         return {name: np.array(variable) for name, variable in self._canonical().items()}
 
+    @override
     def place(self, examples: Examples) -> tuple[tf.Tensor, tf.Tensor]:
-        """See ``learner.Learner``."""
         with tf.device(self.device):
             inputs = tf.identity(tf.convert_to_tensor(examples.inputs))
             if inputs.dtype.is_floating:
                 inputs = tf.cast(inputs, self.dtype)
             return inputs, tf.identity(tf.convert_to_tensor(examples.targets.astype(np.int32)))
 
+    @override
     def initial_state(self, batch_size: int) -> State:
-        """See ``learner.Learner``."""
         zero = tf.zeros([batch_size, self.spec.hidden_size], self.dtype)
         return ((zero, zero),) * self.spec.num_layers
 
+    @override
     def load_state(self, arrays: list[tuple[np.ndarray, np.ndarray]]) -> State:
-        """See ``learner.Learner``."""
         with tf.device(self.device):
             return tuple(tuple(tf.identity(tf.cast(part, self.dtype)) for part in layer) for layer in arrays)
 
+    @override
     def state_arrays(self, state: State) -> list[tuple[np.ndarray, np.ndarray]]:
-        """See ``learner.Learner``."""
         return [(hidden.numpy(), cell.numpy()) for hidden, cell in state]
 
+    @override
     def train_block(
         self, data: tuple[tf.Tensor, tf.Tensor], batches: np.ndarray, state: State, learning_rate: float
     ) -> tuple[np.ndarray, State]:
-        """See ``learner.Learner``."""
         self.learning_rate.assign(learning_rate)
         with tf.device(self.device):
             losses, state = self._train(*data, tf.constant(batches, tf.int32), state)
         return losses.numpy(), state
 
+    @override
     def eval_block(
         self, data: tuple[tf.Tensor, tf.Tensor], batches: np.ndarray, state: State
     ) -> tuple[np.ndarray, np.ndarray, State]:
-        """See ``learner.Learner``."""
         with tf.device(self.device):
             losses, correct, state = self._eval(*data, tf.constant(batches, tf.int32), state)
         return losses.numpy(), correct.numpy(), state
 
-    def synchronize(self) -> None:
-        """See ``learner.Learner``: ``train_block`` and ``eval_block`` have fetched their results already."""
-
-    def broadcast(self, value: float) -> float:
-        """See ``learner.Learner``."""
-        return value
-
+    @override
     def training_state(self) -> dict[str, np.ndarray]:
-        """See ``learner.Learner``."""
         return {name: np.array(variable) for name, variable in self._slots().items()}
 
+    @override
     def load_training_state(self, state: dict[str, np.ndarray]) -> None:
-        """See ``learner.Learner``."""
         for name, variable in self._slots().items():
             variable.assign(state[name])
 
+    @override
     def peak_device_bytes(self) -> int | None:
-        """See ``learner.Learner``."""
         return tf.config.experimental.get_memory_info("GPU:0")["peak"] if "GPU" in self.device else None
 
     def _build(self, seed: int) -> None:
@@ -236,17 +230,10 @@ class Learner:
     ) -> tuple[tf.Tensor, State]:
         steps = tf.shape(batches)[0]
         losses = tf.TensorArray(self.dtype, size=steps)
-        variables = self.model.trainable_variables
         for step in tf.range(steps):
             rows = batches[step]
             before = state if self.spec.stateful else self._zero_like(state)
-            labels = tf.reshape(tf.gather(targets, rows), [-1])
-            with tf.GradientTape() as tape:
-                logits, state = self.model(tf.gather(inputs, rows), before, training=True)
-                loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
-                objective = self.spec.loss_scale * loss
-            gradients = tape.gradient(objective, [variable.value for variable in variables])
-            self.optimizer.apply(self._clip(gradients), variables)
+            loss, state = self._train_step(tf.gather(inputs, rows), tf.gather(targets, rows), before)
             losses = losses.write(step, loss)
         return losses.stack(), state
 
@@ -259,13 +246,28 @@ class Learner:
         for step in tf.range(steps):
             rows = batches[step]
             before = state if self.spec.stateful else self._zero_like(state)
-            labels = tf.reshape(tf.gather(targets, rows), [-1])
-            logits, state = self.model(tf.gather(inputs, rows), before, training=False)
-            loss = tf.reduce_sum(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
-            hits = tf.equal(tf.argmax(logits, -1, tf.int32), labels)
-            losses = losses.write(step, loss)
+            cross_entropy, hits, state = self._eval_step(tf.gather(inputs, rows), tf.gather(targets, rows), before)
+            losses = losses.write(step, tf.reduce_sum(cross_entropy))
             correct = correct.write(step, tf.math.count_nonzero(hits, dtype=tf.int32))
         return losses.stack(), correct.stack(), state
+
+    def _train_step(self, inputs: tf.Tensor, targets: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
+        """Update the weights by one batch; return its mean cross-entropy before the update, and the new state."""
+        labels, variables = tf.reshape(targets, [-1]), self.model.trainable_variables
+        with tf.GradientTape() as tape:
+            logits, state = self.model(inputs, state, training=True)
+            loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
+            objective = self.spec.loss_scale * loss
+        gradients = tape.gradient(objective, [variable.value for variable in variables])
+        self.optimizer.apply(self._clip(gradients), variables)
+        return loss, state
+
+    def _eval_step(self, inputs: tf.Tensor, targets: tf.Tensor, state: State) -> tuple[tf.Tensor, tf.Tensor, State]:
+        """Return the cross-entropy of each prediction of a batch, whether it is correct, and the new state."""
+        labels = tf.reshape(targets, [-1])
+        logits, state = self.model(inputs, state, training=False)
+        cross_entropy = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+        return cross_entropy, tf.equal(tf.argmax(logits, -1, tf.int32), labels), state
 
     @staticmethod
     def _zero_like(state: State) -> State:

@@ -36,7 +36,7 @@ BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8
 
 
 class Learner(tensorflow.Learner):
-    """See ``learner.Learner``."""
+    """Train by passes and updates that are written out, with as few and large matrix products as possible."""
 
     def _build(self, seed: int) -> None:
         self.variables = self._zeros()
@@ -56,36 +56,20 @@ class Learner(tensorflow.Learner):
             result |= {f"{kind}.{name}": variable for name, variable in moment.items()}
         return result
 
-    def _train_block(
-        self, inputs: tf.Tensor, targets: tf.Tensor, batches: tf.Tensor, state: State
-    ) -> tuple[tf.Tensor, State]:
-        steps = tf.shape(batches)[0]
-        losses = tf.TensorArray(self.dtype, size=steps)
-        for step in tf.range(steps):
-            rows = batches[step]
-            labels = self._labels(tf.gather(targets, rows))
-            logits, state, trace = self._forward(_time_major(tf.gather(inputs, rows)), state, training=True)
-            with tf.name_scope("output/forward"):
-                cross_entropy, d_logits = _cross_entropy(logits, labels, self.spec.loss_scale / labels.shape[0])
-                losses = losses.write(step, tf.reduce_mean(cross_entropy))
-            self._update(self._backward(d_logits, trace))
-        return losses.stack(), state
+    def _train_step(self, inputs: tf.Tensor, targets: tf.Tensor, state: State) -> tuple[tf.Tensor, State]:
+        labels = self._labels(targets)
+        logits, state, trace = self._forward(_time_major(inputs), state, training=True)
+        with tf.name_scope("output/forward"):
+            cross_entropy, d_logits = _cross_entropy(logits, labels, self.spec.loss_scale / labels.shape[0])
+            loss = tf.reduce_mean(cross_entropy)
+        self._update(self._backward(d_logits, trace))
+        return loss, state
 
-    def _eval_block(
-        self, inputs: tf.Tensor, targets: tf.Tensor, batches: tf.Tensor, state: State
-    ) -> tuple[tf.Tensor, tf.Tensor, State]:
-        steps = tf.shape(batches)[0]
-        losses = tf.TensorArray(self.dtype, size=steps)
-        correct = tf.TensorArray(tf.int32, size=steps)
-        for step in tf.range(steps):
-            rows = batches[step]
-            labels = self._labels(tf.gather(targets, rows))
-            logits, state, _ = self._forward(_time_major(tf.gather(inputs, rows)), state, training=False)
-            cross_entropy, _ = _cross_entropy(logits, labels, 1.0)
-            hits = tf.equal(tf.argmax(logits, -1, tf.int32), labels)
-            losses = losses.write(step, tf.reduce_sum(cross_entropy))
-            correct = correct.write(step, tf.math.count_nonzero(hits, dtype=tf.int32))
-        return losses.stack(), correct.stack(), state
+    def _eval_step(self, inputs: tf.Tensor, targets: tf.Tensor, state: State) -> tuple[tf.Tensor, tf.Tensor, State]:
+        labels = self._labels(targets)
+        logits, state, _ = self._forward(_time_major(inputs), state, training=False)
+        cross_entropy, _ = _cross_entropy(logits, labels, 1.0)
+        return cross_entropy, tf.equal(tf.argmax(logits, -1, tf.int32), labels), state
 
     def _labels(self, targets: tf.Tensor) -> tf.Tensor:
         """Return int32[predictions] in the order of the logits, from a batch's targets."""
@@ -97,8 +81,6 @@ class Learner(tensorflow.Learner):
         inputs: ids int32[steps, batch], or features [steps, batch, input_size].
         """
         spec, variables = self.spec, self.variables
-        if not spec.stateful:
-            state = self._zero_like(state)
         with tf.name_scope("embedding/forward"):
             x = tf.gather(variables["embedding"], inputs) if spec.embedding else inputs
         masks = [self._mask(x, place=0) if training and spec.input_dropout else None]

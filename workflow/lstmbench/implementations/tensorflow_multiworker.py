@@ -11,16 +11,15 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import numpy as np
 
 from lstmbench.implementations import tensorflow
 from lstmbench.implementations.tensorflow import EXPECTED_KERNELS, State, configure, has_gpu, keras, tf, versions
-from lstmbench.models.learner import ModelSpec
-from lstmbench.models.process_group import RESUME_HINT, ProcessGroup, current_group
-from lstmbench.utils.errors import MachineError, UsageError, WorkerError
+from lstmbench.models.process_group import ProcessGroup, current_group
+from lstmbench.models.worker import Worker
+from lstmbench.utils.errors import UsageError
 from lstmbench.utils.escaping import brief
 
 __all__ = ["DISTRIBUTED", "EXPECTED_KERNELS", "Learner", "configure", "has_gpu", "versions"]
@@ -36,12 +35,6 @@ _LOST = (
     tf.errors.InternalError,
 )
 """The error of a collective operation when a worker is gone."""
-
-
-class Share(tuple):
-    """The state of this worker's rows: per layer hidden and cell [rows, hidden]."""
-
-    __slots__ = ()
 
 
 class Dropout(keras.layers.Dropout):
@@ -62,61 +55,36 @@ class Dropout(keras.layers.Dropout):
 
 
 class Model(tensorflow.Model):
-    """See ``tensorflow.Model``."""
+    """``tensorflow.Model`` whose dropout masks are this worker's rows of the whole batch's masks."""
 
     DROPOUT = Dropout
 
 
-class Learner(tensorflow.Learner):
-    """See ``learner.Learner``."""
+class Learner(Worker, tensorflow.Learner):
+    """Average the gradients of all workers by the strategy."""
 
     MODEL = Model
 
-    def __init__(self, spec: ModelSpec, device: str, seed: int, dtype: str) -> None:
-        self.group = current_group()
-        if self.group.size > 1:
-            with self._together():
-                self.strategy = _strategy(device)
-            self._sum = self._collective(lambda replica, value: replica.all_reduce(tf.distribute.ReduceOp.SUM, value))
-            self._rows = self._collective(lambda replica, value: replica.all_gather(value, axis=1))
-        super().__init__(spec, device, seed, dtype)
+    def _meet(self, device: str) -> None:
+        self.strategy = _strategy(device)
+        self._sum = self._collective(lambda replica, value: replica.all_reduce(tf.distribute.ReduceOp.SUM, value))
+        self._rows = self._collective(lambda replica, value: replica.all_gather(value, axis=1))
 
-    def state_arrays(self, state: State) -> list[tuple[np.ndarray, np.ndarray]]:
-        """See ``learner.Learner``."""
-        return super().state_arrays(self._whole(state))
+    def _rows_of(self, state: State, rows: slice) -> State:
+        return tuple((hidden[rows], cell[rows]) for hidden, cell in state)
 
-    def train_block(
-        self, data: tuple[tf.Tensor, tf.Tensor], batches: np.ndarray, state: State, learning_rate: float
-    ) -> tuple[np.ndarray, State]:
-        """See ``learner.Learner``."""
-        rows = self.group.share(batches.shape[1])
-        mine = state if isinstance(state, Share) else tuple(tuple(part[rows] for part in layer) for layer in state)
-        with self._together():
-            losses, after = super().train_block(data, batches[:, rows], tuple(mine), learning_rate)
-            if self.group.size > 1:
-                losses = (self._sum(losses) / self.group.size).numpy()
-            return losses, Share(after)
+    def _gathered(self, state: State) -> State:
+        parts = self._rows(tf.stack([part for layer in state for part in layer]))
+        return tuple((parts[place], parts[place + 1]) for place in range(0, len(parts), 2))
 
-    def eval_block(
-        self, data: tuple[tf.Tensor, tf.Tensor], batches: np.ndarray, state: State
-    ) -> tuple[np.ndarray, np.ndarray, State]:
-        """See ``learner.Learner``."""
-        return super().eval_block(data, batches, self._whole(state))
+    def _mean_losses(self, losses: np.ndarray) -> np.ndarray:
+        return (self._sum(losses) / self.group.size).numpy()
 
-    def broadcast(self, value: float) -> float:
-        """See ``learner.Learner``."""
-        if self.group.size == 1:
-            return value
-        with self._together():
-            return float(self._sum(np.float64(value if self.group.is_main else 0.0)))
+    def _from_main(self, value: float) -> float:
+        return float(self._sum(np.float64(value if self.group.is_main else 0.0)))
 
-    def _whole(self, state: State) -> State:
-        """Return the state of all rows."""
-        if not isinstance(state, Share) or self.group.size == 1:
-            return tuple(state)
-        with self._together():
-            parts = self._rows(tf.stack([part for layer in state for part in layer]))
-            return tuple((parts[place], parts[place + 1]) for place in range(0, len(parts), 2))
+    def _why_lost(self, error: Exception) -> str | None:
+        return brief(error, having="aborted by") if isinstance(error, _LOST) else None
 
     def _clip(self, gradients: list[tf.Tensor | tf.IndexedSlices]) -> list[tf.Tensor | tf.IndexedSlices]:
         return super()._clip(self._mean(gradients) if self.group.size > 1 else gradients)
@@ -143,35 +111,14 @@ class Learner(tensorflow.Learner):
 
         return lambda value: run(tf.convert_to_tensor(value))
 
-    @contextmanager
-    def _together(self) -> Iterator[None]:
-        """Report a worker that is lost in the block.
-
-        Raises:
-            WorkerError: a worker is lost.
-        """
-        try:
-            yield
-        except _LOST as error:
-            if self.group.size == 1:
-                raise
-            why = brief(error, having="aborted by")
-            raise WorkerError(
-                f"the worker of rank {self.group.rank} (of {self.group.size} workers) lost another: "
-                f"{why}; {RESUME_HINT}"
-            ) from error
-
 
 @functools.cache
 def _strategy(device: str) -> tf.distribute.Strategy:
     """Join the other workers, with one GPU for each; TensorFlow allows it once, and before it computes."""
     here = current_group()
     gpus = tf.config.list_physical_devices("GPU")
-    if device == "gpu" and len(gpus) <= here.local_rank:
-        raise MachineError(
-            f"device gpu: expected a GPU for each worker, found {len(gpus)} on this machine for the worker of rank "
-            f"{here.rank}, number {here.local_rank + 1} of it"
-        )
+    if device == "gpu":
+        here.require_gpu(len(gpus))
     tf.config.set_visible_devices(gpus[here.local_rank : here.local_rank + 1] if device == "gpu" else [], "GPU")
     resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(
         _cluster(here),

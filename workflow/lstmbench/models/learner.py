@@ -15,7 +15,7 @@ A language model reads its windows in order, a classifier in a shuffled one; a l
 the difference.
 
 Every module in ``implementations/`` offers, by these names, the functions ``configure``,
-``has_gpu`` and ``versions`` and the class ``Learner``:
+``has_gpu`` and ``versions`` and a class ``Learner``, which derives from the one below:
 
     configure(threads: int) -> None         limit the framework to this many CPU threads; call once, first
     has_gpu() -> bool                       can the framework use a GPU on this machine
@@ -32,21 +32,34 @@ weights, loss, gradients and updates stay float32 (``machine.PRECISIONS``).
 
 An implementation sets ``DISTRIBUTED = True`` if several workers, one process each, can share a training run.  Every
 worker calls the same methods in the same order with the same arguments, those of the whole batch, and gets the same
-results.  A learner trains on its own rows of a batch, and returns the state of all (``process_group.ProcessGroup``).
+results.  A learner trains on its own rows of a batch, and returns the state of all (``worker.Worker``).
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TypeVar
 
 import numpy as np
 
-State = Any
+State = object
 """The recurrent state, in whatever form the learner keeps it: per layer hidden and cell[batch, hidden]."""
 
-Handle = Any
+Handle = object
 """A placed split, in whatever form the learner keeps it."""
+
+_Method = TypeVar("_Method", bound=Callable[..., object])
+
+
+def override(method: _Method) -> _Method:
+    """Mark a method that does what the base class says, so that it needs no docstring of its own.
+
+    Python 3.12 has this as ``typing.override``.
+    """
+    method.__dict__["__override__"] = True
+    return method
 
 
 @dataclass(frozen=True)
@@ -82,27 +95,41 @@ class Examples:
     targets: np.ndarray
 
 
-class Learner(Protocol):
-    """The contract of one model with its optimiser and its device."""
+class Learner(ABC):
+    """The contract of one model with its optimiser and its device.
 
+    An implementation defines the abstract methods.  The others are right for a framework that returns finished results
+    and trains in one process on a CPU.
+    """
+
+    def __init__(self, spec: ModelSpec, device: str, seed: int, dtype: str) -> None:
+        self.spec = spec
+
+    @abstractmethod
     def load_weights(self, weights: dict[str, np.ndarray]) -> None:
         """Set the weights to these canonical ones (names and shapes: ``weights.shapes``)."""
 
+    @abstractmethod
     def weights(self) -> dict[str, np.ndarray]:
         """Return the current weights under canonical names and shapes."""
 
+    @abstractmethod
     def place(self, examples: Examples) -> Handle:
         """Move a split into device memory."""
 
+    @abstractmethod
     def initial_state(self, batch_size: int) -> State:
         """Return the zero state."""
 
+    @abstractmethod
     def load_state(self, arrays: list[tuple[np.ndarray, np.ndarray]]) -> State:
         """Return the state from what ``state_arrays`` returned."""
 
+    @abstractmethod
     def state_arrays(self, state: State) -> list[tuple[np.ndarray, np.ndarray]]:
         """Return the state as (hidden[batch, hidden_size], cell[batch, hidden_size]) per layer."""
 
+    @abstractmethod
     def train_block(
         self, data: Handle, batches: np.ndarray, state: State, learning_rate: float
     ) -> tuple[np.ndarray, State]:
@@ -112,6 +139,7 @@ class Learner(Protocol):
         (float[steps]), and the state after the last batch.
         """
 
+    @abstractmethod
     def eval_block(self, data: Handle, batches: np.ndarray, state: State) -> tuple[np.ndarray, np.ndarray, State]:
         """Evaluate without dropout or update.
 
@@ -121,6 +149,7 @@ class Learner(Protocol):
 
     def synchronize(self) -> None:
         """Wait until the device has done all work given to it."""
+        return  # nothing is pending
 
     def broadcast(self, value: float) -> float:
         """Return rank 0's ``value`` on all workers, so that all decide alike what each would decide by its own clock.
@@ -128,12 +157,16 @@ class Learner(Protocol):
         Raises:
             WorkerError: another worker is lost.
         """
+        return value
 
+    @abstractmethod
     def training_state(self) -> dict[str, np.ndarray]:
         """Return everything besides the weights that training depends on: optimiser slots and dropout generator."""
 
+    @abstractmethod
     def load_training_state(self, state: dict[str, np.ndarray]) -> None:
         """Resume from a ``training_state``."""
 
     def peak_device_bytes(self) -> int | None:
         """Return the peak device memory in bytes, or None on the CPU, where the peak memory of the process counts."""
+        return None

@@ -11,7 +11,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from lstmbench.utils.errors import UsageError
+from lstmbench.utils.errors import MachineError, UsageError
 
 SILENCE_SECONDS = 300
 """A worker that does not answer within this time is lost.  Evaluation and checkpoints must delay a worker by less."""
@@ -34,6 +34,18 @@ class ProcessGroup:
     def is_main(self) -> bool:
         """Return whether this is rank 0, which writes files and shows progress for all."""
         return self.rank == 0
+
+    def require_gpu(self, count: int) -> None:
+        """Refuse to share a GPU; this machine has ``count``.
+
+        Raises:
+            MachineError: there is no GPU for this worker.
+        """
+        if count <= self.local_rank:
+            raise MachineError(
+                f"device gpu: expected a GPU for each worker, found {count} on this machine for the worker of rank "
+                f"{self.rank}, number {self.local_rank + 1} of it"
+            )
 
     def share(self, count: int) -> slice:
         """Return this worker's share of ``count`` rows, by rank; the number of workers divides ``count``."""

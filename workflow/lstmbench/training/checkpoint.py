@@ -14,7 +14,6 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
@@ -33,16 +32,17 @@ class Checkpoint:
     """Hold the arrays (weights and training state) and, as JSON, how far the run is."""
 
     arrays: dict[str, np.ndarray]
-    progress: dict[str, Any]
-    noted: dict[str, Any] = field(
-        default_factory=dict
-    )  # what may differ between machines, as it was at the time of writing
+    progress: Mapping[str, object]
+    # What may differ between machines, as it was at the time of writing.
+    noted: Mapping[str, object] = field(default_factory=dict)
 
 
 class CheckpointFolder:
     """Hold the checkpoints of one run.  Its ``fingerprint`` (JSON) is compared with a file's, field by field."""
 
-    def __init__(self, folder: Path, fingerprint: Mapping[str, Any], noted: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, folder: Path, fingerprint: Mapping[str, object], noted: Mapping[str, object] | None = None
+    ) -> None:
         self.folder = folder
         self.fingerprint = dict(fingerprint)
         self.noted = dict(noted or {})
@@ -53,7 +53,11 @@ class CheckpointFolder:
 
         Returns the deleted files of other runs.
         """
-        body = {"fingerprint": self.fingerprint, "progress": checkpoint.progress, "noted": self.noted}
+        body: dict[str, object] = {
+            "fingerprint": self.fingerprint,
+            "progress": checkpoint.progress,
+            "noted": self.noted,
+        }
         body["sha256"] = hash_json([hash_arrays(checkpoint.arrays), body])
         path = self.folder / f"{self._prefix}{checkpoint.progress['updates']:09d}{_SUFFIX}"
         write_arrays(path, checkpoint.arrays, {"lstmbench": json.dumps(body, allow_nan=False)})
@@ -111,7 +115,7 @@ class CheckpointFolder:
         return Checkpoint(arrays, body["progress"], body.get("noted", {}))
 
 
-def differences(theirs: Any, ours: Any, name: str = "") -> list[str]:
+def differences(theirs: object, ours: object, name: str = "") -> list[str]:
     """Return ``name theirs, now ours`` for every field in which two fingerprints differ."""
     if not (isinstance(theirs, dict) and isinstance(ours, dict)):
         return [] if theirs == ours else [f"{name} {_shown(theirs)}, now {_shown(ours)}"]
@@ -122,7 +126,7 @@ def differences(theirs: Any, ours: Any, name: str = "") -> list[str]:
     ]
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     """Return a field's value so that a person can compare it: only the first 12 digits of a hash."""
     if value is _ABSENT:
         return "absent"

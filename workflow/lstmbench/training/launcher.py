@@ -64,7 +64,7 @@ def launch(command: list[str], count: int) -> int:
     """
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         stderr_files = {rank: stack.enter_context(Path(folder, str(rank)).open("w+")) for rank in range(1, count)}
-        processes: list[subprocess.Popen] = []
+        processes: list[subprocess.Popen[bytes]] = []
         stack.enter_context(_passed_on(processes))
         try:
             for rank, environment in enumerate(_environments(count)):
@@ -83,7 +83,7 @@ def launch(command: list[str], count: int) -> int:
         return processes[culprit].returncode
 
 
-def _wait(processes: list[subprocess.Popen]) -> int:
+def _wait(processes: list[subprocess.Popen[bytes]]) -> int:
     """Wait until all workers have succeeded or one has failed; return the rank whose exit code counts for all."""
     while not (failed := [rank for rank, process in enumerate(processes) if process.poll()]):
         if all(process.returncode == 0 for process in processes):
@@ -113,7 +113,7 @@ def _wait(processes: list[subprocess.Popen]) -> int:
     raise WorkerError(f"the {len(processes)} workers lost one another, as said above; {RESUME_HINT}")
 
 
-def _refuse_killed(processes: list[subprocess.Popen]) -> None:
+def _refuse_killed(processes: list[subprocess.Popen[bytes]]) -> None:
     for rank, process in enumerate(processes):
         if process.returncode is not None and process.returncode < 0:
             name = signal.Signals(-process.returncode).name
@@ -125,7 +125,7 @@ def _refuse_killed(processes: list[subprocess.Popen]) -> None:
 
 
 @contextlib.contextmanager
-def _passed_on(processes: list[subprocess.Popen]) -> Iterator[None]:
+def _passed_on(processes: list[subprocess.Popen[bytes]]) -> Iterator[None]:
     """Pass the signals that ask to stop to ``processes`` while the block runs."""
 
     def pass_on(number: int, _: object) -> None:

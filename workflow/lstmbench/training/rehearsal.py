@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from typing import cast
 
 import numpy as np
 
-from lstmbench.models.learner import Examples, ModelSpec
+from lstmbench.models.learner import Examples, Handle, Learner, ModelSpec, State, override
 from lstmbench.tasks import predictions
 from lstmbench.training.loop import Row, Supervision, TrainingLoop, TrainingRequest
 
@@ -29,33 +30,54 @@ def rehearse(request: TrainingRequest) -> tuple[TrainingLoop, Row]:
     return loop, final
 
 
-class _Guesser:
-    """Stand in for a learner: predict every word or class with equal probability, and count none as correct."""
+class _Guesser(Learner):
+    """Stand in for a learner: predict every word or class with equal probability, and count none as correct.
+
+    It has neither weights nor a state, and knows of a split only the predictions per example.
+    """
 
     def __init__(self, spec: ModelSpec) -> None:
         self.loss = math.log(spec.output_size)
 
+    @override
     def place(self, examples: Examples) -> int:
-        """Return the predictions per example, which are all that the rehearsal needs to know of a split."""
         return predictions(examples)
 
-    def initial_state(self, batch_size: int) -> None:
-        """Return None, because no state is needed."""
-
+    @override
     def train_block(
-        self, per_example: int, batches: np.ndarray, state: None, learning_rate: float
-    ) -> tuple[np.ndarray, None]:
-        """See ``learner.Learner``."""
-        return np.full(len(batches), self.loss), None
+        self, data: Handle, batches: np.ndarray, state: State, learning_rate: float
+    ) -> tuple[np.ndarray, State]:
+        return np.full(len(batches), self.loss), state
 
-    def eval_block(self, per_example: int, batches: np.ndarray, state: None) -> tuple[np.ndarray, np.ndarray, None]:
-        """See ``learner.Learner``."""
-        losses = np.full(len(batches), self.loss * batches.shape[1] * per_example)
-        return losses, np.zeros(len(batches), int), None
+    @override
+    def eval_block(self, data: Handle, batches: np.ndarray, state: State) -> tuple[np.ndarray, np.ndarray, State]:
+        losses = np.full(len(batches), self.loss * batches.shape[1] * cast(int, data))
+        return losses, np.zeros(len(batches), int), state
 
-    def synchronize(self) -> None:
-        """Do nothing, because nothing is pending."""
+    @override
+    def initial_state(self, batch_size: int) -> State:
+        return None
 
-    def broadcast(self, value: float) -> float:
-        """Return ``value``, because every worker rehearses alone."""
-        return value
+    @override
+    def load_state(self, arrays: list[tuple[np.ndarray, np.ndarray]]) -> State:
+        return None
+
+    @override
+    def state_arrays(self, state: State) -> list[tuple[np.ndarray, np.ndarray]]:
+        return []
+
+    @override
+    def weights(self) -> dict[str, np.ndarray]:
+        return {}
+
+    @override
+    def load_weights(self, weights: dict[str, np.ndarray]) -> None:
+        pass
+
+    @override
+    def training_state(self) -> dict[str, np.ndarray]:
+        return {}
+
+    @override
+    def load_training_state(self, state: dict[str, np.ndarray]) -> None:
+        pass

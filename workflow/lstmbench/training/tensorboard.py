@@ -9,7 +9,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary
@@ -39,7 +38,7 @@ class EventFile:
     def __exit__(self, *_: object) -> None:
         self._file.close()
 
-    def add(self, row: Mapping[str, Any]) -> None:
+    def add(self, row: Mapping[str, float]) -> None:
         """Write the numbers of a history row under their names, with the row's updates as the step."""
         values = [
             Summary.Value(tag=name, simple_value=value)
