@@ -11,7 +11,7 @@ import threading
 import time
 import tracemalloc
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from lstmbench.datasets import Source
-from lstmbench.preparation.download import download
+from lstmbench.preparation.download import Patience, download
 from lstmbench.utils.command_line import run
 from lstmbench.utils.errors import DataError, NetworkError, UsageError
 from tests.helpers.run_command import run_command
@@ -149,7 +149,7 @@ Fetch = Callable[..., None]
 def fetch(server: Server, output: Path, list_sources: Callable[[list[Source]], None]) -> Fetch:
     """Download from these mirrors, each given by its answers, in turn; a tuple is an archive's."""
 
-    def fetch(*mirrors: list[Answer] | tuple[Answer, ...], **settings: object) -> None:
+    def fetch(*mirrors: list[Answer] | tuple[Answer, ...], local: Sequence[Path] = (), **settings: float) -> None:
         rows = []
         for number, answers in enumerate(mirrors):
             path = f"/{number}"
@@ -158,7 +158,7 @@ def fetch(server: Server, output: Path, list_sources: Callable[[list[Source]], N
             rows.append(Source("ptb", FILE, len(CONTENT), SHA256, server.url(path), member, "none"))
         list_sources(rows)
         settings = {"deadline_s": 60.0, "timeout_s": 5.0, "backoff_s": 0.01, **settings}
-        download(dataset="ptb", file=FILE, output=output, **settings)
+        download(dataset="ptb", file=FILE, output=output, local=local, patience=Patience(**settings))
 
     return fetch
 
@@ -562,7 +562,7 @@ def test_without_network_one_message_says_what_to_do(
         url = f"http://127.0.0.1:{unused.getsockname()[1]}/{FILE}"
         list_sources([Source("ptb", FILE, len(CONTENT), SHA256, url, "", "none")])
         with pytest.raises(NetworkError) as caught:
-            download(dataset="ptb", file=FILE, output=output, attempts=2, backoff_s=0.01)
+            download(dataset="ptb", file=FILE, output=output, patience=Patience(attempts=2, backoff_s=0.01))
     message = str(caught.value)
     for part in (
         f"ptb/{FILE}: no source could be reached",
@@ -603,12 +603,12 @@ def test_wrong_certificates_of_the_user_are_named_and_other_sources_are_used(
     rows = [Source("ptb", FILE, len(CONTENT), SHA256, url, "", "none") for url in (secure, server.url("/1"))]
     list_sources(rows)
     server.answers["/1"] = [RIGHT, body(b"", status=404)]
-    download(dataset="ptb", file=FILE, output=output, attempts=1)
+    download(dataset="ptb", file=FILE, output=output, patience=Patience(attempts=1))
     (expected,) = [line for line in capsys.readouterr().err.splitlines() if variable in line]
     assert expected.endswith(f"; your setting: {variable}={path}")
     output.unlink()
     with pytest.raises(NetworkError, match=f"{secure}: .*{variable}={path}"):
-        download(dataset="ptb", file=FILE, output=output, attempts=1)
+        download(dataset="ptb", file=FILE, output=output, patience=Patience(attempts=1))
 
 
 @pytest.mark.parametrize("proxy", ["127.0.0.1:1", "[::1", "127.0.0.1:99999"])
@@ -619,7 +619,7 @@ def test_a_wrong_proxy_of_the_user_is_named_without_its_password(
         monkeypatch.setenv(name, f"http://user:secret@{proxy}")
     list_sources([Source("ptb", FILE, len(CONTENT), SHA256, "http://example.org/0", "", "none")])
     with pytest.raises(NetworkError) as caught:
-        download(dataset="ptb", file=FILE, output=output, attempts=1)
+        download(dataset="ptb", file=FILE, output=output, patience=Patience(attempts=1))
     assert f"your setting: proxy http://***@{proxy}\n" in str(caught.value)
     assert "secret" not in str(caught.value)
 

@@ -26,10 +26,10 @@ import hashlib
 import importlib
 import pkgutil
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 
@@ -45,6 +45,10 @@ SCHEMA_VERSION = 1
 """The version of ``manifest.json``."""
 
 SPLITS = ("train", "valid", "test")
+
+
+Facts = Mapping[str, int | float | str]
+"""What is known of a data set, by name: sizes, floors of the loss, and how it was drawn."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,7 @@ class Prepared:
     """What a data set module makes of its raw files."""
 
     arrays: dict[str, np.ndarray]
-    facts: dict[str, Any]  # JSON values
+    facts: Facts
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,7 @@ class Dataset:
 
     name: str
     task: str
-    facts: dict[str, Any]
+    facts: Facts
     arrays: dict[str, np.ndarray]  # read-only; memory-mapped if the file system supports it
     sha256: str  # of the manifest, and through it of every array and fact
 
@@ -106,12 +110,26 @@ def sources(name: str) -> list[Source]:
     load_module(name)
     with SOURCES.open(encoding="utf-8", newline="") as stream:
         rows = [row for row in csv.DictReader(stream, delimiter="\t") if row["dataset"] == name]
-    found = [Source(**{**row, **{key: int(row[key] or 0) for key in ("bytes", "unpacked_bytes")}}) for row in rows]
+    found = [_source(row) for row in rows]
     if len({(s.file, s.bytes, s.sha256, s.unpacked_bytes, s.unpacked_sha256) for s in found}) > len(
         {s.file for s in found}
     ):
         raise DataError(f"{SOURCES}: data set {name}: rows for the same file differ in bytes or sha256")
     return found
+
+
+def _source(row: dict[str, str]) -> Source:
+    return Source(
+        dataset=row["dataset"],
+        file=row["file"],
+        bytes=int(row["bytes"] or 0),
+        sha256=row["sha256"],
+        url=row["url"],
+        member=row["member"],
+        licence=row["licence"],
+        unpacked_bytes=int(row["unpacked_bytes"] or 0),
+        unpacked_sha256=row["unpacked_sha256"],
+    )
 
 
 def is_listed(path: Path, source: Source) -> bool:
@@ -170,10 +188,11 @@ def load_dataset(folder: Path) -> Dataset:
 def _load_array(file: Path) -> np.ndarray:
     """Map an array into memory, or read it if the file system cannot map files (FUSE, some network shares)."""
     try:
-        return np.load(file, mmap_mode="r")
+        mapped: np.ndarray = np.load(file, mmap_mode="r")
+        return mapped
     except OSError as error:
         if error.errno not in UNSUPPORTED | {errno.ENODEV}:
             raise
-    array = np.load(file)
+    array: np.ndarray = np.load(file)
     array.flags.writeable = False
     return array

@@ -45,8 +45,11 @@ def _line(*points: tuple[float, float]) -> np.ndarray:
     return np.array(points)
 
 
-def _arc(x: float, y: float, across: float, up: float, begin: float, end: float, points: int = 9) -> np.ndarray:
-    """Return points on an ellipse around (x, y); angles in degrees, 0 to the right, 90 up."""
+def _arc(
+    centre: tuple[float, float], radii: tuple[float, float], begin: float, end: float, points: int = 9
+) -> np.ndarray:
+    """Return points on an ellipse, with radii across and up; angles in degrees, 0 to the right, 90 up."""
+    (x, y), (across, up) = centre, radii
     angle = np.deg2rad(np.linspace(begin, end, points))
     return np.stack([x + across * np.cos(angle), y + up * np.sin(angle)], axis=1)
 
@@ -60,8 +63,8 @@ def _path(*parts: np.ndarray) -> np.ndarray:
 DRAWINGS: tuple[tuple[list[np.ndarray], ...], ...] = (
     # zero: round, narrow
     (
-        [_arc(0, 0, 0.32, 0.5, 80, 440, 17)],
-        [_arc(0, 0, 0.24, 0.5, 110, 490, 17)],
+        [_arc((0, 0), (0.32, 0.5), 80, 440, 17)],
+        [_arc((0, 0), (0.24, 0.5), 110, 490, 17)],
     ),
     # one: bare, with a flag, with a flag and a foot
     (
@@ -71,19 +74,19 @@ DRAWINGS: tuple[tuple[list[np.ndarray], ...], ...] = (
     ),
     # two: plain, with a loop
     (
-        [_path(_arc(0, 0.22, 0.3, 0.28, 165, -35), _line((-0.3, -0.5), (0.34, -0.5)))],
+        [_path(_arc((0, 0.22), (0.3, 0.28), 165, -35), _line((-0.3, -0.5), (0.34, -0.5)))],
         [
             _path(
-                _arc(0, 0.22, 0.28, 0.28, 150, -40),
-                _arc(-0.18, -0.38, 0.13, 0.11, 60, 290),
+                _arc((0, 0.22), (0.28, 0.28), 150, -40),
+                _arc((-0.18, -0.38), (0.13, 0.11), 60, 290),
                 _line((0.05, -0.44), (0.2, -0.48), (0.34, -0.4)),
             )
         ],
     ),
     # three: round, with a flat top
     (
-        [_path(_arc(-0.02, 0.25, 0.27, 0.25, 150, -80), _arc(-0.02, -0.24, 0.3, 0.26, 80, -150))],
-        [_path(_line((-0.28, 0.48), (0.26, 0.48), (-0.02, 0.1)), _arc(-0.02, -0.2, 0.3, 0.3, 85, -145))],
+        [_path(_arc((-0.02, 0.25), (0.27, 0.25), 150, -80), _arc((-0.02, -0.24), (0.3, 0.26), 80, -150))],
+        [_path(_line((-0.28, 0.48), (0.26, 0.48), (-0.02, 0.1)), _arc((-0.02, -0.2), (0.3, 0.3), 85, -145))],
     ),
     # four: closed, open
     (
@@ -92,38 +95,38 @@ DRAWINGS: tuple[tuple[list[np.ndarray], ...], ...] = (
     ),
     # five: in one stroke, in two
     (
-        [_path(_line((0.3, 0.48), (-0.2, 0.48), (-0.25, 0.06)), _arc(-0.02, -0.18, 0.31, 0.32, 125, -140))],
+        [_path(_line((0.3, 0.48), (-0.2, 0.48), (-0.25, 0.06)), _arc((-0.02, -0.18), (0.31, 0.32), 125, -140))],
         [
-            _path(_line((-0.22, 0.46), (-0.24, 0.08)), _arc(-0.04, -0.2, 0.3, 0.3, 120, -140)),
+            _path(_line((-0.22, 0.46), (-0.24, 0.08)), _arc((-0.04, -0.2), (0.3, 0.3), 120, -140)),
             _line((-0.22, 0.46), (0.3, 0.5)),
         ],
     ),
     # six: curved, straight
     (
-        [_path(_arc(0.22, 0.0, 0.5, 0.5, 100, 180, 6), _arc(0.0, -0.22, 0.28, 0.28, 180, 530, 13))],
-        [_path(_line((0.1, 0.5), (-0.2, 0.05)), _arc(0.0, -0.24, 0.26, 0.26, 165, 500, 13))],
+        [_path(_arc((0.22, 0.0), (0.5, 0.5), 100, 180, 6), _arc((0.0, -0.22), (0.28, 0.28), 180, 530, 13))],
+        [_path(_line((0.1, 0.5), (-0.2, 0.05)), _arc((0.0, -0.24), (0.26, 0.26), 165, 500, 13))],
     ),
     # seven: plain, with a bar, curved
     (
         [_line((-0.32, 0.48), (0.32, 0.48), (-0.08, -0.5))],
         [_line((-0.32, 0.48), (0.32, 0.48), (-0.08, -0.5)), _line((-0.18, 0.02), (0.26, 0.02))],
-        [_path(_line((-0.32, 0.3), (-0.3, 0.46), (0.3, 0.46)), _arc(0.42, -0.44, 0.46, 0.9, 110, 180, 5))],
+        [_path(_line((-0.32, 0.3), (-0.3, 0.46), (0.3, 0.46)), _arc((0.42, -0.44), (0.46, 0.9), 110, 180, 5))],
     ),
     # eight: two rings, one stroke
     (
-        [_arc(0, 0.25, 0.24, 0.25, -90, 270, 13), _arc(0, -0.25, 0.3, 0.25, 90, 450, 13)],
+        [_arc((0, 0.25), (0.24, 0.25), -90, 270, 13), _arc((0, -0.25), (0.3, 0.25), 90, 450, 13)],
         [
             _path(
-                _arc(0, 0.26, 0.24, 0.24, 45, 250, 9),
-                _arc(0, -0.25, 0.29, 0.25, 70, -250, 13),
-                _arc(0, 0.26, 0.24, 0.24, -50, 45, 5),
+                _arc((0, 0.26), (0.24, 0.24), 45, 250, 9),
+                _arc((0, -0.25), (0.29, 0.25), 70, -250, 13),
+                _arc((0, 0.26), (0.24, 0.24), -50, 45, 5),
             )
         ],
     ),
     # nine: straight, curved
     (
-        [_arc(-0.02, 0.23, 0.27, 0.27, 0, 360, 13), _line((0.25, 0.3), (0.2, -0.5))],
-        [_path(_arc(-0.02, 0.23, 0.27, 0.27, 20, 370, 13), _arc(-0.08, -0.16, 0.33, 0.34, 20, -120, 6))],
+        [_arc((-0.02, 0.23), (0.27, 0.27), 0, 360, 13), _line((0.25, 0.3), (0.2, -0.5))],
+        [_path(_arc((-0.02, 0.23), (0.27, 0.27), 20, 370, 13), _arc((-0.08, -0.16), (0.33, 0.34), 20, -120, 6))],
     ),
 )
 
@@ -207,7 +210,8 @@ def _distance(strokes: list[np.ndarray]) -> np.ndarray:
             along = np.clip(along / np.maximum(dx * dx + dy * dy, 1e-12), 0.0, 1.0)
             squared = (column - x - along * dx) ** 2 + (row - y - along * dy) ** 2
             np.minimum(nearest, squared, out=nearest)
-    return np.sqrt(nearest)
+    result: np.ndarray = np.sqrt(nearest)
+    return result
 
 
 def _uniform(bounds: tuple[float, float], count: int, stream: np.random.Generator) -> np.ndarray:

@@ -140,7 +140,8 @@ def _stationary(next_class: np.ndarray) -> np.ndarray:
         after = (stationary[..., None] * next_class).sum(axis=0)
         change = float(np.abs(after - stationary).sum())
         stationary = after
-    return stationary / stationary.sum()
+    result: np.ndarray = stationary / stationary.sum()
+    return result
 
 
 def _entropy(probabilities: np.ndarray) -> float:

@@ -6,7 +6,7 @@ import gzip
 import shutil
 import tarfile
 import zlib
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 from lstmbench.datasets import Source
 from lstmbench.preparation.failures import WrongContentError
@@ -28,17 +28,18 @@ def write_member(archive: BinaryIO, source: Source, stream: BinaryIO) -> None:
         raise WrongContentError(f"not a whole gzipped tar archive: {error}") from error
 
 
-def _find_member(members: tarfile.TarFile, source: Source) -> BinaryIO:
+def _find_member(members: tarfile.TarFile, source: Source) -> IO[bytes]:
     for member in members:
         if member.offset_data + member.size > MAX_UNPACKED_BYTES:
             raise WrongContentError(f"archive of more than {MAX_UNPACKED_BYTES} bytes when unpacked")
         if member.name != source.member:
             continue
-        if not member.isreg():
+        content = members.extractfile(member) if member.isreg() else None
+        if content is None:
             raise WrongContentError(f"archive member {source.member} is not a regular file")
         if member.size != source.bytes:
             raise WrongContentError(
                 f"archive member {source.member}: expected {source.bytes} bytes, found {member.size}"
             )
-        return members.extractfile(member)
+        return content
     raise WrongContentError(f"archive has no member {source.member}")

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import tempfile
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
@@ -31,16 +33,29 @@ MAX_ARCHIVE_BYTES = 64 << 20
 """The largest listed archive, that of PTB, has 35 MB."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Patience:
+    """Say when a download is given up, in seconds.
+
+    Args:
+        deadline_s: limit for all sources together.  It is checked between two reads, so that one ``timeout_s`` may
+            exceed it.
+        timeout_s: longest silence of a server.
+        attempts: number of attempts per source.
+        backoff_s: upper end of the random wait before the second attempt; doubled for each further one.
+    """
+
+    deadline_s: float = 900.0
+    timeout_s: float = 30.0
+    attempts: int = 4
+    backoff_s: float = 1.0
+
+
+PATIENCE = Patience()
+
+
 def download(
-    *,
-    dataset: str,
-    file: str,
-    output: Path,
-    local: Sequence[Path] = (),
-    deadline_s: float = 900.0,
-    timeout_s: float = 30.0,
-    attempts: int = 4,
-    backoff_s: float = 1.0,
+    *, dataset: str, file: str, output: Path, local: Sequence[Path] = (), patience: Patience = PATIENCE
 ) -> None:
     """Download or copy ``file`` of ``dataset`` to ``output``, unless it is there already.
 
@@ -49,11 +64,7 @@ def download(
         file: name of its file, as in ``datasets.tsv``.
         output: path to write.
         local: folders to search first, for the file, its archive or its content, where people keep them.
-        deadline_s: limit for all sources together, in seconds.  It is checked between two reads, so that one
-            ``timeout_s`` may exceed it.
-        timeout_s: longest silence of a server, in seconds.
-        attempts: number of attempts per source.
-        backoff_s: upper end of the random wait before the second attempt, in seconds; doubled for each further one.
+        patience: when to give up.
 
     Raises:
         UsageError: the data set or the file is unknown.
@@ -69,34 +80,41 @@ def download(
         log(f"{dataset}/{file}: {line}")
     failures: list[str] = []
     found_wrong = False
+    with _client(patience) as client:
+        for place, fetch in _places(sources, local, client):
+            log(f"{dataset}/{file}: trying {place}")
+            try:
+                with atomic(output) as temporary:
+                    with temporary.open("wb") as stream:
+                        fetch(stream)
+                    _verify(temporary, sources[0])
+            except (UnavailableError, WrongContentError) as error:
+                found_wrong |= isinstance(error, WrongContentError)
+                failures.append(f"{place}: {error}")
+                log(f"{dataset}/{file}: {error}")
+            else:
+                log(f"{output}: {sources[0].bytes} bytes, sha256 right; licence: {sources[0].licence}")
+                return
+    raise _failure(sources[0], [*absent, *failures], found_wrong)
+
+
+@contextmanager
+def _client(patience: Patience) -> Iterator[Client]:
+    """Open a client whose time begins now."""
     expired = threading.Event()
-    timer = threading.Timer(deadline_s, expired.set)
+    timer = threading.Timer(patience.deadline_s, expired.set)
     timer.daemon = True
     timer.start()
-    with requests.Session() as session:
-        session.max_redirects = MAX_REDIRECTS
-        session.hooks["response"].append(drop_redirect_body)
-        # identity: the checksum is that of the plain bytes, not of a compressed encoding.
-        session.headers.update({"User-Agent": f"lstm-bench/{__version__}", "Accept-Encoding": "identity"})
-        client = Client(session, expired, min(timeout_s, deadline_s), attempts, backoff_s)
-        try:
-            for place, fetch in _places(sources, local, client):
-                log(f"{dataset}/{file}: trying {place}")
-                try:
-                    with atomic(output) as temporary:
-                        with temporary.open("wb") as stream:
-                            fetch(stream)
-                        _verify(temporary, sources[0])
-                except (UnavailableError, WrongContentError) as error:
-                    found_wrong |= isinstance(error, WrongContentError)
-                    failures.append(f"{place}: {error}")
-                    log(f"{dataset}/{file}: {error}")
-                else:
-                    log(f"{output}: {sources[0].bytes} bytes, sha256 right; licence: {sources[0].licence}")
-                    return
-        finally:
-            timer.cancel()
-    raise _failure(sources[0], [*absent, *failures], found_wrong)
+    try:
+        with requests.Session() as session:
+            session.max_redirects = MAX_REDIRECTS
+            session.hooks["response"].append(drop_redirect_body)
+            # identity: the checksum is that of the plain bytes, not of a compressed encoding.
+            session.headers.update({"User-Agent": f"lstm-bench/{__version__}", "Accept-Encoding": "identity"})
+            timeout_s = min(patience.timeout_s, patience.deadline_s)
+            yield Client(session, expired, timeout_s, patience.attempts, patience.backoff_s)
+    finally:
+        timer.cancel()
 
 
 def _sources(dataset: str, file: str) -> list[Source]:
@@ -112,7 +130,7 @@ def _places(
     sources: list[Source], local: Sequence[Path], client: Client
 ) -> list[tuple[str, Callable[[BinaryIO], None]]]:
     """Return where to look, in this order, and how to write what is there to a stream."""
-    places = [
+    places: list[tuple[str, Callable[[BinaryIO], None]]] = [
         (str(folder / path), partial(copy, folder / path))
         for folder in local
         for path, copy in local_paths(sources).items()

@@ -44,17 +44,23 @@ def request(client: Client, url: str, stream: BinaryIO, *, limit: int, size: int
         wait=_wait(client.backoff_s),
         stop=tenacity.stop_after_attempt(client.attempts) | tenacity.stop_when_event_set(client.expired),
         sleep=tenacity.sleep_using_event(client.expired),
-        before_sleep=lambda state: log(f"{url}: {state.outcome.exception()}; trying again"),
+        before_sleep=lambda state: log(f"{url}: {_failure(state)}; trying again"),
         reraise=True,
     )
     retrying(_request_once, client, url, stream, limit, size)
+
+
+def _failure(state: tenacity.RetryCallState) -> BaseException | None:
+    """Return what the last attempt failed with."""
+    return state.outcome.exception() if state.outcome is not None else None
 
 
 def _wait(backoff_s: float) -> Callable[[tenacity.RetryCallState], float]:
     exponential = tenacity.wait_random_exponential(multiplier=backoff_s, max=MAX_BACKOFF_S)
 
     def wait(state: tenacity.RetryCallState) -> float:
-        asked = state.outcome.exception().retry_after_s
+        failure = _failure(state)
+        asked = failure.retry_after_s if isinstance(failure, TransientError) else None
         return exponential(state) if asked is None else asked
 
     return wait

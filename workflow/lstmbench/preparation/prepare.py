@@ -56,7 +56,7 @@ def check(dataset: str, task: str, prepared: Prepared) -> None:
         DataError: an array is missing, unexpected, empty, of another type or shape, or holds a value out of range.
     """
     if task == "language_model":
-        expected = dict.fromkeys(SPLITS, ("int32", 1, "vocab_size"))
+        expected: dict[str, tuple[str, int, str | None]] = dict.fromkeys(SPLITS, ("int32", 1, "vocab_size"))
     else:
         expected = {f"{split}_images": ("uint8", 3, None) for split in SPLITS}
         expected |= {f"{split}_labels": ("uint8", 1, "classes") for split in SPLITS}
@@ -71,7 +71,7 @@ def check(dataset: str, task: str, prepared: Prepared) -> None:
                 f"data set {dataset}: expected {name} to be {dtype} with {ndim} dimensions and not empty, "
                 f"found {array.dtype}{list(array.shape)}"
             )
-        if limit_name and not (array.min() >= 0 and array.max() < prepared.facts[limit_name]):
+        if limit_name and not (array.min() >= 0 and array.max() < int(prepared.facts[limit_name])):
             raise DataError(
                 f"data set {dataset}: expected values of {name} from 0 to below "
                 f"{limit_name} {prepared.facts[limit_name]}, found {array.min()} to {array.max()}"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
+from lstmbench.datasets import Facts
 from lstmbench.models.learner import Examples, ModelSpec
 from lstmbench.models.presets import Preset
 from lstmbench.tasks import Part
@@ -18,12 +18,12 @@ MILESTONES = True
 EVALUATION_BATCH = 1000
 
 
-def model_spec(preset: Preset, facts: Mapping[str, Any]) -> ModelSpec:
+def model_spec(preset: Preset, facts: Facts) -> ModelSpec:
     """Return the model of ``preset`` for ``facts["classes"]`` classes of square images with ``num_steps`` rows."""
     return ModelSpec(
         num_layers=preset.num_layers,
         hidden_size=preset.hidden_size,
-        output_size=facts["classes"],
+        output_size=int(facts["classes"]),
         input_size=preset.num_steps,
         embedding=False,
         every_step=False,

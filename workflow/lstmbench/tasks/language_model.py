@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
+from lstmbench.datasets import Facts
 from lstmbench.datasets.ptb import batch_windows
 from lstmbench.models.learner import Examples, ModelSpec
 from lstmbench.models.presets import Preset
@@ -27,12 +27,12 @@ TEST_STEPS = 100
 window gives the same predictions, and a longer one is faster."""
 
 
-def model_spec(preset: Preset, facts: Mapping[str, Any]) -> ModelSpec:
+def model_spec(preset: Preset, facts: Facts) -> ModelSpec:
     """Return the model of ``preset`` for a vocabulary of ``facts["vocab_size"]`` words."""
     return ModelSpec(
         num_layers=preset.num_layers,
         hidden_size=preset.hidden_size,
-        output_size=facts["vocab_size"],
+        output_size=int(facts["vocab_size"]),
         input_size=preset.hidden_size,
         embedding=True,
         every_step=True,

@@ -7,7 +7,6 @@ Losses are identical only on the same kind of CPU with the same libraries and th
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from msgspec.structs import fields, replace
@@ -94,6 +93,6 @@ def _verdict(path: Path, losses: np.ndarray, expected: np.ndarray) -> str:
     return f"within tolerance over {len(losses)} updates: different {worst}"
 
 
-def _require_same(path: Path, what: str, expected: Any, found: Any) -> None:
+def _require_same(path: Path, what: str, expected: object, found: object) -> None:
     if expected != found:
         raise DataError(f"{path}: {what}: expected {expected}, found {found}: it cannot be verified with these")
