@@ -7,8 +7,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from lstmbench.records.run_record import Caps
 from lstmbench.training.checkpoint import CheckpointFolder
-from lstmbench.training.loop import Caps, Supervision, TrainingLoop, TrainingRequest
+from lstmbench.training.loop import Supervision, TrainingLoop, TrainingRequest
 from lstmbench.training.session import RunRequest, open_session
 from lstmbench.utils.errors import Interrupted
 from lstmbench.utils.files import hash_arrays
