@@ -13,7 +13,7 @@ from lstmbench.utils.escaping import short
 
 T = TypeVar("T")
 
-_MESSAGE = re.compile(r"(?P<fault>.*?)(?: - at (?:`key` in )?`(?P<place>\$.*)`)?", re.DOTALL)
+_MESSAGE = re.compile(r"(?P<fault>.*?)(?: - at (?:`key` in )?`(?P<place>\$[\w.\[\]]*)`)?", re.DOTALL)
 _STEP = re.compile(r"\.(?P<key>\w+)|\[(?P<index>\d+)\]|\[\.\.\.\]")
 
 
@@ -51,16 +51,17 @@ def _explained(message: str, value: Any, kind: type) -> str:
     match = _MESSAGE.fullmatch(message)
     assert match  # it matches any text
     place, fault = match["place"] or "$", match["fault"]
+    # First, because a key that is not known may contain anything, even what looks like a place.
+    for beginning, expectation in (
+        ("Object missing required field `", "the key {}, found none"),
+        ("Object contains unknown field `", "no key {}"),
+    ):
+        if fault.startswith(beginning):
+            name = fault.removeprefix(beginning).removesuffix("`")
+            return f"{place}: expected {expectation.format(short(name))}"
     found, type_there = _at(place, value, inspect.type_info(kind))
     if fault.startswith("Invalid enum value"):
         return f"{place}: expected {_choices(type_there)}, found {short(found)}"
-    for beginning, expectation in (
-        ("Object missing required field", "the key {}, found none"),
-        ("Object contains unknown field", "no key {}"),
-    ):
-        if fault.startswith(beginning):
-            name = fault.removeprefix(beginning).strip().replace("`", "'")
-            return f"{place}: expected {expectation.format(name)}"
     expected = fault.partition(", got ")[0].replace("`", "")
     return f"{place}: {expected[0].lower()}{expected[1:]}, found {short(found)}"
 
