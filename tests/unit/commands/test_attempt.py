@@ -7,6 +7,7 @@ import pytest
 from lstmbench.models.presets import PRESETS
 from lstmbench.preparation.prepare import prepare
 from lstmbench.records.run import read_record
+from lstmbench.records.run_record import Failure
 from lstmbench.records.tables import read_table
 from tests.helpers.run_command import run_command
 
@@ -54,8 +55,8 @@ def test_a_training_that_ends_well_leaves_what_it_wrote(attempt, training, tmp_p
 def test_a_training_that_cannot_run_here_leaves_a_record_with_its_reason(attempt, training, tmp_path):
     attempt("train", 4, *training, "--seed", "3")
     record = read_record(tmp_path / "run.json")
-    assert record["failure"] == {"exit_code": 4, "message": "E4-MACHINE: no such framework"}
-    assert record["run"]["seed"] == 3
+    assert record.failure == Failure(exit_code=4, message="E4-MACHINE: no such framework")
+    assert record.run.seed == 3
 
 
 @pytest.mark.parametrize(("code", "retries"), [(1, 0), (2, 0), (75, 0), (6, 1), (137, 1)])

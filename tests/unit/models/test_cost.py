@@ -54,14 +54,14 @@ def test_weight_gradients_are_summed_over_all_time_steps_at_once():
 def test_the_least_memory_counts_only_the_embedding_rows_that_were_read():
     spec, preset = spec_of("ptb", "small")
     least = minimum_memory_bytes(spec, preset.batch_size, preset.num_steps)
-    assert least["weights"] == 4 * parameter_count(spec) == 4 * 4_651_600
-    assert least["gradients"] == 4 * (4_651_600 - 10_000 * 200 + 400 * 200)
-    assert least["optimizer"] == 0
+    assert least.weights == 4 * parameter_count(spec) == 4 * 4_651_600
+    assert least.gradients == 4 * (4_651_600 - 10_000 * 200 + 400 * 200)
+    assert least.optimizer == 0
     # Embedding output; per layer i, f, g, o, cell and hidden state; logits.
-    assert least["activations"] == 4 * 400 * (200 + 2 * 6 * 200 + 10_000)
+    assert least.activations == 4 * 400 * (200 + 2 * 6 * 200 + 10_000)
 
 
 def test_adam_keeps_two_moments():
     spec, preset = spec_of("mnist", "small")
     least = minimum_memory_bytes(spec, preset.batch_size, preset.num_steps)
-    assert least["optimizer"] == 2 * least["weights"]
+    assert least.optimizer == 2 * least.weights

@@ -23,6 +23,7 @@ from lstmbench.orchestration.estimate import (
     disk_bytes,
 )
 from lstmbench.records.measurement_record import Block
+from lstmbench.utils.conversion import plain
 from tests.factories.jobs import NOWHERE, SHIPPED, chosen, jobs_of
 from tests.repository.baselines import CPUS, MACHINES
 
@@ -67,13 +68,13 @@ def test_on_the_baseline_machines_no_case_is_off_by_a_factor_of_3(machine_name, 
 @pytest.mark.parametrize("machine_name", CPUS)
 def test_on_the_baseline_machines_no_measurement_of_speed_is_off_by_a_factor_of_3(machine_name):
     for measured in MACHINES[machine_name].measurements:
-        group, record = measured.record["group"], measured.record
-        processes = {"processes": 1, "implementations": ["pytorch"] * len(record["samples"])}
+        group, record = measured.record.group, measured.record
+        processes = {"processes": 1, "implementations": ["pytorch"] * len(record.samples)}
         speed = dataclasses.replace(chosen().speed, **processes)
         costs = Costs(dataclasses.replace(chosen(), speed=speed), {}, NOWHERE)
-        costs.flops_per_second = as_planned(MACHINES[machine_name], group["dataset"], group["size"], "pytorch")[1]
-        span = np.datetime64(record["finished"][:19]) - np.datetime64(record["started"][:19])
-        assert 1 / 3 < costs.seconds(Job("measure", group, 2)) / (span / np.timedelta64(1, "s")) < 3
+        costs.flops_per_second = as_planned(MACHINES[machine_name], group.dataset, group.size, "pytorch")[1]
+        span = np.datetime64(record.finished[:19]) - np.datetime64(record.started[:19])
+        assert 1 / 3 < costs.seconds(Job("measure", plain(group), 2)) / (span / np.timedelta64(1, "s")) < 3
 
 
 @pytest.mark.parametrize("caps", [(None, None), (30, 500)], ids=["whole", "capped"])

@@ -6,6 +6,7 @@ import getpass
 import platform
 
 import pytest
+from msgspec.structs import asdict
 
 from lstmbench.system import device, hardware
 from lstmbench.system.processor import Processor
@@ -13,26 +14,26 @@ from lstmbench.system.processor import Processor
 
 def test_the_description_names_the_machine_but_neither_its_host_nor_its_user():
     found = hardware.describe()
-    assert found["cpu"]
-    assert found["cores"] >= 1
-    assert found["memory_bytes"] > 2**28
-    values = [str(value) for value in found.values()]
+    assert found.cpu
+    assert found.cores >= 1
+    assert found.memory_bytes > 2**28
+    values = [str(value) for value in asdict(found).values()]
     assert platform.node() not in values
     assert getpass.getuser() not in values
 
 
 def test_the_node_of_a_cluster_is_told_and_no_host_otherwise(monkeypatch):
     monkeypatch.delenv(hardware.NODE, raising=False)
-    assert hardware.describe()["node"] is None
+    assert hardware.describe().node is None
     monkeypatch.setenv(hardware.NODE, "n17")
-    assert hardware.describe()["node"] == "n17"
+    assert hardware.describe().node == "n17"
 
 
 @pytest.mark.parametrize("architecture", ["arm64", "aarch64"])
 def test_a_processor_that_nobody_names_is_unknown_and_not_its_architecture(monkeypatch, architecture):
     monkeypatch.setattr(hardware, "processor", lambda: Processor(None, None))
     monkeypatch.setattr(hardware.platform, "machine", lambda: architecture)
-    assert hardware.describe()["cpu"] == "unknown (aarch64)"
+    assert hardware.describe().cpu == "unknown (aarch64)"
 
 
 def test_a_control_group_s_limit_of_memory_counts(monkeypatch, tmp_path):

@@ -68,7 +68,7 @@ def test_the_gpus_are_those_that_cuda_visible_devices_leaves_in_its_order(three_
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", value)
     assert hardware.gpu_names() == names
     assert device.resolve_device("auto") == ("gpu" if names else "cpu")
-    assert hardware.describe()["gpu"] == next(iter(names), None)
+    assert hardware.describe().gpu == next(iter(names), None)
 
 
 def test_only_a_visible_gpu_has_to_have_a_precision(three_gpus, monkeypatch):
@@ -89,7 +89,7 @@ def test_a_driver_that_hangs_is_not_waited_for_even_if_it_cannot_be_killed(put, 
     try:
         with pytest.raises(MachineError, match=r"nvidia-smi did not answer within 0\.2 s: .*choose device: cpu"):
             device.resolve_device("auto")
-        assert hardware.describe()["gpu"] is None
+        assert hardware.describe().gpu is None
         assert hanging
         assert all(process.poll() is None for process in hanging)
     finally:
@@ -108,6 +108,6 @@ def test_a_driver_without_gpus_means_the_cpu_and_is_no_fault(put, capfd):
 def test_a_driver_that_fails_means_the_cpu_and_one_line_says_so(put, capfd):
     put("echo 'NVIDIA-SMI has failed because it could not communicate with the NVIDIA driver.'", "exit 9")
     assert device.resolve_device("auto") == "cpu"
-    assert hardware.describe()["gpu"] is None
+    assert hardware.describe().gpu is None
     (line,) = capfd.readouterr().err.splitlines()
     assert line.startswith("device auto takes the CPU: nvidia-smi failed (9): NVIDIA-SMI has failed")

@@ -31,7 +31,7 @@ def test_a_whole_block_goes_untimed_before_the_first_and_little_or_nothing_befor
         return take(seconds)
 
     monkeypatch.setattr(StepRunner, "run", counted)
-    length = measured(more=more)["blocks"][0]["steps"]
+    length = measured(more=more).blocks[0].steps
     assert counts == [length, length, *lead_in, length, *lead_in, length]
 
 
@@ -46,26 +46,26 @@ def blocks_of(machine, warm_up_calls=5, asked=3):
 @pytest.mark.parametrize("slow", [(), (2,), (3,), (0, 1, 2, 3), (5,), (6,), (7,), (8, 9)])
 def test_steps_that_are_slow_for_a_while_before_the_blocks_do_not_make_these_short(slow):
     blocks = blocks_of(Machine(0.002, slow))
-    assert all(0.9 <= block["steps"] * 0.002 / BLOCK_SECONDS <= 1.1 for block in blocks), blocks
+    assert all(0.9 <= block.steps * 0.002 / BLOCK_SECONDS <= 1.1 for block in blocks), blocks
 
 
 def test_a_length_that_was_timed_while_the_machine_was_slow_is_timed_again():
     # The warm-up and the first try at a block take twice their time.
-    assert {block["steps"] for block in blocks_of(Machine(0.002, slow=range(6), factor=2.0))} == {125}
+    assert {block.steps for block in blocks_of(Machine(0.002, slow=range(6), factor=2.0))} == {125}
 
 
 @pytest.mark.parametrize("slow_calls", [6, 7])
 def test_even_a_machine_that_becomes_fast_only_with_the_first_block_has_no_short_one(slow_calls):
     machine = Machine(0.002, range(slow_calls))
     first, second, third = blocks_of(machine)
-    assert first["seconds"] >= BLOCK_SECONDS / 2
-    assert second["steps"] == third["steps"] == pytest.approx(BLOCK_SECONDS / 0.002, rel=0.5)
-    assert machine.counts[-2:] == [second["steps"], third["steps"]]
+    assert first.seconds >= BLOCK_SECONDS / 2
+    assert second.steps == third.steps == pytest.approx(BLOCK_SECONDS / 0.002, rel=0.5)
+    assert machine.counts[-2:] == [second.steps, third.steps]
 
 
 @pytest.mark.parametrize(("step_seconds", "length"), [(3.0, 1), (0.3, 1), (0.2, 2), (0.004, 63)])
 def test_a_block_has_as_many_steps_as_take_its_least_time(step_seconds, length):
-    assert {block["steps"] for block in blocks_of(Machine(step_seconds))} == {length}
+    assert {block.steps for block in blocks_of(Machine(step_seconds))} == {length}
 
 
 def test_a_step_far_longer_than_a_block_costs_few_steps_that_are_not_counted():
@@ -76,7 +76,7 @@ def test_a_step_far_longer_than_a_block_costs_few_steps_that_are_not_counted():
 
 def test_one_slow_step_does_not_make_a_short_step_a_block_of_its_own():
     machine = Machine(0.1, slow=(0,), factor=50.0)
-    assert {block["steps"] for block in blocks_of(machine, warm_up_calls=1)} == {3}
+    assert {block.steps for block in blocks_of(machine, warm_up_calls=1)} == {3}
 
 
 class Timed:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 import psutil
 import pytest
+from msgspec.structs import replace
 
 from lstmbench.orchestration.dependencies import PACKAGE
+from lstmbench.records.measurement_record import ProcessReport
 from lstmbench.timing.interleaving import MAX_SECONDS, MIN_TURNS, enough, unled
-from lstmbench.timing.rounds import run_round
+from lstmbench.timing.rounds import Ended, run_round
+from lstmbench.utils.conversion import plain
+from tests.factories.measurements import make_report
 
 SCRIPT = """
 import json, os, sys
@@ -27,24 +32,38 @@ while more(seconds):
     {during}
     log.write(name + " ends\\n"); log.flush()
 with open(output, "w") as stream:
-    json.dump({{"turns": taken, "machine": "told once"}}, stream)
+    json.dump(json.loads({report!r}) | {{"steady_steps": taken}}, stream)
 """
+
+REPORT = make_report()
+"""What each process writes, but that its steps are its turns."""
 
 
 def command(folder: Path, name: str, before: str = "", during: str = "", seconds: float = 0.5) -> list[str]:
     script = SCRIPT.format(
-        package=str(PACKAGE.parent), name=name, log=str(folder / "log"), before=before, during=during, seconds=seconds
+        package=str(PACKAGE.parent),
+        name=name,
+        log=str(folder / "log"),
+        before=before,
+        during=during,
+        seconds=seconds,
+        report=json.dumps(plain(REPORT)),
     )
     return [sys.executable, "-c", script]
 
 
-def run(folder: Path, asked: int = 4, **commands: list[str]) -> dict:
+def run(folder: Path, asked: int = 4, **commands: list[str]) -> dict[str, ProcessReport | Ended]:
     return run_round(commands, asked, folder, lambda line: None)
+
+
+def after(turns: int) -> ProcessReport:
+    """What a process reports that took so many turns."""
+    return replace(REPORT, steady_steps=turns)
 
 
 def test_each_computes_only_when_it_is_its_turn_forwards_and_backwards(tmp_path):
     found = run(tmp_path, a=command(tmp_path, "a"), b=command(tmp_path, "b"), c=command(tmp_path, "c"))
-    assert found == {name: {"turns": 4} for name in "abc"}
+    assert found == {name: after(4) for name in "abc"}
     order = [name for turn in ("abc", "cba", "abc", "cba") for name in turn]
     expected = [f"{name} {what}" for name in order for what in ("begins", "ends")]
     assert (tmp_path / "log").read_text().splitlines() == expected
@@ -56,14 +75,13 @@ def test_each_computes_only_when_it_is_its_turn_forwards_and_backwards(tmp_path)
 )
 def test_one_that_ends_before_or_in_its_turn_fails_and_the_others_go_on(tmp_path, when, code):
     found = run(tmp_path, a=command(tmp_path, "a", **when), b=command(tmp_path, "b"))
-    assert found["b"] == {"turns": 4}
-    assert found["a"]["exit_code"] == code
-    assert found["a"]["failure"] == ("no message" if "before" in when else "E4-MACHINE: no GPU")
+    assert found["b"] == after(4)
+    assert found["a"] == Ended("no message" if "before" in when else "E4-MACHINE: no GPU", code)
 
 
 def test_one_that_is_killed_fails_with_its_signal(tmp_path):
     found = run(tmp_path, a=command(tmp_path, "a", during="os.kill(os.getpid(), 9)"))
-    assert found["a"]["exit_code"] == -9
+    assert found["a"].exit_code == -9
 
 
 def test_a_process_whose_leader_is_gone_ends_by_itself(tmp_path):
@@ -108,4 +126,4 @@ def test_alone_a_process_takes_as_many_turns_as_led(tmp_path):
 
 def test_slow_ones_do_not_end_the_turns_of_fast_ones_early(tmp_path):
     found = run(tmp_path, asked=6, a=command(tmp_path, "a", seconds=10.0), b=command(tmp_path, "b"))
-    assert found == {"a": {"turns": 6}, "b": {"turns": 6}}
+    assert found == {"a": after(6), "b": after(6)}

@@ -6,10 +6,12 @@ import time
 
 import pytest
 
+from lstmbench.records.measurement_record import Trace
 from lstmbench.system import cores
 from lstmbench.timing import probes
 from lstmbench.timing.details import DETAILS
 from lstmbench.timing.interleaving import unled
+from lstmbench.utils.conversion import plain
 from lstmbench.utils.errors import MachineError
 from tests.factories.cases import Images, Text
 
@@ -17,15 +19,15 @@ from tests.factories.cases import Images, Text
 @pytest.mark.parametrize("module", [Text, Images])
 def test_blocks_take_their_least_time_and_add_up(measured, module):
     found = measured(module)
-    assert len(found["blocks"]) == 4
-    assert all(block["seconds"] > 0.5 * 0.02 for block in found["blocks"]), "a block is many steps, not one"
-    assert found["steady_steps"] == sum(block["steps"] for block in found["blocks"])
-    assert found["phases"]["steady_seconds"] == pytest.approx(sum(block["seconds"] for block in found["blocks"]))
-    assert found["load"]["wall_seconds"] >= found["phases"]["steady_seconds"]
-    assert 0 <= found["load"]["throttled_share"] <= 1
-    assert 0 < found["load"]["granted_share"] < 1.1
-    assert found["load"]["reachable_cores"] is None or found["load"]["reachable_cores"] >= 1
-    assert "details" not in found
+    assert len(found.blocks) == 4
+    assert all(block.seconds > 0.5 * 0.02 for block in found.blocks), "a block is many steps, not one"
+    assert found.steady_steps == sum(block.steps for block in found.blocks)
+    assert found.phases.steady_seconds == pytest.approx(sum(block.seconds for block in found.blocks))
+    assert found.load.wall_seconds >= found.phases.steady_seconds
+    assert 0 <= found.load.throttled_share <= 1
+    assert 0 < found.load.granted_share < 1.1
+    assert found.load.reachable_cores is None or found.load.reachable_cores >= 1
+    assert "details" not in plain(found)
 
 
 def test_more_threads_than_cores_are_not_measured(measured, monkeypatch):
@@ -40,8 +42,8 @@ def test_a_framework_without_a_probe_has_no_products_and_no_path(measured, monke
 
     monkeypatch.setattr(probes, "load", missing)
     found = measured(details=DETAILS)
-    assert found["products"] == []
-    assert found["details"]["trace"] == {"path": None, "operations": [], "step_seconds": None, "coverage": None}
+    assert found.products == []
+    assert found.details.trace == Trace(path=None, operations=[], step_seconds=None, coverage=None)
 
 
 def test_the_time_between_its_turns_is_not_in_a_process_s_load(measured):
@@ -53,10 +55,10 @@ def test_the_time_between_its_turns_is_not_in_a_process_s_load(measured):
         return more(seconds)
 
     found = measured(more=late)
-    assert len(found["blocks"]) == 4
-    assert found["load"]["wall_seconds"] < 1.5 * found["phases"]["steady_seconds"]
+    assert len(found.blocks) == 4
+    assert found.load.wall_seconds < 1.5 * found.phases.steady_seconds
 
 
 def test_training_goes_on_past_the_end_of_the_epoch(measured):
     # The made-up text has 4 steps; 4 blocks and the warm-up are more.
-    assert measured()["steady_steps"] > 4
+    assert measured().steady_steps > 4

@@ -21,16 +21,16 @@ def test_a_way_that_is_clearly_slower_is_not_timed_again(measured, probe, monkey
         return 2e-6
 
     monkeypatch.setattr(probe, "gemms", lambda *_: [slow, fast])
-    products = measured()["products"]
-    assert {product["seconds"] for product in products} == {2e-6}
+    products = measured().products
+    assert {product.seconds for product in products} == {2e-6}
     assert times.count("slow") == len(products)
     assert times.count("fast") == len(products) * (1 + 4)
 
 
 def test_a_product_has_the_time_of_the_fastest_way_and_only_those_of_a_recurrence_share_their_weights(measured, probe):
-    products = measured()["products"]
-    assert {product["seconds"] for product in products} == {2e-6}
-    shared = {product["name"] for product in products if probe.shared[tuple(product["left"])]}
+    products = measured().products
+    assert {product.seconds for product in products} == {2e-6}
+    shared = {product.name for product in products if probe.shared[product.left]}
     assert shared == {"layer 0 state"}
 
 
@@ -42,9 +42,9 @@ def test_a_product_is_timed_once_per_turn_and_its_mean_counts(measured, probe, m
         return [(lambda times: next(changing)) if len(asked) == 1 else (lambda times: 2e-6)]
 
     monkeypatch.setattr(probe, "gemms", gemms)
-    first, *others = measured()["products"]
-    assert first["seconds"] == pytest.approx(3e-6)
-    assert {product["seconds"] for product in others} == {2e-6}
+    first, *others = measured().products
+    assert first.seconds == pytest.approx(3e-6)
+    assert {product.seconds for product in others} == {2e-6}
 
 
 def test_a_first_call_that_compiles_does_not_make_the_turns_of_a_product_short(monkeypatch):
