@@ -37,7 +37,7 @@ SETTLING_SECONDS = 4.0
 _CUDA = re.compile(r"CUDA(?: \w+)? Version *: *(\d+)\.(\d+)")
 
 
-def describe_card() -> dict[str, Any]:
+def describe_card() -> dict[str, object]:
     """Return ``FIELDS`` of the first visible GPU, and ``cuda``, the newest CUDA version that its driver supports.
 
     A value is None if the driver does not report it.

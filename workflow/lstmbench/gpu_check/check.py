@@ -6,8 +6,8 @@ import itertools
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from lstmbench import datasets, implementations
 from lstmbench.analysis.forecast import count_work, predict
@@ -107,7 +107,7 @@ class Check:
 
     def machine(self) -> None:
         """Run step 1: describe the card, find the implementations that run on it, and prepare data for later steps."""
-        card: dict[str, Any] = {}
+        card: dict[str, object] = {}
         if self.options.device == "gpu":
             card = describe_card()
             require_idle()
@@ -122,16 +122,16 @@ class Check:
                     "-m", "lstmbench", "gpu-framework", "--implementation", name, "--device", self.options.device,
                     "--card", json.dumps(card), "--output", folder / f"{name}.json",
                 ],
-                read=lambda name=name: Found(read_json(folder / f"{name}.json")),
+                read=partial(_found_in, folder / f"{name}.json"),
                 absent_if_failed=True,
             )
             for name in names
         ]  # fmt: skip
         # Jobs that are not timed run in parallel, one per core.
         ended = self.runner.run(jobs, usable_cores())
-        self.here = [name for name, entry in zip(names, ended, strict=True) if entry["outcome"] == DONE]
+        self.here = [name for name, entry in zip(names, ended, strict=True) if entry.outcome == DONE]
         if not self.here:
-            reasons = [f"{name}: {entry.get('reason', '')}" for name, entry in zip(names, ended, strict=True)]
+            reasons = [f"{name}: {entry.reason or ''}" for name, entry in zip(names, ended, strict=True)]
             raise MachineError(f"no implementation runs on this {self.options.device}: {'; '.join(reasons)}")
         for name in self.options.datasets:
             self._prepare(name)
@@ -162,7 +162,7 @@ class Check:
                         "-m", "lstmbench", "gpu-resume", *self._files(dataset, size, 1), "--implementation", name,
                         "--device", device, "--threads", str(self.options.threads), "--output", output,
                     ],
-                    read=lambda output=output: Found(read_json(output)),
+                    read=partial(_found_in, output),
                 )
             )  # fmt: skip
         self.runner.run(jobs, usable_cores())
@@ -170,9 +170,9 @@ class Check:
     def speed(self) -> None:
         """Run step 4: rounds of ``measure`` for the first data set in every precision, then for the others."""
         names = [name for name in self.options.measured if name in self.here]
-        first, *others = self.data or [None]
-        groups = [(first, size, device) for device in self.devices for size in self.options.sizes if first]
-        groups += [(name, size, self.devices[0]) for name in others for size in self.options.sizes]
+        data = [*self.data]
+        groups = [(name, size, device) for name in data[:1] for device in self.devices for size in self.options.sizes]
+        groups += [(name, size, self.devices[0]) for name in data[1:] for size in self.options.sizes]
         for round_number in range(1, ROUNDS + 1):
             for dataset, size, device in groups if names else ():
                 record = self._measurement(dataset, size, device)
@@ -187,11 +187,11 @@ class Check:
                         ],
                         seconds=max(self.measurement_seconds, default=FIRST_MEASUREMENT_SECONDS),
                         before=self._require_idle,
-                        read=lambda record=record: self._read_measurement(record),
+                        read=partial(self._read_measurement, record),
                     )
                 )  # fmt: skip
-                if entry["outcome"] == DONE:
-                    self.measurement_seconds.append(entry["seconds"])
+                if entry.outcome == DONE and entry.seconds is not None:
+                    self.measurement_seconds.append(entry.seconds)
 
     def trainings(self) -> None:
         """Run step 5: whole runs, seed by seed.  The time of the first data set's largest size is only predicted."""
@@ -321,15 +321,19 @@ class Check:
             bundle.pack(self.options.output, self.options.output / BUNDLE)
 
     def _raise_first_failure(self) -> None:
-        failed = [job for job in self.summary.content["jobs"] if job["outcome"] == FAILED]
+        failed = [entry for entry in self.summary.jobs if entry.outcome == FAILED]
         if failed:
             kinds = {kind.exit_code: kind for kind in BenchError.__subclasses__()}
-            kind = kinds.get(failed[0]["exit_code"], MachineError)
+            kind = kinds.get(failed[0].exit_code or 0, MachineError)
             others = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
             raise kind(
-                f"{failed[0]['name']} failed{others}: {failed[0]['reason']}; what was finished is in "
+                f"{failed[0].name} failed{others}: {failed[0].reason}; what was finished is in "
                 f"{self.options.output / BUNDLE} and {self.summary.path}"
             )
+
+
+def _found_in(path: Path) -> Found:
+    return Found(read_json(path))
 
 
 def _preset(dataset: str, size: str) -> Path:

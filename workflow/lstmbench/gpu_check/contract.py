@@ -80,7 +80,7 @@ def read_certificate(table: Path, precision: str) -> Found:
     if failures:
         return Found(failure=failures[0])
     parts = rows["deviation"] / rows["tolerance"]
-    value: dict[str, Any] = {"precision": precision, "largest_part_of_tolerance": float(parts.max())}
+    value: dict[str, object] = {"precision": precision, "largest_part_of_tolerance": float(parts.max())}
     beyond = rows[~(rows["deviation"] <= rows["tolerance"])]
     known = [row for row in beyond.to_dict("records") if _is_known(row)]
     if known:
@@ -93,7 +93,7 @@ def read_certificate(table: Path, precision: str) -> Found:
 def _is_known(row: Mapping[str, Any]) -> bool:
     """Return whether a deviation beyond its tolerance is the known one of cuDNN's LSTM in float32."""
     bound = comparison.CUDNN_FLOAT32.get("state" if row["what"] == "evaluation" else row["what"], 0.0)
-    return row["device"] == "gpu" and row["deviation"] <= bound
+    return bool(row["device"] == "gpu" and row["deviation"] <= bound)
 
 
 def _beyond(row: pd.Series) -> str:

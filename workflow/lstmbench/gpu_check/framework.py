@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from lstmbench import implementations
 from lstmbench.gpu_check.card import require_new_enough
+from lstmbench.models.learner import Learner, ModelSpec
 from lstmbench.parity import comparison
 from lstmbench.system.device import split_device
 from lstmbench.utils.errors import MachineError
@@ -30,8 +31,10 @@ def versions(implementation: str, device: str, card: dict[str, str]) -> dict[str
                 "one (make GPU=1 install), and see that CUDA_VISIBLE_DEVICES does not hide the card"
             )
 
-    def build(spec, dtype="float32", seed=0):
-        return module.Learner(spec, kind, seed, dtype)
+    def build(spec: ModelSpec, dtype: str = "float32", seed: int = 0) -> Learner:
+        learner: Learner = module.Learner(spec, kind, seed, dtype)
+        return learner
 
     comparison.start(build, comparison.LANGUAGE_MODEL, "float32").train(comparison.batches(1))
-    return module.versions()
+    versions: dict[str, str] = module.versions()
+    return versions

@@ -16,8 +16,10 @@ from typing import Any
 
 from lstmbench.gpu_check.budget import Budget
 from lstmbench.utils.clock import Stopwatch
+from lstmbench.utils.conversion import plain
 from lstmbench.utils.errors import BenchError, Interrupted, MachineError, last_error_in
 from lstmbench.utils.escaping import printable
+from lstmbench.utils.fields import StrictStruct
 from lstmbench.utils.files import write_json
 
 DONE, ABSENT, FAILED, SKIPPED, STOPPED, PREDICTED = "done", "absent", "failed", "skipped", "stopped", "predicted"
@@ -56,13 +58,27 @@ class Job:
     absent_if_failed: bool = False
 
 
+class Entry(StrictStruct, frozen=True, omit_defaults=True):
+    """What became of a job, as the summary holds it."""
+
+    step: int
+    name: str
+    outcome: str
+    seconds: float | None = None
+    predicted_seconds: float | None = None
+    reason: str | None = None
+    exit_code: int | None = None
+    found: Any = None
+
+
 @dataclass
 class Summary:
     """Write gpu-check.json after every change; a lock guards it, because jobs may end at the same time."""
 
     path: Path
-    content: dict[str, Any]
+    content: dict[str, object]
     on_change: Callable[[], None] = lambda: None
+    jobs: list[Entry] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def put(self, **values: Any) -> None:
@@ -71,10 +87,11 @@ class Summary:
             self.content.update(values)
             write_json(self.path, self.content)
 
-    def add(self, job: dict[str, Any]) -> None:
+    def add(self, entry: Entry) -> None:
         """Add the outcome of a job."""
         with self._lock:
-            self.content["jobs"].append(job)
+            self.jobs.append(entry)
+            self.content["jobs"] = plain(self.jobs)
             write_json(self.path, self.content)
             self.on_change()
 
@@ -84,10 +101,10 @@ class Runner:
 
     def __init__(self, budget: Budget, summary: Summary, logs: Path) -> None:
         self.budget, self.summary, self.logs = budget, summary, logs
-        self._running: set[subprocess.Popen] = set()
+        self._running: set[subprocess.Popen[bytes]] = set()
         logs.mkdir(parents=True, exist_ok=True)
 
-    def run(self, jobs: Sequence[Job], at_a_time: int = 1) -> list[dict[str, Any]]:
+    def run(self, jobs: Sequence[Job], at_a_time: int = 1) -> list[Entry]:
         """Run ``jobs`` in order, ``at_a_time`` in parallel, and return the outcome of each.
 
         Any exception ends the running processes, and no other job starts.
@@ -100,7 +117,7 @@ class Runner:
                 _end(*self._running)
                 raise
 
-    def run_one(self, job: Job) -> dict[str, Any]:
+    def run_one(self, job: Job) -> Entry:
         """Run one job, unless there is too little time for it."""
         left = self.budget.left_for(job.step)
         if left <= (job.seconds or 0.0):
@@ -123,17 +140,30 @@ class Runner:
             return self._failed(job, found.failure, found.exit_code, watch.seconds(), found=found.value)
         return self.note(job, DONE, watch.seconds(), found=found.value)
 
-    def note(self, job: Job, outcome: str, seconds: float | None = None, **more: Any) -> dict[str, Any]:
+    def note(
+        self,
+        job: Job,
+        outcome: str,
+        seconds: float | None = None,
+        *,
+        reason: str | None = None,
+        exit_code: int | None = None,
+        found: object = None,
+    ) -> Entry:
         """Add the outcome of a job to the summary and print it."""
-        entry: dict[str, Any] = {"step": job.step, "name": job.name, "outcome": outcome}
-        if seconds is not None:
-            entry["seconds"] = round(seconds, 1)
-        if job.seconds is not None:
-            entry["predicted_seconds"] = round(job.seconds, 1)
-        entry |= {key: value for key, value in more.items() if value is not None}
+        entry = Entry(
+            step=job.step,
+            name=job.name,
+            outcome=outcome,
+            seconds=None if seconds is None else round(seconds, 1),
+            predicted_seconds=None if job.seconds is None else round(job.seconds, 1),
+            reason=reason,
+            exit_code=exit_code,
+            found=found,
+        )
         self.summary.add(entry)
         took = f" in {seconds:.0f} s" if seconds is not None else ""
-        why = f": {entry['reason']}" if "reason" in entry else ""
+        why = f": {reason}" if reason is not None else ""
         self.say(f"step {job.step}, {job.name}: {outcome}{took}{why}")
         return entry
 
@@ -142,9 +172,9 @@ class Runner:
         spent = f"[{self.budget.spent():.0f} of {self.budget.seconds:.0f} s]"
         print(f"{spent} {printable(line)}", file=sys.stderr, flush=True)
 
-    def _failed(self, job: Job, reason: str, code: int, seconds: float, **more: Any) -> dict[str, Any]:
+    def _failed(self, job: Job, reason: str, code: int, seconds: float, found: object = None) -> Entry:
         outcome = ABSENT if job.absent_if_failed else FAILED
-        return self.note(job, outcome, seconds, reason=reason, exit_code=code, **more)
+        return self.note(job, outcome, seconds, reason=reason, exit_code=code, found=found)
 
     def _process(self, job: Job) -> tuple[int, bool]:
         """Run the process until it ends or the budget is spent; return its exit code and whether it was stopped."""
@@ -168,7 +198,7 @@ class Runner:
         return last_error_in(self._log(job))
 
 
-def _end(*processes: subprocess.Popen) -> None:
+def _end(*processes: subprocess.Popen[bytes]) -> None:
     """End processes and all their children; those still running get ``GRACE_SECONDS`` together to end by themselves."""
     running = [process for process in processes if process.poll() is None]
     for process in running:
@@ -182,6 +212,6 @@ def _end(*processes: subprocess.Popen) -> None:
         process.wait()
 
 
-def _signal(process: subprocess.Popen, number: int) -> None:
+def _signal(process: subprocess.Popen[bytes], number: int) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, number)

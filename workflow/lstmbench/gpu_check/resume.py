@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import tempfile
 from pathlib import Path
-from typing import Any
 
 from lstmbench.records.run_record import Caps
 from lstmbench.training.checkpoint import CheckpointFolder
@@ -39,7 +38,7 @@ class StopAfter:
             raise Interrupted("asked to stop by the check of resuming")
 
 
-def check_resume(request: RunRequest, updates: int = UPDATES) -> dict[str, Any]:
+def check_resume(request: RunRequest, updates: int = UPDATES) -> dict[str, object]:
     """Return whether a second run ``repeats`` the first one's weights bit for bit, and whether a resumed one does.
 
     ``updates``: training steps of each run.

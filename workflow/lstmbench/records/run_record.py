@@ -39,6 +39,8 @@ Versions = Annotated[
     dict[LibraryName, Text],
     Meta(min_length=1, description="Version of each library that a result depends on, by name."),
 ]
+ExitCode = Literal[4, 5, 6, 134, 137, 139]
+
 MAX_MESSAGE_LENGTH = 2000
 """Characters of the message of a failed run."""
 
@@ -281,7 +283,7 @@ class Failure(StrictStruct, frozen=True):
     """Why a run failed."""
 
     exit_code: Annotated[
-        Literal[4, 5, 6, 134, 137, 139],
+        ExitCode,
         Meta(
             description="What `lstm-bench train` ended with: 4 machine, 5 diverged, 6 resources, 134 aborted without "
             "memory, 137 killed, 139 crashed."

@@ -52,8 +52,8 @@ class Counters:
             wall=wall,
             own=now.own - self.own,
             busy=now.busy - self.busy,
-            steal=None if self.steal is None else now.steal - self.steal,
-            pressure=None if self.pressure is None else now.pressure - self.pressure,
+            steal=_change(self.steal, now.steal),
+            pressure=_change(self.pressure, now.pressure),
             periods=now.periods - self.periods,
             throttled=now.throttled - self.throttled,
         )
@@ -64,22 +64,29 @@ def load(spans: Sequence[Span], reachable_cores: int | None = None) -> Load:
 
     The spans are summed first, because the system counts CPU time in ticks and a single span may be off by one.
     """
-
-    def total(name: str) -> float | None:
-        values = [getattr(span, name) for span in spans]
-        return None if None in values else sum(values)
-
-    wall, own, steal, pressure = (total(name) for name in ("wall", "own", "steal", "pressure"))
+    wall, own, busy = (sum(getattr(span, name) for span in spans) for name in ("wall", "own", "busy"))
+    steal, pressure = _total([span.steal for span in spans]), _total([span.pressure for span in spans])
+    periods, throttled = (sum(getattr(span, name) for span in spans) for name in ("periods", "throttled"))
     on_all = wall * psutil.cpu_count()
     return Load(
         wall_seconds=wall,
         cpu_seconds=own,
-        foreign_share=max(0.0, total("busy") - own) / on_all,
+        foreign_share=max(0.0, busy - own) / on_all,
         steal_share=None if steal is None else steal / on_all,
         pressure_share=None if pressure is None else pressure / wall,
-        throttled_share=min(1.0, total("throttled") / max(1, total("periods"))),
+        throttled_share=min(1.0, throttled / max(1, periods)),
         reachable_cores=reachable_cores,
     )
+
+
+def _change(before: float | None, now: float | None) -> float | None:
+    return None if before is None or now is None else now - before
+
+
+def _total(values: Sequence[float | None]) -> float | None:
+    """Return the sum, or None if the system does not count this."""
+    known = [value for value in values if value is not None]
+    return sum(known) if len(known) == len(values) else None
 
 
 def _pressure_seconds() -> float | None:

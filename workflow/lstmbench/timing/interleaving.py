@@ -74,12 +74,15 @@ class InterleavedProcess:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stream, text=True
             )
-        self.alive = self._process.stdout.readline().strip() == READY
+        assert self._process.stdin is not None  # a pipe
+        assert self._process.stdout is not None
+        self._questions, self._answers = self._process.stdin, self._process.stdout
+        self.alive = self._answers.readline().strip() == READY
 
     def turn(self) -> None:
         """Let it take a turn and note the seconds; if it has ended instead, it is no longer ``alive``."""
         self._say(GO)
-        if line := self._process.stdout.readline().strip():
+        if line := self._answers.readline().strip():
             self.seconds.append(float(line))
         else:
             self.alive = False
@@ -94,14 +97,14 @@ class InterleavedProcess:
         """End it at once, if it has not ended yet."""
         self._process.kill()
         self._process.wait()
-        self._process.stdout.close()
+        self._answers.close()
         with contextlib.suppress(BrokenPipeError):
-            self._process.stdin.close()
+            self._questions.close()
 
     def _say(self, word: str) -> None:
         with contextlib.suppress(BrokenPipeError):  # it has ended; its exit code says why
-            self._process.stdin.write(f"{word}\n")
-            self._process.stdin.flush()
+            self._questions.write(f"{word}\n")
+            self._questions.flush()
 
 
 def run_interleaved(processes: Sequence[InterleavedProcess], asked: int) -> None:

@@ -28,9 +28,9 @@ class GemmBenchmark:
     def __init__(self, session: Session, implementation: str, device: str, dtype: str) -> None:
         probe = probe_of(implementation)
         self._ways: list[tuple[cost.Product, list[CallTimer]]] = []
-        for product in (
-            cost.products(session.spec, session.preset.batch_size, session.preset.num_steps) if probe else ()
-        ):
+        if probe is None:
+            return
+        for product in cost.products(session.spec, session.preset.batch_size, session.preset.num_steps):
             shared = product.count > 1  # all time steps multiply by the same weights
             ways = probe.gemms(product.left, product.right, product.transposed, shared, device, dtype)
             timers = [CallTimer(work) for work in ways]

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from lstmbench import tasks
 from lstmbench.datasets import Dataset, load_dataset
 from lstmbench.models.presets import load_preset
 from lstmbench.orchestration.failed_runs import FAILED
 from lstmbench.records.run import write_record
-from lstmbench.records.run_record import MAX_MESSAGE_LENGTH, FailedRun, Failure
+from lstmbench.records.run_record import MAX_MESSAGE_LENGTH, ExitCode, FailedRun, Failure, Task
 from lstmbench.records.version import SCHEMA_VERSION
 from lstmbench.training.session import RunRequest, memory_needed
 from lstmbench.utils.clock import utc_now
@@ -76,9 +77,9 @@ def write_failure(request: RunRequest, attempt: Attempt, output: Path) -> bool:
     record = FailedRun(
         schema_version=SCHEMA_VERSION,
         run=request.run_of(dataset),
-        task=dataset.task,
+        task=cast(Task, dataset.task),
         failed=utc_now(),
-        failure=Failure(exit_code=exit_code, message=message[:MAX_MESSAGE_LENGTH]),
+        failure=Failure(exit_code=cast(ExitCode, exit_code), message=message[:MAX_MESSAGE_LENGTH]),
     )
     # ``output`` is last: if it could not be written, the run counts as missing and is tried again.
     write_record(output.with_name(FAILED), record)

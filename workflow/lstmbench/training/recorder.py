@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import cast
 
 import msgspec
 import numpy as np
@@ -17,8 +17,10 @@ from lstmbench.records.run_record import (
     Evaluation,
     Memory,
     Milestone,
+    Precision,
     RunRecord,
     Settings,
+    Task,
     Throughput,
 )
 from lstmbench.records.version import SCHEMA_VERSION
@@ -58,13 +60,16 @@ class Recorder:
         self.name = request.run_of(session.dataset)
         self.machine = msgspec.structs.replace(start.machine, spin_limits=spin_limits)
         self._settings = Settings(
-            preset=session.preset, threads=request.threads, dtype=self._device.precision, **msgspec.structs.asdict(caps)
+            preset=session.preset,
+            threads=request.threads,
+            dtype=cast(Precision, self._device.precision),
+            **msgspec.structs.asdict(caps),
         )
         self._initial_weights_sha256 = hash_arrays(session.weights)
         self._versions = {"numpy": np.__version__, **session.framework.versions()}
         self._limits = Limits()
 
-    def fingerprint(self) -> dict[str, Any]:
+    def fingerprint(self) -> dict[str, object]:
         """Return all that a checkpoint must share with a run that resumes from it.
 
         It has values, not their hash, so that a message can name a difference.
@@ -97,7 +102,7 @@ class Recorder:
             commit_dirty=start.commit_dirty,
             settings=self._settings,
             settings_sha256=hash_json(plain(self._settings)),
-            data=Data(task=dataset.task, sha256=dataset.sha256, facts=dataset.facts),
+            data=Data(task=cast(Task, dataset.task), sha256=dataset.sha256, facts=dict(dataset.facts)),
             initial_weights_sha256=self._initial_weights_sha256,
             final_weights_sha256=weights_sha256,
             parameters=parameter_count(session.spec),
