@@ -14,6 +14,7 @@
 # make lock   the hashes of what is installed (envs/locked.txt)    make audit   its known vulnerabilities
 # make lint   what CI checks beside the tests
 # make figures                the figures that README and docs quote, from the records in results/baselines
+# make schemas                the schemas of the records and of the configuration, from their types
 # make picture                the picture of the report in README, from the page of make demo
 #
 # GPU=1       installs TensorFlow's CUDA build, CPU=1 the other; without either the environment keeps the one it has
@@ -42,7 +43,7 @@ endif
 # The rules say `python`; it must be the environment's.
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
-.PHONY: demo quick run bench plan verify bundle compare test coverage test-slow test-cluster gpu-check gpu-wheels figures picture fuzz lint lock audit \
+.PHONY: demo quick run bench plan verify bundle compare test coverage test-slow test-cluster gpu-check gpu-wheels figures schemas picture fuzz lint lock audit \
 	install install-dev in-place again
 
 # A line per finished job, and at the end a table: workflow/snakemake_logger_plugin_lstmbench.  Without --logger Snakemake
@@ -112,6 +113,9 @@ test-cluster: install-dev
 
 figures: install-dev
 	python -m tests.repository.quoted_figures
+
+schemas: install-dev
+	python -m tests.repository.schemas
 
 picture: install-dev
 	python -m tests.repository.report_picture

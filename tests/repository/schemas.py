@@ -1,4 +1,4 @@
-"""Write the schemas of the records from their types: ``python -m tests.repository.schemas`` (``make schemas``)."""
+"""Write the schemas of all types that are files: ``python -m tests.repository.schemas`` (``make schemas``)."""
 
 from __future__ import annotations
 
@@ -8,12 +8,19 @@ from typing import Any
 import msgspec
 
 from lstmbench.models.presets import Preset
+from lstmbench.orchestration.selection import Selection
 from lstmbench.records.measurement_record import MeasurementRecord
 from lstmbench.records.run_record import FailedRun, RunRecord
 from lstmbench.utils.paths import WORKFLOW
 
 FOLDER = WORKFLOW / "schemas"
-TYPES = {"run": RunRecord, "failure": FailedRun, "measurement": MeasurementRecord, "preset": Preset}
+TYPES = {
+    "config": Selection,
+    "failure": FailedRun,
+    "measurement": MeasurementRecord,
+    "preset": Preset,
+    "run": RunRecord,
+}
 
 
 def schema_of(kind: type) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import math
 
+import msgspec
 import pandas as pd
 import pytest
 import yaml
@@ -216,10 +217,10 @@ def test_runs_side_by_side_share_the_time_but_not_the_longest_run():
 def test_a_gpu_takes_one_run_at_a_time_and_cores_as_many_as_their_threads_leave():
     selection = checked(CONFIG)
     assert forecast.side_by_side(selection, 8) == 8
-    assert forecast.side_by_side(dataclasses.replace(selection, threads=3), 8) == 2
-    assert forecast.side_by_side(dataclasses.replace(selection, threads=9), 8) == 1
-    assert forecast.side_by_side(dataclasses.replace(selection, threads=[1, 4]), 8) == 2
-    assert forecast.side_by_side(dataclasses.replace(selection, device="gpu"), 8) == 1
+    assert forecast.side_by_side(msgspec.structs.replace(selection, threads=3), 8) == 2
+    assert forecast.side_by_side(msgspec.structs.replace(selection, threads=9), 8) == 1
+    assert forecast.side_by_side(msgspec.structs.replace(selection, threads=[1, 4]), 8) == 2
+    assert forecast.side_by_side(msgspec.structs.replace(selection, device="gpu"), 8) == 1
 
 
 def test_initial_weights_shared_by_two_implementations_lie_on_the_disk_once():

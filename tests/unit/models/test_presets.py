@@ -65,7 +65,7 @@ def test_mnist_small_has_the_exercises_81674_parameters():
     [
         ({"lerning_rate": 1.0}, "did you mean learning_rate"),
         ({"learning_rate": "1e-3"}, "write 1.0e-3"),
-        ({"learning_rate": True}, "expected float, found True"),
+        ({"learning_rate": True}, "expected number, found True"),
         ({"learning_rate": float("nan")}, "learning_rate"),
         ({"learning_rate": -1.0}, "learning_rate"),
         ({"keep_prob": 0.0}, "keep_prob"),

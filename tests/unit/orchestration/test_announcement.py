@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import subprocess
 
+import msgspec
 import pytest
 
 from lstmbench.orchestration import estimate
@@ -74,7 +74,7 @@ def test_a_plan_of_some_cases_is_used_for_those(speed, capsys):
 
 def test_on_a_gpu_without_a_plan_the_time_is_said_to_be_unknown(capsys, monkeypatch):
     monkeypatch.setattr(estimate, "measured_flops_per_second", lambda: pytest.fail("measured"))
-    selection = dataclasses.replace(chosen(), device="gpu")
+    selection = msgspec.structs.replace(chosen(), device="gpu")
     jobs = [job._replace(wildcards={**job.wildcards, "device": "gpu"}) for job in jobs_of(selection) if job.wildcards]
     line = printed(capsys, selection, jobs)
     assert line.startswith("How long this will take is unknown (")

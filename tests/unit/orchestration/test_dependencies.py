@@ -257,7 +257,6 @@ def test_every_module_that_finds_a_file_of_the_workflow_by_itself_is_known():
         "system.provenance": "the commit of the checkout",
         "models.presets": "the rules take the values of a preset",
         "orchestration.environments": "where another Python finds the package",
-        "orchestration.config": "the schema of the configuration, which is checked whenever the workflow is read",
     }
     found = {
         ".".join(path.relative_to(REAL).with_suffix("").parts).removesuffix(".__init__")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -70,8 +70,8 @@ def test_on_the_baseline_machines_no_measurement_of_speed_is_off_by_a_factor_of_
     for measured in MACHINES[machine_name].measurements:
         group, record = measured.record.group, measured.record
         processes = {"processes": 1, "implementations": ["pytorch"] * len(record.samples)}
-        speed = dataclasses.replace(chosen().speed, **processes)
-        costs = Costs(dataclasses.replace(chosen(), speed=speed), {}, NOWHERE)
+        speed = msgspec.structs.replace(chosen().speed, **processes)
+        costs = Costs(msgspec.structs.replace(chosen(), speed=speed), {}, NOWHERE)
         costs.flops_per_second = as_planned(MACHINES[machine_name], group.dataset, group.size, "pytorch")[1]
         span = np.datetime64(record.finished[:19]) - np.datetime64(record.started[:19])
         assert 1 / 3 < costs.seconds(Job("measure", plain(group), 2)) / (span / np.timedelta64(1, "s")) < 3

@@ -134,7 +134,7 @@ def test_the_version_that_is_written_is_the_newest_that_is_read(tmp_path):
     ("text", "says"),
     [
         ("{", "not JSON"),
-        ("[]", "expected object, found"),
+        ("[]", "expected mapping, found"),
         ('{"schema_version": NaN}', "NaN is no number"),
         ('{"schema_version": 1e400}', "1e400 is too large"),
         ('{"schema_version": 3}', "expected 1 or 2, found 3"),

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
-
+import msgspec
 import pandas as pd
 import pytest
 import yaml
@@ -64,7 +63,7 @@ def test_what_failed_is_counted_and_decides_what_comes_next(failed, verdicts, te
 
 def test_runs_that_were_cut_short_are_said_to_be():
     both = pd.concat([runs("pytorch"), runs("tensorflow", caps="short")])
-    own = dataclasses.replace(selection(DEMO), seeds=[7])
+    own = msgspec.structs.replace(selection(DEMO), seeds=[7])
     assert (
         "2 trainings, 1 cut short), and no speed was measured." in happened(both, runs(), speeds(), own, "my.yaml").text
     )

@@ -51,28 +51,28 @@ GOOD = {"part": {"count": 1}}
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"part": None}, "$.part: expected object, found None"),
-        ({"part": {"count": "1"}}, "$.part.count: expected int, found '1'"),
-        ({"part": {"count": True}}, "$.part.count: expected int, found True"),
-        ({"part": {"count": 0}}, "$.part.count: expected int >= 1, found 0"),
-        ({"part": {"count": 1, "name": "A"}}, r"$.part.name: expected str matching regex '*', found 'A'"),
+        ({"part": None}, "$.part: expected mapping, found None"),
+        ({"part": {"count": "1"}}, "$.part.count: expected integer, found '1'"),
+        ({"part": {"count": True}}, "$.part.count: expected integer, found True"),
+        ({"part": {"count": 0}}, "$.part.count: expected integer >= 1, found 0"),
+        ({"part": {"count": 1, "name": "A"}}, r"$.part.name: expected text matching regex '*', found 'A'"),
         ({"choice": "z"}, "$.choice: expected 'x' or 'y', found 'z'"),
-        ({"choice": 3}, "$.choice: expected str, found 3"),
+        ({"choice": 3}, "$.choice: expected text, found 3"),
         ({"part": {}}, "$.part: expected the key 'count', found none"),
         ({"more": 1}, "$: expected no key 'more'"),
         ({"part": {"count": 1, "more": 1}}, "$.part: expected no key 'more'"),
-        ({"parts": [{"count": 1}, {"count": 2.5}]}, "$.parts[1].count: expected int, found 2.5"),
-        ({"parts": {}}, "$.parts: expected array, found {}"),
-        ({"shape": [1, 0]}, "$.shape[1]: expected int >= 1, found 0"),
-        ({"shape": [1]}, "$.shape: expected array of length 2, found [1]"),
-        ({"few": [1, 2, 3]}, "$.few: expected array of length <= 2, found [1, 2, 3]"),
-        ({"by_name": {"a": 0}}, "$.by_name[...]: expected int >= 1, found {'a': 0}"),
-        ({"by_name": {"A": 1}}, "$.by_name: expected str matching regex '*', found {'A': 1}"),
-        ({"part_of": {"any": {"count": 0}}}, "$.part_of[...].count: expected int >= 1, found {'any': {'count': 0}}"),
-        ({"facts": {"a": []}}, "$.facts[...]: expected bool | int | float | str | null, found {'a': []}"),
-        ({"maybe": 0}, "$.maybe: expected float > 0.0, found 0"),
-        ({"maybe": "1"}, "$.maybe: expected float | null, found '1'"),
-        ({"maybe_part": {"count": 0}}, "$.maybe_part.count: expected int >= 1, found 0"),
+        ({"parts": [{"count": 1}, {"count": 2.5}]}, "$.parts[1].count: expected integer, found 2.5"),
+        ({"parts": {}}, "$.parts: expected list, found {}"),
+        ({"shape": [1, 0]}, "$.shape[1]: expected integer >= 1, found 0"),
+        ({"shape": [1]}, "$.shape: expected list of length 2, found [1]"),
+        ({"few": [1, 2, 3]}, "$.few: expected list of length <= 2, found [1, 2, 3]"),
+        ({"by_name": {"a": 0}}, "$.by_name.a: expected integer >= 1, found 0"),
+        ({"by_name": {"A": 1}}, "$.by_name: expected text matching regex '*', found {'A': 1}"),
+        ({"part_of": {"any": {"count": 0}}}, "$.part_of.any.count: expected integer >= 1, found 0"),
+        ({"facts": {"a": []}}, "$.facts.a: expected boolean or integer or number or text or null, found []"),
+        ({"maybe": 0}, "$.maybe: expected number > 0.0, found 0"),
+        ({"maybe": "1"}, "$.maybe: expected number or null, found '1'"),
+        ({"maybe_part": {"count": 0}}, "$.maybe_part.count: expected integer >= 1, found 0"),
         ({"maybe_choice": "y"}, "$.maybe_choice: expected 'z', found 'y'"),
     ],
 )
@@ -83,7 +83,7 @@ def test_what_does_not_fit_is_refused_with_its_place_what_was_expected_and_what_
 
 
 def test_what_is_no_object_at_all_is_refused_at_the_root():
-    with pytest.raises(DataError, match=r"^a\.json at \$: expected object, found \[1\]$"):
+    with pytest.raises(DataError, match=r"^a\.json at \$: expected mapping, found \[1\]$"):
         converted([1], Whole, "a.json")
 
 

@@ -20,7 +20,7 @@ from lstmbench import tasks
 from lstmbench.datasets import Dataset, load_dataset
 from lstmbench.models import cost
 from lstmbench.models.presets import PRESETS, Preset, load_preset
-from lstmbench.orchestration.config import Selection
+from lstmbench.orchestration.selection import Selection
 from lstmbench.records.calibration import FailedCalibration, read_calibration
 from lstmbench.records.format import GENERATIONS, OTHERS
 from lstmbench.records.measurement_record import Block, Details, EvaluationSpeed, ProcessFigures

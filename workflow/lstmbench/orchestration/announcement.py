@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from lstmbench import datasets
-from lstmbench.orchestration.config import Selection
 from lstmbench.orchestration.estimate import ALONE, Costs, Job, UnknownTimeError, case_of, disk_bytes, wall_seconds
 from lstmbench.orchestration.resources import Case
+from lstmbench.orchestration.selection import Selection
 from lstmbench.system.device import split_device
 from lstmbench.utils.escaping import one_line
 

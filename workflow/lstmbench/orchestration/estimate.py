@@ -19,8 +19,8 @@ from lstmbench import datasets, tasks
 from lstmbench.models import cost
 from lstmbench.models.learner import ModelSpec
 from lstmbench.models.presets import PRESETS, Preset, load_preset
-from lstmbench.orchestration.config import Selection
 from lstmbench.orchestration.resources import Case
+from lstmbench.orchestration.selection import Selection
 from lstmbench.records.format import GENERATIONS, OTHERS
 from lstmbench.system.cores import usable_cores
 from lstmbench.system.device import split_device

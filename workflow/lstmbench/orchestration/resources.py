@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from lstmbench.orchestration.config import Selection
+from lstmbench.orchestration.selection import Selection
 from lstmbench.utils.errors import UsageError
 
 TIME_SAFETY_FACTOR = 2.0

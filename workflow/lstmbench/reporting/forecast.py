@@ -19,7 +19,7 @@ from lstmbench.analysis.forecast import (
     whole_disk_mb,
     whole_seconds,
 )
-from lstmbench.orchestration.config import Selection
+from lstmbench.orchestration.selection import Selection
 from lstmbench.records.paths import CASE_COLUMNS as CASE
 from lstmbench.reporting import quality
 from lstmbench.system import hardware

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import math
 from dataclasses import dataclass
 
 import pandas as pd
 import yaml
 
-from lstmbench.orchestration.config import Selection, checked
+from lstmbench.orchestration.config import checked
+from lstmbench.orchestration.selection import Selection
 from lstmbench.records.paths import CASE_COLUMNS, RUN_COLUMNS
 from lstmbench.statistics.verdict import Kind
+from lstmbench.utils.conversion import plain
 from lstmbench.utils.errors import UsageError
 from lstmbench.utils.paths import WORKFLOW
 
@@ -68,7 +69,7 @@ def _count(count: int, noun: str) -> str:
 
 def shipped_as(selection: Selection) -> str:
     """Return the shipped configuration that equals the selection, except for where its results go, or ""."""
-    asked = dataclasses.asdict(selection)
+    asked = plain(selection)
     for name in SHIPPED:
         shipped = yaml.safe_load((CONFIGS / f"{name}.yaml").read_text(encoding="utf-8"))
         speed = asked["speed"] | shipped.get("speed", {})

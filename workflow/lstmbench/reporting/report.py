@@ -13,7 +13,7 @@ import pandas as pd
 from lstmbench.analysis import against_baselines
 from lstmbench.analysis.chosen_size import choose_size
 from lstmbench.analysis.scaling import SCALED
-from lstmbench.orchestration.config import Selection
+from lstmbench.orchestration.selection import Selection
 from lstmbench.records import table_names
 from lstmbench.records.tables import read_table
 from lstmbench.reporting import chosen_size, comparison, glossary, missing_runs, precision

@@ -6,18 +6,19 @@ before.
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import shlex
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import yaml
 
-from lstmbench.orchestration.config import Selection
+from lstmbench.orchestration.selection import Selection
 from lstmbench.records import paths
 from lstmbench.system.device import split_device
+from lstmbench.utils.conversion import plain
 
 IGNORED_KEYS = ("local_data", "checkpoint_seconds")
 """Keys that change no result."""
@@ -47,7 +48,7 @@ def measure_command(selection: Selection, dataset: str, size: str, device: str) 
 def _narrowed(selection: Selection, dataset: str, size: str, device: str, **rest: Any) -> Selection:
     """Return the selection of one size on one device."""
     parts = split_device(device)
-    return dataclasses.replace(
+    return msgspec.structs.replace(
         selection,
         datasets=[dataset],
         sizes=[size],
@@ -55,13 +56,13 @@ def _narrowed(selection: Selection, dataset: str, size: str, device: str, **rest
         workers=[parts.workers],
         threads=selection.threads if parts.threads is None else [parts.threads],
         max_updates=selection.max_updates_of(size),
-        speed=dataclasses.replace(selection.speed, sizes=[size]),
+        speed=msgspec.structs.replace(selection.speed, sizes=[size]),
         **rest,
     )
 
 
 def _command(selection: Selection, *targets: str) -> str:
-    values = {key: value for key, value in dataclasses.asdict(selection).items() if key not in IGNORED_KEYS}
+    values = {key: value for key, value in plain(selection).items() if key not in IGNORED_KEYS}
     if not values["environments"]:
         del values["environments"]
     paths = [str(Path(selection.results, target)) for target in targets]
