@@ -20,6 +20,7 @@ has its own stream, keyed by its name, so adding one tensor does not change the 
 from __future__ import annotations
 
 import zlib
+from functools import cache
 
 import numpy as np
 
@@ -43,6 +44,7 @@ def shapes(spec: ModelSpec) -> dict[str, tuple[int, ...]]:
     return result
 
 
+@cache  # collecting asks it of every record
 def parameter_count(spec: ModelSpec) -> int:
     """Return the number of trained values."""
     return sum(int(np.prod(shape)) for shape in shapes(spec).values())
