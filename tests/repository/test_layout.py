@@ -25,6 +25,7 @@ ELSEWHERE = {
     "unit/analysis/test_scaling.py": ["reporting/scaling"],
     "unit/models/test_weights.py": ["models/learner"],
     "unit/parity/test_certificate.py": ["parity/comparison"],
+    "unit/orchestration/test_config.py": ["orchestration/selection"],
     "unit/preparation/test_download.py": [
         "preparation/archive",
         "preparation/failures",

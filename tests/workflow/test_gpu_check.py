@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from lstmbench.records.bundle import read_bundle
+from lstmbench.records.run_record import RunName
 from lstmbench.utils.paths import ROOT
 
 
@@ -63,10 +64,10 @@ def test_what_comes_back_is_an_ordinary_bundle(checked):
     output, _ = checked
     records = read_bundle(output / "bundle.zip")
     (run,) = records.runs
-    assert run["run"] == {"dataset": "markov", "size": "small", "implementation": "pytorch", "device": "cpu", "seed": 1}
+    assert run.run == RunName("markov", "small", "pytorch", "cpu", 1)
     (measurement,) = records.measurements
-    assert measurement.record["processes"] == 2
-    assert {sample["round"] for sample in measurement.record["samples"]} == {1, 2}
+    assert measurement.record.processes == 2
+    assert {sample.round for sample in measurement.record.samples} == {1, 2}
 
 
 def test_a_budget_too_small_for_step_four_names_what_it_left_out(tmp_path):

@@ -102,10 +102,10 @@ def test_out_of_memory_is_told_as_such_with_the_estimate(case, tmp_path, impleme
     with (tmp_path / "log").open("w") as log:
         done = subprocess.run(list(map(str, command)), env=case.environment(), preexec_fn=limit, stderr=log)
     assert done.returncode == 0, (tmp_path / "log").read_text()
-    failure = read_record(tmp_path / "run.json")["failure"]
-    if failure["exit_code"] == MachineError.exit_code:
-        pytest.skip(failure["message"])
-    message = failure["message"]
+    failure = read_record(tmp_path / "run.json").failure
+    if failure.exit_code == MachineError.exit_code:
+        pytest.skip(failure.message)
+    message = failure.message
     # TensorFlow may crash instead: its products by oneDNN, with AVX-512, do not look whether they were given memory.
     wanted = r"E(6-RESOURCES: out of memory|134-ABORTED: out of memory|139-CRASHED: ended by SIGSEGV)"
     assert re.match(wanted, message), message

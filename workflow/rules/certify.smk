@@ -8,7 +8,7 @@ rule certify:
     input:
         environment=lambda wildcards: installed(ENVIRONMENTS, wildcards.implementation),
     output:
-        table=RESULTS / "parity/{implementation}/{device}.csv",
+        table=RESULTS / paths.CERTIFICATE,
     log:
         RESULTS / "logs/certify/{implementation}/{device}.log",
     conda:

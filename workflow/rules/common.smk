@@ -1,6 +1,5 @@
 # Define what all rules share: the checked selection, the paths, and the environment of the jobs.
 
-import dataclasses
 import json
 import os
 import shlex
@@ -27,14 +26,16 @@ from lstmbench.orchestration.dependencies import code_hash, content_hash, number
 from lstmbench.orchestration.environments import failure_file, installed, interpreter
 from lstmbench.utils.errors import PREFIX, BenchError, UsageError
 from lstmbench.orchestration.announcement import announce
+from msgspec.structs import replace
+from lstmbench.utils.conversion import plain
 from lstmbench.utils.files import hash_json
 from lstmbench.implementations import framework, split
 from lstmbench.system.device import split_device
 from lstmbench.models.presets import load_preset
-from lstmbench.records import table_names
+from lstmbench.records import paths, table_names
 from lstmbench.orchestration.resources import UNPLANNED, planned_seconds, read_plan, require_cores_of_job
 from lstmbench.orchestration.failed_runs import FAILED, failed_sample, last_failure
-from lstmbench.orchestration.config import RECORD, checked, require_path
+from lstmbench.orchestration.config import checked, require_path
 from lstmbench.orchestration.terminal import Job
 from lstmbench.utils.escaping import printable
 
@@ -64,7 +65,7 @@ TOOLS = Path(HOME, "envs/tools.yaml")
 BASELINES = Path(HOME, "results/baselines")
 
 # The selection for collect and plan, without the folders of local data, which affect no table.
-SELECTED = json.dumps(dataclasses.asdict(dataclasses.replace(SELECTION, local_data=[])))
+SELECTED = json.dumps(plain(replace(SELECTION, local_data=[])))
 
 # All configurations share data, weights and environments; the rest is below `results`.
 DATA = Path("results/data")
@@ -181,7 +182,7 @@ def code_of_certificate(wildcards):
 
 @cache
 def hash_of_preset(path):
-    return hash_json(dataclasses.asdict(load_preset(path)))
+    return hash_json(plain(load_preset(path)))
 
 
 def preset_file(wildcards):
@@ -226,8 +227,8 @@ def text_tables(names, caption="table"):
 def shown_figures(kind, datasets, caption):
     """Return a figure of each data set, with labels in Snakemake's own report."""
     shown = {"category": "Figures", "caption": f"../report/{caption}.rst"}
-    paths = {name: FIGURES / f"{kind}_{name}.svg" for name in datasets}
-    return [report(path, labels={"figure": kind, "data set": name}, **shown) for name, path in paths.items()]
+    files = {name: FIGURES / f"{kind}_{name}.svg" for name in datasets}
+    return [report(file, labels={"figure": kind, "data set": name}, **shown) for name, file in files.items()]
 
 
 def figures_for_paper(kinds, datasets):

@@ -11,8 +11,8 @@ rule measure:
         weights=first_weights,
         environments=installed(ENVIRONMENTS, *SELECTION.speed.implementations),
     output:
-        record=RESULTS / "measurements/{dataset}/{size}/{device}/measurement.json",
-        blocks=RESULTS / "measurements/{dataset}/{size}/{device}/blocks.parquet",
+        record=RESULTS / paths.MEASUREMENT,
+        blocks=RESULTS / paths.BLOCKS,
     log:
         RESULTS / "logs/measure/{dataset}/{size}/{device}.log",
     conda:

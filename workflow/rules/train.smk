@@ -7,7 +7,7 @@
 #           repeats nothing; until the run is complete: {results}/checkpoints/...
 
 
-RUN = str(Path(RECORD).parent.relative_to("runs"))
+RUN = str(Path(paths.RUN).parent.relative_to("runs"))
 
 
 rule train:
@@ -16,7 +16,7 @@ rule train:
         weights=rules.initialise.output.weights,
         environment=lambda wildcards: installed(ENVIRONMENTS, wildcards.implementation),
     output:
-        record=RESULTS / RECORD,
+        record=RESULTS / paths.RUN,
     log:
         RESULTS / "logs/train" / f"{RUN}.log",
     conda:

