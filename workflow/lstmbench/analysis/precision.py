@@ -5,12 +5,13 @@ from __future__ import annotations
 import pandas as pd
 
 from lstmbench.analysis.quality import difference, mean, metric_of
+from lstmbench.records.paths import CASE_COLUMNS
 from lstmbench.system.device import split_device
 
-CASE = ["dataset", "size", "implementation", "device", "threads", "cpu", "gpu", "machine_kind", "versions"]
+CASE = [*CASE_COLUMNS, "threads", "cpu", "gpu", "machine_kind", "versions"]
 PAIR = [*CASE, "seed", "initial_weights_sha256", "data_sha256", "caps"]
 COLUMNS = [
-    "dataset", "size", "implementation", "device", "precision", "metric", "caps", "n", "test_mean", "float32_test_mean",
+    *CASE_COLUMNS, "precision", "metric", "caps", "n", "test_mean", "float32_test_mean",
     "cost", "rate", "float32_rate", "gain",
 ]  # fmt: skip
 

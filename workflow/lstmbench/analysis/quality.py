@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from lstmbench.records.paths import CASE_COLUMNS, RUN_COLUMNS
+from lstmbench.records.paths import CASE_COLUMNS, GROUP_COLUMNS, RUN_COLUMNS, SIZE_COLUMNS
 from lstmbench.records.tables import MACHINE, TEXTS
 from lstmbench.statistics import equivalence, intervals
 from lstmbench.statistics.verdict import Kind, Verdict
@@ -71,11 +71,11 @@ def differences(runs: pd.DataFrame) -> pd.DataFrame:
     ``verdict`` is what they support (``equivalence``), with all comparisons of complete runs taken together.
     """
     columns = [
-        "dataset", "size", "device", "metric", "first", "second", "n", "seeds", "mean", "low", "high", "min", "max",
+        *GROUP_COLUMNS, "metric", "first", "second", "n", "seeds", "mean", "low", "high", "min", "max",
         "verdict", "caps",
         "settings_sha256", "data_sha256", "machine", "threads",
     ]  # fmt: skip
-    same = ["dataset", "size", "device", "settings_sha256", "data_sha256", "machine", "threads", "caps"]
+    same = [*GROUP_COLUMNS, "settings_sha256", "data_sha256", "machine", "threads", "caps"]
     rows = []
     kept = ["task", "implementation", "versions", "seed", "initial_weights_sha256", "test_perplexity", "test_accuracy"]
     for values, group in runs[[*same, *kept]].groupby(same, sort=True, dropna=False):
@@ -151,7 +151,7 @@ def time_to_quality(runs: pd.DataFrame, history: pd.DataFrame, targets: pd.DataF
     for key, group in _alike(runs):
         metric = metric_of(group)
         kind = "capped" if key["caps"] else "complete"
-        mine = (targets[["dataset", "size", "applies_to"]] == [key["dataset"], key["size"], kind]).all(axis="columns")
+        mine = (targets[[*SIZE_COLUMNS, "applies_to"]] == [key["dataset"], key["size"], kind]).all(axis="columns")
         pasts = [histories[run] for run in group[RUN_COLUMNS].itertuples(index=False, name=None)]
         for target in targets[mine].itertuples():
             reached = [_first_to_reach(past, metric, target.value) for past in pasts]

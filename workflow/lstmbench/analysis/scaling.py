@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from lstmbench.records.paths import CASE_COLUMNS
 from lstmbench.system.device import split_device
 
-CASE = ["dataset", "size", "implementation", "device", "cpu", "machine_kind", "versions"]
+CASE = [*CASE_COLUMNS, "cpu", "machine_kind", "versions"]
 FOUND = ["n", "unit", "rate", "speed_up", "efficiency"]
 
 

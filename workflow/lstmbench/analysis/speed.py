@@ -104,13 +104,7 @@ class _Group:
         tested = STEADY if min(map(len, times)) >= intervals.MIN_BLOCKS else "too few blocks to test"
         spread = intervals.iqr_over_median(together)
         held_back = [reason for sample in samples for reason in _held_back(sample, self.record.threads)]
-        verdict = Verdict(Kind.GOOD)
-        if held_back:
-            verdict = Verdict(Kind.HELD_BACK, held_back[0])
-        elif 2 * len(unsteady) > len(times):
-            verdict = Verdict(Kind.UNSTEADY)
-        elif spread > MAX_QUOTABLE_SPREAD:
-            verdict = Verdict(Kind.SCATTERED, f"{100 * spread:.0f} %")
+        verdict = _verdict(held_back, len(unsteady) / len(times), spread)
         ceilings = [product_seconds(sample) for sample in samples]
         steps = [sample.phases.steady_seconds / sample.steady_steps for sample in samples]
         share = intervals.geometric_mean(np.divide(ceilings, steps)) if all(ceilings) else UNMEASURED
@@ -252,6 +246,15 @@ class _Group:
                 }
             )
         return rows
+
+
+def _verdict(held_back: list[str], unsteady_share: float, spread: float) -> Verdict:
+    """Return whether a speed may be quoted; ``unsteady_share`` of its processes were not steady."""
+    if held_back:
+        return Verdict(Kind.HELD_BACK, held_back[0])
+    if unsteady_share > 0.5:
+        return Verdict(Kind.UNSTEADY)
+    return Verdict(Kind.SCATTERED, f"{100 * spread:.0f} %") if spread > MAX_QUOTABLE_SPREAD else Verdict(Kind.GOOD)
 
 
 def _path(trace: Trace | None) -> str:

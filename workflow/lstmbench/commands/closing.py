@@ -8,8 +8,9 @@ from pathlib import Path
 import pandas as pd
 
 from lstmbench.commands._arguments import add
+from lstmbench.records.paths import CASE_COLUMNS, GROUP_COLUMNS
 from lstmbench.records.tables import read_table
-from lstmbench.reporting.closing_table import COLUMNS, closing
+from lstmbench.reporting.closing_table import closing
 from lstmbench.utils.files import write_text
 
 
@@ -27,7 +28,7 @@ def main(options: argparse.Namespace) -> None:
     """Run the command."""
     names = ("quality", "differences", "speed", "ratios")
     tables = {name: read_table(options.tables / f"{name}.parquet") for name in names[2 * options.speed_only :]}
-    for name, columns in (("quality", COLUMNS), ("differences", ("dataset", "size", "device"))):
+    for name, columns in (("quality", CASE_COLUMNS), ("differences", GROUP_COLUMNS)):
         tables.setdefault(name, pd.DataFrame(columns=[*columns]))
     text = closing(*(tables[name] for name in names))
     write_text(options.output, f"{text}{'Speeds' if options.speed_only else 'The page'}: {options.details}\n")

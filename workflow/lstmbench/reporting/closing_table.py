@@ -12,6 +12,7 @@ import pandas as pd
 from tabulate import tabulate
 
 from lstmbench.analysis.quality import better_of
+from lstmbench.records.paths import CASE_COLUMNS, GROUP_COLUMNS
 from lstmbench.reporting import quality as present
 from lstmbench.reporting import speed as present_speed
 from lstmbench.statistics.verdict import Kind
@@ -32,7 +33,6 @@ HEADERS = (
     "training speed,\nhigher is better",
     "verdict on both,\nagainst the size's\nfirst row",
 )
-COLUMNS = ("dataset", "size", "implementation", "device")
 
 _VERDICTS = {Kind.EQUAL: "equal", Kind.INCONCLUSIVE: "inconclusive", Kind.NO_CLAIM: "too few seeds"}
 FAILED = Kind.FAILED.value
@@ -104,10 +104,10 @@ def _fitted(fields: list[list[str]]) -> str:
 
 def _rows(quality: pd.DataFrame, differences: pd.DataFrame, speed: pd.DataFrame, ratios: pd.DataFrame) -> list[_Row]:
     """Return the rows as text, in the order of data sets, sizes and devices."""
-    keys = pd.concat([table[list(COLUMNS)] for table in (quality, speed)])
+    keys = pd.concat([table[CASE_COLUMNS] for table in (quality, speed)])
     keys = keys.drop_duplicates().sort_values(["dataset", "implementation"], kind="stable")
     rows = []
-    for (dataset, size, device), members in present.by_size(keys).groupby(["dataset", "size", "device"], sort=False):
+    for (dataset, size, device), members in present.by_size(keys).groupby(GROUP_COLUMNS, sort=False):
         group = {"dataset": dataset, "size": size, "device": device}
         own = [_of(table, group) for table in (quality, differences, speed, ratios)]
         names = list(members["implementation"])

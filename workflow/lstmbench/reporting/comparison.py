@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from lstmbench.analysis.comparison import range_of_ratios
+from lstmbench.records.paths import CASE_COLUMNS
 from lstmbench.reporting import margins
 from lstmbench.reporting.html import Section, as_table, render
 from lstmbench.reporting.margins import unit_of_difference
@@ -50,7 +51,7 @@ def summary(tables: dict[str, pd.DataFrame]) -> list[str]:
             counts = ", ".join(f"{count} {kind}" for kind, count in kinds.value_counts().items())
             lines.append(f"{bundle}, {kind}: {counts}{_range(rows) if kind == 'speed' else ''}")
             for row in rows[kinds.isin([Kind.SLOWER, Kind.DIFFERENT])].to_dict("records"):
-                case = "/".join(row[part] for part in ("dataset", "size", "implementation", "device"))
+                case = "/".join(row[part] for part in CASE_COLUMNS)
                 found = _difference(row) if kind == "quality" else f"{row['ratio']:.2f} times as fast"
                 lines.append(f"  {case}: {row['verdict']}, {found}")
     return lines
@@ -105,7 +106,7 @@ def _text(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _case(table: pd.DataFrame) -> pd.DataFrame:
-    case = ["dataset", "size", "implementation", "device"]
+    case = CASE_COLUMNS
     return table[["bundle", *case] if table["bundle"].nunique() > 1 else case].copy()
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from lstmbench.records.paths import CASE_COLUMNS, RUN_COLUMNS
+from lstmbench.records.paths import CASE_COLUMNS, RUN_COLUMNS, SIZE_COLUMNS
 from lstmbench.reporting import quality as present
 from lstmbench.statistics.verdict import Kind
 from lstmbench.system.device import split_device
@@ -17,7 +17,7 @@ from lstmbench.utils.escaping import sentence_and_details
 def capped(quality: pd.DataFrame) -> Iterator[tuple[str, str]]:
     """Yield data set and size, and what was capped, with the implementations and devices."""
     shown = present.by_size(quality[quality["caps"] != ""])
-    for (dataset, size, caps), group in shown.groupby(["dataset", "size", "caps"], sort=False):
+    for (dataset, size, caps), group in shown.groupby([*SIZE_COLUMNS, "caps"], sort=False):
         who = present.joined(sorted(set(group["implementation"] + " on " + group["device"])))
         yield f"{dataset}, {size}", f"{caps} ({who})"
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 import pandas as pd
 
 from lstmbench.analysis.chosen_size import STANDARD_SIZES
+from lstmbench.records.paths import SIZE_COLUMNS
 from lstmbench.reporting import margins
 from lstmbench.reporting.margins import unit_of_difference
 from lstmbench.system.device import PRECISIONS, split_device
@@ -273,7 +274,7 @@ def _sizes(table: pd.DataFrame) -> pd.DataFrame:
     marks = table["caps"].map(lambda caps: ", capped" if caps else "")
     rows = pd.DataFrame({"size": table["size"] + marks, "device": table["device"]})
     for column, (heading, show) in _WHEN_MIXED.items():
-        by = ["dataset", "size"] if column == "settings_sha256" else ["dataset"]
+        by = SIZE_COLUMNS if column == "settings_sha256" else ["dataset"]
         if table.groupby(by)[column].nunique().max() > 1:
             rows[heading] = table[column].map(show)
     return rows

@@ -15,6 +15,7 @@ from lstmbench.analysis.chosen_size import choose_size
 from lstmbench.analysis.scaling import SCALED
 from lstmbench.orchestration.selection import Selection
 from lstmbench.records import table_names
+from lstmbench.records.paths import CASE_COLUMNS, GROUP_COLUMNS, SIZE_COLUMNS
 from lstmbench.records.tables import read_table
 from lstmbench.reporting import chosen_size, comparison, glossary, missing_runs, precision
 from lstmbench.reporting import parity as present_parity
@@ -137,7 +138,7 @@ def _steadiness(speed: pd.DataFrame) -> Section:
         return Section("steadiness", title, [present_speed.EMPTY["speed"]])
     speed = present.by_size(speed)
     verdicts = [present_speed.verdict(row) for row in speed.itertuples()]
-    rows = speed[["dataset", "size", "implementation", "device"]].assign(verdict=verdicts)
+    rows = speed[CASE_COLUMNS].assign(verdict=verdicts)
     quoted = int(speed["quotable"].sum())
     paragraphs = [
         f"{quoted} of {len(speed)} measured speeds may be quoted. A process must be in a steady state, its blocks "
@@ -153,16 +154,16 @@ def _again(quality: pd.DataFrame, speed: pd.DataFrame, selection: Selection) -> 
     """Return the command that makes the records of a row again."""
     rows = []
     for row in present.by_size(quality).to_dict("records"):
-        case = [row[part] for part in ("dataset", "size", "implementation", "device")]
+        case = [row[part] for part in CASE_COLUMNS]
         command = train_command(
             selection, row["dataset"], row["size"], row["implementation"], row["device"], map(int, row["seeds"].split())
         )
         rows.append(["quality", *case, command])
-    for row in present.by_size(speed).drop_duplicates(["dataset", "size", "device"]).to_dict("records"):
+    for row in present.by_size(speed).drop_duplicates(GROUP_COLUMNS).to_dict("records"):
         case = [row["dataset"], row["size"], row["device"]]
         command = measure_command(selection, *case)
         rows.append(["speed", *case[:2], "all of them, in turn", case[2], command])
-    header = ["what", "dataset", "size", "implementation", "device", "command"]
+    header = ["what", *CASE_COLUMNS, "command"]
     return as_table(pd.DataFrame(rows, columns=header))
 
 
@@ -254,7 +255,7 @@ def _settings(settings: pd.DataFrame, runs: pd.DataFrame) -> Table:
     for _, row in ordered.iterrows():
         several = (ordered["size"] == row["size"]).sum() > 1
         heading = f"{row['size']} ({row['settings_sha256'][:8]})" if several else row["size"]
-        values = row.drop(["dataset", "size", "settings_sha256"])
+        values = row.drop([*SIZE_COLUMNS, "settings_sha256"])
         mine = runs[(runs["size"] == row["size"]) & (runs["settings_sha256"] == row["settings_sha256"])]
         fields = {name.replace("_", " "): _setting(value) for name, value in values.items()}
         columns[heading] = {"parameters": present.number(mine["parameters"].iloc[0], 0)} | fields
