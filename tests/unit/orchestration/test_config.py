@@ -276,4 +276,4 @@ def test_an_implementation_may_name_an_environment_that_the_configuration_lists(
 def test_a_hostile_name_in_a_key_is_refused_in_one_line():
     with pytest.raises(UsageError) as refused:
         checked({"checkpoint_seconds": {"a\rb": {1: None}}})
-    assert str(refused.value).startswith("configuration: checkpoint_seconds.a b: expected a name")
+    assert str(refused.value).startswith("configuration at $.checkpoint_seconds.a b: expected a name")

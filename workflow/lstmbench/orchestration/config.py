@@ -26,8 +26,10 @@ DEFAULT_SEEDS = [1]
 
 COUNTS = ("seeds", "workers", "threads", "max_updates", "max_eval_predictions", "speed")
 SWITCHES = ("keep_models",)
-UNIQUE = ("datasets", "sizes", "implementations", "seeds", "precisions", "workers", "threads", "speed")
+"""Keys whose numbers and booleans may come from Snakemake's command line, which leaves some as text."""
 
+UNIQUE = ("datasets", "sizes", "implementations", "seeds", "precisions", "workers", "threads", "speed")
+"""Keys whose lists may not have a value twice."""
 
 _BOOLEANS = {"true": True, "True": True, "false": False, "False": False}
 """Booleans as YAML writes them, which Snakemake's command line leaves as text, and as Python writes them."""
@@ -110,7 +112,7 @@ def _require_names(place: str, value: Any) -> None:
     if isinstance(value, Mapping):
         for name, member in value.items():
             if not isinstance(name, str):
-                raise UsageError(f"configuration: {place}: expected a name before each colon, found {name!r}")
+                raise UsageError(f"configuration at $.{place}: expected a name before each colon, found {name!r}")
             _require_names(f"{place}.{one_line(name)}", member)
     if isinstance(value, list):
         for member in value:
@@ -122,7 +124,7 @@ def _require_unique(place: str, value: Any) -> None:
     if isinstance(value, Mapping):
         for name, member in value.items():
             _require_unique(f"{place}.{name}", member)
-    if isinstance(value, list) and len(twice := [one for one in value if value.count(one) > 1]):
+    if isinstance(value, list) and (twice := [one for one in value if value.count(one) > 1]):
         raise UsageError(f"{place}: expected each value once, found {short(twice[0])} twice")
 
 

@@ -50,7 +50,7 @@ def checks_of_run(record: RunRecord) -> Iterator[Check]:
 
 
 def _task(record: RunRecord) -> Iterator[Check]:
-    """Each task has its own metrics: a perplexity or an accuracy."""
+    """Check that the metrics are those of the task: a perplexity or an accuracy."""
     is_text = record.data.task == "language_model"
     final = record.final
     keys = [("$.final.perplexity", final.perplexity, is_text), ("$.final.accuracy", final.accuracy, not is_text)]
