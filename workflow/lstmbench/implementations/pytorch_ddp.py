@@ -35,7 +35,6 @@ _LOST = re.compile(r"gloo|nccl|connection|socket|timed out", re.IGNORECASE)
 class Model(pytorch.Model):
     """``pytorch.Model`` whose dropout masks are this worker's rows of the whole batch's masks."""
 
-    @override
     def __init__(self, spec: ModelSpec, in_bfloat16: bool) -> None:
         super().__init__(spec, in_bfloat16)
         self.group = current_group()
@@ -43,6 +42,7 @@ class Model(pytorch.Model):
         if spec.input_dropout:
             self.input_dropout = Dropout(self.input_dropout.p, self.group)
 
+    @override
     def draws_masks_between_layers(self, features: Tensor) -> bool:
         return True
 
