@@ -12,11 +12,12 @@ import hashlib
 import json
 import zipfile
 import zlib
-from collections.abc import Iterator, Set
+from collections.abc import Callable, Iterator, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pandas as pd
 
@@ -26,7 +27,7 @@ from lstmbench.records.certificate import read_certificate
 from lstmbench.records.measurement import Measurement, read_measurement
 from lstmbench.records.ro_crate import CRATE, Record, describe
 from lstmbench.records.run import read_record
-from lstmbench.records.run_record import RunRecord
+from lstmbench.records.run_record import FailedRun, RunRecord
 from lstmbench.utils.errors import DataError
 from lstmbench.utils.escaping import short
 from lstmbench.utils.files import atomic
@@ -48,8 +49,9 @@ MAX_SMALL_FILE_BYTES = 1 << 20
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 """The earliest time that a zip file can hold; the time of packing is not recorded."""
 
-_READ = (paths.RUN, paths.MEASUREMENT, paths.CERTIFICATE, GPU_CHECK)
-_MEMBERS = (*_READ, paths.BLOCKS)
+_MEMBERS = (paths.RUN, paths.MEASUREMENT, paths.BLOCKS, paths.CERTIFICATE, GPU_CHECK)
+
+_WITH_RECORD = (RunRecord, FailedRun, Measurement)
 
 
 @dataclass(frozen=True)
@@ -69,22 +71,32 @@ def records(results: Path, wanted: Set[str] | None = None) -> Records:
     Raises:
         DataError: a bad record, certificate or summary.
     """
-    found = [
-        [
-            path
-            for path in sorted(results.glob(paths.glob(member)))
-            if wanted is None or path.relative_to(results).as_posix() in wanted
-        ]
-        for member in _READ
-    ]
-    runs = [run for run in map(read_record, found[0]) if isinstance(run, RunRecord)]
-    measurements = [read_measurement(path) for path in found[1]]
-    for path in [*found[2], *found[3]]:
-        _check_size(path)
-    for path in found[3]:
-        read_json(path)
-    certificates = [read_certificate(path) for path in found[2]]
-    return Records(runs, measurements, certificates)
+    found = list(_read_members(results, wanted).values())
+    return Records(
+        [one for one in found if isinstance(one, RunRecord)],
+        [one for one in found if isinstance(one, Measurement)],
+        [one for one in found if isinstance(one, pd.DataFrame)],
+    )
+
+
+def _read_members(results: Path, wanted: Set[str] | None = None) -> dict[str, Any]:
+    """Read and check the members below a results folder, each once, and return what they hold by their names."""
+    return {
+        name: read(path)
+        for member, read in _READERS.items()
+        for path in sorted(results.glob(paths.glob(member)))
+        if (name := path.relative_to(results).as_posix()) and (wanted is None or name in wanted)
+    }
+
+
+def _read_small_certificate(path: Path) -> pd.DataFrame:
+    _check_size(path)
+    return read_certificate(path)
+
+
+def _read_summary(path: Path) -> Any:
+    _check_size(path)
+    return read_json(path)
 
 
 def _check_size(path: Path) -> None:
@@ -112,10 +124,10 @@ def pack(results: Path, output: Path) -> int:
     Raises:
         DataError: a bad record, certificate or summary, or no record.
     """
-    records(results)
+    found = _read_members(results)
     members = {path.relative_to(results).as_posix(): path for path in results.rglob("*") if path.is_file()}
     contents = {name: members[name].read_bytes() for name in sorted(members) if _is_member(name)}
-    made = {name: record for name in contents if (record := _record(results, name)) is not None}
+    made = {name: _record_of(found[name]) for name in contents if isinstance(found.get(name), _WITH_RECORD)}
     if not made:
         raise DataError(f"{results}: expected runs or measurements, found none: run the workflow first")
     described = {CRATE: describe(made, {name: len(content) for name, content in contents.items()}), **contents}
@@ -130,19 +142,12 @@ def pack(results: Path, output: Path) -> int:
     return len(contents)
 
 
-def _record(results: Path, name: str) -> Record | None:
-    """Return the record that a member is, or None if it is none."""
-    if _matches(name, paths.RUN):
-        return read_record(results / name)
-    return read_measurement(results / name).record if _matches(name, paths.MEASUREMENT) else None
+def _record_of(member: RunRecord | FailedRun | Measurement) -> Record:
+    return member.record if isinstance(member, Measurement) else member
 
 
 def _is_member(name: str) -> bool:
-    return any(_matches(name, member) for member in _MEMBERS)
-
-
-def _matches(name: str, member: str) -> bool:
-    return paths.regex(member).fullmatch(name) is not None
+    return any(paths.regex(member).fullmatch(name) for member in _MEMBERS)
 
 
 @contextmanager
@@ -194,3 +199,12 @@ def _unpack(bundle: Path, archive: zipfile.ZipFile, folder: Path) -> None:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
+
+
+_READERS: dict[str, Callable[[Path], Any]] = {
+    paths.RUN: read_record,
+    paths.MEASUREMENT: read_measurement,
+    paths.CERTIFICATE: _read_small_certificate,
+    GPU_CHECK: _read_summary,
+}
+"""What reads and checks each kind of member; the blocks are read with their measurement."""
