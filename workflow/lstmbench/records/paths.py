@@ -6,7 +6,10 @@ The parts in braces are the wildcards of the workflow.
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import PurePath
+
+from lstmbench.utils.fields import NAME
 
 RUN = "runs/{dataset}/{size}/{implementation}/{device}/seed-{seed}/run.json"
 MEASUREMENT = "measurements/{dataset}/{size}/{device}/measurement.json"
@@ -20,7 +23,6 @@ RUN_COLUMNS = [*CASE_COLUMNS, "seed"]
 """What names a size of a data set, a group of cases to compare, a case, and a run, in this order everywhere."""
 
 _WILDCARD = re.compile(r"\{(\w+)\}")
-_PART = r"[a-z0-9][a-z0-9._-]{0,63}"
 _SEED = r"\d+"
 
 
@@ -29,10 +31,11 @@ def glob(path: str) -> str:
     return _WILDCARD.sub("*", path)
 
 
+@cache
 def regex(path: str) -> re.Pattern[str]:
     """Return the expression of a path with wildcards, with a group for each."""
     parts = [
-        rf"(?P<{part}>{_SEED if part == 'seed' else _PART})" if place % 2 else re.escape(part)
+        rf"(?P<{part}>{_SEED if part == 'seed' else NAME})" if place % 2 else re.escape(part)
         for place, part in enumerate(_WILDCARD.split(path))
     ]
     return re.compile("".join(parts))
@@ -40,5 +43,10 @@ def regex(path: str) -> re.Pattern[str]:
 
 def parts_of(path: PurePath, pattern: str) -> dict[str, str]:
     """Return the wildcards of ``pattern`` in the end of ``path``; empty if it ends otherwise."""
-    match = re.search(rf"(^|/){regex(pattern).pattern}$", path.as_posix())
+    match = _at_the_end(pattern).search(path.as_posix())
     return match.groupdict() if match else {}
+
+
+@cache  # collecting asks it for every record
+def _at_the_end(pattern: str) -> re.Pattern[str]:
+    return re.compile(rf"(^|/){regex(pattern).pattern}$")

@@ -19,8 +19,11 @@ class StrictStruct(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
 
+NAME = r"[a-z0-9][a-z0-9._-]{0,63}"
+"""The expression of a name that is safe in paths and tables."""
+
 # ``(?!\n)$`` because Python's ``$`` also matches before a line end.
-Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}(?!\n)$")]
+Name = Annotated[str, Meta(pattern=rf"^{NAME}(?!\n)$")]
 """A name that is safe in paths and tables."""
 
 Text = Annotated[str, Meta(pattern=r"^([^=+@\x00-\x1f\x7f-][^\x00-\x1f\x7f]*)?(?!\n)$")]
