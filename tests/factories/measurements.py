@@ -33,20 +33,9 @@ OPERATIONS = [
 ]
 
 
-def make_measurement(
-    speeds: dict[str, list[float]],
-    dataset: str = "ptb",
-    size: str = "small",
-    device: str = "cpu",
-    blocks: int = 8,
-    failures: dict[str, str] | None = None,
-    **changes: Any,
-) -> Measurement:
-    """A measurement in which each implementation ran so many steps per second, one process per value.
-
-    ``changes`` replace values of every sample by path, with a double underscore between its parts.
-    """
-    content, of_blocks = make_content(speeds, dataset, size, device, blocks, failures, **changes)
+def make_measurement(*arguments: Any, **changes: Any) -> Measurement:
+    """The measurement whose files hold what ``make_content`` returns."""
+    content, of_blocks = make_content(*arguments, **changes)
     return Measurement(converted(content, MeasurementRecord, "made"), of_blocks)
 
 
@@ -59,7 +48,11 @@ def make_content(
     failures: dict[str, str] | None = None,
     **changes: Any,
 ) -> tuple[dict[str, Any], pd.DataFrame]:
-    """The content of measurement.json and of the table of blocks of ``make_measurement``."""
+    """The content of measurement.json and of the table of blocks of a measurement.
+
+    Each implementation ran at ``speeds``, in steps per second, one process per value.  ``changes`` replace values of
+    every sample by path, with a double underscore between its parts.
+    """
     run = make_record(dataset=dataset, size=size, device=device)
     samples, rows = [], []
     for implementation, of_processes in speeds.items():

@@ -57,7 +57,7 @@ def run(folder: Path, asked: int = 4, **commands: list[str]) -> dict[str, Proces
 
 
 def after(turns: int) -> ProcessReport:
-    """What a process reports that took so many turns."""
+    """What a process reports after ``turns`` turns."""
     return replace(REPORT, steady_steps=turns)
 
 
