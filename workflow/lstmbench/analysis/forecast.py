@@ -96,7 +96,7 @@ def predict(
     evaluation, checkpoint = details.evaluation, details.checkpoint
     if evaluation is None or checkpoint is None:
         raise DataError(f"{figures.implementation}: expected its evaluation and checkpoint measured, found neither")
-    steps = [block.seconds / block.steps for block in blocks]
+    steps = [block.step_seconds for block in blocks]
     fastest = figures.fastest_step_seconds or math.inf
     step = min(*steps, fastest) if disturbed else statistics.median(steps)
     start = phases.import_seconds + phases.build_seconds + phases.place_seconds + phases.first_step_seconds

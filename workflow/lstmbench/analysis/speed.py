@@ -155,10 +155,7 @@ class _Group:
 
     def _rates(self, implementation: str) -> list[float]:
         """Return predictions per second of each process, over its steady blocks."""
-        return [
-            sample.steady_steps * sample.predictions_per_step / sample.phases.steady_seconds
-            for sample in self.cases[implementation]
-        ]
+        return [sample.rate for sample in self.cases[implementation]]
 
     def ratios(self) -> list[dict[str, object]]:
         """Return a row per pair of implementations, faster over slower, over the rounds that both have."""

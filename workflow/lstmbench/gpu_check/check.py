@@ -259,12 +259,7 @@ class Check:
         """Return the speeds of the last round in predictions/s."""
         measured = read_measurement(record).record
         last = [sample for sample in measured.samples if sample.round == measured.processes]
-        value = {
-            sample.implementation: round(
-                sample.predictions_per_step * sample.steady_steps / sample.phases.steady_seconds
-            )
-            for sample in last
-        }
+        value = {sample.implementation: round(sample.rate) for sample in last}
         failed = [failure for failure in measured.failures if failure.round == measured.processes]
         if failed:
             return Found(value, f"{failed[0].implementation}: {failed[0].failure}", failed[0].exit_code)
@@ -296,7 +291,7 @@ class Check:
         return ["--data", data, "--preset", preset, "--weights", weights]
 
     def _measurement(self, dataset: str, size: str, device: str) -> Path:
-        return self.options.output / "measurements" / dataset / size / device / "measurement.json"
+        return self.options.output / paths.MEASUREMENT.format(dataset=dataset, size=size, device=device)
 
     def _made(self, name: str) -> Path:
         """Make and return a folder for the results that jobs write for this process."""

@@ -12,10 +12,11 @@ from msgspec import Meta
 from lstmbench.models.cost import Direction, MinimumMemory, Part, Product
 from lstmbench.models.presets import Preset
 from lstmbench.records.interference import Load
-from lstmbench.records.run_record import Precision, Unit, Versions
+from lstmbench.records.run_record import CodeCommit, CommitDirty, Finished, Precision, Started, Unit, Versions
 from lstmbench.records.version import SchemaVersion
+from lstmbench.statistics.intervals import iqr_over_median
 from lstmbench.system.machine import Machine
-from lstmbench.utils.fields import Commit, Count, Name, NonNegative, Number, Positive, Sha256, StrictStruct, Text, Time
+from lstmbench.utils.fields import Count, Name, NonNegative, Number, Positive, Sha256, StrictStruct, Text
 
 
 class Group(StrictStruct, frozen=True):
@@ -172,12 +173,22 @@ class ProcessFigures(StrictStruct, frozen=True, kw_only=True, omit_defaults=True
     ] = None
     details: Details | None = None
 
+    @property
+    def rate(self) -> float:
+        """Return the predictions per second of the steady steps."""
+        return self.steady_steps * self.predictions_per_step / self.phases.steady_seconds
+
 
 class Block(StrictStruct, frozen=True):
     """One timed block of training steps."""
 
     steps: Annotated[Number, Meta(description="Its steps, a count.")]
     seconds: Annotated[Positive, Meta(description="Wall time, in seconds.")]
+
+    @property
+    def step_seconds(self) -> float:
+        """Return the seconds of one step."""
+        return self.seconds / self.steps
 
 
 class ProcessReport(ProcessFigures, frozen=True, kw_only=True):
@@ -188,6 +199,11 @@ class ProcessReport(ProcessFigures, frozen=True, kw_only=True):
     whole_load: Annotated[
         Load | None, Meta(description="What the machine did from its start to its end; null: led by a parent.")
     ] = None
+
+    @property
+    def spread(self) -> float:
+        """Return the interquartile range over the median of the blocks' times per step."""
+        return iqr_over_median([block.step_seconds for block in self.blocks])
 
 
 class ProcessSample(ProcessFigures, frozen=True, kw_only=True):
@@ -220,8 +236,8 @@ class Circumstances(StrictStruct, frozen=True):
     threads: Annotated[Number, Meta(description="CPU threads of the framework, a count.")]
     dtype: Annotated[Precision, Meta(description="Precision of the matrix products.")]
     seed: Annotated[Count, Meta(description="Seed of the order of the implementations.")]
-    commit: Annotated[Commit | None, Meta(description="Git commit of the code, in hex; null: not in a git checkout.")]
-    commit_dirty: Annotated[bool, Meta(description="True if tracked files differed from the commit.")]
+    commit: CodeCommit
+    commit_dirty: CommitDirty
     machine: Machine
     settings: Preset
 
@@ -231,7 +247,7 @@ class MeasurementRecord(Circumstances, frozen=True):
 
     schema_version: SchemaVersion
     processes: Annotated[Number, Meta(description="Processes per implementation, a count.")]
-    started: Annotated[Time, Meta(description="Wall-clock time of the start, ISO 8601 with an offset.")]
-    finished: Annotated[Time, Meta(description="Wall-clock time of the end, ISO 8601 with an offset.")]
+    started: Started
+    finished: Finished
     samples: Annotated[list[ProcessSample], Meta(description="Every process that ended well, disturbed ones included.")]
     failures: Annotated[list[ProcessFailure], Meta(description="Every process that did not.")]

@@ -32,6 +32,10 @@ from lstmbench.utils.fields import (
     Time,
 )
 
+Started = Annotated[Time, Meta(description="Wall-clock time of the start, ISO 8601 with an offset.")]
+Finished = Annotated[Time, Meta(description="Wall-clock time of the end, ISO 8601 with an offset.")]
+CodeCommit = Annotated[Commit | None, Meta(description="Git commit of the code, in hex; null: not in a git checkout.")]
+CommitDirty = Annotated[bool, Meta(description="True if tracked files differed from the commit.")]
 Task = Literal["language_model", "classifier"]
 Unit = Literal["words/s", "images/s"]
 Precision = Literal["float32", "tf32", "bfloat16", "float64"]
@@ -246,10 +250,10 @@ class RunRecord(StrictStruct, frozen=True, omit_defaults=True):
 
     schema_version: SchemaVersion
     run: RunName
-    started: Annotated[Time, Meta(description="Wall-clock time of the start, ISO 8601 with an offset.")]
-    finished: Annotated[Time, Meta(description="Wall-clock time of the end, ISO 8601 with an offset.")]
-    commit: Annotated[Commit | None, Meta(description="Git commit of the code, in hex; null: not in a git checkout.")]
-    commit_dirty: Annotated[bool, Meta(description="True if tracked files differed from the commit.")]
+    started: Started
+    finished: Finished
+    commit: CodeCommit
+    commit_dirty: CommitDirty
     settings: Settings
     settings_sha256: Annotated[Sha256, Meta(description="sha256 of the settings in canonical JSON, in hex.")]
     data: Data
@@ -296,7 +300,7 @@ class Failure(StrictStruct, frozen=True):
 
 
 class FailedRun(StrictStruct, frozen=True):
-    """What stands in the place of a run's record if the run could not end: which run, and why."""
+    """The record of a run that could not end: which run, and why."""
 
     schema_version: SchemaVersion
     run: RunName

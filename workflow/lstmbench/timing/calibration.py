@@ -13,7 +13,6 @@ from msgspec.structs import asdict, replace
 from lstmbench.records.calibration import Calibration
 from lstmbench.records.interference import disturbances
 from lstmbench.records.measurement_record import Details, EvaluationSpeed, EvaluationSpeeds, Phases, ProcessReport
-from lstmbench.statistics.intervals import iqr_over_median
 from lstmbench.utils.errors import MachineError, ResourceError
 
 DETAILS = ("evaluation", "checkpoint")
@@ -63,8 +62,7 @@ def _disturbances(report: ProcessReport, reports: Sequence[ProcessReport], threa
             foreign_share=max(load.foreign_share, whole.foreign_share),
             steal_share=None if load.steal_share is None else max(load.steal_share, whole.steal_share or 0.0),
         )
-    spread = iqr_over_median([block.seconds / block.steps for block in report.blocks])
-    return disturbances(load, threads, best, spread)
+    return disturbances(load, threads, best, report.spread)
 
 
 def _with_shortest_parts(report: ProcessReport, reports: Sequence[ProcessReport]) -> ProcessReport:

@@ -54,7 +54,7 @@ def measure_process(request: RunRequest, more: More, details: Sequence[str]) -> 
     memory = _memory(session)
     products = GemmBenchmark(session, request.implementation, where.kind, where.precision)
     steady, meanwhile = blocks.steady(steps, warm_up, products, more)
-    step_seconds = statistics.median(block.seconds / block.steps for block in steady)
+    step_seconds = statistics.median(block.step_seconds for block in steady)
     return ProcessReport(
         implementation=request.implementation,
         versions={"numpy": np.__version__, **session.framework.versions()},

@@ -31,7 +31,6 @@ from lstmbench.records.measurement_record import (
     ProcessReport,
     ProcessSample,
 )
-from lstmbench.statistics.intervals import iqr_over_median
 from lstmbench.system.device import split_device
 from lstmbench.system.identity import machine_fingerprint
 from lstmbench.timing.details import DETAILS
@@ -97,8 +96,7 @@ class Found:
             {**name, "block": place, "steps": block.steps, "seconds": block.seconds} for place, block in blocks
         ]
         figures = {key: getattr(report, key) for key in ProcessFigures.__struct_fields__}
-        spread = iqr_over_median([block.seconds / block.steps for block in report.blocks])
-        sample = ProcessSample(**figures, round=number, attempt=attempt, spread=spread, disturbances=[])
+        sample = ProcessSample(**figures, round=number, attempt=attempt, spread=report.spread, disturbances=[])
         self.samples.append(sample)
         mine = [one for one in self.samples if one.implementation == report.implementation]
         best = max(one.load.cpu_per_thread(threads) for one in mine)
@@ -212,10 +210,8 @@ def _failure(errors: Path, code: int) -> Ended:
 
 
 def _sentence(sample: ProcessSample) -> str:
-    steady = sample.phases.steady_seconds
-    rate = sample.steady_steps * sample.predictions_per_step / steady
     mark = f" (attempt {sample.attempt}, disturbed: {'; '.join(sample.disturbances)})"
     return (
-        f"{sample.implementation}, round {sample.round}: {rate:,.0f} {sample.unit} "
-        f"over {steady:.1f} s{mark if sample.disturbances else ''}"
+        f"{sample.implementation}, round {sample.round}: {sample.rate:,.0f} {sample.unit} "
+        f"over {sample.phases.steady_seconds:.1f} s{mark if sample.disturbances else ''}"
     )
