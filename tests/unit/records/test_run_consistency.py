@@ -102,6 +102,17 @@ def test_a_run_on_a_gpu_names_it_and_its_memory(tmp_path, changes):
         write_record(tmp_path / "run.json", make_record(device="gpu", **changes))
 
 
+@pytest.mark.parametrize(("dataset", "fact"), [("ptb", "vocab_size"), ("mnist", "classes"), ("markov", "order")])
+@pytest.mark.parametrize("value", [None, True, "ten", 0, -1, 2.5])
+def test_a_fact_that_is_no_count_is_refused_at_its_place(tmp_path, dataset, fact, value):
+    record = make_record(dataset)
+    record["data"]["facts"][fact] = value
+    file = tmp_path / "run.json"
+    file.write_text(json.dumps(record), encoding="utf-8")
+    with pytest.raises(DataError, match=rf"\$\.data\.facts.*\.{fact}"):
+        read_record(file)
+
+
 def test_a_run_on_a_slow_and_busy_machine_is_a_good_record(tmp_path):
     pauses = {"history__0__train_seconds": 2500.0, "speed__train_seconds": 2750.0, "speed__first_step_seconds": 1000.0}
     write_record(tmp_path / "run.json", make_record(**pauses))

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pandas as pd
+from msgspec import UNSET
 from msgspec.structs import asdict
 
 from lstmbench.records.interference import limits
@@ -80,8 +81,8 @@ def _floors(facts: Facts) -> dict[str, float | None]:
     """Return the perplexities of a generated text's own source: on average, and on the words of the test split."""
     on_test = facts.source_cross_entropy_nats_test
     return {
-        "source_perplexity": facts.floor_perplexity,
-        "source_test_perplexity": None if on_test is None else math.exp(on_test),
+        "source_perplexity": None if facts.floor_perplexity is UNSET else facts.floor_perplexity,
+        "source_test_perplexity": None if on_test is UNSET else math.exp(on_test),
     }
 
 

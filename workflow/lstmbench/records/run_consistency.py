@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
+from msgspec import UNSET
+
 from lstmbench import tasks
 from lstmbench.models.schedule import learning_rate_at
 from lstmbench.models.weights import parameter_count
@@ -210,7 +212,7 @@ def _plausible(record: RunRecord) -> Iterator[Check]:
         expected = f"at least {MIN_PERPLEXITY:g} of a model that never saw the test"
         yield Check("$.final.perplexity", fair, expected, final.perplexity)
     floor = facts.source_cross_entropy_nats_test
-    if floor is not None and record.settings.max_eval_predictions is None:
+    if floor is not UNSET and record.settings.max_eval_predictions is None:
         fair = final.loss >= 0.98 * floor
         yield Check("$.final.loss", fair, f"at least about {floor:.4f}, that of the text's own source", final.loss)
     if final.accuracy is not None and final.predictions >= SURE_PREDICTIONS:

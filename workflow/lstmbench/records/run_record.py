@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from lstmbench.models.presets import Preset
 from lstmbench.records.format import FIRST_LOSSES
@@ -101,24 +101,31 @@ class Settings(Caps, frozen=True, kw_only=True):
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
-    """What the data set says of itself that has a meaning here; a data set may add facts of its own."""
+    """What the data set says of itself that has a meaning here; a data set may add facts of its own.
+
+    A fact may be left out, but not null: the model's size follows from some of them.
+    """
 
     vocab_size: Annotated[
-        Number | None, Meta(description="Words of the vocabulary, a count; language models only.")
-    ] = None
+        Number | UnsetType, Meta(description="Words of the vocabulary, a count; language models only.")
+    ] = UNSET
     entropy_rate_nats: Annotated[
-        NonNegative | None, Meta(description="Entropy rate of the source, in nats per token; generated text only.")
-    ] = None
+        NonNegative | UnsetType, Meta(description="Entropy rate of the source, in nats per token; generated text only.")
+    ] = UNSET
     floor_perplexity: Annotated[
-        Perplexity | None,
+        Perplexity | UnsetType,
         Meta(description="Perplexity of the true source, below which none can get on average; generated text only."),
-    ] = None
-    order: Annotated[Number | None, Meta(description="Order of the Markov chain, a count; generated text only.")] = None
-    classes: Annotated[Number | None, Meta(description="Classes to tell apart, a count; classifiers only.")] = None
+    ] = UNSET
+    order: Annotated[
+        Number | UnsetType, Meta(description="Order of the Markov chain, a count; generated text only.")
+    ] = UNSET
+    classes: Annotated[Number | UnsetType, Meta(description="Classes to tell apart, a count; classifiers only.")] = (
+        UNSET
+    )
     source_cross_entropy_nats_test: Annotated[
-        NonNegative | None,
+        NonNegative | UnsetType,
         Meta(description="Mean cross-entropy of the test words under their own source, in nats; generated text only."),
-    ] = None
+    ] = UNSET
 
 
 class Data(StrictStruct, frozen=True):
