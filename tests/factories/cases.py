@@ -49,7 +49,7 @@ class Text:
     @staticmethod
     def prepare(raw: Path) -> Prepared:
         words = np.random.default_rng(0).integers(0, 7, 300).astype(np.int32)
-        return Prepared(dict.fromkeys(("train", "valid", "test"), words), {"vocab_size": 7})
+        return Prepared(dict.fromkeys(("train", "valid", "test"), words), {"vocab_size": 7}, list("abcdefg"))
 
 
 def make_case(folder: Path, monkeypatch: pytest.MonkeyPatch, module: Any, **preset: Any) -> dict[str, Path]:

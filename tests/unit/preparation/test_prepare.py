@@ -5,14 +5,15 @@ from __future__ import annotations
 import errno
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from lstmbench import datasets
-from lstmbench.datasets import Prepared, Source, load_dataset, ptb
+from lstmbench.datasets import Prepared, Source, load_dataset, load_vocabulary, ptb
 from lstmbench.preparation.prepare import check, prepare
 from lstmbench.utils.command_line import run
 from lstmbench.utils.errors import DataError, UsageError
@@ -68,6 +69,64 @@ def test_a_file_system_that_cannot_map_files_is_read(prepared: Path, monkeypatch
     array = load_dataset(prepared).arrays["train"]
     assert array.tolist() == mapped
     assert not array.flags.writeable
+
+
+def test_the_vocabulary_has_the_word_of_each_id(prepared: Path) -> None:
+    words = load_vocabulary(prepared)
+    assert words == ("a", "<eos>", "b", "c")
+    read = " ".join(words[number] for number in load_dataset(prepared).arrays["train"])
+    assert read == "a b a c <eos>"
+
+
+def test_other_words_for_the_same_ids_are_the_same_data(raw: Path, prepared: Path) -> None:
+    path = prepared / "vocabulary.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    assert content["data_sha256"] == load_dataset(prepared).sha256
+    path.write_text(json.dumps({**content, "words": ["A", "end", "B", "C"]}), encoding="utf-8")
+    assert load_dataset(prepared).sha256 == content["data_sha256"]
+    assert load_vocabulary(prepared) == ("A", "end", "B", "C")
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"data_sha256": "0" * 64}, "for 0000"),
+        ({"words": ["a", "b"]}, "expected 4 different words for the data .* found 2"),
+        ({"words": ["a", "b", "c", "c"]}, "found 3"),
+        ({"words": ["a", "b", "c", 4]}, "expected text, found 4"),
+        ({"more": 1}, "expected no key 'more'"),
+        (None, "missing"),
+    ],
+)
+def test_a_vocabulary_that_is_not_the_data_s_is_refused(prepared: Path, changed: Any, message: str) -> None:
+    path = prepared / "vocabulary.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    path.unlink()
+    if changed is not None:
+        path.write_text(json.dumps({**content, **changed}), encoding="utf-8")
+    with pytest.raises(DataError, match=f"vocabulary.json.*{message}"):
+        load_vocabulary(prepared)
+
+
+def test_images_have_no_vocabulary(tmp_path: Path, list_sources: Callable[[list[Source]], None]) -> None:
+    list_sources([])
+    prepare(dataset="glyphs", raw=tmp_path, output=tmp_path / "glyphs")
+    assert load_vocabulary(tmp_path / "glyphs") == ()
+    assert not (tmp_path / "glyphs/vocabulary.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("dataset", "sha256"),
+    [
+        ("ptb", "7e3cdc026224bdc8f42dca389fdae6301c8e4ccf71368c71dd11d2b256777069"),
+        ("mnist", "d880c49ff0a5dc99cf456985a535b106a10c665fcc3cca8ced46e7633239bd73"),
+    ],
+)
+def test_the_real_data_are_those_of_every_kept_record(
+    real_data: Path, tmp_path: Path, dataset: str, sha256: str
+) -> None:
+    prepare(dataset=dataset, raw=real_data / dataset, output=tmp_path / dataset)
+    assert load_dataset(tmp_path / dataset).sha256 == sha256
 
 
 def test_the_manifest_says_what_was_made_from_what(prepared: Path, raw: Path) -> None:
@@ -134,8 +193,9 @@ def test_a_preparation_that_fails_leaves_no_manifest_of_the_one_before(
     assert not (prepared / "manifest.json").exists()
 
 
-def text(**changed: np.ndarray) -> Prepared:
-    return Prepared(dict.fromkeys(datasets.SPLITS, np.array([0, 1, 2], np.int32)) | changed, {"vocab_size": 3})
+def text(vocabulary: Sequence[str] = ("a", "b", "c"), **changed: np.ndarray) -> Prepared:
+    arrays = dict.fromkeys(datasets.SPLITS, np.array([0, 1, 2], np.int32)) | changed
+    return Prepared(arrays, {"vocab_size": 3}, vocabulary)
 
 
 def images(**changed: np.ndarray) -> Prepared:
@@ -157,6 +217,8 @@ def test_the_format_of_each_task_is_accepted() -> None:
         ("language_model", text(valid=np.zeros(0, np.int32)), r"not empty, found int32\[0\]"),
         ("language_model", text(test=np.array([0, 3], np.int32)), "below vocab_size 3, found 0 to 3"),
         ("language_model", text(test=np.array([-1, 2], np.int32)), "below vocab_size 3, found -1 to 2"),
+        ("language_model", text(("a", "b")), "expected 3 different words, found 2 in a vocabulary of 2"),
+        ("language_model", text(("a", "b", "a")), "expected 3 different words, found 2 in a vocabulary of 3"),
         ("classifier", images(train_labels=np.array([0, 5], np.uint8)), "below classes 5, found 0 to 5"),
         ("classifier", images(train_labels=np.array([0], np.uint8)), "a label for each of 2 train_images, found 1"),
         ("classifier", images(test_images=np.zeros((2, 784), np.uint8)), "uint8 with 3 dimensions"),

@@ -12,6 +12,9 @@ and the arrays of its task:
     classifier      {split}_images           uint8[examples, 28, 28]
                     {split}_labels           uint8[examples], each below the fact ``classes``
 
+A language model's data set also has a vocabulary, the word of each id, for what is read by people: it is kept beside
+the manifest and outside its hash, so that other words for the same ids are the same data.
+
 The report shows the first paragraph of its docstring, which says in a sentence or two what the data are.
 
 Its raw files, if any, are rows of ``workflow/datasets.tsv``.
@@ -26,14 +29,17 @@ import hashlib
 import importlib
 import pkgutil
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 
+from lstmbench.utils.conversion import converted, plain
 from lstmbench.utils.errors import DataError
+from lstmbench.utils.fields import StrictStruct
 from lstmbench.utils.files import UNSUPPORTED, hash_file, hash_json
 from lstmbench.utils.paths import WORKFLOW
 from lstmbench.utils.strict_json import parse_json
@@ -43,6 +49,9 @@ SOURCES = WORKFLOW / "datasets.tsv"
 
 SCHEMA_VERSION = 1
 """The version of ``manifest.json``."""
+
+VOCABULARY = "vocabulary.json"
+"""The file beside ``manifest.json`` with the words of a language model's ids, and the hash of their data."""
 
 SPLITS = ("train", "valid", "test")
 
@@ -72,6 +81,7 @@ class Prepared:
 
     arrays: dict[str, np.ndarray]
     facts: Facts
+    vocabulary: Sequence[str] = ()  # of a language model: the word of each id
 
 
 @dataclass(frozen=True)
@@ -160,8 +170,58 @@ def load_dataset(folder: Path) -> Dataset:
     Raises:
         DataError: a file is missing or has changed; the message names it, with the expected and the found hash.
     """
-    path = folder / "manifest.json"
-    again = f"delete {folder} and prepare the data set again"
+    manifest = _read_manifest(folder)
+    again = _again(folder)
+    arrays = {}
+    for name, entry in manifest["arrays"].items():
+        file = folder / f"{name}.npy"
+        if not file.is_file():
+            raise DataError(f"{file}: missing; {again}")
+        found = hash_file(file)
+        if found != entry["sha256"]:
+            raise DataError(f"{file}: expected sha256 {entry['sha256']}, found {found}; {again}")
+        arrays[name] = _load_array(file)
+    return Dataset(manifest["dataset"], manifest["task"], manifest["facts"], arrays, manifest["sha256"])
+
+
+def load_vocabulary(folder: Path) -> tuple[str, ...]:
+    """Return the word of each id of a prepared data set; none if it is no text.
+
+    Raises:
+        DataError: the file is missing or damaged, or belongs to other data; the manifest, as for ``load_dataset``.
+    """
+    manifest = _read_manifest(folder)
+    expected = manifest["facts"].get("vocab_size")
+    if expected is None:
+        return ()
+    path = folder / VOCABULARY
+    try:
+        content = converted(parse_json(path.read_bytes(), path), _Vocabulary, path)
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: missing; {_again(folder)}") from error
+    if content.data_sha256 != manifest["sha256"] or len(set(content.words)) != expected:
+        raise DataError(
+            f"{path}: expected {expected} different words for the data {manifest['sha256']}, "
+            f"found {len(set(content.words))} for {content.data_sha256}; {_again(folder)}"
+        )
+    return content.words
+
+
+class _Vocabulary(StrictStruct, frozen=True):
+    """What ``vocabulary.json`` holds."""
+
+    data_sha256: str
+    words: tuple[str, ...]
+
+
+def vocabulary_content(data_sha256: str, words: Sequence[str]) -> dict[str, Any]:
+    """Return what ``vocabulary.json`` holds of the data with that hash."""
+    content: dict[str, Any] = plain(_Vocabulary(data_sha256, tuple(words)))
+    return content
+
+
+def _read_manifest(folder: Path) -> dict[str, Any]:
+    path, again = folder / "manifest.json", _again(folder)
     try:
         manifest = parse_json(path.read_bytes(), path)
     except FileNotFoundError as error:
@@ -173,16 +233,11 @@ def load_dataset(folder: Path) -> Dataset:
     found = hash_json({key: value for key, value in manifest.items() if key != "sha256"})
     if manifest.get("sha256") != found:
         raise DataError(f"{path}: expected sha256 {manifest.get('sha256')}, found {found}; {again}")
-    arrays = {}
-    for name, entry in manifest["arrays"].items():
-        file = folder / f"{name}.npy"
-        if not file.is_file():
-            raise DataError(f"{file}: missing; {again}")
-        found = hash_file(file)
-        if found != entry["sha256"]:
-            raise DataError(f"{file}: expected sha256 {entry['sha256']}, found {found}; {again}")
-        arrays[name] = _load_array(file)
-    return Dataset(manifest["dataset"], manifest["task"], manifest["facts"], arrays, manifest["sha256"])
+    return manifest
+
+
+def _again(folder: Path) -> str:
+    return f"delete {folder} and prepare the data set again"
 
 
 def _load_array(file: Path) -> np.ndarray:

@@ -129,6 +129,8 @@ def prepare(raw: Path) -> Prepared:
         arrays={name: text for name, (text, _) in drawn.items()},
         # Rounded, because the last digits depend on the machine's order of summation.
         facts={name: value if isinstance(value, int) else round(float(value), 9) for name, value in facts.items()},
+        # A letter for the class, a number for the rank within it: a1, the most frequent of its class, to h8.
+        vocabulary=[f"{letter}{rank}" for letter in "abcdefgh" for rank in range(1, WORDS_PER_CLASS + 1)],
     )
 
 

@@ -35,7 +35,7 @@ def prepare(raw: Path) -> Prepared:
             print(printable(remark), file=sys.stderr)
     word_to_id = build_vocab(raw / "ptb.train.txt")
     arrays = {split: file_to_word_ids(raw / f"ptb.{split}.txt", word_to_id) for split in SPLITS}
-    return Prepared(arrays, {"vocab_size": len(word_to_id)})
+    return Prepared(arrays, {"vocab_size": len(word_to_id)}, list(word_to_id))
 
 
 def read_words(path: Path) -> list[str]:

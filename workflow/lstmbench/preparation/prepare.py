@@ -1,6 +1,7 @@
 """Turn a data set's raw files into NumPy arrays for every framework.
 
-The arrays are ``{output}/{array}.npy``.  ``{output}/manifest.json`` is written last: a folder with it is complete.
+The arrays are ``{output}/{array}.npy``, the words of a text ``{output}/vocabulary.json``.  The last to be written is
+``{output}/manifest.json``: a folder with it is complete.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from lstmbench import datasets
-from lstmbench.datasets import SCHEMA_VERSION, SPLITS, Prepared, Source
+from lstmbench.datasets import SCHEMA_VERSION, SPLITS, VOCABULARY, Prepared, Source, vocabulary_content
 from lstmbench.utils.errors import DataError
 from lstmbench.utils.files import atomic, hash_file, hash_json, write_json
 
@@ -44,7 +45,10 @@ def prepare(*, dataset: str, raw: Path, output: Path) -> None:
         "arrays": entries,
         "sources": {file: source.sha256 for file, source in sources.items()},
     }
-    write_json(output / "manifest.json", {**manifest, "sha256": hash_json(manifest)})
+    data_sha256 = hash_json(manifest)
+    if prepared.vocabulary:
+        write_json(output / VOCABULARY, vocabulary_content(data_sha256, prepared.vocabulary))
+    write_json(output / "manifest.json", {**manifest, "sha256": data_sha256})
 
 
 def check(dataset: str, task: str, prepared: Prepared) -> None:
@@ -63,6 +67,12 @@ def check(dataset: str, task: str, prepared: Prepared) -> None:
     if prepared.arrays.keys() != expected.keys():
         raise DataError(
             f"data set {dataset}: expected the arrays {', '.join(expected)}, found {', '.join(prepared.arrays)}"
+        )
+    words = len(set(prepared.vocabulary))
+    if task == "language_model" and not words == len(prepared.vocabulary) == prepared.facts["vocab_size"]:
+        raise DataError(
+            f"data set {dataset}: expected {prepared.facts['vocab_size']} different words, found {words} in a "
+            f"vocabulary of {len(prepared.vocabulary)}"
         )
     for name, (dtype, ndim, limit_name) in expected.items():
         array = prepared.arrays[name]
