@@ -13,7 +13,7 @@ from lstmbench.analysis.runs import collect
 from lstmbench.records.tables import read_published, read_table
 from lstmbench.utils.errors import DataError
 from lstmbench.utils.paths import ROOT
-from tests.factories.records import make_record, save
+from tests.factories.records import WORDS_RIGHT, make_record, save
 from tests.helpers.run_command import run_command
 
 
@@ -33,7 +33,7 @@ def test_a_row_holds_the_records_values_in_the_named_units(tmp_path):
     assert row["caps"] == "; ".join(CAPS)
     assert (row["resumed"], row["updates"], row["epochs"], row["threads"]) == (1, 4646, 2, 1)
     assert math.isclose(row["test_perplexity"], 113.6)
-    assert row["test_accuracy"] is None
+    assert math.isclose(row["test_accuracy"], WORDS_RIGHT)
     assert math.isclose(row["valid_perplexity"], 113.6)  # of the last epoch, not of the first
     assert math.isclose(row["train_perplexity"], 113.6 / math.e)
     assert (row["peak_rss_mb"], row["memory_gb"]) == (900.0, 25)
@@ -48,7 +48,7 @@ def test_tables_read_back_as_they_were_written(tmp_path):
     assert runs["gpu"].tolist() == ["", ""]
     assert runs["source_perplexity"].tolist()[0] == 20.5
     assert runs["source_test_perplexity"].tolist()[0] == pytest.approx(20.0)
-    assert runs["test_accuracy"].isna().tolist() == [True, False]
+    assert runs["test_perplexity"].isna().tolist() == [False, True]
     assert {path.name for path in (tmp_path / "tables").glob("*.csv")} == {
         "runs.csv", "history.csv", "milestones.csv", "settings.csv", "failures.csv"
     }  # fmt: skip

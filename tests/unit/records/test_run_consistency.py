@@ -72,6 +72,9 @@ RUNS = {
     "more memory than there is": ("ptb", "$.memory.peak_rss_bytes", {"memory__peak_rss_bytes": 26 * 10**9}),
     "changes without a commit": ("ptb", "$.commit_dirty", {"commit": None, "commit_dirty": True}),
     "accuracy in per cent of an image": ("mnist", "$.final.accuracy", {"final__accuracy": 0.98512345}),
+    "words right in per cent": ("ptb", "$.final.accuracy", {"final__accuracy": 24.2}),
+    "words right of another split": ("ptb", "$.history[0].valid_accuracy", {"history__0__valid_accuracy": 0.250001}),
+    "images without an accuracy": ("mnist", "$.final.accuracy", {"final__accuracy": None}),
     "accuracy of another split": ("mnist", "$.history[0].valid_accuracy", {"history__0__valid_accuracy": 0.98511}),
     "every image right": ("mnist", "$.final.accuracy", {"final__accuracy": 1.0}),
     "tests that nobody asked for": ("mnist", "$.milestones[0].updates", {"milestones__0__updates": 100}),
@@ -111,6 +114,10 @@ def test_a_fact_that_is_no_count_is_refused_at_its_place(tmp_path, dataset, fact
     file.write_text(json.dumps(record), encoding="utf-8")
     with pytest.raises(DataError, match=rf"\$\.data\.facts.*\.{fact}"):
         read_record(file)
+
+
+def test_a_text_of_an_earlier_version_has_no_share_of_words_right(tmp_path):
+    write_record(tmp_path / "run.json", make_record("ptb", final__accuracy=None, history__0__valid_accuracy=None))
 
 
 def test_a_run_on_a_slow_and_busy_machine_is_a_good_record(tmp_path):

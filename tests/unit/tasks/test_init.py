@@ -60,7 +60,7 @@ def test_validation_uses_the_training_batch_and_window():
 
 
 def test_perplexity_is_the_exponential_of_the_mean_loss():
-    assert language_model.metrics(math.log(10_000), 0.0) == {"perplexity": pytest.approx(10_000)}
+    assert language_model.metrics(math.log(10_000)) == {"perplexity": pytest.approx(10_000)}
 
 
 @pytest.mark.parametrize("limit", [None, 1, 1000, 1001, 2300])

@@ -245,6 +245,16 @@ def test_caps_cut_training_and_evaluation(tmp_path):
     assert reached.history[0]["valid_predictions"] == 16
 
 
+def test_the_words_predicted_right_are_counted_in_every_evaluation(tmp_path):
+    reached, final, *_ = run(tmp_path)
+    for accuracy, count in [
+        (final["accuracy"], final["predictions"]),
+        *((row["valid_accuracy"], row["valid_predictions"]) for row in reached.history),
+    ]:
+        assert 0 < accuracy < 1
+        assert accuracy * count == pytest.approx(round(accuracy * count))
+
+
 def test_a_milestone_is_tested_at_its_update_on_both_protocols(tmp_path):
     preset = msgspec.structs.replace(PRESET, batch_size=6, report_after_updates=5, optimizer="adam", learning_rate=1e-3)
     reached, final, _, _, _ = run(tmp_path, preset=preset, dataset=IMAGES)

@@ -31,7 +31,7 @@ def quality(runs: pd.DataFrame, failures: pd.DataFrame, published: pd.DataFrame)
     """Return one row per group of like runs, with quality and the best published value, and one row per reason to fail.
 
     ``difference`` to the published value and ``above_floor`` are in % for a perplexity, in percentage points for
-    an accuracy.
+    an accuracy.  ``words_right`` is the share of a text's next words that are the model's first choice, from 0 to 1.
     """
     rows = []
     for key, group in _alike(runs):
@@ -42,6 +42,8 @@ def quality(runs: pd.DataFrame, failures: pd.DataFrame, published: pd.DataFrame)
         row |= {"test_mean": test_mean, "test_min": test.min(), "test_max": test.max()}
         row["valid_mean"] = mean(group[f"valid_{metric}"], metric)
         row["train_mean"] = mean(group["train_perplexity"], metric) if metric == "perplexity" else None
+        words = group["test_accuracy"].dropna() if metric == "perplexity" else []
+        row["words_right"] = mean(words, "accuracy") if len(words) else None
         best = _best(published, key, f"test_{metric}")
         row["published"] = best and best["value"]
         row["difference"] = best and difference(test_mean, best["value"], metric)

@@ -178,7 +178,7 @@ class Epoch(StrictStruct, frozen=True, omit_defaults=True):
         Perplexity | None, Meta(description="exp(valid_loss), no unit; language models only.")
     ] = None
     valid_accuracy: Annotated[
-        Share | None, Meta(description="Share of correct validation predictions, from 0 to 1; classifiers only.")
+        Share | None, Meta(description="Share of correct validation predictions, from 0 to 1; of older texts none.")
     ] = None
 
 
@@ -192,7 +192,7 @@ class Evaluation(StrictStruct, frozen=True, omit_defaults=True):
     seconds: Annotated[NonNegative, Meta(description="Wall time of the test, in seconds.")]
     perplexity: Annotated[Perplexity | None, Meta(description="exp(loss), no unit; language models only.")] = None
     accuracy: Annotated[
-        Share | None, Meta(description="Share of correct test predictions, from 0 to 1; classifiers only.")
+        Share | None, Meta(description="Share of correct test predictions, from 0 to 1; of older texts none.")
     ] = None
 
     @property

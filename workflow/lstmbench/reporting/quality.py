@@ -64,6 +64,7 @@ PUBLISHED_NOTE = (
     "A capped run is compared with nothing published."
 )
 FLOOR_NOTE = "The floor of a generated text is the perplexity that its own source has on the same words."
+WORDS_NOTE = "Words right: the share of test words that the model held to be the most likely next word."
 
 EMPTY = {
     "differences": "No two implementations have a run from the same initial weights.",
@@ -86,6 +87,7 @@ def notes(name: str, table: pd.DataFrame) -> list[str]:
     more = []
     if name == "quality":
         more += [PUBLISHED_NOTE] if table["published"].notna().any() else []
+        more += [WORDS_NOTE] if table["words_right"].notna().any() else []
         more += [FLOOR_NOTE] if table["floor"].notna().any() else []
     return [*NOTES[name], *more]
 
@@ -186,6 +188,8 @@ def _learned(table: pd.DataFrame) -> pd.DataFrame:
     rows["validation"] = _each(table, "valid_mean", lambda value: metric(value, name))
     if name == "perplexity":
         rows["training"] = _each(table, "train_mean", lambda value: metric(value, name))
+    if table["words_right"].notna().any():
+        rows["words right"] = _each(table, "words_right", lambda value: metric(value, "accuracy"))
     if table["floor"].notna().any():
         rows["floor"] = _each(table, "floor", lambda value: metric(value, name))
         rows["above the floor"] = _each(table, "above_floor", lambda value: signed(value, "%"))

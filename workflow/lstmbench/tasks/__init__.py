@@ -8,7 +8,7 @@ Each task module defines:
     training_examples(arrays, preset)        -> Examples
     training_order(count, preset, seed, epoch)  -> int32[steps, batch], the example numbers of each batch
     evaluation_parts(arrays, split, preset, limit)  -> list[Part]
-    metrics(loss, accuracy)                  -> the metrics in addition to the loss, by name
+    metrics(loss)                            -> the metrics that follow from the loss, by name
 """
 
 from __future__ import annotations

@@ -74,7 +74,7 @@ def evaluation_parts(arrays: Mapping[str, np.ndarray], split: str, preset: Prese
     return parts
 
 
-def metrics(loss: float, accuracy: float) -> dict[str, float]:
+def metrics(loss: float) -> dict[str, float]:
     """Return the perplexity: exp of the mean negative log-likelihood per word."""
     return {"perplexity": math.exp(loss)}
 

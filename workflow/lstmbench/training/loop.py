@@ -354,11 +354,12 @@ class TrainingLoop:
         ]
 
     def _named(self, split: str, loss: float, accuracy: float | None, count: int) -> Row:
-        """Return the loss and the task's metrics; accuracy is None for training, where it would cost another pass."""
+        """Return loss, metrics and count; accuracy is None for training, where it would cost another pass."""
         prefix = f"{split}_" if split else ""
-        metrics = self.task.metrics(loss, accuracy)
-        named = {"loss": loss, **{name: value for name, value in metrics.items() if value is not None}}
-        return {f"{prefix}{name}": value for name, value in {**named, "predictions": count}.items()}
+        named = {"loss": loss, **self.task.metrics(loss), "predictions": count}
+        if accuracy is not None:
+            named["accuracy"] = accuracy
+        return {f"{prefix}{name}": value for name, value in named.items()}
 
 
 _SAVED = tuple(one.name for one in fields(TrainingLoop) if not one.init)
