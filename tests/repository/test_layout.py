@@ -23,6 +23,7 @@ ELSEWHERE = {
     "unit/analysis/test_parity.py": ["reporting/parity"],
     "unit/analysis/test_precision.py": ["reporting/precision"],
     "unit/analysis/test_scaling.py": ["reporting/scaling"],
+    "unit/inference/test_demonstration.py": ["inference/learned"],
     "unit/models/test_weights.py": ["models/learner"],
     "unit/parity/test_certificate.py": ["parity/comparison"],
     "unit/orchestration/test_config.py": ["orchestration/selection"],

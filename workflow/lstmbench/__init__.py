@@ -7,7 +7,7 @@ holds them to that: ``make lint``).  The first lines of each folder's ``__init__
     gpu_check                      one command that asks a GPU everything within a budget of seconds
     reporting                      tables become text, figures and the page
     analysis | timing              records become data frames | speed is measured
-    training                       one run, its checkpoints, its workers
+    inference | training           a kept model is used | one run, its checkpoints, its workers
     parity | orchestration         implementations are held against the reference | what the Snakefile asks
     records                        what is kept on disk, and what must hold in it
     preparation                    raw data, arrays and initial weights

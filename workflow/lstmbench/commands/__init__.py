@@ -20,6 +20,7 @@ from lstmbench.utils.validation import require_known
 
 GROUPS = {
     "One run without Snakemake": ("download", "prepare", "initialise", "train", "verify"),
+    "Use the model that a run kept": ("evaluate", "generate", "score", "neighbours", "mistakes"),
     "Is this machine right?": ("certify", "gpu-check"),
     "Keep and compare results": ("bundle", "compare"),
     "The shell": ("completion",),
@@ -28,8 +29,6 @@ GROUPS = {
 
 USAGE = """\
 usage: lstm-bench COMMAND [OPTIONS]     lstm-bench COMMAND --help says which
-
-Train the same LSTM, from the same weights, in several frameworks, and compare.
 The workflow itself is started by `make demo`, `make quick` or `snakemake`.
 """
 
@@ -62,14 +61,14 @@ def parser_of(name: str) -> argparse.ArgumentParser:
 
 
 def parse(name: str, words: Sequence[str]) -> argparse.Namespace:
-    """Return the values of a command's options, and ``words`` unchanged.
+    """Return the values of a command's options, and ``words`` unchanged as ``command_line``.
 
     Raises:
         UsageError: there is no such command.
         SystemExit: the words are no options of it, or ask for help.
     """
     options = parser_of(name).parse_args(words)
-    options.words = list(words)
+    options.command_line = list(words)
     return options
 
 
@@ -97,7 +96,7 @@ def overview(everything: bool = False) -> str:
     width = max(len(name) for group in groups.values() for name in group)
     lines = [USAGE]
     for title, group in groups.items():
-        lines += [f"{title}:", *(f"  {name:{width}}  {summary(name)}" for name in group), ""]
+        lines += [f"{title}:", *(f"  {name:{width}}  {summary(name)}" for name in group)]
     lines.append("--help-all lists all commands, --version says the version.")
     return "\n".join(lines)
 

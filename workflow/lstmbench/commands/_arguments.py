@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 DEVICE = (
     "auto, cpu or gpu; then a precision other than float32, the threads of a sweep over them, and several "
@@ -29,3 +30,27 @@ def add(parser: argparse.ArgumentParser, *names: str) -> None:
     """Add shared options, in this order, to the parser of a command."""
     for name in names:
         parser.add_argument(name, **OPTIONS[name])
+
+
+def add_run(parser: argparse.ArgumentParser) -> None:
+    """Add the run whose kept model is used, and the folder of the data that it learned from."""
+    parser.add_argument("run", type=Path, help="a run's folder, or its run.json")
+    parser.add_argument("--data", type=Path, default=Path("results/data"), help="the prepared data sets [%(default)s]")
+
+
+N = TypeVar("N", int, float)
+
+
+def at_least(least: N, kind: Callable[[str], N]) -> Callable[[str], N]:
+    """Return a type for argparse: a finite number of that kind, ``least`` or more."""
+
+    def read(text: str) -> N:
+        try:
+            value = kind(text)
+        except ValueError:
+            value = None
+        if value is None or not least <= value < float("inf"):
+            raise argparse.ArgumentTypeError(f"expected a number of at least {least}, found {text!r}")
+        return value
+
+    return read

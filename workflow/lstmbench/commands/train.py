@@ -47,7 +47,7 @@ def main(options: argparse.Namespace) -> None:
     count = split_device(device).workers
     if count > 1 and process_group.current_group().size == 1:
         require_cores(options.threads, count)
-        sys.exit(launcher.launch([sys.executable, "-m", "lstmbench", "train", *options.words], count))
+        sys.exit(launcher.launch([sys.executable, "-m", "lstmbench", "train", *options.command_line], count))
     with launcher.told_by_launcher():
         train_run(
             request_of(options, device, options.seed),

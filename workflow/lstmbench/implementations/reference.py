@@ -100,13 +100,28 @@ class Learner(learner.Learner):
     @override
     def eval_block(self, data: Examples, batches: np.ndarray, state: State) -> tuple[np.ndarray, np.ndarray, State]:
         losses, correct = [], []
-        no_masks = [1.0] * (self.spec.num_layers + 1)
         for rows in batches:
-            logits, state, _ = self._forward(data.inputs[rows], state, no_masks)
+            logits, state = self.logits(data.inputs[rows], state)
             targets = self._time_major_targets(data, rows)
             losses.append(_cross_entropy(logits, targets)[0].sum())
             correct.append((logits.argmax(-1) == targets).sum())
         return np.array(losses), np.array(correct), state
+
+    def logits(self, inputs: np.ndarray, state: State) -> tuple[np.ndarray, State]:
+        """Return what a model without dropout predicts, and the new state.
+
+        Args:
+            inputs: ids int32[batch, steps], or features float[batch, steps, input_size].
+            state: where the recurrence begins; ignored by a model that carries none.
+
+        Returns:
+            Logits [predicted steps, batch, output_size], of all steps or of the last, and the state after the last.
+        """
+        logits, state, _ = self._forward(inputs, state, self._no_masks())
+        return logits, state
+
+    def _no_masks(self) -> list[Any]:
+        return [1.0] * (self.spec.num_layers + 1)
 
     @override
     def training_state(self) -> dict[str, np.ndarray]:
@@ -166,7 +181,10 @@ class Learner(learner.Learner):
             new_state.append(last)
             layers.append(steps)
         predicting = x if self.spec.every_step else x[-1:]
-        logits = predicting @ weights["output.kernel"] + weights["output.bias"]
+        # One product for all steps: NumPy would compute one per step of a three-dimensional array.
+        flat = predicting.reshape(-1, self.spec.hidden_size)
+        logits = flat @ weights["output.kernel"] + weights["output.bias"]
+        logits = logits.reshape(*predicting.shape[:-1], self.spec.output_size)
         return logits, new_state, {"inputs": inputs, "masks": masks, "layers": layers, "outputs": x}
 
     def _backward(self, d_logits: np.ndarray, trace: dict[str, Any]) -> dict[str, np.ndarray]:

@@ -9,6 +9,9 @@ from pathlib import Path
 
 from lstmbench.utils.errors import UsageError
 
+MOST_LISTED = 40
+"""Names that a message lists."""
+
 
 def require_known(kind: str, name: str, known: Iterable[str], where: str = "") -> None:
     """Refuse an unknown name; the message has the nearest known one and the list of all.
@@ -20,7 +23,9 @@ def require_known(kind: str, name: str, known: Iterable[str], where: str = "") -
     if name not in known:
         near = difflib.get_close_matches(str(name), known, n=1)
         hint = f" (did you mean {near[0]}?)" if near else ""
-        raise UsageError(f"{where}unknown {kind} {name!r}{hint}; known: {', '.join(known) or 'none'}")
+        more = f", ... ({len(known):,} in all)" if len(known) > MOST_LISTED else ""
+        listed = ", ".join(known[:MOST_LISTED]) or "none"
+        raise UsageError(f"{where}unknown {kind} {name!r}{hint}; known: {listed}{more}")
 
 
 def require_folder(kind: str, name: str | Path) -> Path:
