@@ -50,6 +50,7 @@ localrules:
     plot_overview,
     bench,
     plan,
+    learned,
     report,
     closing,
     closing_speed,

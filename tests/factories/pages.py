@@ -11,9 +11,12 @@ from typing import Any
 import yaml
 
 from lstmbench.analysis import scaling, speed
+from lstmbench.inference.learned import Learned
 from lstmbench.parity import certificate
 from lstmbench.records.measurement import Measurement
 from lstmbench.records.tables import write_table
+from lstmbench.utils.conversion import plain
+from lstmbench.utils.files import write_json
 from lstmbench.utils.paths import ROOT
 from tests.factories.tables import PUBLISHED, TARGETS, make_tables
 from tests.helpers.run_command import run_command
@@ -33,6 +36,7 @@ def make_page(
     measured: Iterable[Measurement] = (),
     baselines: Iterable[Path] = (),
     selection: Mapping[str, Any] = SELECTION,
+    learned: Iterable[Learned] = (),
 ) -> Path:
     """The path of the report of these records, its tables beside it; ``figures``: empty, drawn or none."""
     tables, pictures, output = folder / "tables", folder / "figures", folder / "report.html"
@@ -58,7 +62,11 @@ def make_page(
         (pictures / "overview.svg").write_bytes(SVG)
     certified = folder / "parity.csv"
     write_table(certified, certificate.certify("reference", "cpu", threads=1))
+    for one in learned:
+        write_json(folder / "learned" / f"{one.dataset}.json", plain(one))
+    shown = sorted((folder / "learned").glob("*.json"))
     run_command("report", [
+        "--learned", *map(str, shown),
         "--tables", str(tables), "--figures", str(pictures), "--parity", str(certified), "--config-name", config,
         "--selection", json.dumps(selection), "--output", str(output)
     ])  # fmt: skip

@@ -10,6 +10,7 @@
 #           figures = {results}/figures/{learning,quality}_{dataset}.{svg,png,pdf}, and {workers,threads}_{dataset} if there
 #           are several numbers of them
 #           overview = {results}/figures/overview.{svg,png,pdf}
+#           learned = {results}/learned/{dataset}.json, what the kept models of the first seed show
 #           report  = {results}/report.html
 
 # Counts (workers, threads) that the selection varies; these have figures of the speed-up.
@@ -206,6 +207,29 @@ rule plot_overview:
         "python -m lstmbench plot-overview --tables {params.tables:q} --output-dir {params.figures:q} > {log:q} 2>&1"
 
 
+rule learned:
+    input:
+        records=lambda wildcards: SELECTION.records_of(wildcards.dataset),
+        manifest=rules.prepare.output.manifest,
+    output:
+        learned=RESULTS / "learned/{dataset}.json",
+    log:
+        RESULTS / "logs/learned/{dataset}.log",
+    conda:
+        "../../envs/tools.yaml"
+    resources:
+        machine=1,
+    params:
+        data=DATA,
+        code=code_hash("commands.learned"),
+        selection=SELECTED,
+    message:
+        "Looking at what the models of {wildcards.dataset} learned"
+    shell:
+        "python -m lstmbench learned --selection {params.selection:q} --dataset {wildcards.dataset}"
+        " --data {params.data} --output {output.learned:q} > {log:q} 2>&1"
+
+
 rule report:
     input:
         records=rules.collect.output.records,
@@ -224,6 +248,7 @@ rule report:
             implementation=list(dict.fromkeys([*SELECTION.implementations, *SELECTION.speed.implementations])),
             device=SELECTION.bare_devices,
         ),
+        learned=expand(rules.learned.output.learned, dataset=SELECTION.datasets),
     output:
         page=report(
             RESULTS / "report.html", category="Report", labels={"page": "all results"}, caption="../report/report.rst"
@@ -247,4 +272,4 @@ rule report:
         "Writing {output.page}"
     shell:
         "python -m lstmbench report --tables {params.tables:q} --figures {params.figures:q}"
-        " --parity {input.parity} --config-name {params.configuration:q} --selection {params.selection:q} --output {output.page:q} > {log:q} 2>&1"
+        " --parity {input.parity} --learned {input.learned:q} --config-name {params.configuration:q} --selection {params.selection:q} --output {output.page:q} > {log:q} 2>&1"

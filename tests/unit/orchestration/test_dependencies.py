@@ -295,4 +295,6 @@ def test_no_table_is_made_again_because_an_implementation_is_added_or_changed():
     assert "against-baselines" in verbs
     for verb in verbs:
         root = f"commands.{verb.replace('-', '_')}"
-        assert not [name for name in dependencies.closure((root,)) if name.startswith("implementations.")], verb
+        found = {name for name in dependencies.closure((root,)) if name.startswith("implementations.")}
+        # What was learned is computed by the reference itself, whoever trained the model.
+        assert found == ({"implementations.reference"} if verb == "learned" else set()), verb

@@ -15,6 +15,7 @@ import yaml
 
 from lstmbench import datasets
 from lstmbench.analysis.against_baselines import TITLE
+from lstmbench.inference.learned import Continuation, Learned, Sentence, Shown
 from lstmbench.orchestration.config import checked
 from lstmbench.records.bundle import pack
 from lstmbench.records.measurement import write_measurement
@@ -239,7 +240,11 @@ def test_text_from_tables_cannot_become_html(page, tmp_path):
     changes = {"machine__cpu": hostile, "settings__preset__source": hostile, "caps": []}
     failed = {"failures": {"tensorflow": hostile}, "disturbances": [hostile], "details__trace__path": hostile}
     measured = [make_measurement({"pytorch": [10.0]}, **failed)]
-    text = page(make_record(**changes), measured=measured, published=published, targets=targets, config=hostile)
+    words = Shown(hostile, Sentence([hostile], [hostile]), (Continuation(hostile, {hostile: 0.5}, hostile),))
+    learned = [Learned("ptb", "small", 1, [words], [hostile])]
+    text = page(
+        make_record(**changes), measured=measured, published=published, targets=targets, config=hostile, learned=learned
+    )
     elements = Elements(text).found
     assert "failed: &lt;script&gt;" in text
     assert scripts(text) == own_scripts()

@@ -18,6 +18,7 @@ def parser() -> argparse.ArgumentParser:
     add(result, "--tables")
     result.add_argument("--figures", type=Path, required=True, help="folder of plot's figures")
     result.add_argument("--parity", type=Path, nargs="+", required=True, help="certify's tables")
+    result.add_argument("--learned", type=Path, nargs="*", default=[], help="what the kept models show")
     result.add_argument("--config-name", required=True, help="configuration files of the runs, with commas")
     add(result, "--selection")
     result.add_argument("--output", type=Path, required=True, help="the HTML page")
@@ -27,5 +28,5 @@ def parser() -> argparse.ArgumentParser:
 def main(options: argparse.Namespace) -> None:
     """Run the command."""
     selection = checked(json.loads(options.selection))
-    page = report(options.tables, options.figures, options.parity, options.config_name, selection)
+    page = report(options.tables, options.figures, options.parity, options.learned, options.config_name, selection)
     write_text(options.output, page)

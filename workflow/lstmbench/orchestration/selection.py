@@ -150,6 +150,15 @@ class Selection(StrictStruct, frozen=True):
             for seed in self.seeds_of(size)
         ]
 
+    def records_of(self, dataset: str) -> list[Path]:
+        """Return the paths of the records of a data set's runs of the first seed of each size."""
+        return [
+            path
+            for path in self.records()
+            if (parts := paths.parts_of(path, paths.RUN))["dataset"] == dataset
+            and int(parts["seed"]) == self.seeds_of(parts["size"])[0]
+        ]
+
     def seeds_of(self, size: str) -> list[int]:
         """Return the seeds of a size.  Its speed is measured with the weights of the first."""
         return self.seeds[size] if isinstance(self.seeds, Mapping) else self.seeds

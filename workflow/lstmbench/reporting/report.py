@@ -24,6 +24,7 @@ from lstmbench.reporting import speed as present_speed
 from lstmbench.reporting.data_sets import about, compared_with
 from lstmbench.reporting.findings import findings
 from lstmbench.reporting.html import Section, Table, as_table, picture, render
+from lstmbench.reporting.learned import by_dataset as by_dataset_learned
 from lstmbench.reporting.learning_curves import curves
 from lstmbench.reporting.outcome import happened
 from lstmbench.reporting.reproduce import measure_command, train_command, whole_command
@@ -54,13 +55,21 @@ FIRST_FAILURES = 3
 _UNIT = re.compile(r"(?<=\d) (?=%|points)|(?<=n) (?==)|(?<==) (?=\d)")
 
 
-def report(tables: Path, figures: Path, parity: Sequence[Path], config_name: str, selection: Selection) -> str:
+def report(
+    tables: Path,
+    figures: Path,
+    parity: Sequence[Path],
+    learned: Sequence[Path],
+    config_name: str,
+    selection: Selection,
+) -> str:
     """Return the page as HTML.
 
     Args:
         tables: the folder of the result tables.
         figures: the folder of the figures.
         parity: certify's tables.
+        learned: what the kept models show, a file per data set.
         config_name: the configuration files, with commas.
         selection: what they select, for the commands that make it again.
 
@@ -72,7 +81,8 @@ def report(tables: Path, figures: Path, parity: Sequence[Path], config_name: str
     data["phases"] = data["speed"]
     data["parity"] = pd.concat([read_table(path) for path in parity])
     runs = data["runs"]
-    parts = [_dataset(name, data, figures) for name in sorted(runs["dataset"].unique())]
+    shown = by_dataset_learned(learned)
+    parts = [_dataset(name, data, figures) | {"learned": shown.get(name)} for name in sorted(runs["dataset"].unique())]
     failures, not_measured = list(missing_runs.failed(data["failures"])), list(missing_runs.not_measured(data["speed"]))
     return render(
         "report.html.j2",

@@ -1,0 +1,91 @@
+"""What the report shows of kept models: the first seed, the largest size, each implementation once."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from lstmbench.inference import demonstration
+from lstmbench.inference.demonstration import SENTENCE_WORDS, demonstrate
+from lstmbench.inference.learned import Learned, read_learned
+from lstmbench.orchestration.config import checked
+from lstmbench.utils.conversion import plain
+from lstmbench.utils.errors import DataError
+from lstmbench.utils.files import write_json
+from tests.factories.kept import SENTENCES
+from tests.factories.pages import SELECTION
+
+NAMES = ["reference", "pytorch"]
+
+
+def selected(**changes):
+    """The runs of ``factories.kept``, below the working directory, of two implementations."""
+    values = {"datasets": ["made"], "sizes": ["tiny"], "implementations": NAMES, "seeds": [1], "results": "."}
+    return replace(checked({**SELECTION, "datasets": ["ptb"]}), **{**values, **changes})
+
+
+def twin(run: Path) -> Path:
+    """The same run as if PyTorch had made it."""
+    folder = Path(str(run).replace("/reference/", "/pytorch/"))
+    shutil.copytree(run, folder)
+    record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    record["run"]["implementation"] = "pytorch"
+    (folder / "run.json").write_text(json.dumps(record), encoding="utf-8")
+    return folder
+
+
+def test_a_text_shows_a_true_sentence_its_prediction_and_what_follows_three_others(text_run, tmp_path):
+    twin(text_run)
+    learned = demonstrate(selected(), "made", tmp_path)
+    assert (learned.size, learned.seed, learned.missing) == ("tiny", 1, [])
+    assert [one.implementation for one in learned.shown] == NAMES
+    first, second = learned.shown
+    assert (first.sentence, first.continuations) == (second.sentence, second.continuations)
+    assert " ".join(first.sentence.true) == SENTENCES.split("\n")[0]
+    assert len(first.sentence.predicted) == len(first.sentence.true) >= SENTENCE_WORDS[0]
+    prompts = [" ".join(line.split()[:3]) for line in SENTENCES.split("\n")[1:4]]
+    assert [one.prompt for one in first.continuations] == prompts
+    for one in first.continuations:
+        assert list(one.likely.values()) == sorted(one.likely.values(), reverse=True)
+        assert 0 < sum(one.likely.values()) <= 1
+
+
+def test_images_show_the_confusion_of_each_implementation(image_run, tmp_path):
+    twin(image_run)
+    learned = demonstrate(selected(), "made", tmp_path)
+    assert [sum(map(sum, one.confusion.counts)) for one in learned.shown] == [20, 20]
+    assert all(one.sentence is None for one in learned.shown)
+
+
+def test_only_kept_models_of_the_first_seed_are_shown(text_run, tmp_path):
+    (twin(text_run) / "model.safetensors").unlink()
+    learned = demonstrate(selected(seeds=[1, 2]), "made", tmp_path)
+    assert [one.implementation for one in learned.shown] == ["reference"]
+
+
+def test_without_kept_models_it_says_how_to_get_them(text_run, tmp_path):
+    (text_run / "model.safetensors").unlink()
+    learned = demonstrate(selected(implementations=["reference"]), "made", tmp_path)
+    assert learned.shown == []
+    assert learned.missing == ["Of made, no run kept its model: train with keep_models: true."]
+
+
+def test_what_would_take_too_long_is_left_out_and_named(text_run, tmp_path, monkeypatch):
+    twin(text_run)
+    monkeypatch.setattr(demonstration, "SECONDS", 1e-9)
+    learned = demonstrate(selected(), "made", tmp_path)
+    assert [one.implementation for one in learned.shown] == ["reference"]
+    assert learned.missing[0].startswith("pytorch is not shown: the one before it took")
+
+
+def test_what_is_written_is_read_and_anything_else_is_refused(image_run, tmp_path):
+    learned = demonstrate(selected(implementations=["reference"]), "made", tmp_path)
+    write_json(tmp_path / "made.json", plain(learned))
+    assert read_learned(tmp_path / "made.json") == learned
+    write_json(tmp_path / "made.json", {**plain(Learned("made", "tiny", 1, [], [])), "seed": "one"})
+    with pytest.raises(DataError, match=r"made.json at \$.seed: expected integer, found 'one'"):
+        read_learned(tmp_path / "made.json")
