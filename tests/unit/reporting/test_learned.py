@@ -44,7 +44,7 @@ def test_a_sentence_is_shown_word_by_word_and_right_ones_are_marked(shown):
             {"true": "b", "predicted": "c", "right": False},
         ]
     }
-    assert found["title"] == "What it learned: small, seed 1"
+    assert found["title"] == "What the models learned: small, seed 1"
 
 
 def test_prompts_of_all_implementations_stand_together(shown):
@@ -74,7 +74,7 @@ def test_a_confusion_has_a_row_per_class_and_its_mistakes_as_pictures(shown):
 
 def test_what_is_missing_is_said(shown):
     found = shown(missing=["Of made, no run kept its model: train with keep_models: true."])
-    assert found["title"] == "What it learned"
+    assert found["title"] == "What the models learned"
     assert found["missing"] == ["Of made, no run kept its model: train with keep_models: true."]
     assert found["next"] is None
 

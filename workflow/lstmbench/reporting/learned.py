@@ -25,7 +25,7 @@ CONFUSION_NOTE = (
     "diagonal."
 )
 
-NEXT_NOTE = "The most likely next words with their probabilities, and a continuation that was drawn; / ends a sentence."
+NEXT_NOTE = "The probabilities are the model's. A continuation is drawn word by word; / ends a sentence."
 
 
 def by_dataset(paths: Iterable[Path]) -> dict[str, dict[str, Any]]:
@@ -49,7 +49,9 @@ def png(pixels: list[list[int]]) -> bytes:
 
 def _shown(learned: Learned) -> dict[str, Any]:
     return {
-        "title": f"What it learned: {learned.size}, seed {learned.seed}" if learned.shown else "What it learned",
+        "title": f"What the models learned: {learned.size}, seed {learned.seed}"
+        if learned.shown
+        else "What the models learned",
         "sentences": {
             quality.called(one.implementation): _pairs(one.sentence) for one in learned.shown if one.sentence
         },
@@ -79,8 +81,10 @@ def _next_words(shown: Iterable[Shown]) -> Table:
         {
             "after": one_line(continuation.prompt),
             "implementation": one.implementation,
-            "likely": ", ".join(f"{one_line(word)} {share:.0%}" for word, share in continuation.likely.items()),
-            "drawn": one_line(continuation.drawn),
+            "most likely next words": ", ".join(
+                f"{one_line(word)} {share:.0%}" for word, share in continuation.likely.items()
+            ),
+            "a continuation, drawn": one_line(continuation.drawn),
         }
         for one in shown
         for continuation in one.continuations
