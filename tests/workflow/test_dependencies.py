@@ -82,6 +82,7 @@ TABLES = (
     "analyse",
     "plot_speed",
     "plot_overview",
+    "learned",
     "report",
 )
 """The rules that show numbers; each runs the command of its name."""
