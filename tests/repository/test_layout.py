@@ -40,7 +40,7 @@ ELSEWHERE = {
     "unit/records/test_run.py": ["records/run_record", "records/version"],
     "unit/reporting/figures/test_quality.py": ["reporting/figures/overview", "reporting/figures/style"],
     "unit/reporting/test_findings.py": ["analysis/chosen_size"],
-    "unit/reporting/test_report.py": ["reporting/chosen_size", "reporting/data_sets", "reporting/html"],
+    "unit/reporting/test_report.py": ["reporting/chosen_size", "reporting/data_sets"],
     "unit/system/test_identity.py": ["system/machine"],
     "unit/tasks/test_init.py": ["tasks/classifier", "tasks/language_model"],
     "unit/timing/probes/test_pytorch.py": ["timing/probes/__init__", "utils/clock"],

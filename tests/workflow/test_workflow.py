@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import html
 import json
 import os
@@ -11,6 +12,7 @@ import time
 
 import pytest
 
+from lstmbench.records import table_names
 from lstmbench.utils.files import hash_arrays, read_arrays
 from lstmbench.utils.paths import ROOT
 from tests.helpers.workdir import TINY, Workdir, copy_workdir, planned
@@ -81,7 +83,7 @@ def test_a_model_is_kept_and_neither_its_loss_nor_the_wish_to_keep_none_repeats_
 
 def test_the_commands_of_the_report_plan_what_was_made_and_would_make_it_in_the_same_way(workdir):
     text = html.unescape((workdir.root / "results/tiny/report.html").read_text(encoding="utf-8"))
-    found = re.findall(r'(?:^|<td class="code">)(snakemake .*?)</(?:pre|td)>', text, re.M)
+    found = re.findall(r'(?:^|<td class="code"[^>]*>)(snakemake .*?)</(?:pre|td)>', text, re.M)
     whole, *rows = (shlex.split(command)[1:] for command in found)
     assert not planned(workdir.command("--dry-run", *whole))
     assert len(rows) == 3
@@ -276,6 +278,17 @@ def test_make_shows_a_line_per_job_and_a_closing_table_and_a_failed_job_with_its
     assert "FAILED: Making the closing table of the speeds\n    E3-DATA: results/tiny/tables/speed.parquet: " in last
     assert "its log: results/tiny/logs/closing_speed.log" in last
     assert "Speeds: " not in failed.stdout
+
+
+def test_the_report_of_snakemake_holds_every_table_as_a_page_and_none_to_download(workdir):
+    done = workdir.snakemake("--report", "made.html")
+    assert done.returncode == 0, done.stdout
+    held = set(re.findall(r"^Adding (\S+) \(", done.stdout, re.MULTILINE))
+    shown = (*table_names.QUALITY, *table_names.SPEED_SHOWN, *table_names.AGAINST_BASELINES, "precision")
+    assert {f"{name}.html" for name in (*shown, "workers", "threads", "report")} <= held
+    assert not any(name.endswith((".md", ".tex", ".csv")) for name in held)
+    speed = (workdir.root / "results/tiny/tables/speed.html").read_bytes()
+    assert f"base64,{base64.b64encode(speed).decode('ascii')}" in (workdir.root / "made.html").read_text()
 
 
 def test_a_plan_calibrates_every_case_once_and_trains_nothing(workdir):

@@ -218,10 +218,11 @@ def data_tables(names):
 
 
 def text_tables(names, caption="table"):
-    """Return the tables for people, with labels in Snakemake's own report, and those for a paper."""
+    """Return the tables for people; Snakemake's own report shows those that a browser can read."""
     shown = {"category": "Tables", "caption": f"../report/{caption}.rst"}
-    marked = [report(TABLES / f"{name}.md", labels={"table": name.replace("_", " ")}, **shown) for name in names]
-    return [*marked, *(TABLES / f"{name}.tex" for name in names)]
+    marked = [report(TABLES / f"{name}.html", labels={"table": name.replace("_", " ")}, **shown) for name in names]
+    others = [suffix for suffix in table_names.TEXT_SUFFIXES if suffix != "html"]
+    return [*marked, *expand(TABLES / "{name}.{suffix}", name=names, suffix=others, allow_missing=True)]
 
 
 def shown_figures(kind, datasets, caption):

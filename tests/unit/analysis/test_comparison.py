@@ -163,7 +163,7 @@ def test_three_bundles_make_tables_a_page_and_a_summary(bundles, tmp_path, capsy
     assert "+5.00 %" in page
     html = (tmp_path / "out/comparison.html").read_text()
     assert "<h1>lstm-bench: new and newest against old</h1>" in html
-    assert '<td class="num" data-sort="5.00">+5.00 %</td>' in html
+    assert '<td class="num" data-label="difference" data-sort="5.00">+5.00 %</td>' in html
     assert "<li>newest, speed: 1 slower</li>" in html
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from lstmbench.reporting.glossary import words
+from lstmbench.reporting.glossary import VERDICTS, WORDS, verdicts, words
+from lstmbench.statistics.verdict import Kind
 
 
 @pytest.fixture
@@ -35,3 +36,14 @@ def test_a_page_explains_the_words_that_it_uses(tables):
 def test_an_explanation_says_whether_speeds_were_disturbed(tables, disturbed, message):
     tables["speed"]["disturbed"] = disturbed
     assert message in dict(words(tables))["words/s, images/s"]
+
+
+def test_every_verdict_has_a_meaning():
+    assert set(VERDICTS) == set(Kind)
+    assert dict(verdicts()).keys() == {"good", *(kind.value for kind in Kind)} - {""}
+
+
+def test_every_word_and_verdict_is_explained_in_sentences():
+    for word, meaning in [*WORDS.items(), *verdicts()]:
+        assert meaning[0].isupper() or meaning.startswith("cpu"), word
+        assert meaning.endswith("."), word

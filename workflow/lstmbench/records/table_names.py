@@ -23,5 +23,5 @@ FORECAST = ("plan", "error")
 DATA_SUFFIXES = ("csv", "parquet")
 """Formats of each table: CSV for people, Parquet with exact types for programs."""
 
-TEXT_SUFFIXES = ("md", "tex")
-"""Formats of tables for people: Markdown to read, LaTeX for a paper."""
+TEXT_SUFFIXES = ("md", "html", "tex")
+"""Formats of tables for people: Markdown to read, HTML for a browser and Snakemake's report, LaTeX for a paper."""

@@ -9,7 +9,7 @@ import pandas as pd
 
 from lstmbench.analysis.comparison import range_of_ratios
 from lstmbench.records.paths import CASE_COLUMNS
-from lstmbench.reporting import margins
+from lstmbench.reporting import glossary, margins
 from lstmbench.reporting.html import Section, as_table, render
 from lstmbench.reporting.margins import unit_of_difference
 from lstmbench.reporting.quality import ABSENT, by_size, number, signed
@@ -135,4 +135,5 @@ def html(title: str, summary: list[str], parts: dict[str, pd.DataFrame], notes: 
         summary=summary,
         sections=[Section(heading.lower(), heading, tables={"": as_table(part)}) for heading, part in parts.items()],
         notes=notes,
+        glossary={"Verdicts": glossary.verdicts()},
     )

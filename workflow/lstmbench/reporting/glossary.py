@@ -1,4 +1,4 @@
-"""Explain how to read the page: which direction is better, and the words that are used before the tables."""
+"""Explain the words of the page: those of the first screen beside it, all of them and the verdicts in the glossary."""
 
 from __future__ import annotations
 
@@ -7,46 +7,101 @@ from collections.abc import Iterator
 import pandas as pd
 
 from lstmbench.reporting import margins
+from lstmbench.reporting.speed import GOOD
+from lstmbench.statistics.verdict import Kind
+
+WORDS = {
+    "\N{PLUS-MINUS SIGN}": "Half of the 95 % interval over the seeds.",
+    "95 % interval": "A range around a mean that says how far chance may have moved it: a t-interval over the seeds, "
+    "the processes or the pairs. One value has none.",
+    "_fused": "The same model with fewer passes over memory: the workflow's own faster way to write it.",
+    "_plain": "As tutorials write it, with the library's own gradient clipping, which is inexact on large models.",
+    "accuracy": "Higher is better: the share of test images that are recognised.",
+    "baseline machine": "A machine whose records come with the workflow, in results/baselines.",
+    "block": "Consecutive training steps that are timed together.",
+    "bundle": "The records of one machine in one file: make bundle writes it, make compare compares several.",
+    "capped": "Cut short by the configuration (fewer updates, or fewer words or images in the test).",
+    "case": "One data set, size, implementation and device; it is trained once per seed.",
+    "device": "cpu or gpu. After a hyphen: the precision of the matrix products (gpu-bfloat16, gpu-tf32) unless it is "
+    "float32, the threads of a worker (cpu-t4) and the workers that share a training (cpu-x2).",
+    "disturbed": "Measured while something outside the workflow used the machine.",
+    "epoch": "One pass over the training data.",
+    "floor": "Of a generated text: the perplexity of its own source on the same words. No model is better on average.",
+    "GFLOP/s": "Higher is faster: billions of additions and multiplications per second, counting those of the matrix "
+    "products in a training step.",
+    "n": "How many seeds, processes or pairs a value comes from.",
+    "pair": "Two runs from the same initial weights, or two processes of one round.",
+    "parity": "How far the numbers of an implementation are from those of the reference, for the same input.",
+    "path": "The kernels that a framework executed, as found in the trace of a training step.",
+    "perplexity": "Lower is better: among how many words the model still hesitates for the next word.",
+    "published": "The best value that a paper or tutorial reports for the size.",
+    "reference": "The implementation in NumPy, with every formula by hand. Parity is measured against it in float64.",
+    "round": "One process of each implementation; they take turns, a block each.",
+    "seed": "Decides the initial weights and the order of the data. One shows that it runs, three show a spread, "
+    f"{margins.SEEDS} or more can show that two implementations are equal or different; with fewer, a table says "
+    "\N{LEFT DOUBLE QUOTATION MARK}no claim\N{RIGHT DOUBLE QUOTATION MARK}. "
+    "\N{PLUS-MINUS SIGN} is half of the 95 % interval over the seeds.",
+    "share of the ceiling": "Higher is better. The ceiling is the speed of a training step that does nothing but its "
+    "matrix products, as fast as the same framework computes them here. The fastest implementations here have reached "
+    "about 60 to 85 % of it at size small, and 90 % or more at large; below 50 %, most of the time goes into something "
+    "else.",
+    "size": "The hyper-parameters of one recipe, such as the number of layers and their width; they are under Recipes.",
+    "target": "The validation result that training has to reach, for the time to quality.",
+    "update, training step": "One batch: forward and backward pass, gradient clipping, new weights.",
+    "words/s, images/s": "Higher is faster. Measured apart from training, while the workflow runs nothing else: "
+    "processes of the implementations take turns, each for a short timed block of training steps.",
+}
+"""Signs first, then in alphabetical order."""
+
+VERDICTS = {
+    Kind.GOOD: "A speed that is steady enough to be compared with others or repeated elsewhere.",
+    Kind.EQUAL: f"The difference is shown to be small: within {margins.in_words('perplexity')} of a perplexity, "
+    f"{margins.in_words('accuracy')} of an accuracy, or {margins.SPEED} of a speed.",
+    Kind.DIFFERENT: "Chance does not explain the difference, even corrected for all comparisons shown together.",
+    Kind.FASTER: "The first of the two compared trains faster; beside a baseline and between bundles, the second does.",
+    Kind.SLOWER: "The opposite of faster.",
+    Kind.INCONCLUSIVE: "The interval is too wide to call the two equal or different; more seeds may decide.",
+    Kind.NO_CLAIM: f"Too little to judge: fewer than {margins.SEEDS} seeds, or capped runs.",
+    Kind.NO_INTERVAL: "One process of each gives a ratio, but not how far chance may have moved it.",
+    Kind.NOT_QUOTABLE: "The ratio of two speeds of which at least one is not good.",
+    Kind.HELD_BACK: "The system gave the process less CPU time than its threads could use, for example by a quota.",
+    Kind.UNSTEADY: "Most processes became faster or slower while they were measured.",
+    Kind.SCATTERED: "The blocks differ too much from each other; the number says by how much.",
+    Kind.FAILED: "The run or the process ended with an error; the reason is given.",
+    Kind.NOT_COMPARED: "The two differ in more than the machine, or only one side has the case; the reason is given.",
+    Kind.WITHIN: "Every deviation from the reference is within the tolerance of the contract tests.",
+    Kind.EXCEEDS: "A deviation from the reference is beyond its tolerance; the names of those that are follow.",
+    Kind.UNTESTED: "One of the comparisons has no tolerance to be held to.",
+}
+"""Of every kind, in the order in which a reader meets them."""
+
+
+def verdicts() -> list[tuple[str, str]]:
+    """Return each verdict as tables show it, with its meaning."""
+    return [(kind.value or GOOD, meaning) for kind, meaning in VERDICTS.items()]
 
 
 def words(tables: dict[str, pd.DataFrame]) -> list[tuple[str, str]]:
-    """Return each word that this page uses, with its explanation, from the tables quality, speed and runs."""
+    """Return the words of the first screen of this page, with explanations, from the tables quality, speed and runs."""
     return list(_words(tables["quality"], tables["speed"], tables["runs"]))
 
 
 def _words(quality: pd.DataFrame, speed: pd.DataFrame, runs: pd.DataFrame) -> Iterator[tuple[str, str]]:
     metrics = set(quality["metric"])
-    if "perplexity" in metrics:
-        yield "perplexity", "Lower is better: among how many words the model still hesitates for the next word."
-    if "accuracy" in metrics:
-        yield "accuracy", "Higher is better: the share of test images that are recognised."
-    yield (
-        "seed",
-        "Decides the initial weights and the order of the data. One shows that it runs, three show a spread, "
-        f"{margins.SEEDS} or more can show that two implementations are equal or different; with fewer, a table says "
-        "\N{LEFT DOUBLE QUOTATION MARK}no claim\N{RIGHT DOUBLE QUOTATION MARK}. "
-        "\N{PLUS-MINUS SIGN} is half of the 95 % interval over the seeds.",
-    )
-    yield "case", "One data set, size, implementation and device; it is trained once per seed."
-    if not speed.empty:
-        yield (
-            "words/s, images/s",
-            "Higher is faster. Measured apart from training, while the workflow runs nothing else: processes of the "
-            "implementations take turns, each for a short timed block of training steps. " + _interference(speed),
-        )
-        if (speed["share"] > 0).any():
-            yield (
-                "share of the ceiling",
-                "Higher is better. The ceiling is the speed of a training step that does nothing but its matrix "
-                "products, as fast as the same framework computes them here. The fastest implementations here have "
-                "reached about 60 to 85 % of it at size small, and 90 % or more at large; below 50 %, most of the time "
-                "goes into something else.",
-            )
     names = {*runs["implementation"], *speed["implementation"]}
-    if any(name.endswith("_fused") for name in names):
-        yield "_fused", "The same model with fewer passes over memory: the workflow's own faster way to write it."
-    if (quality["caps"] != "").any():
-        yield "capped", "Cut short by the configuration (fewer updates, or fewer words or images in the test)."
+    used = {
+        "perplexity": "perplexity" in metrics,
+        "accuracy": "accuracy" in metrics,
+        "seed": True,
+        "case": True,
+        "words/s, images/s": not speed.empty,
+        "share of the ceiling": not speed.empty and (speed["share"] > 0).any(),
+        "_fused": any(name.endswith("_fused") for name in names),
+        "capped": (quality["caps"] != "").any(),
+    }
+    for word, is_used in used.items():
+        if is_used:
+            yield word, WORDS[word] + (f" {_interference(speed)}" if word == "words/s, images/s" else "")
 
 
 def _interference(speed: pd.DataFrame) -> str:

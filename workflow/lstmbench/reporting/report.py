@@ -17,13 +17,13 @@ from lstmbench.orchestration.selection import Selection
 from lstmbench.records import table_names
 from lstmbench.records.paths import CASE_COLUMNS, GROUP_COLUMNS, SIZE_COLUMNS
 from lstmbench.records.tables import read_table
-from lstmbench.reporting import chosen_size, comparison, glossary, missing_runs, precision
+from lstmbench.reporting import chosen_size, comparison, glossary, missing_runs, page_tables, precision
 from lstmbench.reporting import parity as present_parity
 from lstmbench.reporting import quality as present
 from lstmbench.reporting import speed as present_speed
 from lstmbench.reporting.data_sets import about, compared_with
 from lstmbench.reporting.findings import findings
-from lstmbench.reporting.html import Section, Table, as_table, picture, render
+from lstmbench.reporting.html import Picture, Section, Table, as_table, picture, render
 from lstmbench.reporting.learned import by_dataset as by_dataset_learned
 from lstmbench.reporting.learning_curves import curves
 from lstmbench.reporting.outcome import happened
@@ -92,6 +92,7 @@ def report(
         happened=happened(runs, data["failures"], data["speed"], selection, config_name),
         rule=chosen_size.RULE,
         guide=glossary.words(data),
+        glossary={"Words": list(glossary.WORDS.items()), "Verdicts": glossary.verdicts()},
         overview=_overview(data, figures),
         datasets=parts,
         scaled=list(SCALED),
@@ -111,10 +112,10 @@ def report(
     )
 
 
-def _overview(data: dict[str, pd.DataFrame], figures: Path) -> dict[str, str]:
+def _overview(data: dict[str, pd.DataFrame], figures: Path) -> Picture:
     """Return the one picture of the first screen."""
     metrics = " and ".join(sorted(set(data["quality"]["metric"]), reverse=True))
-    return {"source": picture(figures / "overview.svg"), "text": OVERVIEW.format(metrics=metrics)}
+    return picture(figures / "overview.svg", OVERVIEW.format(metrics=metrics))
 
 
 def _sections(data: dict[str, pd.DataFrame]) -> Iterator[Section]:
@@ -122,7 +123,7 @@ def _sections(data: dict[str, pd.DataFrame]) -> Iterator[Section]:
     yield _parity(data["parity"])
     yield _steadiness(data["speed"])
     title = present.TITLES["environment"]
-    yield Section("where", title, tables={"": _table("environment", data["environment"])})
+    yield Section("where", title, tables=page_tables.machines_and_libraries(data["environment"]))
     yield from _baselines({name: data[f"baseline_{name}"] for name in against_baselines.TABLES})
 
 
@@ -200,7 +201,7 @@ def _dataset(dataset: str, data: dict[str, pd.DataFrame], figures: Path) -> dict
         ],
         "capped": (learned["caps"] != "").all(),
         "figures": {
-            kind: {"source": picture(figures / f"{kind}_{dataset}.svg"), "text": text.format(**words)}
+            kind: picture(figures / f"{kind}_{dataset}.svg", text.format(**words))
             for kind, text in [
                 *FIGURES.items(),
                 *(SPEED_FIGURES.items() if measured else []),
@@ -208,12 +209,12 @@ def _dataset(dataset: str, data: dict[str, pd.DataFrame], figures: Path) -> dict
             ]
         },
         "tables": {
-            name: {"title": present.TITLES[name], "table": _table(name, own[name])}
+            name: {"title": present.TITLES[name], "table": page_tables.quality_table(name, own[name])}
             for name in ("quality", "differences", "milestone_means", "time_to_quality")
             if not own[name].empty
         }
         | {
-            name: {"title": title, "table": _speed_table(name, own[name])}
+            name: {"title": title, "table": page_tables.speed_table(name, own[name])}
             for name, title in present_speed.TITLES.items()
             if not own[name].empty
         }
@@ -222,24 +223,6 @@ def _dataset(dataset: str, data: dict[str, pd.DataFrame], figures: Path) -> dict
         "published": _published(own["quality"]),
         "settings": _settings(own["settings"], own["runs"]),
     }
-
-
-def _table(name: str, table: pd.DataFrame) -> Table:
-    (frame,) = present.by_dataset(name, table).values()
-    notes = present.notes(name, table)
-    if "remark" in frame:
-        # Beside the other columns it would be out of sight on most screens.
-        marked = frame[frame["remark"] != present.ABSENT]
-        for remark, group in marked.groupby("remark", sort=False):
-            sizes = present.joined(group["size"].str.removesuffix(", capped").unique())
-            notes = [f"{sizes.capitalize()} {remark}.", *notes]
-        frame = frame.drop(columns="remark")
-    return as_table(frame, " ".join(notes))
-
-
-def _speed_table(name: str, table: pd.DataFrame) -> Table:
-    (frame,) = present_speed.by_dataset(name, table).values()
-    return as_table(frame, " ".join(present_speed.notes(name, table)))
 
 
 def _others(own: dict[str, pd.DataFrame]) -> dict[str, dict[str, object]]:

@@ -202,6 +202,19 @@ def verdict(row: Any) -> str:
     return "; ".join([*([GOOD] if row.verdict.kind is Kind.GOOD else []), *remarks(row)])
 
 
+def short_verdict(row: Any) -> str:
+    """Return the verdict on a row of ``speed`` and the kinds of reasons against it, without the reasons."""
+    found = [
+        GOOD if row.verdict.kind is Kind.GOOD else row.verdict.kind.value,
+        "" if row.steady in ("", STEADY) else "not proven steady",
+        "disturbed" if row.disturbed else "",
+        f"path {NOT_SEEN}" if row.path == NOT_SEEN else "",
+    ]
+    if row.verdict.kind is Kind.SCATTERED:
+        found[0] = str(row.verdict)
+    return "; ".join(filter(None, found))
+
+
 def verdict_on_ratio(row: Any) -> Verdict:
     """Return the verdict on a row of ``ratios``."""
     return judged.verdict(row.quotable, row.low, row.high)

@@ -1,4 +1,4 @@
-"""Write the tables for people: Markdown to read, LaTeX for a paper (packages booktabs and longtable)."""
+"""Write the tables for people: Markdown, HTML for a browser, LaTeX for a paper (packages booktabs and longtable)."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from lstmbench.reporting.alignment import numeric
+from lstmbench.reporting.html import tables_page
 from lstmbench.utils.escaping import one_line
 from lstmbench.utils.files import write_text
-
-NUMBER = re.compile(r"^(\d|[+\N{MINUS SIGN}]\d|\N{EN DASH}$)")
-"""The beginning of a cell that is aligned to the right."""
 
 _TEX = str.maketrans({
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
@@ -23,18 +22,14 @@ _TEX = str.maketrans({
 """Characters that LaTeX would take for a command, or does not know in its default encoding."""
 
 
-def numeric(frame: pd.DataFrame) -> list[bool]:
-    """Return which columns of a table of text contain only numbers."""
-    return [all(NUMBER.match(cell) for cell in frame.iloc[:, place]) for place in range(frame.shape[1])]
-
-
 def write_text_tables(path: Path, title: str, parts: Mapping[str, pd.DataFrame], notes: Iterable[str]) -> None:
-    """Write tables of text under their headings ("" for none), and notes below, atomically, as Markdown and as LaTeX.
+    """Write tables of text under their headings ("" for none), and notes below, atomically, in every text format.
 
-    ``path`` is without the suffix.
+    ``path`` is without the suffix; the formats are ``table_names.TEXT_SUFFIXES``.
     """
     notes = list(notes)
     write_text(Path(f"{path}.md"), _markdown(title, parts, notes))
+    write_text(Path(f"{path}.html"), tables_page(title, parts, notes))
     write_text(Path(f"{path}.tex"), _latex(path.name, title, parts, notes))
 
 
