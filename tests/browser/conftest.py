@@ -11,6 +11,7 @@ import pytest
 from tests.factories.measurements import make_measurement
 from tests.factories.pages import make_page
 from tests.factories.records import CAPS, make_record
+from tests.factories.wide_pages import make_comparison, make_widest_page
 from tests.helpers.browser import launch
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (make install-dev)")
@@ -50,6 +51,18 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     failures = {"pytorch_fused": "the loss of update 31 is not a number"}
     measured = [make_measurement(speeds, size="medium", failures=failures), make_measurement(speeds)]
     return make_page(tmp_path_factory.mktemp("report"), *runs, *capped, measured=measured, figures="drawn")
+
+
+@pytest.fixture(scope="session")
+def widest(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report with the widest tables that records can make, beside the same tables each on a page of its own."""
+    return make_widest_page(tmp_path_factory.mktemp("widest"))
+
+
+@pytest.fixture(scope="session")
+def comparison(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page that compares bundles with long names."""
+    return make_comparison(tmp_path_factory.mktemp("comparison"))
 
 
 @pytest.fixture

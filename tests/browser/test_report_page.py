@@ -11,30 +11,14 @@ import pytest
 
 from lstmbench.records.tables import read_table
 from lstmbench.reporting import quality as present
+from tests.helpers.browser import BROKEN_WORDS, PAPER, wider_than_the_window
 
 axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed (make install-dev)")
 pypdf = pytest.importorskip("pypdf", reason="pypdf is not installed (make install-dev)")
 
 WIDTHS = (360, 768, 1280)
 SCHEMES = ("light", "dark")
-PAPER = 1032
-"""Pixels between the margins of a landscape A4 page: 297 mm less 24 mm, at 96 pixels per inch."""
-
 MAX_BYTES = 5_000_000
-
-BROKEN_WORDS = """[...document.querySelectorAll('th, td:not(.long):not(.code)')].flatMap((part) => {
-  const walker = document.createTreeWalker(part, NodeFilter.SHOW_TEXT);
-  const found = [];
-  while (walker.nextNode()) {
-    for (const word of walker.currentNode.data.matchAll(/\\w+/g)) {
-      const range = document.createRange();
-      range.setStart(walker.currentNode, word.index);
-      range.setEnd(walker.currentNode, word.index + word[0].length);
-      if (range.getClientRects().length > 1) found.push(word[0]);
-    }
-  }
-  return found;
-})"""
 
 
 def table(page, title, dataset="ptb"):
@@ -49,10 +33,6 @@ def column(found, heading):
     place = found.locator("thead th").all_inner_texts()
     index = next(i for i, text in enumerate(place) if text.startswith(heading))
     return found.locator(f"tbody tr:not([hidden]) td:nth-child({index + 1})").all_inner_texts()
-
-
-def wider_than_the_window(page):
-    return page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
 
 
 @pytest.mark.parametrize("width", WIDTHS)
