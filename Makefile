@@ -5,6 +5,7 @@
 # make plan   what make run would take here: time, memory, disk (ARGS="--configfile ..." for another configuration)
 # make verify RUN=results/runs/.../run.json   the first updates of a recorded run again: the same?
 # make bundle                    the records of RESULTS (default: results) in one file, RESULTS/bundle.zip
+#                                MODELS=1: and the models that its runs kept
 # make compare A=a.zip B=b.zip   two bundles (or more: B="b.zip c.zip") case by case: what changed against A?
 # make coverage   the tests again, and which lines none of them ran; fewer than before is a failure
 # make test-slow, make fuzz   what takes minutes: a hundred kills, thousands of damaged files
@@ -71,7 +72,7 @@ verify: install
 RESULTS ?= results
 
 bundle: install
-	lstm-bench bundle --results $(RESULTS) --output $(RESULTS)/bundle.zip
+	lstm-bench bundle --results $(RESULTS) --output $(RESULTS)/bundle.zip $(if $(filter-out 0,$(MODELS)),--models)
 
 compare: install
 	lstm-bench compare $(A) $(B) --output-dir $(RESULTS)/comparison

@@ -23,7 +23,7 @@ from lstmbench.models.presets import PRESETS, load_preset
 from lstmbench.records.run import read_record
 from lstmbench.training.checkpoint import Checkpoint, CheckpointFolder
 from lstmbench.utils.errors import BenchError, DataError, UsageError
-from lstmbench.utils.files import read_arrays
+from lstmbench.utils.files import hash_arrays, hash_arrays_in, read_arrays
 from tests.factories.records import make_record
 from tests.helpers.expect_error import taken_or_refused
 
@@ -90,6 +90,7 @@ def test_tensors_are_arrays_or_refused(scratch, content):
     with taken_or_refused(DataError, path):
         arrays = read_arrays(path)
         assert all(isinstance(value, np.ndarray) for value in arrays.values())
+        assert hash_arrays_in(path) == hash_arrays(arrays)
 
 
 @fuzzed

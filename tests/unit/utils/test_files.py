@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import stat
 
@@ -8,8 +9,16 @@ import numpy as np
 import pytest
 
 from lstmbench.training.tensorboard import EventFile
-from lstmbench.utils.errors import as_bench_error
-from lstmbench.utils.files import hash_arrays, hash_json, write_json, write_text
+from lstmbench.utils.errors import DataError, as_bench_error
+from lstmbench.utils.files import (
+    hash_arrays,
+    hash_arrays_in,
+    hash_json,
+    read_arrays,
+    write_arrays,
+    write_json,
+    write_text,
+)
 
 
 def test_a_write_that_fails_leaves_the_old_content_and_nothing_beside_it(tmp_path):
@@ -109,3 +118,25 @@ def test_the_hash_of_arrays_sees_name_type_shape_and_value():
 
 def test_the_hash_of_json_does_not_depend_on_the_order_of_keys():
     assert hash_json({"a": 1, "b": 2}) == hash_json({"b": 2, "a": 1}) != hash_json({"a": 1, "b": 3})
+
+
+def of_type(folder, dtype, size):
+    """A file in safetensors format with one array of a type that NumPy may lack."""
+    header = json.dumps({"a": {"dtype": dtype, "shape": [1], "data_offsets": [0, size]}}).encode()
+    path = folder / "arrays.safetensors"
+    path.write_bytes(len(header).to_bytes(8, "little") + header + bytes(size))
+    return path
+
+
+@pytest.mark.parametrize("read", [read_arrays, hash_arrays_in])
+@pytest.mark.parametrize(("dtype", "size"), [("BF16", 2), ("F8_E4M3", 1)])
+def test_arrays_of_a_type_that_numpy_lacks_are_refused_in_one_line(tmp_path, read, dtype, size):
+    path = of_type(tmp_path, dtype, size)
+    with pytest.raises(DataError, match=f"{path}: expected a safetensors file"):
+        read(path)
+
+
+def test_the_hash_of_arrays_in_a_file_is_that_of_the_arrays(tmp_path):
+    arrays = {"b": np.arange(6, dtype=np.int32).reshape(2, 3), "a": np.array(1.5), "c": np.zeros((0, 2), np.float32)}
+    write_arrays(tmp_path / "arrays.safetensors", arrays)
+    assert hash_arrays_in(tmp_path / "arrays.safetensors") == hash_arrays(arrays)

@@ -3,7 +3,8 @@
 A zip file of ``runs/.../run.json`` and ``measurements/.../{measurement.json,blocks.parquet}``, with the same paths as
 below a results folder, a description for archives (``ro_crate``), and a ``manifest.json`` with the sha256 of each file.
 The same records make the same bytes.  Certificates of parity (``parity/.../{device}.csv``) and the summary of a GPU
-check (``GPU_CHECK``) are members too, if the folder has them.
+check (``GPU_CHECK``) are members too, if the folder has them, and the models of runs if they are asked for
+(``bundle_models``).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import hashlib
 import json
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Callable, Collection, Iterator, Mapping, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +23,8 @@ from typing import Any
 import pandas as pd
 
 from lstmbench import __version__
-from lstmbench.records import paths
+from lstmbench.records import bundle_models, paths
+from lstmbench.records.bundle_models import check_model, extract_piecewise, is_model, record_of, write_piecewise
 from lstmbench.records.certificate import read_certificate
 from lstmbench.records.measurement import Measurement, read_measurement
 from lstmbench.records.ro_crate import CRATE, Record, describe
@@ -30,7 +32,7 @@ from lstmbench.records.run import read_record
 from lstmbench.records.run_record import FailedRun, RunRecord
 from lstmbench.utils.errors import DataError
 from lstmbench.utils.escaping import short
-from lstmbench.utils.files import atomic
+from lstmbench.utils.files import atomic, hash_file
 from lstmbench.utils.strict_json import parse_json, read_json
 
 GPU_CHECK = "gpu-check.json"
@@ -41,7 +43,7 @@ FORMAT = 1
 
 MAX_FILE_BYTES = 64 << 20
 MAX_BUNDLE_BYTES = 1 << 30
-"""Bytes, unpacked.  5,000 records take 60 MB."""
+"""Bytes of one file and of all, unpacked, without models.  5,000 records take 60 MB."""
 
 MAX_SMALL_FILE_BYTES = 1 << 20
 """Bytes of a certificate or of the summary of a GPU check; a certificate takes 2 KB."""
@@ -118,11 +120,17 @@ def read_bundle(bundle: Path) -> Records:
         return records(folder)
 
 
-def pack(results: Path, output: Path) -> int:
+def pack(results: Path, output: Path, models: bool = False) -> int:
     """Check every record below ``results``, write the bundle, and return the number of files in it.
 
+    Args:
+        results: a folder of results.
+        output: the bundle.
+        models: take along every model that a run kept.
+
     Raises:
-        DataError: a bad record, certificate or summary, or no record.
+        DataError: a bad record, certificate or summary, no record, a model that is not its run's, no model although
+            they are asked for, or more than a bundle may hold.
     """
     found = _read_members(results)
     members = {path.relative_to(results).as_posix(): path for path in results.rglob("*") if path.is_file()}
@@ -130,16 +138,25 @@ def pack(results: Path, output: Path) -> int:
     made = {name: _record_of(found[name]) for name in contents if isinstance(found.get(name), _WITH_RECORD)}
     if not made:
         raise DataError(f"{results}: expected runs or measurements, found none: run the workflow first")
-    described = {CRATE: describe(made, {name: len(content) for name, content in contents.items()}), **contents}
-    manifest = {
-        "format": FORMAT,
-        "lstm-bench": __version__,
-        "sha256": {name: hashlib.sha256(content).hexdigest() for name, content in described.items()},
-    }
+    kept = {name: members[name] for name in sorted(members) if models and is_model(name)}
+    if models and not kept:
+        raise DataError(f"{results}: expected kept models, found none: train with keep_models: true")
+    for name, path in kept.items():
+        check_model(path, found.get(record_of(name)))
+    sizes = {name: len(content) for name, content in contents.items()}
+    sizes |= {name: path.stat().st_size for name, path in kept.items()}
+    described = {CRATE: describe(made, sizes), **contents}
+    hashes = {name: hashlib.sha256(content).hexdigest() for name, content in described.items()}
+    hashes |= {name: hash_file(path) for name, path in kept.items()}
+    manifest = {"format": FORMAT, "lstm-bench": __version__, "sha256": hashes}
+    described = {MANIFEST: json.dumps(manifest, indent=1).encode(), **described}
+    _check_sizes(output, sizes | {name: len(content) for name, content in described.items()})
     with atomic(output) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in {MANIFEST: json.dumps(manifest, indent=1).encode(), **described}.items():
+        for name, content in described.items():
             archive.writestr(zipfile.ZipInfo(name, _EPOCH), content, zipfile.ZIP_DEFLATED)
-    return len(contents)
+        for name, path in kept.items():
+            write_piecewise(archive, zipfile.ZipInfo(name, _EPOCH), path)
+    return len(sizes)
 
 
 def _record_of(member: RunRecord | FailedRun | Measurement) -> Record:
@@ -154,20 +171,20 @@ def _is_member(name: str) -> bool:
 def unpacked(bundle: Path) -> Iterator[Path]:
     """Yield a folder with the bundle's files, with the same paths as below the results folder, within the block.
 
-    A DataError in the block names the bundle and its member, because the folder no longer exists when the message is
-    read.
+    Its models are checked, one after the other, and are not in the folder.  A DataError in the block names the bundle
+    and its member, because the folder no longer exists when the message is read.
 
     Raises:
-        DataError: not a bundle, damaged, or with a file that does not belong there.
+        DataError: not a bundle, damaged, with a file that does not belong there, or with a model that is not its run's.
     """
     with TemporaryDirectory() as name:
         folder = Path(name)
         try:
-            with zipfile.ZipFile(bundle) as archive:
-                _unpack(bundle, archive, folder)
-        except (OSError, EOFError, KeyError, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error) as error:
-            raise DataError(f"{bundle}: expected a bundle (make bundle): {error}") from error
-        try:
+            try:
+                with zipfile.ZipFile(bundle) as archive:
+                    _unpack(bundle, archive, folder)
+            except (OSError, EOFError, KeyError, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+                raise DataError(f"{bundle}: expected a bundle (make bundle): {error}") from error
             yield folder
         except DataError as error:
             if f"{folder}/" not in str(error):
@@ -177,10 +194,7 @@ def unpacked(bundle: Path) -> Iterator[Path]:
 
 def _unpack(bundle: Path, archive: zipfile.ZipFile, folder: Path) -> None:
     sizes = {info.filename: info.file_size for info in archive.infolist()}
-    if max(sizes.values(), default=0) > MAX_FILE_BYTES or sum(sizes.values()) > MAX_BUNDLE_BYTES:
-        raise DataError(
-            f"{bundle}: expected at most {MAX_BUNDLE_BYTES:,} bytes unpacked, found {sum(sizes.values()):,}"
-        )
+    _check_sizes(bundle, sizes)
     manifest = parse_json(archive.read(MANIFEST), f"{bundle}: {MANIFEST}")
     if not isinstance(manifest, dict) or not isinstance(manifest.get("sha256"), dict):
         raise DataError(f"{bundle}: {MANIFEST}: expected format and sha256, found {short(manifest)}")
@@ -189,16 +203,35 @@ def _unpack(bundle: Path, archive: zipfile.ZipFile, folder: Path) -> None:
     expected = manifest["sha256"]
     if {*expected, MANIFEST} != set(sizes) or len(sizes) != len(archive.infolist()):
         raise DataError(f"{bundle}: its files are not those its manifest lists")
-    for name in sorted(expected):
-        if not (name == CRATE or _is_member(name)):
+    # Models last, because each is checked against a record.
+    for name in sorted(expected, key=lambda name: (is_model(name), name)):
+        if not (name == CRATE or _is_member(name) or is_model(name)):
             raise DataError(f"{bundle}: expected records only, found {name!r}")
-        content = archive.read(name)
-        found = hashlib.sha256(content).hexdigest()
+        path = folder / name
+        found = extract_piecewise(archive, name, path)
         if found != expected[name]:
             raise DataError(f"{bundle}: {name}: expected sha256 {expected[name]}, found {found}")
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
+        if is_model(name):
+            check_model(path, read_record(folder / record_of(name)) if record_of(name) in expected else None)
+            path.unlink()
+
+
+def _check_sizes(bundle: Path, sizes: Mapping[str, int]) -> None:
+    """Raise an error if the files of a bundle, unpacked, are larger than may be."""
+    models = [size for name, size in sizes.items() if is_model(name)]
+    others = [size for name, size in sizes.items() if not is_model(name)]
+    _check_limits(bundle, "files", others, (MAX_FILE_BYTES, MAX_BUNDLE_BYTES))
+    _check_limits(bundle, "models", models, (bundle_models.MAX_MODEL_BYTES, bundle_models.MAX_MODELS_BYTES))
+
+
+def _check_limits(bundle: Path, what: str, sizes: Collection[int], limits: tuple[int, int]) -> None:
+    each, together = limits
+    largest, total = max(sizes, default=0), sum(sizes)
+    if largest > each or total > together:
+        raise DataError(
+            f"{bundle}: expected {what} of at most {each:,} bytes, and {together:,} bytes of them unpacked; "
+            f"found {largest:,} and {total:,}"
+        )
 
 
 _READERS: dict[str, Callable[[Path], Any]] = {

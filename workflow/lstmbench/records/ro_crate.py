@@ -26,7 +26,12 @@ CRATE = "ro-crate-metadata.json"
 _SPECIFICATION = "1.2"
 _PROFILE = "https://w3id.org/ro/wfrun/process/0.5"
 _FAILED = "http://schema.org/FailedActionStatus"
-_FORMATS = {".csv": "text/csv", ".json": "application/json", ".parquet": "application/vnd.apache.parquet"}
+_FORMATS = {
+    ".csv": "text/csv",
+    ".json": "application/json",
+    ".parquet": "application/vnd.apache.parquet",
+    ".safetensors": "application/octet-stream",  # no type of its own is registered
+}
 
 
 def describe(records: Mapping[str, Record], sizes: Mapping[str, int]) -> bytes:

@@ -8,13 +8,13 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file, save_file
 
 from lstmbench.utils.errors import DataError
@@ -110,9 +110,17 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
     Raises:
         DataError: missing, or not such a file.
     """
-    try:
+    with _reading(path):
         return load_file(path)
-    except (OSError, SafetensorError) as error:
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Tell whatever keeps safetensors from reading ``path`` as a DataError."""
+    try:
+        yield
+    # For an array of a type that NumPy lacks, such as bfloat16, safetensors lets NumPy's own error through.
+    except (OSError, SafetensorError, TypeError, AttributeError) as error:
         again = "delete it and run the workflow again"
         raise DataError(f"{path}: expected a safetensors file: {error}; {again}") from error
 
@@ -125,9 +133,23 @@ def hash_file(path: Path) -> str:
 
 def hash_arrays(arrays: Mapping[str, np.ndarray]) -> str:
     """Return the sha256 over names, dtypes, shapes and values of arrays, in order of their names, in hex."""
+    return _hash_in_order((name, arrays[name]) for name in sorted(arrays))
+
+
+def hash_arrays_in(path: Path) -> str:
+    """Return the ``hash_arrays`` of a safetensors file; one array at a time is in memory.
+
+    Raises:
+        DataError: missing, or not such a file.
+    """
+    with _reading(path), safe_open(path, framework="numpy") as file:
+        return _hash_in_order((name, file.get_tensor(name)) for name in sorted(file.keys()))
+
+
+def _hash_in_order(arrays: Iterable[tuple[str, np.ndarray]]) -> str:
     digest = hashlib.sha256()
-    for name in sorted(arrays):
-        array = np.ascontiguousarray(arrays[name])
+    for name, values in arrays:
+        array = np.ascontiguousarray(values)
         digest.update(f"{name}|{array.dtype.str}|{array.shape}|".encode())
         digest.update(array.tobytes())
     return digest.hexdigest()
