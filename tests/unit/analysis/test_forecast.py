@@ -23,6 +23,7 @@ from lstmbench.records.run import write_record
 from lstmbench.records.run_record import Caps
 from lstmbench.records.tables import read_table, write_table
 from lstmbench.reporting.forecast import advice, duration
+from lstmbench.training.projector import VECTORS
 from lstmbench.training.run import train_run
 from lstmbench.utils.conversion import converted, plain
 from lstmbench.utils.errors import MachineError
@@ -62,7 +63,14 @@ def calibration(disturbances=(), attempts=1, **changes):
     return {**plain(measured(**changes)), "disturbances": [*disturbances], "attempts": attempts}
 
 
-WORK = Work(updates=101, epochs=3, tests=1, predictions={"valid": 2000, "test": 4000}, evaluation_bytes=60_000_000)
+WORK = Work(
+    updates=101,
+    epochs=3,
+    tests=1,
+    predictions={"valid": 2000, "test": 4000},
+    evaluation_bytes=60_000_000,
+    embedding_bytes=8_000_000,
+)
 
 SHIPPED = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
 CONFIG = SHIPPED | {
@@ -178,10 +186,10 @@ def test_disk_holds_a_third_checkpoint_while_it_replaces_the_first_and_one_of_ot
     assert found["kept_mb"] < 0.1
 
 
-def test_a_model_that_is_kept_stays_on_the_disk():
+def test_a_model_that_is_kept_stays_on_the_disk_and_its_embedding_once_more_for_tensorboard():
     without, kept = predicted(), predicted(keep_model=True)
     for name in ("kept_mb", "disk_mb"):
-        assert math.isclose(kept[name] - without[name], 20.0)
+        assert math.isclose(kept[name] - without[name], 20.0 + 8.0)
 
 
 @pytest.mark.parametrize(
@@ -205,6 +213,7 @@ def test_what_is_counted_is_what_the_loop_then_does(tmp_path, monkeypatch, modul
     assert work.predictions == {"valid": last["valid_predictions"], "test": final["predictions"]}
     whole = [row for row in record["milestones"] if row["predictions"] == final["predictions"]]
     assert work.tests == 1 + len(whole)
+    assert work.embedding_bytes == sum(path.stat().st_size for path in tmp_path.rglob(VECTORS))
 
 
 def test_runs_side_by_side_share_the_time_but_not_the_longest_run():
@@ -271,7 +280,7 @@ def test_the_verb_writes_the_plan_and_its_errors(tmp_path, capsys, monkeypatch):
     folder, shown = written(tmp_path, monkeypatch, capsys, calibration())
     assert shown.startswith((folder / "plan.md").read_text(encoding="utf-8"))
     assert "In all: 2 runs" in shown
-    assert read_table(folder / "plan.csv")["kept_mb"].tolist() == pytest.approx([20.015])
+    assert read_table(folder / "plan.csv")["kept_mb"].tolist() == pytest.approx([28.015])
     assert "No finished run" in (folder / "error.md").read_text(encoding="utf-8")
     (ask,) = read_plan(folder / "plan.csv", checked(CONFIG)).values()
     assert ask.minutes == math.ceil(2 * (5 + 149 * 0.1 + 15 + 0.6) / 60 + 10)

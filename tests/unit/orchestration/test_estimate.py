@@ -39,7 +39,7 @@ def work_of(dataset, size):
     """The work of a complete run, in the plan's terms."""
     content, preset = CONTENTS[dataset], load_preset(PRESETS / dataset / f"{size}.yaml")
     steps = count_steps(datasets.load_module(dataset).TASK, preset, content, None, None)
-    return Work(steps.updates, preset.epochs, 1, {name: content.counts[name] for name in ("valid", "test")}, 0)
+    return Work(steps.updates, preset.epochs, 1, {name: content.counts[name] for name in ("valid", "test")}, 0, 0)
 
 
 def as_planned(bundle, dataset, size, implementation):
@@ -147,11 +147,11 @@ def test_cores_that_the_machine_does_not_have_make_nothing_faster(speed, monkeyp
 def test_disk_is_what_runs_keep_their_initial_weights_and_the_checkpoints_of_those_that_train(speed):
     selection = chosen()
     names = {"dataset": "ptb", "size": "small", "implementation": "pytorch", "device": "cpu", "seed": "1"}
-    weights = 4 * 4_651_600
+    weights, embedding = 4 * 4_651_600, 4 * 10_000 * 200
     jobs = [Job("initialise", names, 1), Job("train", names, 2), Job("train", {**names, "seed": "2"}, 2)]
     costs = Costs(selection, {}, NOWHERE)
-    assert disk_bytes(selection, costs, jobs, 2) == 3 * weights + 4 * weights
-    assert disk_bytes(selection, costs, jobs, 4) == 3 * weights + 2 * 4 * weights
+    assert disk_bytes(selection, costs, jobs, 2) == 3 * weights + 2 * embedding + 4 * weights
+    assert disk_bytes(selection, costs, jobs, 4) == 3 * weights + 2 * embedding + 2 * 4 * weights
 
 
 def test_a_small_model_on_a_fast_machine_still_takes_its_start():

@@ -51,7 +51,9 @@ def found(*reports, printed=None):
 
 
 def seconds(report):
-    work = Work(updates=101, epochs=3, tests=1, predictions={"valid": 2000, "test": 4000}, evaluation_bytes=0)
+    work = Work(
+        updates=101, epochs=3, tests=1, predictions={"valid": 2000, "test": 4000}, evaluation_bytes=0, embedding_bytes=0
+    )
     disturbed = bool(getattr(report, "disturbances", []))
     return predict(report, report.blocks, work, disturbed=disturbed)["seconds"]
 

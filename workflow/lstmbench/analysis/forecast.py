@@ -56,6 +56,7 @@ class Work:
     tests: int  # the last one, and one during training if the preset has it and the run gets that far
     predictions: dict[str, int]  # of one validation ("valid") and of one test ("test")
     evaluation_bytes: int  # held for evaluation besides training: examples, activations of the largest batch
+    embedding_bytes: int  # written once more for TensorBoard if the model is kept
 
 
 def count_work(dataset: Dataset, preset: Preset, max_updates: int | None, max_eval_predictions: int | None) -> Work:
@@ -74,7 +75,7 @@ def count_work(dataset: Dataset, preset: Preset, max_updates: int | None, max_ev
             batch, window = part.batches.shape[1], part.examples.inputs.shape[1]
             largest = max(largest, cost.minimum_memory_bytes(spec, batch, window).activations)
     tested = preset.report_after_updates is not None and preset.report_after_updates <= updates
-    return Work(updates, math.ceil(updates / steps), 1 + tested, counts, held + largest)
+    return Work(updates, math.ceil(updates / steps), 1 + tested, counts, held + largest, cost.embedding_bytes(spec))
 
 
 def predict(
@@ -108,7 +109,7 @@ def predict(
         "checkpoint_seconds": work.epochs * checkpoint.write_seconds,
     }
     weights = figures.memory.least_bytes.weights
-    kept = RECORD_BYTES + EPOCH_BYTES * work.epochs + keep_model * weights
+    kept = RECORD_BYTES + EPOCH_BYTES * work.epochs + keep_model * (weights + work.embedding_bytes)
     device_bytes = figures.memory.peak_device_bytes
     # A checkpoint is gathered as arrays, and these are then copied into one string of bytes.
     memory = figures.memory.peak_rss_bytes + work.evaluation_bytes + 2 * checkpoint.bytes

@@ -98,7 +98,7 @@ def minimum_memory_bytes(spec: ModelSpec, batch: int, steps: int, itemsize: int 
     """
     rows, hidden = batch * steps, spec.hidden_size
     weights = parameter_count(spec)
-    table = int(np.prod(shapes(spec)["embedding"])) if spec.embedding else 0
+    table = _embedding_values(spec)
     gradients = weights - table + (min(rows, spec.output_size) * spec.input_size if spec.embedding else 0)
     logits = (rows if spec.every_step else batch) * spec.output_size
     activations = rows * (spec.input_size + 6 * hidden * spec.num_layers) + logits
@@ -109,3 +109,12 @@ def minimum_memory_bytes(spec: ModelSpec, batch: int, steps: int, itemsize: int 
         optimizer=slots * itemsize,
         activations=activations * itemsize,
     )
+
+
+def embedding_bytes(spec: ModelSpec, itemsize: int = 4) -> int:
+    """Return the bytes of the embedding; 0 without one."""
+    return _embedding_values(spec) * itemsize
+
+
+def _embedding_values(spec: ModelSpec) -> int:
+    return int(np.prod(shapes(spec)["embedding"])) if spec.embedding else 0

@@ -29,6 +29,8 @@ NO_NUMBERS = {
     "orchestration.dependencies": "decides whether something is computed again, not what",
     "system.cores": "refuses more threads than cores; what it counts is recorded beside a speed",
     "utils.errors": "words and exit codes",
+    "training.model_graph": "as training.tensorboard",
+    "training.projector": "as training.tensorboard",
     "training.tensorboard": "shows a run in TensorBoard while it trains",
     "system.identity": "decides on which machine a run is resumed, and is compared field by field",
     "utils.lock": "decides who may train, not what",

@@ -232,9 +232,12 @@ def disk_bytes(selection: Selection, costs: Costs, jobs: Iterable[Job], cores: i
         if job.rule not in ("train", "initialise"):
             continue
         names = job.wildcards["dataset"], job.wildcards["size"]
-        memory = cost.minimum_memory_bytes(costs.model(*names), 1, 1)
-        kept += memory.weights if job.rule == "initialise" or selection.keep_models else 0
-        if job.rule == "train":
+        model = costs.model(*names)
+        memory = cost.minimum_memory_bytes(model, 1, 1)
+        if job.rule == "initialise":
+            kept += memory.weights
+        else:
+            kept += selection.keep_models * (memory.weights + cost.embedding_bytes(model))
             lanes = 1 if cores is None else _at_a_time(selection, job, min(cores, usable_cores()))
             files = GENERATIONS + 1 + OTHERS
             checkpoints = max(checkpoints, lanes * files * (memory.weights + memory.optimizer))

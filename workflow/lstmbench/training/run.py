@@ -6,10 +6,12 @@ Its name is ``{dataset}/{size}/{implementation}/{device}/seed-{seed}``.  It is o
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from lstmbench.datasets import load_vocabulary
 from lstmbench.models import process_group
 from lstmbench.records.run import MODEL, checked_record, write_record
 from lstmbench.records.run_record import Caps, RunRecord
@@ -19,6 +21,8 @@ from lstmbench.system.identity import noted
 from lstmbench.training import launcher
 from lstmbench.training.checkpoint import CheckpointFolder
 from lstmbench.training.loop import Supervision, TrainingLoop, TrainingRequest
+from lstmbench.training.model_graph import model_graph
+from lstmbench.training.projector import write_projector
 from lstmbench.training.recorder import Recorder, Start
 from lstmbench.training.rehearsal import rehearse
 from lstmbench.training.session import RunRequest, memory_explained, open_session
@@ -32,6 +36,9 @@ from lstmbench.utils.signals import Interruption
 CHECKPOINT_SECONDS = 60.0
 """Seconds between checkpoints: the most that a crash can lose."""
 
+TENSORBOARD = "tensorboard"
+"""The folder beside the record for what TensorBoard shows: the event file, and the words of a text's model."""
+
 
 def train_run(
     request: RunRequest,
@@ -44,7 +51,7 @@ def train_run(
 ) -> None:
     """Train what is requested and write the run's record to ``output``.
 
-    Every worker calls this; rank 0 writes.  The final weights and the TensorBoard event files are written to the folder
+    Every worker calls this; rank 0 writes.  The final weights and the files for TensorBoard are written to the folder
     of the record.  Checkpoints have their own folder.  An interrupted run resumes from it, and a complete run deletes
     its checkpoints there.
 
@@ -59,6 +66,7 @@ def train_run(
     start = Start()
     with spin.limited(where.kind) as spin_limits:
         session = open_session(request)
+    words = load_vocabulary(request.data) if keep_model else ()
     recorder = Recorder(start, request, session, caps, spin_limits)
     label = str(recorder.name)
     training = TrainingRequest(
@@ -74,11 +82,12 @@ def train_run(
     except DataError as error:
         raise UsageError(f"{label}: its record would be refused, so it is not trained: {error}") from error
     folder = CheckpointFolder(checkpoints, recorder.fingerprint(), noted(recorder.machine, where.kind))
+    graph = model_graph(session.spec, session.preset.batch_size, session.preset.num_steps)
     alone = contextlib.nullcontext()  # on the workers that are not main
     with locked(checkpoints) if group.is_main else alone, memory_explained(session.spec, session.preset):
         with (
             Interruption(launcher.launcher()) as interruption,
-            EventFile(output.parent / "tensorboard") if group.is_main else alone as events,
+            EventFile(output.parent / TENSORBOARD, graph) if group.is_main else alone as events,
         ):
             supervision = Supervision(
                 label=label,
@@ -92,12 +101,12 @@ def train_run(
             final = loop.run()
         if group.is_main:
             weights = session.learner.weights()
-            _write(output, recorder.record(loop, final, hash_arrays(weights)), weights if keep_model else None)
+            _write(output, recorder.record(loop, final, hash_arrays(weights)), weights if keep_model else None, words)
             folder.clear()
 
 
-def _write(output: Path, record: RunRecord, model: dict[str, np.ndarray] | None) -> None:
-    """Write a record, and the final weights beside it or none.
+def _write(output: Path, record: RunRecord, model: dict[str, np.ndarray] | None, words: Sequence[str]) -> None:
+    """Write a record, and the final weights beside it or none; with them a text's ``words`` for TensorBoard.
 
     The weights are written first, because the record tells Snakemake that the run is complete.
     """
@@ -106,4 +115,6 @@ def _write(output: Path, record: RunRecord, model: dict[str, np.ndarray] | None)
         output.with_name(MODEL).unlink(missing_ok=True)
     else:
         write_arrays(output.with_name(MODEL), model)
+        if "embedding" in model:
+            write_projector(output.parent / TENSORBOARD, model["embedding"], words)
     write_record(output, record)

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.graph_pb2 import GraphDef
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.record_writer import RecordWriter
 
@@ -22,15 +23,20 @@ FILE_VERSION = "brain.Event:2"
 
 
 class EventFile:
-    """Write scalars per epoch.  Every attempt writes the whole file, so that a resumed run has each epoch only once."""
+    """Write the model's graph, if there is one, and scalars per epoch.
 
-    def __init__(self, folder: Path) -> None:
+    Every attempt writes the whole file, so that a resumed run has the graph and each epoch only once.
+    """
+
+    def __init__(self, folder: Path, graph: GraphDef | None = None) -> None:
         shutil.rmtree(folder, ignore_errors=True)
         # On a network share the folder remains while another program has one of its files open.
         folder.mkdir(parents=True, exist_ok=True)
         self._file = (folder / FILE_NAME).open("wb")
         self._records = RecordWriter(self._file)
         self._write(Event(wall_time=timestamp(), file_version=FILE_VERSION))
+        if graph is not None:
+            self._write(Event(wall_time=timestamp(), graph_def=graph.SerializeToString()))
 
     def __enter__(self) -> EventFile:
         return self
