@@ -18,6 +18,12 @@ the manifest and outside its hash, so that other words for the same ids are the 
 The report shows the first paragraph of its docstring, which says in a sentence or two what the data are.
 
 Its raw files, if any, are rows of ``workflow/datasets.tsv``.
+
+The modules in ``OWN`` are no data sets.  Each reads a kind of data that a user has: a configuration gives these a name
+and a path (``texts``, ``images``).  Such a module defines ``TASK``, ``VERSION`` and
+
+    contents(path) -> dict[str, str]    the sha256 of the content of each file that ``path`` means
+    prepare(path, ...) -> Prepared      with the fact ``about``, the sentences that the report shows
 """
 
 from __future__ import annotations
@@ -55,6 +61,8 @@ VOCABULARY = "vocabulary.json"
 
 SPLITS = ("train", "valid", "test")
 
+OWN = ("own_text", "own_images")
+"""The modules that read a user's own data."""
 
 Facts = Mapping[str, int | float | str]
 """What is known of a data set, by name: sizes, floors of the loss, and how it was drawn."""
@@ -97,16 +105,17 @@ class Dataset:
 
 def names() -> list[str]:
     """Return the known data sets, sorted."""
-    return sorted(module.name for module in pkgutil.iter_modules(__path__))
+    return sorted({module.name for module in pkgutil.iter_modules(__path__)} - {*OWN})
 
 
 def load_module(name: str) -> ModuleType:
-    """Import the module of data set ``name``.
+    """Import the module of data set ``name``, or one of ``OWN``.
 
     Raises:
         UsageError: there is no such data set.
     """
-    require_known("data set", name, names())
+    if name not in OWN:
+        require_known("data set", name, names())
     return importlib.import_module(f"{__name__}.{name}")
 
 

@@ -10,7 +10,9 @@ import gzip
 import math
 import struct
 import zlib
+from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
@@ -26,6 +28,9 @@ IMAGE = (28, 28)
 
 MAX_EXAMPLES = 60_000
 """The number of images in the larger file; a header that claims more is wrong."""
+
+MAX_VALUES = 1 << 31
+"""No file of any data set holds more bytes; a header that claims more is wrong."""
 
 
 def prepare(raw: Path) -> Prepared:
@@ -68,8 +73,20 @@ def read_pair(images_path: Path, labels_path: Path) -> tuple[np.ndarray, np.ndar
     return images, labels
 
 
-def read_idx(path: Path, item_shape: tuple[int, ...]) -> np.ndarray:
-    """Read a gzipped IDX file of bytes as uint8[n, *item_shape].
+def read_idx(
+    path: Path,
+    item_shape: tuple[int | None, ...],
+    *,
+    opened: Callable[[Path], IO[bytes]] = gzip.open,
+    max_examples: int = MAX_EXAMPLES,
+) -> np.ndarray:
+    """Read an IDX file of bytes as uint8[n, *item_shape].
+
+    Args:
+        path: the file.
+        item_shape: shape of an example; None: any length from 1.
+        opened: opens the file for reading, by default a gzipped one.
+        max_examples: the largest ``n``.
 
     The format: two zero bytes, type 0x08 (unsigned byte), the number of dimensions, each dimension as a big-endian
     32-bit number, then the values.
@@ -78,23 +95,27 @@ def read_idx(path: Path, item_shape: tuple[int, ...]) -> np.ndarray:
         DataError: the file is no gzip file or cut short, has another type or shape, or holds more or fewer values than
             the header says.
     """
-    shape_expected = ("n", *item_shape)
-    header_bytes = 4 + 4 * len(shape_expected)
+    dimensions = 1 + len(item_shape)
+    header_bytes = 4 + 4 * dimensions
     try:
-        with gzip.open(path) as stream:
+        with opened(path) as stream:
             header = stream.read(header_bytes)
             if len(header) < header_bytes:
                 raise DataError(f"{path}: expected an IDX header of {header_bytes} bytes, found {len(header)}")
             magic, count, *item = struct.unpack(f">{header_bytes // 4}I", header)
-            magic_expected = 0x0800 + len(shape_expected)
+            magic_expected = 0x0800 + dimensions
             if magic != magic_expected:
                 raise DataError(f"{path}: expected IDX magic number 0x{magic_expected:08x}, found 0x{magic:08x}")
-            if tuple(item) != item_shape or not 1 <= count <= MAX_EXAMPLES:
+            fits = all(found == size or (size is None and found) for size, found in zip(item_shape, item, strict=True))
+            if not fits or not 1 <= count <= max_examples:
+                shape_expected = ("n", *("any" if size is None else size for size in item_shape))
                 raise DataError(
-                    f"{path}: expected dimensions {shape_expected} with n from 1 to {MAX_EXAMPLES}, "
+                    f"{path}: expected dimensions {shape_expected} with n from 1 to {max_examples}, "
                     f"found {(count, *item)}"
                 )
-            expected = count * math.prod(item_shape)
+            expected = count * math.prod(item)
+            if expected > MAX_VALUES:
+                raise DataError(f"{path}: expected at most {MAX_VALUES:,} values, found {expected:,}: {(count, *item)}")
             # Reading one more byte reveals a longer file, and makes gzip check its CRC at the end.
             values = stream.read(expected + 1)
     except FileNotFoundError as error:
@@ -104,4 +125,4 @@ def read_idx(path: Path, item_shape: tuple[int, ...]) -> np.ndarray:
     if len(values) != expected:
         found = "more" if len(values) > expected else str(len(values))
         raise DataError(f"{path}: expected {expected} values for dimensions {(count, *item)}, found {found}")
-    return np.frombuffer(values, np.uint8).reshape(count, *item_shape)
+    return np.frombuffer(values, np.uint8).reshape(count, *item)
