@@ -44,7 +44,7 @@ ELSEWHERE = {
     "unit/system/test_identity.py": ["system/machine"],
     "unit/tasks/test_init.py": ["tasks/classifier", "tasks/language_model"],
     "unit/timing/probes/test_pytorch.py": ["timing/probes/__init__", "utils/clock"],
-    "unit/timing/test_calibration.py": ["preparation/initialise", "records/calibration"],
+    "unit/timing/test_calibration.py": ["records/calibration"],
     "unit/training/test_failure.py": ["orchestration/failed_runs", "reporting/missing_runs"],
     "unit/training/test_run.py": ["training/recorder", "training/rehearsal", "training/session"],
     "unit/utils/test_conversion.py": ["utils/fields"],

@@ -26,7 +26,6 @@ from lstmbench.orchestration.dependencies import code_hash, content_hash, number
 from lstmbench.orchestration.environments import failure_file, installed, interpreter
 from lstmbench.utils.errors import PREFIX, BenchError, UsageError
 from lstmbench.orchestration.announcement import announce
-from msgspec.structs import replace
 from lstmbench.utils.conversion import plain
 from lstmbench.utils.files import hash_json
 from lstmbench.implementations import framework, split
@@ -35,7 +34,7 @@ from lstmbench.models.presets import load_preset
 from lstmbench.records import paths, table_names
 from lstmbench.orchestration.resources import UNPLANNED, planned_seconds, read_plan, require_cores_of_job
 from lstmbench.orchestration.failed_runs import FAILED, failed_sample, last_failure
-from lstmbench.orchestration.config import checked, require_path
+from lstmbench.orchestration.config import checked, own_contents, require_path
 from lstmbench.orchestration.terminal import Job
 from lstmbench.utils.escaping import printable
 
@@ -46,13 +45,14 @@ def stop(error):
     sys.exit(error.exit_code)
 
 
-# The machine that a job is sent to downloads nothing, so it need not have the folders.
+# The machine that a job is sent to downloads and prepares nothing, so it need not have the user's files and folders.
 if not workflow.is_main_process:
     config["local_data"] = []
 
 try:
     require_path(Path(workflow.basedir))
     SELECTION = checked(config)
+    OWN_CONTENTS = own_contents(SELECTION) if workflow.is_main_process else {}
 except BenchError as error:
     stop(error)
 
@@ -64,8 +64,8 @@ TARGETS = Path(HOME, "workflow/targets.tsv")
 TOOLS = Path(HOME, "envs/tools.yaml")
 BASELINES = Path(HOME, "results/baselines")
 
-# The selection for collect and plan, without the folders of local data, which affect no table.
-SELECTED = json.dumps(plain(replace(SELECTION, local_data=[])))
+# The selection for collect and plan, without the user's files and folders, whose places affect no table.
+SELECTED = json.dumps(plain(SELECTION.without_places()))
 
 # All configurations share data, weights and environments; the rest is below `results`.
 DATA = Path("results/data")
@@ -157,9 +157,7 @@ wildcard_constraints:
     scaled="workers|threads",
 
 
-@cache
-def task_of(dataset):
-    return datasets.load_module(dataset).TASK
+task_of = SELECTION.task_of
 
 
 def code_of_run(wildcards):
@@ -186,7 +184,7 @@ def hash_of_preset(path):
 
 
 def preset_file(wildcards):
-    return PRESETS / wildcards.dataset / f"{wildcards.size}.yaml"
+    return PRESETS / SELECTION.preset_folder(wildcards.dataset) / f"{wildcards.size}.yaml"
 
 
 def preset_values(wildcards):
@@ -200,9 +198,25 @@ def first_weights(wildcards):
     return expand(rules.initialise.output.weights, dataset=wildcards.dataset, size=wildcards.size, seed=seed)
 
 
+def listed_sources(dataset):
+    """Return the rows of a shipped data set in datasets.tsv."""
+    return [] if SELECTION.own(dataset) else datasets.sources(dataset)
+
+
 def sources_of(wildcards):
-    """Return the raw files of a data set and their checksums."""
-    return sorted({(source.file, source.sha256) for source in datasets.sources(wildcards.dataset)})
+    """Return the raw files of a data set and their checksums; of the user's own data also how they are read."""
+    if own := SELECTION.own(wildcards.dataset):
+        return sorted([*OWN_CONTENTS.get(wildcards.dataset, {}).items(), *own.options.items()])
+    return sorted({(source.file, source.sha256) for source in listed_sources(wildcards.dataset)})
+
+
+def origin_of(wildcards):
+    """Return the arguments of prepare that say where the files of a data set are."""
+    own = SELECTION.own(wildcards.dataset)
+    if own is None:
+        return f"--raw {DATA / wildcards.dataset}/raw"
+    options = [word for name, value in own.options.items() for word in (f"--{name}", value)]
+    return shlex.join([f"--{own.module.removeprefix('own_')}", str(own.path), *options])
 
 
 def in_cases(pattern, cases):

@@ -29,7 +29,7 @@ rule download:
 rule prepare:
     input:
         raw=lambda wildcards: sorted(
-            {str(DATA / wildcards.dataset / "raw" / source.file) for source in datasets.sources(wildcards.dataset)}
+            {str(DATA / wildcards.dataset / "raw" / source.file) for source in listed_sources(wildcards.dataset)}
         ),
     output:
         manifest=DATA / "{dataset}/manifest.json",
@@ -39,14 +39,16 @@ rule prepare:
         "../../envs/tools.yaml"
     resources:
         machine=1,
+        # A resource, because a changed parameter would prepare data again whose files were only moved.
+        origin=origin_of,
     params:
         data=lambda wildcards: DATA / wildcards.dataset,
         sources=sources_of,
-        code=lambda wildcards: numbers_hash("commands.prepare", f"datasets.{wildcards.dataset}"),
+        code=lambda wildcards: numbers_hash("commands.prepare", f"datasets.{SELECTION.module_of(wildcards.dataset)}"),
     message:
         "Preparing {wildcards.dataset}"
     shell:
-        "python -m lstmbench prepare --dataset {wildcards.dataset} --raw {params.data}/raw"
+        "python -m lstmbench prepare --dataset {wildcards.dataset} {resources.origin}"
         " --output {params.data} > {log:q} 2>&1"
 
 

@@ -13,10 +13,11 @@ from snakemake.utils import update_config
 
 from lstmbench import datasets, implementations
 from lstmbench.models.presets import PRESETS
-from lstmbench.orchestration.config import checked, sizes
+from lstmbench.orchestration.config import checked, own_contents, sizes
 from lstmbench.orchestration.selection import Selection
 from lstmbench.system import device
 from lstmbench.utils.errors import UsageError
+from lstmbench.utils.files import hash_file
 from lstmbench.utils.paths import ROOT
 
 SHIPPED = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
@@ -95,6 +96,33 @@ def test_every_key_of_the_shipped_configuration_is_explained():
             "results: expected text matching regex '^[A-Za-z0-9][A-Za-z0-9._-]*(/[A",
         ),
         ({"results": "a/../b"}, "found 'a/../b'"),
+        (
+            {"datasets": ["novl"], "texts": {"novel": "a.txt"}},
+            "unknown dataset 'novl' (did you mean novel?); known: " + ", ".join([*datasets.names(), "novel"]),
+        ),
+        ({"texts": {"ptb": "a.txt"}}, "data set 'ptb': a shipped data set has this name; choose another"),
+        ({"images": {"mnist": "a"}}, "data set 'mnist': a shipped data set has this name; choose another"),
+        (
+            {"texts": {"a": "a.txt"}, "images": {"a": "a"}},
+            "expected each name once in texts and images, found a in both",
+        ),
+        ({"texts": {"../a": "a.txt"}}, "texts: expected text matching regex '^[a-z0-9]"),
+        ({"texts": {"novel": 3}}, "texts.novel: expected text or mapping, found 3"),
+        ({"texts": {"novel": ""}}, "texts.novel: expected text of length >= 1, found ''"),
+        ({"texts": {"novel": {}}}, "texts[...]: expected the key 'path', found none"),
+        (
+            {"texts": {"novel": {"path": "a", "level": "letter"}}},
+            "texts.novel.level: expected 'character' or 'word', found 'letter'",
+        ),
+        (
+            {"datasets": ["ptb", "novel"], "texts": {"novel": {"path": "a", "level": "character"}}},
+            "expected texts that are all read by words, or all by characters, because their perplexities cannot be "
+            "compared, found novel by characters and ptb by words; run them apart",
+        ),
+        (
+            {"datasets": ["novel"], "texts": {"novel": "a"}, "sizes": ["huge"]},
+            "unknown size of dataset novel 'huge'; known: adventures, large, medium, small",
+        ),
         ({"thread": 1}, "unknown configuration key 'thread' (did you mean threads?)"),
     ],
 )
@@ -109,7 +137,7 @@ def test_a_text_that_is_to_be_tested_on_the_way_is_refused_before_any_job(tmp_pa
     preset = (PRESETS / "markov/small.yaml").read_text(encoding="utf-8")
     (tmp_path / "markov").mkdir()
     (tmp_path / "markov/small.yaml").write_text(f"{preset}report_after_updates: 5\n", encoding="utf-8")
-    monkeypatch.setattr("lstmbench.orchestration.config.PRESETS", tmp_path)
+    monkeypatch.setattr("lstmbench.orchestration.selection.PRESETS", tmp_path)
     chosen = {
         "datasets": ["markov"],
         "sizes": ["small"],
@@ -277,3 +305,55 @@ def test_a_hostile_name_in_a_key_is_refused_in_one_line():
     with pytest.raises(UsageError) as refused:
         checked({"checkpoint_seconds": {"a\rb": {1: None}}})
     assert str(refused.value).startswith("configuration at $.checkpoint_seconds.a b: expected a name")
+
+
+OWN = {"datasets": ["novel", "fashion"], "texts": {"novel": "novel.txt"}, "images": {"fashion": "fashion"}}
+
+
+def test_data_of_ones_own_have_the_task_of_their_kind_and_the_presets_of_ptb_or_mnist():
+    selection = checked({**SHIPPED, **OWN, "device": "cpu"})
+    assert [selection.task_of(name) for name in OWN["datasets"]] == ["language_model", "classifier"]
+    assert [selection.module_of(name) for name in ("novel", "fashion", "ptb")] == ["own_text", "own_images", "ptb"]
+    assert selection.preset_file("novel", "small") == PRESETS / "ptb/small.yaml"
+    assert selection.preset_file("fashion", "small") == PRESETS / "mnist/small.yaml"
+    assert selection.own("ptb") is None
+
+
+def test_a_folder_of_presets_with_its_name_is_that_of_a_data_set_of_ones_own(tmp_path, monkeypatch):
+    (tmp_path / "novel").mkdir()
+    (tmp_path / "novel/tiny.yaml").write_bytes((PRESETS / "ptb/small.yaml").read_bytes())
+    for module in ("config", "selection"):
+        monkeypatch.setattr(f"lstmbench.orchestration.{module}.PRESETS", tmp_path)
+    chosen = {**OWN, "datasets": ["novel"], "sizes": ["tiny"], "speed": {**SHIPPED["speed"], "sizes": ["tiny"]}}
+    selection = checked({**SHIPPED, **chosen, "device": "cpu"})
+    assert selection.preset_file("novel", "tiny") == tmp_path / "novel/tiny.yaml"
+
+
+def test_the_place_of_data_of_ones_own_is_found_from_home_and_is_no_part_of_what_is_kept(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    texts = {"novel": "~/secret/novel.txt", "letters": {"path": "~/secret/letters", "level": "character"}}
+    selection = checked({**SHIPPED, **OWN, "texts": texts, "device": "cpu", "local_data": [str(tmp_path)]})
+    assert selection.own("novel").path == tmp_path / "secret/novel.txt"
+    assert selection.own("letters").options == {"level": "character"}
+    kept = selection.without_places()
+    assert kept.texts["novel"] == "novel.txt"
+    assert kept.own("letters").options == {"level": "character"}
+    assert str(tmp_path) not in str(kept)
+    assert "secret" not in str(kept)
+
+
+def test_the_contents_of_selected_data_are_read_and_what_is_no_such_file_is_named_with_its_key(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("novel.txt").write_text("a text", encoding="utf-8")
+    config = {**SHIPPED, **OWN, "datasets": ["novel"], "device": "cpu"}
+    assert own_contents(checked(config)) == {"novel": {"all": hash_file(Path("novel.txt"))}}
+    assert own_contents(checked({**config, "datasets": ["ptb"]})) == {}
+    for change, message in (
+        ({"texts": {"novel": "novl.txt"}}, "texts novel: novl.txt: expected a text file (UTF-8), found nothing"),
+        ({"texts": {"novel": "x" * 300}}, "texts novel: "),
+        ({"datasets": ["fashion"]}, "images fashion: fashion: expected a folder with four IDX files, as MNIST's"),
+    ):
+        with pytest.raises(UsageError) as caught:
+            own_contents(checked({**config, **change}))
+        assert str(caught.value).startswith(message)
+        assert "\n" not in str(caught.value)

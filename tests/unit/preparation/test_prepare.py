@@ -276,3 +276,47 @@ def test_the_real_files_are_those_listed(real_data: Path, tmp_path: Path, name: 
     assert load_dataset(tmp_path / name).name == name
     for source in datasets.sources(name):
         assert (real_data / name / source.file).stat().st_size == source.bytes
+
+
+@pytest.fixture
+def novel(tmp_path: Path) -> Path:
+    path = tmp_path / "my novel.txt"
+    path.write_text("a b a\n" * 30, encoding="utf-8")
+    return path
+
+
+def test_a_text_of_ones_own_is_prepared_by_the_command_line_by_words_or_characters(novel: Path, tmp_path: Path) -> None:
+    run_command("prepare", ["--dataset", "novel", "--text", str(novel), "--output", str(tmp_path / "words")])
+    assert load_vocabulary(tmp_path / "words") == ("a", "<eos>", "b", "<unk>")
+    by_character = ["--dataset", "novel", "--text", str(novel), "--level", "character"]
+    run_command("prepare", [*by_character, "--output", str(tmp_path / "characters")])
+    assert load_vocabulary(tmp_path / "characters") == (" ", "a", "\n", "b", "<unk>")
+
+
+def test_what_is_prepared_of_ones_own_text_does_not_depend_on_its_place(novel: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    run_command("prepare", ["--dataset", "novel", "--text", str(novel), "--output", str(tmp_path / "before")])
+    moved = novel.rename(tmp_path / "elsewhere/moved.txt")
+    run_command("prepare", ["--dataset", "novel", "--text", str(moved), "--output", str(tmp_path / "after")])
+    assert (tmp_path / "before/manifest.json").read_bytes() == (tmp_path / "after/manifest.json").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("ptb", "data set 'ptb': a shipped data set has this name; choose another"),
+        ("My Novel", "data set 'My Novel': expected a name of a-z"),
+        ("a\n", "expected a name of a-z"),
+        ("", "expected a name of a-z"),
+    ],
+)
+def test_a_name_that_is_taken_or_unsafe_is_refused_for_ones_own_text(
+    novel: Path, tmp_path: Path, name: str, message: str
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        run_command("prepare", ["--dataset", name, "--text", str(novel), "--output", str(tmp_path / "data")])
+
+
+def test_a_level_without_a_text_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="--level word: expected --text with it, found none"):
+        run_command("prepare", ["--dataset", "ptb", "--level", "word", "--output", str(tmp_path)])

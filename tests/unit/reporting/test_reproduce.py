@@ -55,11 +55,16 @@ ENVIRONMENTS = {"tf2.20": ["tensorflow-cpu==2.20.0", "a>=1,<2; python_version > 
 @st.composite
 def selections(draw):
     """Whatever a configuration may choose."""
-    chosen = draw(some(datasets.names(), max_size=2))
-    common = set.intersection(*(set(sizes(name)) for name in chosen))
+    own = {
+        "texts": {"novel": draw(st.sampled_from(["novel.txt", {"path": "a b's.txt", "level": "word"}]))},
+        "images": {"fashion": "~/fashion"},
+    }
+    chosen = draw(some([*datasets.names(), "novel", "fashion"], max_size=2))
+    common = set.intersection(*(set(sizes({"novel": "ptb", "fashion": "mnist"}.get(name, name))) for name in chosen))
     caps = OF_SOME_SIZE.map(lambda caps: {size: count for size, count in caps.items() if size in common} or None)
     config = {
         "datasets": chosen,
+        **{key: {name: where for name, where in there.items() if name in chosen} for key, there in own.items()},
         "sizes": sorted(common),
         "implementations": draw(some(NAMES, max_size=3)),
         "environments": draw(st.just(ENVIRONMENTS)),

@@ -89,3 +89,41 @@ def test_images_of_another_size_than_num_steps_are_refused():
     images = {"test_images": np.zeros((5, 4, 4), np.uint8), "test_labels": np.zeros(5, np.uint8)}
     with pytest.raises(UsageError, match="4 rows"):
         classifier.evaluation_parts(images, "test", PRESET, None)
+
+
+def test_images_of_any_shape_are_read_row_by_row_if_the_data_say_what_it_is():
+    facts = {"classes": 3, "rows": 5, "columns": 4}
+    preset = classifier.fitted(PRESET, facts)
+    images = {"test_images": np.zeros((6, 5, 4), np.uint8), "test_labels": np.zeros(6, np.uint8)}
+    (part,) = classifier.evaluation_parts(images, "test", preset, None)
+    assert part.examples.inputs.shape == (6, preset.num_steps, classifier.model_spec(preset, facts).input_size)
+
+
+def test_images_of_which_no_shape_is_said_are_squares_of_num_steps():
+    assert classifier.fitted(PRESET, {"classes": 3}) == PRESET
+    assert classifier.model_spec(PRESET, {"classes": 3}).input_size == 3
+
+
+def test_the_unit_of_speed_is_what_is_predicted():
+    assert language_model.unit({"vocab_size": 3}) == language_model.unit({"level": "word"}) == "words/s"
+    assert language_model.unit({"level": "character"}) == "characters/s"
+    assert classifier.unit({}) == "images/s"
+
+
+@pytest.mark.parametrize(("split", "needed"), [("train", 8), ("valid", 8), ("test", 2)])
+def test_a_text_too_short_for_one_batch_is_refused_with_numbers_and_one_word_more_is_trained(split, needed):
+    enough = {"train": np.zeros(8, np.int32), "valid": np.zeros(8, np.int32), "test": np.zeros(2, np.int32)}
+    language_model.require_enough("novel", enough, PRESET)
+    language_model.training_examples(enough, PRESET)
+    assert language_model.evaluation_parts(enough, "valid", PRESET, None)
+    assert language_model.evaluation_parts(enough, "test", PRESET, None)
+    too_few = {**enough, split: enough[split][1:]}
+    message = rf"novel: expected at least {needed} words or characters in its {split} text .*, found {needed - 1};"
+    with pytest.raises(UsageError, match=message):
+        language_model.require_enough("novel", too_few, PRESET)
+
+
+def test_fewer_images_than_a_batch_are_refused_with_numbers():
+    classifier.require_enough("fashion", {"train_images": np.zeros((2, 3, 3))}, PRESET)
+    with pytest.raises(UsageError, match=r"fashion: expected at least 2 training images.*, found 1;"):
+        classifier.require_enough("fashion", {"train_images": np.zeros((1, 3, 3))}, PRESET)

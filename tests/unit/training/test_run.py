@@ -151,7 +151,7 @@ def test_inputs_whose_record_would_be_refused_are_refused_before_the_first_updat
 
 SURROUNDINGS = {
     "versions of two lines": (reference, "versions", lambda: {"numpy": "1\n2"}),
-    "an unknown unit": (language_model, "UNIT", "tokens/s"),
+    "an unknown unit": (language_model, "unit", lambda facts: "tokens/s"),
     "memory of a device on the CPU": (reference.Learner, "peak_device_bytes", lambda self: 1),
     "a processor whose name is a formula": (
         hardware,

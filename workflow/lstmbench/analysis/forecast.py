@@ -19,7 +19,7 @@ import pandas as pd
 from lstmbench import tasks
 from lstmbench.datasets import Dataset, load_dataset
 from lstmbench.models import cost
-from lstmbench.models.presets import PRESETS, Preset, load_preset
+from lstmbench.models.presets import Preset
 from lstmbench.orchestration.selection import Selection
 from lstmbench.records.calibration import FailedCalibration, read_calibration
 from lstmbench.records.format import GENERATIONS, OTHERS
@@ -149,7 +149,8 @@ def plan(selection: Selection, data: Path, calibrations: Path) -> tuple[pd.DataF
                 "max_updates": selection.max_updates_of(size),
                 "max_eval_predictions": selection.max_eval_predictions,
             }
-            work = count_work(dataset, load_preset(PRESETS / dataset_name / f"{size}.yaml"), **caps)
+            preset_file = selection.preset_file(dataset_name, size)
+            work = count_work(dataset, tasks.load_fitted(preset_file, dataset.task, dataset.facts), **caps)
             for case in selection.cases_of_one:
                 names = (dataset_name, size, *case)
                 threads = selection.threads_of(case[1])

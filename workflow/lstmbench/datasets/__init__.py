@@ -19,8 +19,8 @@ The report shows the first paragraph of its docstring, which says in a sentence 
 
 Its raw files, if any, are rows of ``workflow/datasets.tsv``.
 
-The modules in ``OWN`` are no data sets.  Each reads a kind of data that a user has: a configuration gives these a name
-and a path (``texts``, ``images``).  Such a module defines ``TASK``, ``VERSION`` and
+The modules in ``OWN_MODULES`` are no data sets.  Each reads a kind of data that a user has, to which a configuration
+gives a name and a path (``texts``, ``images``).  Such a module defines ``TASK``, ``VERSION`` and
 
     contents(path) -> dict[str, str]    the sha256 of the content of each file that ``path`` means
     prepare(path, ...) -> Prepared      with the fact ``about``, the sentences that the report shows
@@ -34,9 +34,10 @@ import gzip
 import hashlib
 import importlib
 import pkgutil
+import re
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -44,8 +45,9 @@ from typing import Any
 import numpy as np
 
 from lstmbench.utils.conversion import converted, plain
-from lstmbench.utils.errors import DataError
-from lstmbench.utils.fields import StrictStruct
+from lstmbench.utils.errors import DataError, UsageError
+from lstmbench.utils.escaping import short
+from lstmbench.utils.fields import NAME, StrictStruct
 from lstmbench.utils.files import UNSUPPORTED, hash_file, hash_json
 from lstmbench.utils.paths import WORKFLOW
 from lstmbench.utils.strict_json import parse_json
@@ -61,7 +63,7 @@ VOCABULARY = "vocabulary.json"
 
 SPLITS = ("train", "valid", "test")
 
-OWN = ("own_text", "own_images")
+OWN_MODULES = ("own_text", "own_images")
 """The modules that read a user's own data."""
 
 Facts = Mapping[str, int | float | str]
@@ -103,20 +105,65 @@ class Dataset:
     sha256: str  # of the manifest, and through it of every array and fact
 
 
+@dataclass(frozen=True)
+class OwnData:
+    """A user's own data: what reads them, where they are, and how they are read."""
+
+    module: str  # one of ``OWN_MODULES``
+    path: Path
+    options: Mapping[str, str] = field(default_factory=dict)  # of the module's ``prepare``
+
+    @property
+    def task(self) -> str:
+        """Return the task of the data."""
+        task: str = load_module(self.module).TASK
+        return task
+
+    def contents(self) -> dict[str, str]:
+        """Return the sha256 of the content of each file; the same wherever the files are.
+
+        Raises:
+            UsageError, DataError: the path does not mean such files.
+        """
+        contents: dict[str, str] = load_module(self.module).contents(self.path)
+        return contents
+
+    def prepare(self) -> Prepared:
+        """Return the arrays.
+
+        Raises:
+            UsageError, DataError, ResourceError: the files are not what the module reads.
+        """
+        prepared: Prepared = load_module(self.module).prepare(self.path, **self.options)
+        return prepared
+
+
 def names() -> list[str]:
     """Return the known data sets, sorted."""
-    return sorted({module.name for module in pkgutil.iter_modules(__path__)} - {*OWN})
+    return sorted({module.name for module in pkgutil.iter_modules(__path__)} - {*OWN_MODULES})
 
 
 def load_module(name: str) -> ModuleType:
-    """Import the module of data set ``name``, or one of ``OWN``.
+    """Import the module of data set ``name``, or one of ``OWN_MODULES``.
 
     Raises:
         UsageError: there is no such data set.
     """
-    if name not in OWN:
+    if name not in OWN_MODULES:
         require_known("data set", name, names())
     return importlib.import_module(f"{__name__}.{name}")
+
+
+def require_own_name(name: str) -> None:
+    """Refuse a name for a user's own data that a shipped data set has, or that is not safe in paths.
+
+    Raises:
+        UsageError: one line.
+    """
+    if name in names():
+        raise UsageError(f"data set {name!r}: a shipped data set has this name; choose another for your own data")
+    if not re.fullmatch(NAME, name):
+        raise UsageError(f"data set {short(name)}: expected a name of a-z, 0-9, '.', '_' and '-', at most 64 of them")
 
 
 def sources(name: str) -> list[Source]:

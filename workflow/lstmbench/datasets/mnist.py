@@ -11,8 +11,8 @@ import math
 import struct
 import zlib
 from collections.abc import Callable
+from io import BufferedIOBase
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 
@@ -77,7 +77,7 @@ def read_idx(
     path: Path,
     item_shape: tuple[int | None, ...],
     *,
-    opened: Callable[[Path], IO[bytes]] = gzip.open,
+    opened: Callable[[Path], BufferedIOBase] = gzip.open,
     max_examples: int = MAX_EXAMPLES,
 ) -> np.ndarray:
     """Read an IDX file of bytes as uint8[n, *item_shape].

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import gzip
 import re
-from functools import partial
+from io import BufferedIOBase
 from pathlib import Path
 
 import numpy as np
@@ -93,10 +93,13 @@ def _read(path: Path) -> dict[str, np.ndarray]:
     arrays = {}
     for name, file in _files(path).items():
         shape = (None, None) if name.endswith("_images") else ()
-        # By its content, because browsers unpack a file and keep its name.
-        opened = gzip.open if archive_format(file) else partial(Path.open, mode="rb")
-        arrays[name] = read_idx(file, shape, opened=opened, max_examples=MAX_VALUES)
+        arrays[name] = read_idx(file, shape, opened=_opened, max_examples=MAX_VALUES)
     return arrays
+
+
+def _opened(path: Path) -> BufferedIOBase:
+    """Open a file that may be gzipped, whatever its name, because browsers unpack a file and keep its name."""
+    return gzip.open(path) if archive_format(path) else path.open("rb")
 
 
 def _files(path: Path) -> dict[str, Path]:

@@ -92,7 +92,7 @@ def prepare(path: Path, level: Level) -> Prepared:
         f"{len(vocabulary):,} {level}s. What the training text has only once, or not at all, is {UNKNOWN}: "
         f"{100 * shares['test']:.2g} % of the test."
     )
-    facts = {"vocab_size": len(vocabulary), "level": level, "about": about}
+    facts: dict[str, int | float | str] = {"vocab_size": len(vocabulary), "level": level, "about": about}
     facts |= {f"unknown_share_{split}": share for split, share in shares.items()}
     return Prepared(arrays, facts, vocabulary)
 

@@ -103,7 +103,8 @@ def _source(costs: Costs, runs: Iterable[Job]) -> str:
 def smaller_choices(selection: Selection, costs: Costs, jobs: Sequence[Job], cores: int) -> list[str]:
     """Return alternatives that take less time, with their times where those are known."""
     result = []
-    if any(map(datasets.sources, selection.datasets)):  # else it trains on embedded data, as the demo does
+    embedded = (not selection.own(name) and not datasets.sources(name) for name in selection.datasets)
+    if not all(embedded):  # the demo is
         result += ["make demo", "make quick"] if selection.max_updates is None else ["make demo"]
     runs = [job.wildcards for job in jobs if job.rule == "train"]
     by_size = {size: _only(jobs, "size", size) for size in {run["size"] for run in runs}}

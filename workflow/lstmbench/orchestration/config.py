@@ -18,7 +18,7 @@ from lstmbench.orchestration.selection import Selection
 from lstmbench.system.device import resolve_device, split_device
 from lstmbench.utils.conversion import converted
 from lstmbench.utils.errors import DataError, UsageError
-from lstmbench.utils.escaping import one_line, short
+from lstmbench.utils.escaping import brief, one_line, short
 from lstmbench.utils.validation import require_folder, require_known
 
 DEFAULT_SEEDS = [1]
@@ -76,26 +76,66 @@ def checked(config: Mapping[str, Any]) -> Selection:
 
 def _require_known_names(selection: Selection) -> None:
     """Refuse names of which there is no file, and a size that does not suit its data set."""
+    for name in [*selection.texts, *selection.images]:
+        datasets.require_own_name(name)
+    if twice := selection.texts.keys() & selection.images.keys():
+        raise UsageError(f"configuration: expected each name once in texts and images, found {min(twice)} in both")
     for name in selection.datasets:
-        require_known("dataset", name, datasets.names())
+        require_known("dataset", name, [*datasets.names(), *selection.texts, *selection.images])
     speed = selection.speed
     for name in [*selection.implementations, *speed.implementations]:
         module, environment = implementations.split(name)
         require_known("implementation", module, implementations.names())
         if environment:
             require_known(f"environment of {name}:", environment, selection.environments)
+    _require_one_level(selection)
     for dataset in selection.datasets:
         for size in [*selection.sizes, *speed.sizes]:
-            require_known(f"size of dataset {dataset}", size, sizes(dataset))
-            preset = load_preset(PRESETS / dataset / f"{size}.yaml")
+            require_known(f"size of dataset {dataset}", size, sizes(selection.preset_folder(dataset)))
+            preset = load_preset(selection.preset_file(dataset, size))
             try:
-                tasks.require_suited(datasets.load_module(dataset).TASK, preset)
+                tasks.require_suited(selection.task_of(dataset), preset)
             except UsageError as error:
                 raise UsageError(f"{dataset} {size}: {error}") from error
-    there = dict.fromkeys(size for dataset in selection.datasets for size in sizes(dataset))
+    folders = map(selection.preset_folder, selection.datasets)
+    there = dict.fromkeys(size for folder in folders for size in sizes(folder))
     for key, by_size in (("max_updates", selection.max_updates), ("seeds", selection.seeds)):
         for size in by_size if isinstance(by_size, Mapping) else ():
             require_known(f"size in {key}", size, there)
+
+
+def _require_one_level(selection: Selection) -> None:
+    """Refuse texts of words beside texts of characters: their perplexities cannot be compared, so share no table."""
+    levels: dict[str, list[str]] = {}
+    for name in selection.datasets:
+        if selection.task_of(name) == "language_model":
+            own = selection.own(name)
+            levels.setdefault(own.options["level"] if own else "word", []).append(name)
+    if len(levels) > 1:
+        found = " and ".join(f"{', '.join(names)} by {level}s" for level, names in sorted(levels.items()))
+        raise UsageError(
+            "configuration at $.datasets: expected texts that are all read by words, or all by characters, because "
+            f"their perplexities cannot be compared, found {found}; run them apart, each with another folder in results"
+        )
+
+
+def own_contents(selection: Selection) -> dict[str, dict[str, str]]:
+    """Return the sha256 of each file of the selected data sets that are the user's own, by data set.
+
+    Raises:
+        UsageError, DataError: a path means no such files; with the key of the configuration.
+    """
+    contents = {}
+    for name in selection.datasets:
+        if own := selection.own(name):
+            key = f"{'texts' if name in selection.texts else 'images'} {name}"
+            try:
+                contents[name] = own.contents()
+            except (UsageError, DataError) as error:
+                raise type(error)(f"{key}: {error}") from error
+            except OSError as error:  # not ours to read, or no name for a file
+                raise UsageError(f"{key}: {own.path}: expected what can be read, found {brief(error)}") from error
+    return contents
 
 
 def _seeds(seeds: list[int] | Mapping[str, list[int]], sizes: list[str]) -> list[int] | Mapping[str, list[int]]:
@@ -139,16 +179,16 @@ def _require_workers(selection: Selection) -> None:
     for implementation, device in selection.cases:
         for dataset in selection.datasets:
             for size in selection.sizes:
-                preset = load_preset(PRESETS / dataset / f"{size}.yaml")
+                preset = load_preset(selection.preset_file(dataset, size))
                 try:
                     implementations.require_shared(implementation, preset.batch_size, split_device(device).workers)
                 except UsageError as error:
                     raise UsageError(f"{dataset} {size}: {error}") from error
 
 
-def sizes(dataset: str) -> list[str]:
-    """Return the sizes of a data set, in alphabetical order."""
-    return sorted(path.stem for path in (PRESETS / dataset).glob("*.yaml"))
+def sizes(folder: str) -> list[str]:
+    """Return the sizes of a folder of presets, which a shipped data set has under its name, in alphabetical order."""
+    return sorted(path.stem for path in (PRESETS / folder).glob("*.yaml"))
 
 
 def _read(value: Any) -> Any:

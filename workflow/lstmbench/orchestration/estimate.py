@@ -11,14 +11,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from lstmbench import datasets, tasks
 from lstmbench.models import cost
 from lstmbench.models.learner import ModelSpec
-from lstmbench.models.presets import PRESETS, Preset, load_preset
+from lstmbench.models.presets import Preset
 from lstmbench.orchestration.resources import Case
 from lstmbench.orchestration.selection import Selection
 from lstmbench.records.format import GENERATIONS, OTHERS
@@ -131,18 +131,23 @@ class Costs:
         if self._selection.device == "gpu":
             raise UnknownTimeError("no plan covers these runs, and how fast a GPU is shows only when one trains")
         caps = self._selection.max_updates_of(size), self._selection.max_eval_predictions
-        work = count_steps(datasets.load_module(dataset).TASK, _preset(dataset, size), self._content(dataset), *caps)
+        task = self._selection.task_of(dataset)
+        work = count_steps(task, self._preset(dataset, size), self._content(dataset), *caps)
         return START_SECONDS + (work.updates + FORWARD * work.evaluated) * self._step(dataset, size, device)
 
     def _step(self, dataset: str, size: str, device: str) -> float:
         threads = self._selection.threads_of(device) * split_device(device).workers
-        return step_seconds(self.model(dataset, size), _preset(dataset, size), threads * self.flops_per_second)
+        return step_seconds(self.model(dataset, size), self._preset(dataset, size), threads * self.flops_per_second)
 
     def model(self, dataset: str, size: str) -> ModelSpec:
         """Return the model of a data set and size."""
-        task = tasks.load(datasets.load_module(dataset).TASK)
-        spec: ModelSpec = task.model_spec(_preset(dataset, size), self._content(dataset).facts)
+        task = tasks.load(self._selection.task_of(dataset))
+        spec: ModelSpec = task.model_spec(self._preset(dataset, size), self._content(dataset).facts)
         return spec
+
+    def _preset(self, dataset: str, size: str) -> Preset:
+        file = self._selection.preset_file(dataset, size)
+        return tasks.load_fitted(file, self._selection.task_of(dataset), self._content(dataset).facts)
 
     def _content(self, dataset: str) -> Content:
         return CONTENTS.get(dataset) or content_of(self._data / dataset / "manifest.json")
@@ -199,11 +204,6 @@ def step_seconds(spec: ModelSpec, preset: Preset, flops_per_second: float) -> fl
     """Return the seconds of a training step; all threads together reach ``flops_per_second`` in a large product."""
     products = cost.step_flops(spec, preset.batch_size, preset.num_steps) / (SHARE * flops_per_second)
     return products + LOOP_SECONDS * preset.num_steps * preset.num_layers
-
-
-@cache
-def _preset(dataset: str, size: str) -> Preset:
-    return load_preset(PRESETS / dataset / f"{size}.yaml")
 
 
 def wall_seconds(selection: Selection, costs: Costs, jobs: Iterable[Job], cores: int) -> float:

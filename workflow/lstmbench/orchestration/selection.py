@@ -6,14 +6,18 @@ The schema ``config`` in ``workflow/schemas`` is made from this type.
 from __future__ import annotations
 
 import itertools
+import os
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
 from msgspec import Meta
+from msgspec.structs import replace
 
-from lstmbench import implementations
+from lstmbench import datasets, implementations
+from lstmbench.datasets import OwnData
+from lstmbench.models.presets import PRESETS
 from lstmbench.records import paths
 from lstmbench.system.device import resolve_device, split_device
 from lstmbench.utils.errors import UsageError
@@ -45,10 +49,30 @@ class Speed(StrictStruct, frozen=True):
     ]
 
 
+class OwnText(StrictStruct, frozen=True):
+    """A text of one's own."""
+
+    path: Annotated[_Word, Meta(description="A UTF-8 text, or a folder with a text for each of train, valid and test.")]
+    level: Annotated[
+        Literal["word", "character"], Meta(description="What is predicted: the next word or the next character.")
+    ] = "word"
+
+
 class Selection(StrictStruct, frozen=True):
     """What to run.  Names are checked against the files that there are once the types are right."""
 
-    datasets: Annotated[_Names, Meta(description="Data sets, each a module in workflow/lstmbench/datasets.")]
+    datasets: Annotated[
+        _Names,
+        Meta(description="Data sets, each a module in workflow/lstmbench/datasets or a name in texts or images."),
+    ]
+    texts: Annotated[
+        dict[Name, _Word | OwnText],
+        Meta(description="Texts of your own by name: a path, or a path and whether words or characters are predicted."),
+    ]
+    images: Annotated[
+        dict[Name, _Word],
+        Meta(description="Images of your own by name, each the path of a folder with four IDX files, as MNIST's."),
+    ]
     sizes: Annotated[_Names, Meta(description="Model sizes, each a file in workflow/presets/{dataset}.")]
     implementations: Annotated[
         _Names,
@@ -139,6 +163,49 @@ class Selection(StrictStruct, frozen=True):
         """The cases with one worker: only these can ``sample`` measure and ``plan`` predict."""
         return [(implementation, device) for implementation, device in self.cases if device in self.devices]
 
+    def own(self, dataset: str) -> OwnData | None:
+        """Return where a data set of the user's own is and how it is read; None if the data set is a shipped one."""
+        if dataset in self.texts:
+            text = self.texts[dataset]
+            text = OwnText(path=text) if isinstance(text, str) else text
+            return OwnData("own_text", _expanded(text.path), {"level": text.level})
+        return OwnData("own_images", _expanded(self.images[dataset])) if dataset in self.images else None
+
+    def module_of(self, dataset: str) -> str:
+        """Return the module of ``lstmbench.datasets`` that prepares a data set."""
+        own = self.own(dataset)
+        return own.module if own else dataset
+
+    def task_of(self, dataset: str) -> str:
+        """Return the task of a data set."""
+        task: str = datasets.load_module(self.module_of(dataset)).TASK
+        return task
+
+    def preset_folder(self, dataset: str) -> str:
+        """Return the folder of ``workflow/presets`` with a data set's sizes: its own or, if it has none, a shipped one.
+
+        Without a folder of its name, a text of one's own has the sizes of PTB, and images have those of MNIST.
+        """
+        if self.own(dataset) is None or (PRESETS / dataset).is_dir():
+            return dataset
+        return {"language_model": "ptb", "classifier": "mnist"}[self.task_of(dataset)]
+
+    def preset_file(self, dataset: str, size: str) -> Path:
+        """Return the preset of a size."""
+        return PRESETS / self.preset_folder(dataset) / f"{size}.yaml"
+
+    def without_places(self) -> Selection:
+        """Return the selection without what depends on this machine's folders and affects no result.
+
+        The path of each data set of the user's own becomes its name, so that a moved file repeats nothing, and a report
+        tells nobody where a user keeps what.
+        """
+        texts: dict[str, str | OwnText] = {
+            name: f"{name}.txt" if isinstance(text, str) else replace(text, path=f"{name}.txt")
+            for name, text in self.texts.items()
+        }
+        return replace(self, local_data=[], texts=texts, images={name: name for name in self.images})
+
     def records(self) -> list[Path]:
         """Return the paths of the records of all runs, whether they exist or not."""
         return [
@@ -179,3 +246,8 @@ class Selection(StrictStruct, frozen=True):
         """Return the caps of a run of this size as arguments of ``lstm-bench train``."""
         caps = {"--max-updates": self.max_updates_of(size), "--max-eval-predictions": self.max_eval_predictions}
         return shlex.join(str(word) for name, value in caps.items() if value is not None for word in (name, value))
+
+
+def _expanded(path: str) -> Path:
+    # os.path accepts any text; Path raises an error for the home of an unknown user.
+    return Path(os.path.expanduser(path))  # noqa: PTH111

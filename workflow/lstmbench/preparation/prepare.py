@@ -7,11 +7,12 @@ The arrays are ``{output}/{array}.npy``, the words of a text ``{output}/vocabula
 from __future__ import annotations
 
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 
 from lstmbench import datasets
-from lstmbench.datasets import SCHEMA_VERSION, SPLITS, VOCABULARY, Prepared, Source, vocabulary_content
+from lstmbench.datasets import SCHEMA_VERSION, SPLITS, VOCABULARY, OwnData, Prepared, Source, vocabulary_content
 from lstmbench.utils.errors import DataError
 from lstmbench.utils.files import atomic, hash_file, hash_json, write_json
 
@@ -27,7 +28,26 @@ def prepare(*, dataset: str, raw: Path, output: Path) -> None:
     sources = {source.file: source for source in datasets.sources(dataset)}
     for file, source in sources.items():
         _check_raw(raw / file, source)
-    prepared = module.prepare(raw)
+    contents = {file: source.sha256 for file, source in sources.items()}
+    _write(dataset, module, module.prepare(raw), contents, output)
+
+
+def prepare_own(*, dataset: str, own: OwnData, output: Path) -> None:
+    """Prepare a user's own data under the name ``dataset``, and write them to the folder ``output``.
+
+    Nothing that is written depends on where the files are.
+
+    Raises:
+        UsageError: the name is not free, or the path does not mean such files.
+        DataError: their content is wrong.
+        ResourceError: they do not fit into the memory.
+    """
+    datasets.require_own_name(dataset)
+    contents = own.contents()
+    _write(dataset, datasets.load_module(own.module), own.prepare(), contents, output)
+
+
+def _write(dataset: str, module: ModuleType, prepared: Prepared, contents: dict[str, str], output: Path) -> None:
     check(dataset, module.TASK, prepared)
     (output / "manifest.json").unlink(missing_ok=True)
     entries = {}
@@ -43,7 +63,7 @@ def prepare(*, dataset: str, raw: Path, output: Path) -> None:
         "task": module.TASK,
         "facts": prepared.facts,
         "arrays": entries,
-        "sources": {file: source.sha256 for file, source in sources.items()},
+        "sources": contents,
     }
     data_sha256 = hash_json(manifest)
     if prepared.vocabulary:

@@ -84,7 +84,7 @@ def _circumstances(here: str, sample: ProcessSample, record: MeasurementRecord) 
     for name in ("initial_weights_sha256", "data_sha256", "unit"):
         yield equal(f"{here}.{name}", getattr(sample, name), getattr(samples[0], name), "as in the first sample")
     preset = record.settings
-    per_step = preset.batch_size * (preset.num_steps if sample.unit == "words/s" else 1)
+    per_step = preset.batch_size * (1 if sample.unit == "images/s" else preset.num_steps)
     yield equal(f"{here}.predictions_per_step", sample.predictions_per_step, per_step, "by the preset")
     used = sample.memory
     weights = used.least_bytes.weights // 4

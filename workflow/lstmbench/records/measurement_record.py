@@ -22,7 +22,7 @@ from lstmbench.utils.fields import Count, Name, NonNegative, Number, Positive, S
 class Group(StrictStruct, frozen=True):
     """What was measured: each part is also a part of the path."""
 
-    dataset: Annotated[Name, Meta(description="Data set: a module of lstmbench/datasets.")]
+    dataset: Annotated[Name, Meta(description="Data set: a module of lstmbench/datasets, or a user's own name.")]
     size: Annotated[Name, Meta(description="Model size: a preset of the data set.")]
     device: Annotated[
         Name, Meta(description="Where, with a precision other than float32 behind it: cpu, gpu, gpu-tf32.")

@@ -37,7 +37,7 @@ Finished = Annotated[Time, Meta(description="Wall-clock time of the end, ISO 860
 CodeCommit = Annotated[Commit | None, Meta(description="Git commit of the code, in hex; null: not in a git checkout.")]
 CommitDirty = Annotated[bool, Meta(description="True if tracked files differed from the commit.")]
 Task = Literal["language_model", "classifier"]
-Unit = Literal["words/s", "images/s"]
+Unit = Literal["words/s", "characters/s", "images/s"]
 Precision = Literal["float32", "tf32", "bfloat16", "float64"]
 Versions = Annotated[
     dict[LibraryName, Text],
@@ -54,7 +54,7 @@ Fact = int | float | str | bool | None
 class RunName(StrictStruct, frozen=True):
     """Name a run; each part is also a part of its path."""
 
-    dataset: Annotated[Name, Meta(description="Data set: a module of lstmbench/datasets.")]
+    dataset: Annotated[Name, Meta(description="Data set: a module of lstmbench/datasets, or a user's own name.")]
     size: Annotated[Name, Meta(description="Model size: a preset of the data set.")]
     implementation: Annotated[Name, Meta(description="Framework adapter: a module of lstmbench/implementations.")]
     device: Annotated[
@@ -122,6 +122,17 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     classes: Annotated[Number | UnsetType, Meta(description="Classes to tell apart, a count; classifiers only.")] = (
         UNSET
     )
+    level: Annotated[
+        Literal["word", "character"] | UnsetType,
+        Meta(description="What a prediction is of, and a perplexity is per; absent: a word."),
+    ] = UNSET
+    rows: Annotated[Number | UnsetType, Meta(description="Rows of an image, a count; absent: as num_steps.")] = UNSET
+    columns: Annotated[
+        Number | UnsetType, Meta(description="Values of a row of an image, a count; absent: as num_steps.")
+    ] = UNSET
+    about: Annotated[
+        Text | UnsetType, Meta(description="What the data are, in sentences; only of data that a user supplied.")
+    ] = UNSET
     source_cross_entropy_nats_test: Annotated[
         NonNegative | UnsetType,
         Meta(description="Mean cross-entropy of the test words under their own source, in nats; generated text only."),

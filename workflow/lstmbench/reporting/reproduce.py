@@ -23,6 +23,9 @@ from lstmbench.utils.conversion import plain
 IGNORED_KEYS = ("local_data", "checkpoint_seconds")
 """Keys that change no result."""
 
+UNLESS_EMPTY = ("environments", "texts", "images")
+"""Keys that say nothing if they are empty."""
+
 
 def whole_command(selection: Selection) -> str:
     """Return the command that reproduces everything of a selection."""
@@ -63,8 +66,9 @@ def _narrowed(selection: Selection, dataset: str, size: str, device: str, **rest
 
 def _command(selection: Selection, *targets: str) -> str:
     values = {key: value for key, value in plain(selection).items() if key not in IGNORED_KEYS}
-    if not values["environments"]:
-        del values["environments"]
+    for key in ("texts", "images"):
+        values[key] = {name: own for name, own in values[key].items() if name in selection.datasets}
+    values = {key: value for key, value in values.items() if value or key not in UNLESS_EMPTY}
     paths = [str(Path(selection.results, target)) for target in targets]
     force = ["--force"] if targets else []
     keys = [f"{key}={_written(value)}" for key, value in values.items()]

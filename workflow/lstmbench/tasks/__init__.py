@@ -2,9 +2,11 @@
 
 Each task module defines:
 
-    UNIT                                     of throughput
+    unit(facts)                              of throughput
     MILESTONES                               whether a run may also be tested during training
+    fitted(preset, facts)                    -> the preset with what the data decide, not the recipe
     model_spec(preset, facts)                -> ModelSpec
+    require_enough(name, arrays, preset)     refuse data that are too few for a batch
     training_examples(arrays, preset)        -> Examples
     training_order(count, preset, seed, epoch)  -> int32[steps, batch], the example numbers of each batch
     evaluation_parts(arrays, split, preset, limit)  -> list[Part]
@@ -15,12 +17,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 
+from lstmbench.datasets import Facts
 from lstmbench.models.learner import Examples
-from lstmbench.models.presets import Preset
+from lstmbench.models.presets import Preset, load_preset
 from lstmbench.utils.errors import UsageError
 
 
@@ -38,6 +42,16 @@ class Part:
 def load(task: str) -> ModuleType:
     """Import the module of ``task``: language_model or classifier."""
     return import_module(f"{__name__}.{task}")
+
+
+def load_fitted(preset_file: Path, task: str, facts: Facts) -> Preset:
+    """Read a preset, with what the data decide and not the recipe: the time steps of images are their rows.
+
+    Raises:
+        UsageError: the preset is faulty.
+    """
+    preset: Preset = load(task).fitted(load_preset(preset_file), facts)
+    return preset
 
 
 def require_suited(task: str, preset: Preset) -> None:

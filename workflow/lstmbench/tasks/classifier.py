@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+from msgspec.structs import replace
 
 from lstmbench.datasets import Facts
 from lstmbench.models.learner import Examples, ModelSpec
@@ -12,19 +13,31 @@ from lstmbench.models.presets import Preset
 from lstmbench.tasks import Part
 from lstmbench.utils.errors import UsageError
 
-UNIT = "images/s"
 MILESTONES = True
 
 EVALUATION_BATCH = 1000
 
 
+def unit(facts: Facts) -> str:
+    """Return the unit of throughput."""
+    return "images/s"
+
+
+def fitted(preset: Preset, facts: Facts) -> Preset:
+    """Return the preset with a time step per row of an image; without the fact ``rows`` that is the preset's."""
+    return replace(preset, num_steps=int(facts.get("rows", preset.num_steps)))
+
+
 def model_spec(preset: Preset, facts: Facts) -> ModelSpec:
-    """Return the model of ``preset`` for ``facts["classes"]`` classes of square images with ``num_steps`` rows."""
+    """Return the model of ``preset`` for ``facts["classes"]`` classes of images, whose rows have ``columns`` values.
+
+    Without the fact ``columns`` the images are square.
+    """
     return ModelSpec(
         num_layers=preset.num_layers,
         hidden_size=preset.hidden_size,
         output_size=int(facts["classes"]),
-        input_size=preset.num_steps,
+        input_size=int(facts.get("columns", preset.num_steps)),
         embedding=False,
         every_step=False,
         stateful=False,
@@ -34,6 +47,20 @@ def model_spec(preset: Preset, facts: Facts) -> ModelSpec:
         max_grad_norm=preset.max_grad_norm,
         loss_scale=1.0,
     )
+
+
+def require_enough(name: str, arrays: Mapping[str, np.ndarray], preset: Preset) -> None:
+    """Refuse a data set that has too few images for one training batch.
+
+    Raises:
+        UsageError: one line.
+    """
+    count = len(arrays["train_images"])
+    if count < preset.batch_size:
+        raise UsageError(
+            f"{name}: expected at least {preset.batch_size:,} training images, one batch of the preset, found "
+            f"{count:,}; take more images, or a preset with a smaller batch_size"
+        )
 
 
 def training_examples(arrays: Mapping[str, np.ndarray], preset: Preset) -> Examples:
@@ -77,6 +104,6 @@ def metrics(loss: float) -> dict[str, float]:
 def _examples(arrays: Mapping[str, np.ndarray], split: str, preset: Preset) -> Examples:
     images = arrays[f"{split}_images"]
     rows, columns = images.shape[1:]
-    if (rows, columns) != (preset.num_steps, preset.num_steps):
+    if rows != preset.num_steps:
         raise UsageError(f"num_steps {preset.num_steps}: the images have {rows} rows of {columns} columns")
     return Examples(images.astype(np.float32) / 255.0, arrays[f"{split}_labels"].astype(np.int32))

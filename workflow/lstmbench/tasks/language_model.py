@@ -18,13 +18,23 @@ from lstmbench.datasets.ptb import batch_windows
 from lstmbench.models.learner import Examples, ModelSpec
 from lstmbench.models.presets import Preset
 from lstmbench.tasks import Part
+from lstmbench.utils.errors import UsageError
 
-UNIT = "words/s"
 MILESTONES = False
 
 TEST_STEPS = 100
 """Window of the test protocol.  The tutorial tests with batch 1 and windows of 1.  Because the state is carried, any
 window gives the same predictions, and a longer one is faster."""
+
+
+def unit(facts: Facts) -> str:
+    """Return the unit of throughput: characters or, without the fact ``level``, words per second."""
+    return f"{facts.get('level', 'word')}s/s"
+
+
+def fitted(preset: Preset, facts: Facts) -> Preset:
+    """Return the preset: a text decides none of its values."""
+    return preset
 
 
 def model_spec(preset: Preset, facts: Facts) -> ModelSpec:
@@ -44,6 +54,22 @@ def model_spec(preset: Preset, facts: Facts) -> ModelSpec:
         # The tutorial's cost is summed over the time steps and averaged over the batch.
         loss_scale=float(preset.num_steps),
     )
+
+
+def require_enough(name: str, arrays: Mapping[str, np.ndarray], preset: Preset) -> None:
+    """Refuse a text of which a split has too few words for one batch; the test needs two.
+
+    Raises:
+        UsageError: one line.
+    """
+    batch = preset.batch_size * (preset.num_steps + 1)
+    for split, needed in (("train", batch), ("valid", batch), ("test", 2)):
+        if len(arrays[split]) < needed:
+            raise UsageError(
+                f"{name}: expected at least {needed:,} words or characters in its {split} text for one batch "
+                f"(batch_size {preset.batch_size}, num_steps {preset.num_steps}), found {len(arrays[split]):,}; take a "
+                "longer text, or a preset with a smaller batch"
+            )
 
 
 def training_examples(arrays: Mapping[str, np.ndarray], preset: Preset) -> Examples:

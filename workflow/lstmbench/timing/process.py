@@ -60,7 +60,7 @@ def measure_process(request: RunRequest, more: More, details: Sequence[str]) -> 
         versions={"numpy": np.__version__, **session.framework.versions()},
         initial_weights_sha256=hash_arrays(session.weights),
         data_sha256=session.dataset.sha256,
-        unit=session.task.UNIT,
+        unit=session.unit,
         predictions_per_step=steps.predictions,
         phases=Phases(
             import_seconds=session.import_seconds,

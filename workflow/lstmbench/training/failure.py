@@ -13,7 +13,6 @@ from typing import cast
 
 from lstmbench import tasks
 from lstmbench.datasets import Dataset, load_dataset
-from lstmbench.models.presets import load_preset
 from lstmbench.orchestration.failed_runs import FAILED
 from lstmbench.records.run import write_record
 from lstmbench.records.run_record import MAX_MESSAGE_LENGTH, ExitCode, FailedRun, Failure, Task
@@ -100,5 +99,5 @@ def _message(exit_code: int, lines: list[str]) -> str:
 
 
 def _memory(dataset: Dataset, preset_file: Path) -> str:
-    preset = load_preset(preset_file)
+    preset = tasks.load_fitted(preset_file, dataset.task, dataset.facts)
     return memory_needed(tasks.load(dataset.task).model_spec(preset, dataset.facts), preset)

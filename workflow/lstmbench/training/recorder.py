@@ -124,7 +124,7 @@ class Recorder:
         if loop.rates:
             quartiles = np.quantile(loop.rates, [0.25, 0.5, 0.75]).tolist()
         return Throughput(
-            unit=self._session.task.UNIT,
+            unit=self._session.unit,
             p25=quartiles[0],
             median=quartiles[1],
             p75=quartiles[2],

@@ -14,9 +14,9 @@ from lstmbench import implementations, tasks
 from lstmbench.datasets import Dataset, load_dataset
 from lstmbench.models import cost
 from lstmbench.models.learner import Learner, ModelSpec
-from lstmbench.models.presets import Preset, load_preset
+from lstmbench.models.presets import Preset
 from lstmbench.models.weights import shapes
-from lstmbench.records.run_record import RunName
+from lstmbench.records.run_record import RunName, Unit
 from lstmbench.system.cores import require_cores
 from lstmbench.system.device import require_precision, require_threads, split_device
 from lstmbench.system.hardware import memory_limit_bytes
@@ -73,6 +73,12 @@ class Session:
     import_seconds: float
     build_seconds: float
 
+    @property
+    def unit(self) -> Unit:
+        """Return the unit of throughput."""
+        unit: Unit = self.task.unit(self.dataset.facts)
+        return unit
+
 
 def open_session(request: RunRequest) -> Session:
     """Read and check all files, and build a session from them.
@@ -82,7 +88,7 @@ def open_session(request: RunRequest) -> Session:
         DataError: data or weights are damaged.
     """
     dataset = load_dataset(request.data)
-    preset = load_preset(request.preset_file)
+    preset = tasks.load_fitted(request.preset_file, dataset.task, dataset.facts)
     weights = read_arrays(request.weights_file)
     spec = tasks.load(dataset.task).model_spec(preset, dataset.facts)
     if {name: value.shape for name, value in weights.items()} != shapes(spec):
