@@ -115,3 +115,27 @@ def test_a_selection_of_thousands_needs_no_path_on_the_command_line(tmp_path, mo
     save(Path("there"), *(make_record("mnist", seed=seed) for seed in (1, 2, 3)))
     run_command("collect", ["--output-dir", "tables", "--selection", json.dumps(config)])
     assert read_table(Path("tables/runs.csv"))["seed"].tolist() == [1, 2]
+
+
+def own_text(level, name):
+    return make_record(
+        name,
+        data__facts={"vocab_size": 10_000, "level": level, "about": f"A text read by {level}s."},
+        speed__unit=f"{level}s/s",
+    )
+
+
+def test_what_is_said_of_own_data_and_what_a_perplexity_is_per_are_columns(tmp_path):
+    rows = collect(save(tmp_path, own_text("character", "novel"), make_record("mnist")))["runs"]
+    assert rows[["dataset", "level", "about"]].to_numpy().tolist() == [
+        ["mnist", "", ""],
+        ["novel", "character", "A text read by characters."],
+    ]
+
+
+@pytest.mark.parametrize("other", ["ptb", "story"])
+def test_perplexities_per_word_and_per_character_never_share_a_table(tmp_path, other):
+    words = make_record("ptb") if other == "ptb" else own_text("word", other)
+    message = rf"cannot be compared, found novel/.* by characters and {other}/.* by words"
+    with pytest.raises(DataError, match=message):
+        collect(save(tmp_path, own_text("character", "novel"), words))

@@ -13,7 +13,7 @@ from lstmbench.statistics.verdict import Kind
 def tables():
     return {
         "quality": pd.DataFrame({"metric": ["perplexity"], "caps": [""]}),
-        "runs": pd.DataFrame({"implementation": ["pytorch"]}),
+        "runs": pd.DataFrame({"implementation": ["pytorch"], "level": ["word"]}),
         "speed": pd.DataFrame({"implementation": ["pytorch"], "share": [0.8], "disturbed": [""]}),
     }
 
@@ -28,7 +28,7 @@ def test_a_page_explains_the_words_that_it_uses(tables):
     ]
     tables["speed"] = tables["speed"].iloc[:0]
     tables["quality"] = pd.DataFrame({"metric": ["accuracy"], "caps": ["short"]})
-    tables["runs"] = pd.DataFrame({"implementation": ["pytorch_fused"]})
+    tables["runs"] = pd.DataFrame({"implementation": ["pytorch_fused"], "level": [""]})
     assert [word for word, _ in words(tables)] == ["accuracy", "seed", "case", "_fused", "capped"]
 
 
@@ -47,3 +47,13 @@ def test_every_word_and_verdict_is_explained_in_sentences():
     for word, meaning in [*WORDS.items(), *verdicts()]:
         assert meaning[0].isupper() or meaning.startswith("cpu"), word
         assert meaning.endswith("."), word
+
+
+def test_a_page_of_characters_speaks_of_characters_and_of_no_word(tables):
+    tables["runs"]["level"] = "character"
+    tables["quality"]["caps"] = "short"
+    explained = dict(words(tables))
+    assert "among how many characters" in explained["perplexity (per character)"]
+    assert "characters/s, images/s" in explained
+    assert "fewer characters or images" in explained["capped"]
+    assert "perplexity" not in explained

@@ -436,9 +436,15 @@ def test_embedded_data_sets_are_explained_with_one_floor_and_no_word_on_what_is_
     assert "published value" in page(*make_pair())
 
 
+def test_data_that_a_user_supplied_are_described_by_their_records_and_nothing_published_is_known(page):
+    facts = {"vocab_size": 10_000, "level": "word", "about": "Text that the user supplied: <script>."}
+    text = page(*make_pair(dataset="novel", data__facts=facts))
+    assert "Text that the user supplied: &lt;script&gt;. Nothing published is known of this data set." in text
+
+
 def test_every_data_set_says_in_a_sentence_what_it_is():
     for name in datasets.names():
-        output = about(name, pd.DataFrame({"published_source": [""]}))
+        output = about(name, pd.DataFrame({"published_source": [""]}), pd.DataFrame({"about": [""]}))
         assert 40 < len(output) < 320
         assert "`" not in output
         assert output.endswith(".")

@@ -19,7 +19,7 @@ import pandas as pd
 from lstmbench import tasks
 from lstmbench.datasets import Dataset, load_dataset
 from lstmbench.models import cost
-from lstmbench.models.presets import Preset
+from lstmbench.models.presets import Preset, load_preset
 from lstmbench.orchestration.selection import Selection
 from lstmbench.records.calibration import FailedCalibration, read_calibration
 from lstmbench.records.format import GENERATIONS, OTHERS
@@ -62,6 +62,7 @@ class Work:
 def count_work(dataset: Dataset, preset: Preset, max_updates: int | None, max_eval_predictions: int | None) -> Work:
     """Return the amounts of work of a run under these caps."""
     task = tasks.load(dataset.task)
+    preset = task.fitted(preset, dataset.facts)
     spec = task.model_spec(preset, dataset.facts)
     examples = task.training_examples(dataset.arrays, preset)
     steps = len(task.training_order(len(examples.inputs), preset, 1, 1))
@@ -149,8 +150,7 @@ def plan(selection: Selection, data: Path, calibrations: Path) -> tuple[pd.DataF
                 "max_updates": selection.max_updates_of(size),
                 "max_eval_predictions": selection.max_eval_predictions,
             }
-            preset_file = selection.preset_file(dataset_name, size)
-            work = count_work(dataset, tasks.load_fitted(preset_file, dataset.task, dataset.facts), **caps)
+            work = count_work(dataset, load_preset(selection.preset_file(dataset_name, size)), **caps)
             for case in selection.cases_of_one:
                 names = (dataset_name, size, *case)
                 threads = selection.threads_of(case[1])

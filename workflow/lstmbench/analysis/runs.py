@@ -33,7 +33,7 @@ def collect(paths: Iterable[Path]) -> dict[str, pd.DataFrame]:
 
     Raises:
         DataError: no path, a record that is missing or bad, two records of one run, or a data set of which no run
-            ended well.
+            ended well; or texts that were read by words beside texts that were read by characters.
     """
     records: dict[tuple[str, str, str, str, int], RunRecord | FailedRun] = {}
     origins: dict[RunName, Path] = {}
@@ -48,6 +48,7 @@ def collect(paths: Iterable[Path]) -> dict[str, pd.DataFrame]:
     failures = [record for record in every if isinstance(record, FailedRun)]
     ordered = [record for record in every if isinstance(record, RunRecord)]
     _require_some({record.run.dataset for record in every}, ordered, failures)
+    _require_one_level(ordered)
     runs = pd.DataFrame([_run_row(record) for record in ordered])
     history = [_named(record.run, row) for record in ordered for row in record.history]
     milestones = [_named(record.run, row) for record in ordered for row in record.milestones]
@@ -77,6 +78,25 @@ def _require_some(datasets: Iterable[str], good: Iterable[RunRecord], failures: 
         raise DataError("\n".join([f"every run of {dataset} failed:", *reasons]))
 
 
+def _level(record: RunRecord) -> str:
+    """Return what a perplexity is per: word or character; empty for images."""
+    level = record.data.known_facts.level
+    if record.data.task != "language_model":
+        return ""
+    return "word" if level is UNSET else level
+
+
+def _require_one_level(records: Iterable[RunRecord]) -> None:
+    """Refuse a perplexity per word and one per character in the same table, because they cannot be compared."""
+    levels = {level: record.run for record in records if (level := _level(record))}
+    if len(levels) > 1:
+        found = " and ".join(f"{run} by {level}s" for level, run in sorted(levels.items()))
+        raise DataError(
+            "expected records of texts that were all read by words, or all by characters, because their perplexities "
+            f"cannot be compared, found {found}; give each kind a folder of results"
+        )
+
+
 def _floors(facts: Facts) -> dict[str, float | None]:
     """Return the perplexities of a generated text's own source: on average, and on the words of the test split."""
     on_test = facts.source_cross_entropy_nats_test
@@ -93,6 +113,8 @@ def _run_row(record: RunRecord) -> Row:
     held_back = limits(speed.throttled_share, speed.reachable_cores, settings.threads)
     return asdict(record.run) | {
         "task": record.data.task,
+        "level": _level(record),
+        "about": record.data.facts.get("about", ""),
         "caps": "; ".join(record.caps),
         "resumed": record.resumed,
         "parameters": record.parameters,

@@ -92,6 +92,8 @@ def prepare(path: Path, level: Level) -> Prepared:
         f"{len(vocabulary):,} {level}s. What the training text has only once, or not at all, is {UNKNOWN}: "
         f"{100 * shares['test']:.2g} % of the test."
     )
+    if level == "character":
+        about += " A perplexity here is per character, and cannot be compared with one per word."
     facts: dict[str, int | float | str] = {"vocab_size": len(vocabulary), "level": level, "about": about}
     facts |= {f"unknown_share_{split}": share for split, share in shares.items()}
     return Prepared(arrays, facts, vocabulary)
@@ -136,7 +138,9 @@ def _read(path: Path, level: Level) -> str:
     try:
         text = read_text(path)
     except DataError as error:
-        raise DataError(f"{error}; save it as UTF-8 text, with LF line ends and without control characters") from error
+        raise DataError(
+            f"{error}; save it as UTF-8 text with LF line ends and no control characters (iconv, dos2unix, tr -d)"
+        ) from error
     if not text.strip():
         raise DataError(f"{path}: expected {level}s, found none in {path.stat().st_size} bytes")
     lines, returns = text.count("\n"), text.count("\r\n")

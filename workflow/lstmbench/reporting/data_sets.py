@@ -8,8 +8,13 @@ from lstmbench import datasets
 from lstmbench.reporting import quality as present
 
 
-def about(dataset: str, quality: pd.DataFrame) -> str:
-    """Return the description in the data set's module; a data set without a source comes with the workflow."""
+def about(dataset: str, quality: pd.DataFrame, runs: pd.DataFrame) -> str:
+    """Return what is said of a data set: of a user's own in its records, of a shipped one in its module.
+
+    A shipped data set without a source comes with the workflow.
+    """
+    if supplied := " ".join(runs["about"].unique()):
+        return f"{supplied} Nothing published is known of this data set."
     if dataset not in datasets.names():
         return ""
     first = (datasets.load_module(dataset).__doc__ or "").partition("\n\n")[0].replace("``", "")

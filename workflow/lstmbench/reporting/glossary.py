@@ -99,9 +99,20 @@ def _words(quality: pd.DataFrame, speed: pd.DataFrame, runs: pd.DataFrame) -> It
         "_fused": any(name.endswith("_fused") for name in names),
         "capped": (quality["caps"] != "").any(),
     }
+    level = next(filter(None, runs["level"]), "word")  # a page has texts of one level only (analysis.runs)
     for word, is_used in used.items():
         if is_used:
-            yield word, WORDS[word] + (f" {_interference(speed)}" if word == "words/s, images/s" else "")
+            more = f" {_interference(speed)}" if word == "words/s, images/s" else ""
+            yield _by_level(word, level), _by_level(WORDS[word], level) + more
+
+
+def _by_level(text: str, level: str) -> str:
+    """Return a word, or its meaning, for texts that are predicted word by word or character by character."""
+    if level == "word":
+        return text
+    if text == "perplexity":
+        return f"perplexity (per {level})"
+    return text.replace("words", f"{level}s").replace("next word", f"next {level}")
 
 
 def _interference(speed: pd.DataFrame) -> str:

@@ -193,7 +193,7 @@ def _dataset(dataset: str, data: dict[str, pd.DataFrame], figures: Path) -> dict
         lines.setdefault(line.where, []).append(dataclasses.replace(line, text=text, evidence=evidence))
     return {
         "name": dataset,
-        "about": about(dataset, own["quality"]),
+        "about": about(dataset, own["quality"], own["runs"]),
         "findings": lines,
         "compared_with": [_UNIT.sub("\N{NO-BREAK SPACE}", text) for text in compared_with(own["quality"], size)],
         "speed": [
