@@ -18,8 +18,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save
 
-from lstmbench.datasets import mnist, ptb
+from lstmbench.datasets import mnist, own_images, own_text, ptb
 from lstmbench.models.presets import PRESETS, load_preset
+from lstmbench.preparation.prepare import check
 from lstmbench.records.run import read_record
 from lstmbench.training.checkpoint import Checkpoint, CheckpointFolder
 from lstmbench.utils.errors import BenchError, DataError, UsageError
@@ -55,6 +56,10 @@ def damaged(good: bytes) -> st.SearchStrategy[bytes]:
 
 TEXT = " the cat sat on the <unk> \n a dog \u00e9 ran \n".encode() * 3
 IMAGES = gzip.compress(struct.pack(">4I", 2051, 3, 2, 2) + bytes(range(12)), mtime=0)
+LABELS = struct.pack(">2I", 2049, 3) + bytes([1, 2, 1])
+OWN_IMAGES = {f"{part}-images-idx3-ubyte.gz": IMAGES for part in ("train", "t10k")} | {
+    f"{part}-labels-idx1-ubyte": LABELS for part in ("train", "t10k")
+}
 TENSORS = save({"embedding": np.arange(6, dtype=np.float32).reshape(2, 3), "output.bias": np.zeros(3, np.float32)})
 PRESET = (PRESETS / "ptb/small.yaml").read_bytes()
 RECORD = json.dumps(make_record()).encode()
@@ -80,6 +85,29 @@ def test_images_are_arrays_or_refused(scratch, content):
         array = mnist.read_idx(path, (2, 2))
         assert array.dtype == np.uint8
         assert array.shape[1:] == (2, 2)
+
+
+@fuzzed
+@given(content=damaged(TEXT * 10), level=st.sampled_from(["word", "character"]))
+def test_a_text_of_ones_own_is_ids_or_refused(scratch, content, level):
+    path = scratch / "own.txt"
+    path.write_bytes(content)
+    with taken_or_refused(BenchError, path):
+        own_text.contents(path)
+        prepared = own_text.prepare(path, level)
+        assert all(ids.size and ids.max() < prepared.facts["vocab_size"] for ids in prepared.arrays.values())
+
+
+@fuzzed
+@given(content=damaged(IMAGES), name=st.sampled_from(sorted(OWN_IMAGES)))
+def test_images_of_ones_own_are_arrays_or_refused(scratch, content, name):
+    folder = scratch / "own"
+    folder.mkdir(exist_ok=True)
+    for file, good in OWN_IMAGES.items():
+        (folder / file).write_bytes(content if file == name else good)
+    with taken_or_refused(BenchError, folder):
+        own_images.contents(folder)
+        check("own", "classifier", own_images.prepare(folder))
 
 
 @fuzzed

@@ -72,9 +72,8 @@ def test_labels_that_begin_at_1_are_numbered_from_0_and_the_facts_say_so(tmp_pat
     prepared = prepare_letters(tmp_path / "letters")
     assert prepared.arrays["test_labels"].tolist() == [25, 0]
     assert str(prepared.facts["about"]) == (
-        "Images that the user supplied: 47 for train, 5 for valid, 2 for test, each of 5 rows and 4 columns. Every "
-        "12th image of the training files is for validation. There are 26 classes; their labels are 1 to 26, numbered "
-        "from 0 here."
+        "Images that the user supplied: 47 for training, 5 for validation (every 12th of the training files) and 2 for "
+        "the test, each of 5 rows and 4 columns. There are 26 classes; their labels are 1 to 26, numbered from 0 here."
     )
 
 

@@ -113,8 +113,9 @@ def test_what_is_said_of_a_text_is_its_split_its_level_and_what_is_unknown(tmp_p
     facts = own_text.prepare(write(tmp_path / "n.txt", LINES), "word").facts
     assert facts["level"] == "word"
     assert facts["about"] == (
-        "Text that the user supplied, read word by word: 252 words for train, 14 words for valid, 14 words for test. "
-        "Of the 40 lines the first 90 % are for training, the next 5 % for validation, the last 5 % for the test. "
+        "Text that the user supplied, read word by word: 252 words for training, 14 for validation and 14 for "
+        "the test. Of the 40 lines the first 90 % are for training, the next 5 % for validation, the last 5 % for the "
+        "test. "
         "The vocabulary has 10 words. What the training text has only once, or not at all, is <unk>: 0 % of the test."
     )
 

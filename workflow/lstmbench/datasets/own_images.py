@@ -72,13 +72,13 @@ def prepare(path: Path) -> Prepared:
         "valid": (images[valid], labels[valid]),
         "test": (tests, np.searchsorted(values, arrays["test_labels"])),
     }
-    counts = ", ".join(f"{len(there):,} for {split}" for split, (there, _) in splits.items())
+    train, held_out, test = (f"{len(there):,}" for there, _ in splits.values())
     rows, columns = images.shape[1:]
     numbered = "" if values[0] == 0 and values[-1] == len(values) - 1 else ", numbered from 0 here"
     about = (
-        f"Images that the user supplied: {counts}, each of {rows} rows and {columns} columns. Every {VALID_STEP}th "
-        f"image of the training files is for validation. There are {len(values)} classes; their labels are "
-        f"{_ranges(values)}{numbered}."
+        f"Images that the user supplied: {train} for training, {held_out} for validation (every {VALID_STEP}th of the "
+        f"training files) and {test} for the test, each of {rows} rows and {columns} columns. There are {len(values)} "
+        f"classes; their labels are {_ranges(values)}{numbered}."
     )
     facts = {"classes": len(values), "rows": rows, "columns": columns, "about": about}
     return Prepared(

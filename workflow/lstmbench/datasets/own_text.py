@@ -86,10 +86,11 @@ def prepare(path: Path, level: Level) -> Prepared:
         for split in SPLITS
     }
     shares = {split: float(np.mean(ids == unknown)) for split, ids in arrays.items()}
-    counts = ", ".join(f"{len(ids):,} {level}s for {split}" for split, ids in arrays.items())
+    train, valid, test = (f"{len(arrays[split]):,}" for split in SPLITS)
     about = (
-        f"Text that the user supplied, read {level} by {level}: {counts}. {how}. The vocabulary has "
-        f"{len(vocabulary):,} {level}s. What the training text has only once, or not at all, is {UNKNOWN}: "
+        f"Text that the user supplied, read {level} by {level}: {train} {level}s for training, {valid} for validation "
+        f"and {test} for the test. {how}. The vocabulary has {len(vocabulary):,} {level}s. "
+        f"What the training text has only once, or not at all, is {UNKNOWN}: "
         f"{100 * shares['test']:.2g} % of the test."
     )
     if level == "character":
