@@ -125,6 +125,32 @@ def test_a_run_on_a_slow_and_busy_machine_is_a_good_record(tmp_path):
     write_record(tmp_path / "run.json", make_record(**pauses))
 
 
+OWN_TEXT = {"vocab_size": 10_000, "about": "Text that the user supplied."}
+OWN_IMAGES = {"classes": 10, "about": "Images that the user supplied."}
+
+
+def test_data_of_ones_own_may_be_as_easy_as_no_published_data_are(tmp_path):
+    write_record(tmp_path / "run.json", make_record("novel", metric=1.5, data__facts=OWN_TEXT))
+    write_record(tmp_path / "run.json", make_record("mnist", metric=1.0, data__facts=OWN_IMAGES))
+    for too_good in (make_record(metric=1.5), make_record("mnist", metric=1.0)):
+        with pytest.raises(DataError, match=r"\$\.final"):
+            write_record(tmp_path / "run.json", too_good)
+
+
+@pytest.mark.parametrize(
+    ("record", "where"),
+    [
+        (make_record("novel", data__facts={**OWN_TEXT, "level": "character"}), r"\$\.speed\.unit"),
+        (make_record("novel", data__facts={**OWN_TEXT, "level": "letter"}), r"\$\.data\.facts.*\.level"),
+        (make_record("mnist", data__facts={**OWN_IMAGES, "rows": 28}), r"\$\.settings\.preset\.num_steps"),
+        (make_record("mnist", data__facts={**OWN_IMAGES, "columns": 19}), r"\$\.parameters"),
+    ],
+)
+def test_facts_of_ones_own_data_that_do_not_fit_the_run_are_refused_at_their_place(tmp_path, record, where):
+    with pytest.raises(DataError, match=where):
+        write_record(tmp_path / "run.json", record)
+
+
 def leaves(value, path=()):
     """The path of every value within a record."""
     members = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()

@@ -105,6 +105,8 @@ def _settings(record: RunRecord) -> Iterator[Check]:
     yield Check("$.data.facts", size in data.facts, f"the fact {size}", data.facts)
     spec = tasks.load(data.task).model_spec(settings.preset, data.facts)
     yield equal("$.parameters", record.parameters, parameter_count(spec), "by the preset and the data")
+    if (rows := data.known_facts.rows) is not UNSET:
+        yield equal("$.settings.preset.num_steps", settings.preset.num_steps, rows, "a time step per row of an image")
     initial, final = record.initial_weights_sha256, record.final_weights_sha256
     yield Check("$.final_weights_sha256", initial != final, "other weights than the initial ones", final)
 
