@@ -57,8 +57,11 @@ def damaged(good: bytes) -> st.SearchStrategy[bytes]:
 TEXT = " the cat sat on the <unk> \n a dog \u00e9 ran \n".encode() * 3
 IMAGES = gzip.compress(struct.pack(">4I", 2051, 3, 2, 2) + bytes(range(12)), mtime=0)
 LABELS = struct.pack(">2I", 2049, 3) + bytes([1, 2, 1])
-OWN_IMAGES = {f"{part}-images-idx3-ubyte.gz": IMAGES for part in ("train", "t10k")} | {
-    f"{part}-labels-idx1-ubyte": LABELS for part in ("train", "t10k")
+OWN_IMAGES = {
+    "train-images-idx3-ubyte.gz": IMAGES,
+    "train-labels-idx1-ubyte": LABELS,
+    "t10k-images-idx3-ubyte": struct.pack(">4I", 2051, 3, 2, 2) + bytes(range(12, 24)),
+    "t10k-labels-idx1-ubyte": LABELS,
 }
 TENSORS = save({"embedding": np.arange(6, dtype=np.float32).reshape(2, 3), "output.bias": np.zeros(3, np.float32)})
 PRESET = (PRESETS / "ptb/small.yaml").read_bytes()

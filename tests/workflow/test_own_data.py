@@ -140,7 +140,7 @@ def test_a_text_that_is_too_short_stops_before_training_with_one_line(own: Workd
     short = {**OWN, "datasets": "[short]", "texts": "{short: short.txt}", "sizes": "[small]", "speed": speed}
     done = own.snakemake(RUNS, **short)
     assert done.returncode != 0
-    expected = "short: expected at least 420 words or characters in its train text for one batch"
+    expected = "short: expected at least 420 words or characters in its training text for one batch"
     (line,) = {line for line in done.stdout.splitlines() if f"error: E2-USAGE: {expected}" in line}
     assert "found 270" in line
     assert not list((own.root / "results/tiny/runs").glob("short/**/run.json"))

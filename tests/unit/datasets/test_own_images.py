@@ -164,3 +164,9 @@ def test_a_header_that_promises_more_than_any_file_holds_is_not_believed(tmp_pat
     (folder / NAMES[0]).write_bytes(struct.pack(">IIII", 0x0803, 1 << 30, 1 << 10, 1 << 10))
     with pytest.raises(DataError, match=r"expected at most 2,147,483,648 values, found 1,125,899,906,842,624"):
         own_images.contents(folder)
+
+
+def test_a_test_that_is_the_training_set_is_refused(tmp_path: Path) -> None:
+    folder = write_set(tmp_path / "set", [0, 1, 2], [0, 1, 2])
+    with pytest.raises(UsageError, match="expected other images for the test than for training, found the same"):
+        own_images.contents(folder)

@@ -184,7 +184,7 @@ def test_an_archive_a_folder_or_nothing_is_refused_before_it_is_read(tmp_path: P
 
 def test_a_folder_with_two_files_for_a_split_or_a_folder_as_one_is_refused(tmp_path: Path) -> None:
     for name in ("train.txt", "valid.txt", "test.txt", "old.train.txt"):
-        write(tmp_path / name, LINES)
+        write(tmp_path / name, f"{name}\n")
     with pytest.raises(UsageError, match=r"found old\.train\.txt, train\.txt for train"):
         own_text.contents(tmp_path)
     (tmp_path / "old.train.txt").unlink()
@@ -202,3 +202,10 @@ def test_a_text_larger_than_the_memory_is_refused_before_it_is_read(
         ResourceError, match=r"a text of 840 bytes needs about 0 MB of memory; expected no more than 0 MB"
     ):
         own_text.prepare(write(tmp_path / "novel.txt", LINES), "word")
+
+
+def test_a_test_that_is_the_training_text_is_refused(tmp_path: Path) -> None:
+    for split in SPLITS:
+        write(tmp_path / f"{split}.txt", "the same\n" if split != "valid" else "another\n")
+    with pytest.raises(UsageError, match="expected another text for test than for train, found the same"):
+        own_text.contents(tmp_path)

@@ -49,7 +49,7 @@ def test_the_weights_fit_the_vocabulary_of_the_text(data: Path, tmp_path: Path) 
 def test_a_text_too_short_for_the_preset_is_refused_before_anything_is_trained(data: Path, tmp_path: Path) -> None:
     large = preset(tmp_path, PRESET.replace("batch_size: 2", "batch_size: 20"))
     with pytest.raises(
-        UsageError, match=r"novel: expected at least 80 words or characters in its valid text.*found 12;"
+        UsageError, match=r"novel: expected at least 80 words or characters in its validation text.*found 12;"
     ):
         initialise(data=data, preset_file=large, seed=1, output=tmp_path / "weights")
     assert not (tmp_path / "weights").exists()

@@ -112,13 +112,14 @@ def test_the_unit_of_speed_is_what_is_predicted():
 
 @pytest.mark.parametrize(("split", "needed"), [("train", 8), ("valid", 8), ("test", 2)])
 def test_a_text_too_short_for_one_batch_is_refused_with_numbers_and_one_word_more_is_trained(split, needed):
+    purpose = {"train": "training", "valid": "validation", "test": "test"}[split]
     enough = {"train": np.zeros(8, np.int32), "valid": np.zeros(8, np.int32), "test": np.zeros(2, np.int32)}
     language_model.require_enough("novel", enough, PRESET)
     language_model.training_examples(enough, PRESET)
     assert language_model.evaluation_parts(enough, "valid", PRESET, None)
     assert language_model.evaluation_parts(enough, "test", PRESET, None)
     too_few = {**enough, split: enough[split][1:]}
-    message = rf"novel: expected at least {needed} words or characters in its {split} text .*, found {needed - 1};"
+    message = rf"novel: expected at least {needed} words or characters in its {purpose} text .*, found {needed - 1};"
     with pytest.raises(UsageError, match=message):
         language_model.require_enough("novel", too_few, PRESET)
 

@@ -36,10 +36,13 @@ def contents(path: Path) -> dict[str, str]:
     """Return the sha256 of the images and the labels of both parts, unpacked.
 
     Raises:
-        UsageError: there is no such folder, or it lacks a file.
+        UsageError: there is no such folder, or it lacks a file; the test is the training set.
         DataError: a file is wrong.
     """
-    return {name: hash_arrays({name: array}) for name, array in _read(path).items()}
+    found = {name: hash_arrays({"": array}) for name, array in _read(path).items()}
+    if found["train_images"] == found["test_images"]:
+        raise UsageError(f"{path}: expected other images for the test than for training, found the same")
+    return found
 
 
 def prepare(path: Path) -> Prepared:

@@ -13,7 +13,7 @@ import io
 import sys
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from itertools import pairwise
+from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -52,9 +52,13 @@ def contents(path: Path) -> dict[str, str]:
     """Return the sha256 of each file that ``path`` means, by split; ``all`` if it is a single file.
 
     Raises:
-        UsageError: there is no such file, or the folder lacks one; it is an archive.
+        UsageError: there is no such file, or the folder lacks one; it is an archive; two splits are the same text.
     """
-    return {name: hash_file(file) for name, file in _files(path).items()}
+    found = {name: hash_file(file) for name, file in _files(path).items()}
+    for first, second in combinations(found, 2):
+        if found[first] == found[second]:
+            raise UsageError(f"{path}: expected another text for {second} than for {first}, found the same")
+    return found
 
 
 def prepare(path: Path, level: Level) -> Prepared:

@@ -63,10 +63,11 @@ def require_enough(name: str, arrays: Mapping[str, np.ndarray], preset: Preset) 
         UsageError: one line.
     """
     batch = preset.batch_size * (preset.num_steps + 1)
-    for split, needed in (("train", batch), ("valid", batch), ("test", 2)):
+    needs = {"train": ("training", batch), "valid": ("validation", batch), "test": ("test", 2)}
+    for split, (purpose, needed) in needs.items():
         if len(arrays[split]) < needed:
             raise UsageError(
-                f"{name}: expected at least {needed:,} words or characters in its {split} text for one batch "
+                f"{name}: expected at least {needed:,} words or characters in its {purpose} text for one batch "
                 f"(batch_size {preset.batch_size}, num_steps {preset.num_steps}), found {len(arrays[split]):,}; take a "
                 "longer text, or a preset with a smaller batch"
             )
