@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lstmbench.datasets import Prepared, ptb
+from lstmbench.datasets import Prepared, own_text, ptb
 from lstmbench.records.run_record import Caps
 from lstmbench.training.run import train_run
 from tests.factories.cases import make_case, make_request
@@ -31,6 +31,18 @@ class Tale:
         for split in ("train", "valid", "test"):
             (raw / f"ptb.{split}.txt").write_text(SENTENCES * 4, encoding="utf-8")
         return ptb.prepare(raw)
+
+
+class Letters:
+    """The same text of a user's own, read by characters."""
+
+    TASK, VERSION = "language_model", 1
+
+    @staticmethod
+    def prepare(raw: Path) -> Prepared:
+        raw.mkdir(exist_ok=True)
+        (raw / "tale.txt").write_text(SENTENCES * 20, encoding="utf-8")
+        return own_text.prepare(raw / "tale.txt", "character")
 
 
 def make_kept(folder: Path, monkeypatch: pytest.MonkeyPatch, module: Any, *, seed: int = 1) -> Path:

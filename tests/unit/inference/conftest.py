@@ -6,13 +6,19 @@ import pytest
 
 from lstmbench.inference.language import open_language_model
 from tests.factories.cases import Images
-from tests.factories.kept import Tale, make_kept
+from tests.factories.kept import Letters, Tale, make_kept
 
 
 @pytest.fixture
 def text_run(tmp_path, monkeypatch):
     """The folder of a run on sentences; its data are in ``tmp_path``."""
     return make_kept(tmp_path, monkeypatch, Tale)
+
+
+@pytest.fixture
+def letters_run(tmp_path, monkeypatch):
+    """The folder of a run on the same sentences, read by characters."""
+    return make_kept(tmp_path, monkeypatch, Letters)
 
 
 @pytest.fixture

@@ -54,6 +54,19 @@ def test_a_text_shows_a_true_sentence_its_prediction_and_what_follows_three_othe
         assert 0 < sum(one.likely.values()) <= 1
 
 
+def test_a_text_of_characters_shows_what_is_seen_of_each_and_continues_a_line(letters_run, tmp_path):
+    learned = demonstrate(selected(implementations=["reference"]), "made", tmp_path)
+    assert learned.level == "character"
+    (one,) = learned.shown
+    assert "".join(one.sentence.true) == SENTENCES[:25].replace(" ", "\u2423")
+    assert len(one.continuations) == 3
+    for continuation in one.continuations:
+        assert (
+            continuation.prompt == next(line for line in SENTENCES.split("\n") if line[:20] == continuation.prompt)[:20]
+        )
+        assert "\n" not in continuation.drawn
+
+
 def test_images_show_the_confusion_of_each_implementation(image_run, tmp_path):
     twin(image_run)
     learned = demonstrate(selected(), "made", tmp_path)

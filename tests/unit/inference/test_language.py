@@ -9,7 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lstmbench.inference.language import WINDOW, log_softmax, shown, windows
+from lstmbench.inference.generation import generate
+from lstmbench.inference.language import WINDOW, log_softmax, open_language_model, shown, visible, windows
+from lstmbench.inference.scoring import score
 from lstmbench.utils.errors import DataError, UsageError
 
 
@@ -53,3 +55,21 @@ def test_probabilities_sum_to_one(logits):
 
 def test_a_text_is_shown_with_a_line_for_each_sentence():
     assert shown(["a", "b", "<eos>", "c", "<eos>", "<eos>", "d"]) == "a b\nc\n\nd"
+
+
+def test_a_text_that_was_learned_by_characters_is_read_scored_and_written_by_these(letters_run, tmp_path):
+    model = open_language_model(letters_run, tmp_path)
+    (tmp_path / "text").write_text("the cat\nsat\n", encoding="utf-8")
+    characters = model.read(tmp_path / "text")
+    assert "".join(characters) == "the cat\nsat\n"
+    assert model.beginning() == ["\n"]
+    assert model.split("a cat ") == list("a cat ")
+    scored = score(model, characters)
+    assert scored.words == scored.read_as == characters
+    written = generate(model, 30, model.split("the "))
+    assert len(written) == 30
+    assert len(shown(["t", "h", "e", " ", *written], model.level)) >= 34
+
+
+def test_what_cannot_be_seen_has_a_sign():
+    assert [*map(visible, [" ", "\n", "\t", "cat"])] == ["\u2423", "\u23ce", "\u21e5", "cat"]

@@ -14,7 +14,9 @@ def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     result = argparse.ArgumentParser(description=__doc__)
     add_run(result)
-    result.add_argument("--words", type=at_least(1, int), default=50, help="words to write [%(default)s]")
+    result.add_argument(
+        "--words", type=at_least(1, int), default=50, help="words, or characters, to write [%(default)s]"
+    )
     result.add_argument("--prompt", default="", help="the words before them, with spaces between")
     result.add_argument(
         "--temperature",
@@ -28,6 +30,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(options: argparse.Namespace) -> None:
     """Run the command."""
-    model, prompt = open_language_model(options.run, options.data), options.prompt.split()
+    model = open_language_model(options.run, options.data)
+    prompt = model.split(options.prompt)
     written = generate(model, options.words, prompt, options.temperature, options.seed)
-    print(printable(shown([*prompt, *written])))
+    print(printable(shown([*prompt, *written], model.level)))

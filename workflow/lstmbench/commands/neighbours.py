@@ -7,7 +7,7 @@ import argparse
 from tabulate import tabulate
 
 from lstmbench.commands._arguments import add_run, at_least
-from lstmbench.inference.language import open_language_model
+from lstmbench.inference.language import open_language_model, visible
 from lstmbench.inference.neighbours import neighbours
 from lstmbench.utils.escaping import printable
 
@@ -24,5 +24,5 @@ def parser() -> argparse.ArgumentParser:
 def main(options: argparse.Namespace) -> None:
     """Run the command."""
     found = neighbours(open_language_model(options.run, options.data), options.word, options.count)
-    rows = [(printable(word), cosine) for word, cosine in found]
+    rows = [(printable(visible(word)), cosine) for word, cosine in found]
     print(tabulate(rows, headers=["word", "cosine"], floatfmt=".3f", disable_numparse=[0]))

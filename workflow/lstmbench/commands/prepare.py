@@ -1,4 +1,4 @@
-"""Turn the raw files of a data set, or a text or images of your own, into arrays."""
+"""Turn raw files, or data of your own, into arrays."""
 
 from __future__ import annotations
 

@@ -11,8 +11,7 @@ from rich.style import Style
 from rich.text import Text
 
 from lstmbench.commands._arguments import add_run
-from lstmbench.datasets.ptb import END_OF_SENTENCE
-from lstmbench.inference.language import open_language_model
+from lstmbench.inference.language import open_language_model, visible
 from lstmbench.inference.scoring import Scored, score
 from lstmbench.utils.escaping import printable
 
@@ -35,19 +34,20 @@ def main(options: argparse.Namespace) -> None:
     model = open_language_model(options.run, options.data)
     scored = score(model, model.read(STANDARD_INPUT if options.text == "-" else Path(options.text)))
     console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
-    console.print(_coloured(scored))
+    console.print(_coloured(scored, model.end))
     console.print(
-        f"perplexity {scored.perplexity:.2f} of {len(scored.bits):,} words; beside each word its surprise in bits"
+        f"perplexity {scored.perplexity:.2f} of {len(scored.bits):,} {model.level}s; beside each {model.level} its "
+        "surprise in bits"
     )
 
 
-def _coloured(scored: Scored) -> Text:
+def _coloured(scored: Scored, end: str) -> Text:
     """Return the words, each with its surprise; the redder, the more surprising."""
     text = Text()
     for word, read_as, bits in zip(scored.words, scored.read_as, scored.bits, strict=True):
         read = "" if read_as == word else f" ({read_as})"
-        text.append(printable(word), _style(bits)).append(f"{read} {bits:.1f}", "dim")
-        text.append("\n" if word == END_OF_SENTENCE else "  ")
+        text.append(printable(visible(word)), _style(bits)).append(f"{read} {bits:.1f}", "dim")
+        text.append("\n" if word == end else "  ")
     return text
 
 

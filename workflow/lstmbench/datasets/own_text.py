@@ -82,11 +82,11 @@ def prepare(path: Path, level: Level) -> Prepared:
             f"Of the {len(whole):,} lines the first {ENDS['train']} % are for training, the next "
             f"{ENDS['valid'] - ENDS['train']} % for validation, the last {ENDS['test'] - ENDS['valid']} % for the test"
         )
-    vocabulary = _vocabulary(_tokens(lines["train"], level))
+    vocabulary = _vocabulary(tokens(lines["train"], level))
     numbers = {word: number for number, word in enumerate(vocabulary)}
     unknown = numbers[UNKNOWN]
     arrays = {
-        split: np.fromiter((numbers.get(token, unknown) for token in _tokens(lines[split], level)), np.int32)
+        split: np.fromiter((numbers.get(token, unknown) for token in tokens(lines[split], level)), np.int32)
         for split in SPLITS
     }
     shares = {split: float(np.mean(ids == unknown)) for split, ids in arrays.items()}
@@ -173,7 +173,7 @@ def _split(path: Path, lines: list[str]) -> dict[str, list[str]]:
     return {split: lines[begin:end] for split, (begin, end) in zip(ENDS, pairwise(ends), strict=True)}
 
 
-def _tokens(lines: Iterable[str], level: Level) -> Iterator[str]:
+def tokens(lines: Iterable[str], level: Level) -> Iterator[str]:
     """Yield the words of the lines, with ``<eos>`` for each line end, or their characters."""
     for line in lines:
         if level == "character":
@@ -184,9 +184,9 @@ def _tokens(lines: Iterable[str], level: Level) -> Iterator[str]:
                 yield END_OF_SENTENCE
 
 
-def _vocabulary(tokens: Iterable[str]) -> list[str]:
+def _vocabulary(words: Iterable[str]) -> list[str]:
     """Return the words by falling frequency and, among equals, by word; ``<unk>`` counts for all that it replaces."""
-    counts: Mapping[str, int] = Counter(tokens)
+    counts: Mapping[str, int] = Counter(words)
     kept = Counter({word: count for word, count in counts.items() if count >= MIN_COUNT})
     kept[UNKNOWN] = counts.get(UNKNOWN, 0) + sum(count for word, count in counts.items() if count < MIN_COUNT)
     return sorted(kept, key=lambda word: (-kept[word], word))

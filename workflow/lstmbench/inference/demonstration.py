@@ -6,12 +6,12 @@ import itertools
 from pathlib import Path
 
 import numpy as np
+from msgspec import UNSET
 
 from lstmbench.datasets import load_dataset
-from lstmbench.datasets.ptb import END_OF_SENTENCE
 from lstmbench.inference.generation import generate
 from lstmbench.inference.kept_model import open_model
-from lstmbench.inference.language import LanguageModel, language_model, log_softmax, shown
+from lstmbench.inference.language import LanguageModel, language_model, log_softmax, shown, visible
 from lstmbench.inference.learned import Continuation, Learned, Sentence, Shown
 from lstmbench.inference.mistakes import confusion
 from lstmbench.orchestration.selection import Selection
@@ -22,11 +22,15 @@ from lstmbench.utils.clock import Stopwatch
 SECONDS = 60.0
 """What a data set may take.  Each implementation takes about as long as the one before it."""
 
-PROMPTS, PROMPT_WORDS, LIKELY, DRAWN = 3, 3, 5, 15
-"""Prompts, words of each, and after each the number of likely words and of words that are drawn."""
+PROMPTS, LIKELY = 3, 5
+"""Prompts, and the number of likely words after each."""
+
+PROMPT_WORDS = {"word": 3, "character": 20}
+DRAWN = {"word": 15, "character": 80}
+"""Words or characters of a prompt, and those that are drawn after it."""
 
 SENTENCE_WORDS = (10, 25)
-"""Words of the sentence that is shown: at least, at most."""
+"""Words, or characters, of the sentence that is shown: at least, at most."""
 
 
 def demonstrate(selection: Selection, dataset: str, data: Path) -> Learned:
@@ -48,7 +52,8 @@ def demonstrate(selection: Selection, dataset: str, data: Path) -> Learned:
         if record.run.size == largest.size:
             chosen.setdefault(record.run.implementation, path)
     watch, before = Stopwatch(), 0.0
-    result = Learned(dataset, largest.size, largest.seed, [], [])
+    level = kept[0][1].data.known_facts.level
+    result = Learned(dataset, largest.size, largest.seed, [], [], "word" if level is UNSET else level)
     for implementation, path in chosen.items():
         begin = watch.seconds()
         if before and begin + before > SECONDS:
@@ -71,7 +76,7 @@ def _show(implementation: str, path: Path, data: Path) -> Shown:
     return Shown(
         implementation,
         sentence=_predicted(model, sentence),
-        continuations=tuple(_continuation(model, words[:PROMPT_WORDS]) for words in prompts),
+        continuations=tuple(_continuation(model, words[: PROMPT_WORDS[model.level]]) for words in prompts),
     )
 
 
@@ -82,7 +87,7 @@ def _excerpts(model: LanguageModel, data: Path) -> list[list[str]]:
     least, most = SENTENCE_WORDS
     if not model.beginning():
         return [list(itertools.islice(words, most)) for _ in range(1 + PROMPTS)]
-    sentences = (list(group) for end, group in itertools.groupby(words, END_OF_SENTENCE.__eq__) if not end)
+    sentences = (list(group) for end, group in itertools.groupby(words, model.end.__eq__) if not end)
     long = (sentence[:most] for sentence in sentences if len(sentence) >= least)
     return list(itertools.islice(long, 1 + PROMPTS))
 
@@ -92,12 +97,13 @@ def _predicted(model: LanguageModel, words: list[str]) -> Sentence:
     context = model.ids([*model.beginning(), *words])
     logits, _ = model.kept.learner.logits(context[np.newaxis, :-1], model.initial_state())
     choices = [model.words[number] for number in logits[:, 0].argmax(-1)]
-    return Sentence(words[-len(choices) :], choices)
+    return Sentence([*map(visible, words[-len(choices) :])], [*map(visible, choices)])
 
 
 def _continuation(model: LanguageModel, prompt: list[str]) -> Continuation:
     logits, _ = model.next_words(model.ids([*model.beginning(), *prompt]), model.initial_state())
     probabilities = np.exp(log_softmax(logits))
     best = np.argsort(-probabilities, kind="stable")[:LIKELY]
-    likely = {model.words[one]: float(probabilities[one]) for one in best}
-    return Continuation(" ".join(prompt), likely, shown(generate(model, DRAWN, prompt)).replace("\n", " / "))
+    likely = {visible(model.words[one]): float(probabilities[one]) for one in best}
+    drawn = shown(generate(model, DRAWN[model.level], prompt), model.level)
+    return Continuation(shown(prompt, model.level), likely, drawn.replace("\n", " / "))

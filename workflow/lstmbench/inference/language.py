@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from msgspec import UNSET
 
 from lstmbench.datasets import load_vocabulary
+from lstmbench.datasets.own_text import UNKNOWN, Level
 from lstmbench.datasets.ptb import END_OF_SENTENCE, read_words
 from lstmbench.implementations.reference import State
 from lstmbench.inference.kept_model import KeptModel, data_of, open_model, require_task
@@ -16,8 +18,8 @@ from lstmbench.utils.errors import UsageError
 from lstmbench.utils.escaping import short
 from lstmbench.utils.text_files import read_text
 
-UNKNOWN = "<unk>"
-"""What a vocabulary calls every word that it lacks."""
+_VISIBLE = str.maketrans({" ": "\u2423", "\n": "\u23ce", "\t": "\u21e5"})
+"""Signs for the characters that cannot be seen."""
 
 WINDOW = 100
 """Words per forward pass.  The state is carried, so any window gives the same probabilities."""
@@ -25,10 +27,25 @@ WINDOW = 100
 
 @dataclass(frozen=True)
 class LanguageModel:
-    """A kept language model and the word of each id."""
+    """A kept language model and the word of each id; of a text that was read by characters these are the words."""
 
     kept: KeptModel
     words: tuple[str, ...]
+
+    @property
+    def level(self) -> Level:
+        """Return what the model predicts: the next word or the next character."""
+        level = self.kept.record.data.known_facts.level
+        return "word" if level is UNSET else level
+
+    @property
+    def end(self) -> str:
+        """Return the word, or the character, for the end of a line."""
+        return END_OF_SENTENCE if self.level == "word" else "\n"
+
+    def split(self, text: str) -> list[str]:
+        """Return the words, or the characters, of a line."""
+        return text.split() if self.level == "word" else list(text)
 
     def ids(self, words: Sequence[str]) -> np.ndarray:
         """Return the id of each word, int32[words]; a word that the vocabulary lacks is ``<unk>``, if it has that.
@@ -55,11 +72,13 @@ class LanguageModel:
         """
         if not path.exists():
             raise UsageError(f"{path}: expected a text file, found nothing")
-        return read_words(path) if self.beginning() else read_text(path).split()
+        if self.level == "word" and self.beginning():
+            return read_words(path)
+        return self.split(read_text(path))
 
     def beginning(self) -> list[str]:
-        """Return what stands before a text: the end of a sentence, or nothing if the vocabulary lacks that."""
-        return [END_OF_SENTENCE] if END_OF_SENTENCE in self.words else []
+        """Return what stands before a text: the end of a line, or nothing if the vocabulary lacks that."""
+        return [self.end] if self.end in self.words else []
 
     def initial_state(self) -> State:
         """Return the state before any word."""
@@ -105,7 +124,14 @@ def log_softmax(logits: np.ndarray) -> np.ndarray:
     return result
 
 
-def shown(words: Sequence[str]) -> str:
-    """Return words as a text: spaces between them, and a line end for each end of a sentence."""
+def shown(words: Sequence[str], level: Level = "word") -> str:
+    """Return words as a text, with a line end for each end of a sentence, or characters as they are."""
+    if level == "character":
+        return "".join(words)
     lines = " ".join(words).split(END_OF_SENTENCE)
     return "\n".join(line.strip() for line in lines)
+
+
+def visible(word: str) -> str:
+    """Return a word with a sign for each space, tab and line end, which are characters of a text read by these."""
+    return word.translate(_VISIBLE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from lstmbench.utils.conversion import converted
 from lstmbench.utils.fields import StrictStruct
@@ -58,6 +59,7 @@ class Learned(StrictStruct, frozen=True):
     seed: int
     shown: list[Shown]
     missing: list[str]
+    level: Literal["word", "character"] = "word"  # of the sentences: what is predicted
 
 
 def read_learned(path: Path) -> Learned:

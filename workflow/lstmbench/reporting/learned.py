@@ -25,7 +25,7 @@ CONFUSION_NOTE = (
     "diagonal."
 )
 
-NEXT_NOTE = "The probabilities are the model's. A continuation is drawn word by word; / ends a sentence."
+NEXT_NOTE = "The probabilities are the model's. A continuation is drawn {level} by {level}; / ends a line."
 
 
 def by_dataset(paths: Iterable[Path]) -> dict[str, dict[str, Any]]:
@@ -52,10 +52,11 @@ def _shown(learned: Learned) -> dict[str, Any]:
         "title": f"What the models learned: {learned.size}, seed {learned.seed}"
         if learned.shown
         else "What the models learned",
+        "level": learned.level,
         "sentences": {
             quality.called(one.implementation): _pairs(one.sentence) for one in learned.shown if one.sentence
         },
-        "next": _next_words(learned.shown) if any(one.continuations for one in learned.shown) else None,
+        "next": _next_words(learned.shown, learned.level) if any(one.continuations for one in learned.shown) else None,
         "confusions": [
             {
                 "who": quality.called(one.implementation),
@@ -76,12 +77,12 @@ def _pairs(sentence: Sentence) -> list[Mapping[str, Any]]:
     ]
 
 
-def _next_words(shown: Iterable[Shown]) -> Table:
+def _next_words(shown: Iterable[Shown], level: str) -> Table:
     rows = [
         {
             "after": one_line(continuation.prompt),
             "implementation": one.implementation,
-            "most likely next words": ", ".join(
+            f"most likely next {level}s": ", ".join(
                 f"{one_line(word)} {share:.0%}" for word, share in continuation.likely.items()
             ),
             "a continuation, drawn": one_line(continuation.drawn),
@@ -89,7 +90,7 @@ def _next_words(shown: Iterable[Shown]) -> Table:
         for one in shown
         for continuation in one.continuations
     ]
-    return as_table(pd.DataFrame(rows).sort_values("after", kind="stable"), NEXT_NOTE)
+    return as_table(pd.DataFrame(rows).sort_values("after", kind="stable"), NEXT_NOTE.format(level=level))
 
 
 def _confusion(confusion: Confusion) -> Table:
