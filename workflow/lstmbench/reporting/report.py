@@ -108,7 +108,7 @@ def report(
         commits=sorted(set(zip(runs["commit"], runs["commit_dirty"].astype(bool), strict=True))),
         again=_again(data["quality"], data["speed"], selection),
         command=whole_command(selection),
-        own=present.joined([str(own.path) for name in selection.datasets if (own := selection.own(name))]),
+        own=", ".join(str(own.path) for name in selection.datasets if (own := selection.own(name))),
         build="GPU=1 " if selection.device == "gpu" else "",
     )
 
