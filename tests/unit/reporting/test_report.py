@@ -438,7 +438,10 @@ def test_embedded_data_sets_are_explained_with_one_floor_and_no_word_on_what_is_
 
 def test_data_that_a_user_supplied_are_described_by_their_records_and_nothing_published_is_known(page):
     facts = {"vocab_size": 10_000, "level": "word", "about": "Text that the user supplied: <script>."}
-    text = page(*make_pair(dataset="novel", data__facts=facts))
+    selection = {**SELECTION, "datasets": ["novel"], "texts": {"novel": "novel.txt"}}
+    text = page(*make_pair(dataset="novel", data__facts=facts), selection=selection)
+    assert "In it, novel.txt stands for data that a user supplied: write their path." in text
+    assert "texts={novel: novel.txt}" in html.unescape(text)
     assert "Text that the user supplied: &lt;script&gt;. Nothing published is known of this data set." in text
 
 
