@@ -83,6 +83,7 @@ TABLES = (
     "plot_speed",
     "plot_overview",
     "learned",
+    "closing",
     "report",
 )
 """The rules that show numbers; each runs the command of its name."""
