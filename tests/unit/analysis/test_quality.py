@@ -201,7 +201,7 @@ def test_a_quality_table_reads_as_intended(tables):
             "lowest to highest": ["113.60 to 114.00", "114.00 to 114.20"],
             "validation": ["113.80", "114.10"],
             "training": ["41.86", "41.98"],
-            "words right": ["24.26 %", "24.26 %"],
+            "predicted right": ["24.26 %", "24.26 %"],
             "published": ["114.50", "114.50"],
             "difference": ["\N{MINUS SIGN}0.61 %", "\N{MINUS SIGN}0.35 %"],
             "source": ["Zaremba et al. 2014", "Zaremba et al. 2014"],
@@ -210,13 +210,13 @@ def test_a_quality_table_reads_as_intended(tables):
     assert by_dataset("quality", built["quality"])["ptb"].to_dict("list") == expected.to_dict("list")
 
 
-def test_a_text_that_nobody_counted_the_words_right_of_has_no_such_column(tables):
+def test_a_text_that_nobody_counted_the_predicted_right_of_has_no_such_column(tables):
     built = tables(*(make_record(seed=seed, final__accuracy=None) for seed in (1, 2)))
-    assert "words right" not in by_dataset("quality", built["quality"])["ptb"]
+    assert "predicted right" not in by_dataset("quality", built["quality"])["ptb"]
 
 
 def test_images_have_no_words_that_could_be_right(tables):
-    assert tables(make_record("mnist"))["quality"]["words_right"].isna().all()
+    assert tables(make_record("mnist"))["quality"]["predicted_right"].isna().all()
 
 
 def test_sizes_stand_from_small_to_large(tables):

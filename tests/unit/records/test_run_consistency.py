@@ -116,7 +116,7 @@ def test_a_fact_that_is_no_count_is_refused_at_its_place(tmp_path, dataset, fact
         read_record(file)
 
 
-def test_a_text_of_an_earlier_version_has_no_share_of_words_right(tmp_path):
+def test_a_text_of_an_earlier_version_has_no_share_of_words_predicted_right(tmp_path):
     write_record(tmp_path / "run.json", make_record("ptb", final__accuracy=None, history__0__valid_accuracy=None))
 
 

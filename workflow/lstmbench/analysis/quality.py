@@ -31,7 +31,8 @@ def quality(runs: pd.DataFrame, failures: pd.DataFrame, published: pd.DataFrame)
     """Return one row per group of like runs, with quality and the best published value, and one row per reason to fail.
 
     ``difference`` to the published value and ``above_floor`` are in % for a perplexity, in percentage points for
-    an accuracy.  ``words_right`` is the share of a text's next words that are the model's first choice, from 0 to 1.
+    an accuracy.  ``predicted_right`` is the share, from 0 to 1, of a text's next words that are the model's first
+    choice.
     """
     rows = []
     for key, group in _alike(runs):
@@ -43,7 +44,7 @@ def quality(runs: pd.DataFrame, failures: pd.DataFrame, published: pd.DataFrame)
         row["valid_mean"] = mean(group[f"valid_{metric}"], metric)
         row["train_mean"] = mean(group["train_perplexity"], metric) if metric == "perplexity" else None
         words = group["test_accuracy"].dropna() if metric == "perplexity" else []
-        row["words_right"] = mean(words, "accuracy") if len(words) else None
+        row["predicted_right"] = mean(words, "accuracy") if len(words) else None
         best = _best(published, key, f"test_{metric}")
         row["published"] = best and best["value"]
         row["difference"] = best and difference(test_mean, best["value"], metric)

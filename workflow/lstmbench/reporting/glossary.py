@@ -34,6 +34,7 @@ WORDS = {
     "parity": "How far the numbers of an implementation are from those of the reference, for the same input.",
     "path": "The kernels that a framework executed, as found in the trace of a training step.",
     "perplexity": "Lower is better: among how many words the model still hesitates for the next word.",
+    "predicted right": "Higher is better: the share of the next words that the model held to be the most likely.",
     "published": "The best value that a paper or tutorial reports for the size.",
     "reference": "The implementation in NumPy, with every formula by hand. Parity is measured against it in float64.",
     "round": "One process of each implementation; they take turns, a block each.",

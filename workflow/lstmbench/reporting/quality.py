@@ -64,7 +64,9 @@ PUBLISHED_NOTE = (
     "A capped run is compared with nothing published."
 )
 FLOOR_NOTE = "The floor of a generated text is the perplexity that its own source has on the same words."
-WORDS_NOTE = "Words right: the share of test words that the model held to be the most likely next word."
+PREDICTED_NOTE = (
+    "Predicted right: the share of the next words (or characters) that the model held to be the most likely."
+)
 
 EMPTY = {
     "differences": "No two implementations have a run from the same initial weights.",
@@ -87,7 +89,7 @@ def notes(name: str, table: pd.DataFrame) -> list[str]:
     more = []
     if name == "quality":
         more += [PUBLISHED_NOTE] if table["published"].notna().any() else []
-        more += [WORDS_NOTE] if table["words_right"].notna().any() else []
+        more += [PREDICTED_NOTE] if table["predicted_right"].notna().any() else []
         more += [FLOOR_NOTE] if table["floor"].notna().any() else []
     return [*NOTES[name], *more]
 
@@ -188,8 +190,8 @@ def _learned(table: pd.DataFrame) -> pd.DataFrame:
     rows["validation"] = _each(table, "valid_mean", lambda value: metric(value, name))
     if name == "perplexity":
         rows["training"] = _each(table, "train_mean", lambda value: metric(value, name))
-    if table["words_right"].notna().any():
-        rows["words right"] = _each(table, "words_right", lambda value: metric(value, "accuracy"))
+    if table["predicted_right"].notna().any():
+        rows["predicted right"] = _each(table, "predicted_right", lambda value: metric(value, "accuracy"))
     if table["floor"].notna().any():
         rows["floor"] = _each(table, "floor", lambda value: metric(value, name))
         rows["above the floor"] = _each(table, "above_floor", lambda value: signed(value, "%"))
