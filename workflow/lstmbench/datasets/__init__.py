@@ -173,7 +173,7 @@ def sources(name: str) -> list[Source]:
         UsageError: there is no such data set.
         DataError: rows for one file disagree on its size or checksum.
     """
-    require_known("data set", name, names())
+    load_module(name)
     with SOURCES.open(encoding="utf-8", newline="") as stream:
         rows = [row for row in csv.DictReader(stream, delimiter="\t") if row["dataset"] == name]
     found = [_source(row) for row in rows]
