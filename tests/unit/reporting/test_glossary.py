@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from lstmbench.reporting.glossary import VERDICTS, WORDS, verdicts, words
+from lstmbench.reporting.glossary import VERDICTS, WORDS, explained, verdicts, words
 from lstmbench.statistics.verdict import Kind
 
 
@@ -52,8 +52,12 @@ def test_every_word_and_verdict_is_explained_in_sentences():
 def test_a_page_of_characters_speaks_of_characters_and_of_no_word(tables):
     tables["runs"]["level"] = "character"
     tables["quality"]["caps"] = "short"
-    explained = dict(words(tables))
-    assert "among how many characters" in explained["perplexity (per character)"]
-    assert "characters/s, images/s" in explained
-    assert "fewer characters or images" in explained["capped"]
-    assert "perplexity" not in explained
+    said = dict(words(tables))
+    assert (
+        "among how many characters the model still hesitates for the next character"
+        in said["perplexity (per character)"]
+    )
+    assert "characters/s, images/s" in said
+    assert "fewer characters or images" in said["capped"]
+    assert "perplexity" not in said
+    assert {*WORDS} - {*explained(tables["runs"])} == {"perplexity", "words/s, images/s"}

@@ -54,6 +54,9 @@ WORDS = {
 }
 """Signs first, then in alphabetical order."""
 
+OF_A_TEXT = ("perplexity", "capped", "words/s, images/s")
+"""The words whose meaning depends on whether texts are read by words or by characters."""
+
 VERDICTS = {
     Kind.GOOD: "A speed that is steady enough to be compared with others or repeated elsewhere.",
     Kind.EQUAL: f"The difference is shown to be small: within {margins.in_words('perplexity')} of a perplexity, "
@@ -82,6 +85,16 @@ def verdicts() -> list[tuple[str, str]]:
     return [(kind.value or GOOD, meaning) for kind, meaning in VERDICTS.items()]
 
 
+def explained(runs: pd.DataFrame) -> dict[str, str]:
+    """Return ``WORDS``; on a page of texts that were read by characters (``analysis.runs``) those speak of these."""
+    level = next(filter(None, runs["level"]), "word")
+    if level == "word":
+        return WORDS
+    own = {word: (word.replace("word", level), WORDS[word].replace("word", level)) for word in OF_A_TEXT}
+    own["perplexity"] = (f"perplexity (per {level})", own["perplexity"][1])
+    return dict(own.get(word, (word, meaning)) for word, meaning in WORDS.items())
+
+
 def words(tables: dict[str, pd.DataFrame]) -> list[tuple[str, str]]:
     """Return the words of the first screen of this page, with explanations, from the tables quality, speed and runs."""
     return list(_words(tables["quality"], tables["speed"], tables["runs"]))
@@ -100,20 +113,11 @@ def _words(quality: pd.DataFrame, speed: pd.DataFrame, runs: pd.DataFrame) -> It
         "_fused": any(name.endswith("_fused") for name in names),
         "capped": (quality["caps"] != "").any(),
     }
-    level = next(filter(None, runs["level"]), "word")  # a page has texts of one level only (analysis.runs)
+    said = dict(zip(WORDS, explained(runs).items(), strict=True))
     for word, is_used in used.items():
         if is_used:
-            more = f" {_interference(speed)}" if word == "words/s, images/s" else ""
-            yield _by_level(word, level), _by_level(WORDS[word], level) + more
-
-
-def _by_level(text: str, level: str) -> str:
-    """Return a word, or its meaning, for texts that are predicted word by word or character by character."""
-    if level == "word":
-        return text
-    if text == "perplexity":
-        return f"perplexity (per {level})"
-    return text.replace("words", f"{level}s").replace("next word", f"next {level}")
+            called, meaning = said[word]
+            yield called, meaning + (f" {_interference(speed)}" if word == "words/s, images/s" else "")
 
 
 def _interference(speed: pd.DataFrame) -> str:

@@ -92,7 +92,7 @@ def report(
         happened=happened(runs, data["failures"], data["speed"], selection, config_name),
         rule=chosen_size.RULE,
         guide=glossary.words(data),
-        glossary={"Words": list(glossary.WORDS.items()), "Verdicts": glossary.verdicts()},
+        glossary={"Words": list(glossary.explained(runs).items()), "Verdicts": glossary.verdicts()},
         overview=_overview(data, figures),
         datasets=parts,
         scaled=list(SCALED),
