@@ -8,7 +8,7 @@ from pathlib import Path
 from lstmbench import tasks
 from lstmbench.datasets import Dataset, load_dataset
 from lstmbench.implementations import reference
-from lstmbench.records.run import MODEL, read_complete
+from lstmbench.records.run import MODEL, read_complete, require_weights_of
 from lstmbench.records.run_record import RunRecord
 from lstmbench.utils.errors import DataError
 from lstmbench.utils.files import hash_arrays, read_arrays
@@ -39,11 +39,7 @@ def open_model(run: Path) -> KeptModel:
             f"{file}: expected the final weights of the run, found none: train it again with keep_models: true"
         )
     weights = read_arrays(file)
-    if (found := hash_arrays(weights)) != record.final_weights_sha256:
-        raise DataError(
-            f"{file}: expected the weights that the run ended with ({record.final_weights_sha256}), found others "
-            f"({found}); a model stays beside its record"
-        )
+    require_weights_of(record, hash_arrays(weights), file, "a model stays beside its record")
     spec = tasks.load(record.data.task).model_spec(record.settings.preset, dict(record.data.facts))
     learner = reference.Learner(spec, "cpu", record.run.seed, "float32")
     learner.load_weights(weights)

@@ -10,7 +10,7 @@ import zipfile
 from pathlib import Path, PurePosixPath
 
 from lstmbench.records import paths
-from lstmbench.records.run import MODEL
+from lstmbench.records.run import MODEL, require_weights_of
 from lstmbench.records.run_record import FailedRun, RunRecord
 from lstmbench.utils.errors import DataError
 from lstmbench.utils.files import hash_arrays_in
@@ -45,12 +45,7 @@ def check_model(path: Path, record: object) -> None:
     if not isinstance(record, RunRecord):
         found = "that of a failed one" if isinstance(record, FailedRun) else "none"
         raise DataError(f"{path}: expected the {_RECORD} of a complete run beside it, found {found}; {again}")
-    sha256 = hash_arrays_in(path)
-    if sha256 != record.final_weights_sha256:
-        raise DataError(
-            f"{path}: expected the weights that its run ended with ({record.final_weights_sha256}), found others "
-            f"({sha256}); {again}"
-        )
+    require_weights_of(record, hash_arrays_in(path), path, again)
 
 
 def write_piecewise(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> None:

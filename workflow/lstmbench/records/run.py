@@ -73,6 +73,19 @@ def checked_record(path: Path, content: Any) -> RunRecord | FailedRun:
     return record
 
 
+def require_weights_of(record: RunRecord, sha256: str, path: Path, advice: str) -> None:
+    """Refuse a model at ``path`` whose weights, by their hash, are not those that the run ended with.
+
+    Raises:
+        DataError: names both hashes and ends with the advice.
+    """
+    if sha256 != record.final_weights_sha256:
+        raise DataError(
+            f"{path}: expected the weights that its run ended with ({record.final_weights_sha256}), found others "
+            f"({sha256}); {advice}"
+        )
+
+
 def _check_path(path: Path, run: RunName) -> None:
     for name, expected in paths.parts_of(path, paths.RUN).items():
         found = getattr(run, name)
