@@ -61,5 +61,6 @@ def logits(weights: dict[str, np.ndarray]) -> np.ndarray:
     """Return the reference's logits [steps, vocabulary] of ``WORDS``, from the zero state."""
     learner = reference.Learner(LANGUAGE_MODEL, "cpu", 0, "float64")
     learner.load_weights(weights)
-    result, _ = reference.logits_of(learner, np.array([WORDS]), learner.initial_state(1))
+    no_dropout = [1.0] * (LANGUAGE_MODEL.num_layers + 1)
+    result, *_ = learner._forward(np.array([WORDS]), learner.initial_state(1), no_dropout)
     return result[:, 0]

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lstmbench.implementations.reference import logits_of
 from lstmbench.inference.generation import generate
 from lstmbench.inference.language import WINDOW, log_softmax, open_language_model, shown, visible, windows
 from lstmbench.inference.scoring import score
@@ -45,7 +44,7 @@ def test_windows_change_no_probability(model, count):
     ids = np.arange(count, dtype=np.int32) % len(model.words)
     assert np.concatenate(list(windows(ids))).tolist() == ids.tolist()
     found, _ = model.next_words(ids, model.initial_state())
-    at_once, _ = logits_of(model.kept.learner, ids[np.newaxis], model.initial_state())
+    at_once, _ = model.kept.logits(ids[np.newaxis], model.initial_state())
     np.testing.assert_allclose(found, at_once[-1, 0], rtol=1e-4, atol=1e-5)
 
 

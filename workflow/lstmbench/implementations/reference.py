@@ -100,8 +100,9 @@ class Learner(learner.Learner):
     @override
     def eval_block(self, data: Examples, batches: np.ndarray, state: State) -> tuple[np.ndarray, np.ndarray, State]:
         losses, correct = [], []
+        no_masks = [1.0] * (self.spec.num_layers + 1)
         for rows in batches:
-            logits, state = logits_of(self, data.inputs[rows], state)
+            logits, state, _ = self._forward(data.inputs[rows], state, no_masks)
             targets = self._time_major_targets(data, rows)
             losses.append(_cross_entropy(logits, targets)[0].sum())
             correct.append((logits.argmax(-1) == targets).sum())
@@ -239,22 +240,6 @@ class Learner(learner.Learner):
             first += (1.0 - BETA_1) * (gradient - first)
             second += (1.0 - BETA_2) * (gradient**2 - second)
             self._weights[name] -= rate * first / (np.sqrt(second) + EPSILON)
-
-
-def logits_of(learner: Learner, inputs: np.ndarray, state: State) -> tuple[np.ndarray, State]:
-    """Return what a model without dropout predicts, and the new state.
-
-    Args:
-        learner: holds the weights.
-        inputs: ids int32[batch, steps], or features float[batch, steps, input_size].
-        state: where the recurrence begins; ignored by a model that carries none.
-
-    Returns:
-        Logits [predicted steps, batch, output_size], of all steps or of the last, and the state after the last.
-    """
-    no_masks = [1.0] * (learner.spec.num_layers + 1)
-    logits, state, _ = learner._forward(inputs, state, no_masks)
-    return logits, state
 
 
 def _lstm_forward(

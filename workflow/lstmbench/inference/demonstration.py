@@ -9,7 +9,6 @@ import numpy as np
 from msgspec import UNSET
 
 from lstmbench.datasets import load_dataset
-from lstmbench.implementations.reference import logits_of
 from lstmbench.inference.generation import generate
 from lstmbench.inference.kept_model import open_model
 from lstmbench.inference.language import LanguageModel, language_model, log_softmax, shown, visible
@@ -96,7 +95,7 @@ def _excerpts(model: LanguageModel, data: Path) -> list[list[str]]:
 def _predicted(model: LanguageModel, words: list[str]) -> Sentence:
     """Return for each word what the model would have said in its place, given the true words before it."""
     context = model.ids([*model.beginning(), *words])
-    logits, _ = logits_of(model.kept.learner, context[np.newaxis, :-1], model.initial_state())
+    logits, _ = model.kept.logits(context[np.newaxis, :-1], model.initial_state())
     choices = [model.words[number] for number in logits[:, 0].argmax(-1)]
     return Sentence([*map(visible, words[-len(choices) :])], [*map(visible, choices)])
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from lstmbench import tasks
 from lstmbench.datasets import Dataset, load_dataset
 from lstmbench.implementations import reference
@@ -23,6 +25,21 @@ class KeptModel:
     path: Path  # of the record
     record: RunRecord
     learner: reference.Learner
+
+    def logits(self, inputs: np.ndarray, state: reference.State) -> tuple[np.ndarray, reference.State]:
+        """Return what the model predicts, without dropout, and the new state.
+
+        Args:
+            inputs: ids int32[batch, steps], or features float[batch, steps, input_size].
+            state: where the recurrence begins; ignored by a model that carries none.
+
+        Returns:
+            Logits [predicted steps, batch, output_size], of all steps or of the last, and the state after the last.
+        """
+        # The contract, which frameworks share, has losses only; the logits are the reference's own.
+        no_masks = [1.0] * (self.learner.spec.num_layers + 1)
+        logits, state, _ = self.learner._forward(inputs, state, no_masks)
+        return logits, state
 
 
 def open_model(run: Path) -> KeptModel:

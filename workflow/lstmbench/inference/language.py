@@ -12,7 +12,7 @@ from msgspec import UNSET
 from lstmbench.datasets import load_vocabulary
 from lstmbench.datasets.own_text import UNKNOWN, Level
 from lstmbench.datasets.ptb import END_OF_SENTENCE, read_words
-from lstmbench.implementations.reference import State, logits_of
+from lstmbench.implementations.reference import State
 from lstmbench.inference.kept_model import KeptModel, data_of, open_model, require_task
 from lstmbench.utils.errors import UsageError
 from lstmbench.utils.escaping import short
@@ -87,7 +87,7 @@ class LanguageModel:
     def next_words(self, ids: np.ndarray, state: State) -> tuple[np.ndarray, State]:
         """Return the logits of the word after the last of ``ids`` int32[words], float64[vocabulary], and the state."""
         for window in windows(ids):
-            logits, state = logits_of(self.kept.learner, window[np.newaxis], state)
+            logits, state = self.kept.logits(window[np.newaxis], state)
         return logits[-1, 0].astype(np.float64), state
 
 

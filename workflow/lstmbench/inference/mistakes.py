@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 
 from lstmbench import tasks
-from lstmbench.implementations.reference import logits_of
 from lstmbench.inference.kept_model import KeptModel, data_of, require_task
 from lstmbench.inference.language import log_softmax
 from lstmbench.inference.learned import Confusion, Mistake
@@ -60,7 +59,7 @@ def _log_probabilities(model: KeptModel, images: np.ndarray) -> np.ndarray:
     try:
         for begin in range(0, len(images), BATCH):
             batch = images[begin : begin + BATCH]
-            logits, _ = logits_of(model.learner, batch, model.learner.initial_state(len(batch)))
+            logits, _ = model.logits(batch, model.learner.initial_state(len(batch)))
             found.append(log_softmax(logits[-1]))
             progress.advance(len(batch), "")
     finally:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lstmbench.implementations.reference import logits_of
 from lstmbench.inference.language import LanguageModel, log_softmax, windows
 from lstmbench.utils.errors import DataError
 from lstmbench.utils.progress import Progress
@@ -44,7 +43,7 @@ def score(model: LanguageModel, words: Sequence[str]) -> Scored:
     bits: list[float] = []
     try:
         for window, targets in zip(windows(ids[:-1]), windows(ids[1:]), strict=True):
-            logits, state = logits_of(model.kept.learner, window[np.newaxis], state)
+            logits, state = model.kept.logits(window[np.newaxis], state)
             chosen = log_softmax(logits[:, 0])[np.arange(len(targets)), targets]
             bits += (-chosen / math.log(2)).tolist()
             progress.advance(len(targets), f"perplexity {math.exp2(math.fsum(bits) / len(bits)):.2f}")
