@@ -24,7 +24,8 @@ from lstmbench.records.run_record import RunRecord
 from lstmbench.records.tables import read_published
 from lstmbench.reporting.margins import SPEED, in_words
 from lstmbench.statistics import equivalence
-from lstmbench.statistics.intervals import arithmetic_mean
+from lstmbench.statistics.intervals import arithmetic_mean, geometric_mean
+from lstmbench.statistics.verdict import Kind
 from lstmbench.utils.paths import ROOT, WORKFLOW
 from tests.repository.baselines import CPUS, MACHINES, QUOTED
 
@@ -224,18 +225,35 @@ def published() -> list[str]:
 PARTS = ("test", "valid", "train")
 
 
-def difference() -> str:
-    """How far the second framework's perplexity lies from the first one's."""
-    lines = []
-    for machine in ON_CPU:
-        for seed in sorted({one.run.seed for one in MACHINES[machine].runs if one.run.dataset == "ptb"}):
-            first, second = (run_of(machine, "ptb", name, seed).final.perplexity for name in FRAMEWORKS)
-            percent = 100 * (second / first - 1)
-            way = "higher (worse)" if percent > 0 else "lower (better)"
-            lines.append(
-                f"- PTB small on `{machine}`, seed {seed}: `tensorflow` ends {abs(percent):.2f} % {way} than `pytorch`."
-            )
-    return "\n".join(lines) + "\n"
+def over_seeds(dataset: str, metric: str) -> tuple[list[list[float]], equivalence.Comparison, Kind]:
+    """The test values of both frameworks over five seeds, how the second differs from the first, and the verdict."""
+    found = [[run_of(SECOND, dataset, name, seed).final.value for seed in SEEDS] for name in FRAMEWORKS]
+    comparison = equivalence.compare(*found, metric)
+    (verdict,) = equivalence.verdicts([comparison])
+    return found, comparison, verdict
+
+
+def quality() -> str:
+    """The perplexities of PTB small over five seeds, the verdict on their difference, and what was published."""
+    found, comparison, verdict = over_seeds("ptb", "perplexity")
+    values = (equivalence.in_unit(value, "perplexity") for value in (comparison.mean, comparison.low, comparison.high))
+    mean, low, high = (f"{value:+.2f} %".replace("-", "\N{MINUS SIGN}") for value in values)
+    rows = [f"| `{name}` | {of_seeds(values, 'perplexity')} |" for name, values in zip(FRAMEWORKS, found, strict=True)]
+    known = read_published(WORKFLOW / "published.tsv")
+    known = known[(known["dataset"] == "ptb") & (known["size"] == "small") & (known["metric"] == "test_perplexity")]
+    rows += [f"| published: {row.source} | {row.value:g} | |" for row in known.itertuples()]
+    return (
+        table(f"| PTB small, seeds {SEEDS[0]} to {SEEDS[-1]} | test perplexity | 95 % interval |", rows)
+        + f"\nVerdict: {verdict}. TensorFlow's perplexity differs from PyTorch's by {mean} (95 % interval {low} to "
+        f"{high}); equal means within {in_words('perplexity')}.\n"
+    )
+
+
+def of_seeds(values: list[float], metric: str) -> str:
+    """The mean over the seeds and its 95 % interval, as two cells."""
+    mean = geometric_mean if metric == "perplexity" else arithmetic_mean
+    estimate, low, high = (shown(metric, value) for value in dataclasses.astuple(mean(values)))
+    return f"{estimate} | {low.removesuffix(' %')} to {high}"
 
 
 def exercise() -> str:
@@ -251,14 +269,14 @@ def exercise() -> str:
 
 
 def seeds() -> str:
-    """The accuracy over five seeds, and the verdict."""
-    found = [[run_of(SECOND, "mnist", name, seed).final.accuracy for seed in SEEDS] for name in FRAMEWORKS]
-    (verdict,) = equivalence.verdicts([equivalence.compare(*found, "accuracy")])
+    """The test values over five seeds, and the verdicts."""
     rows = []
-    for name, values in zip(FRAMEWORKS, found, strict=True):
-        mean, low, high = (f"{100 * value:.2f}" for value in dataclasses.astuple(arithmetic_mean(values)))
-        rows.append(f"| `{name}` | {mean} % | {low} to {high} % | {verdict} |")
-    return table(f"| MNIST small, seeds {SEEDS[0]} to {SEEDS[-1]} | test accuracy | 95 % interval | verdict |", rows)
+    for dataset, metric in (("ptb", "perplexity"), ("mnist", "accuracy")):
+        found, _, verdict = over_seeds(dataset, metric)
+        for name, values in zip(FRAMEWORKS, found, strict=True):
+            rows.append(f"| {dataset} small | `{name}` | {metric} | {of_seeds(values, metric)} | {verdict} |")
+    first, *_, last = SEEDS
+    return table(f"| case, seeds {first} to {last} | framework | metric | test | 95 % interval | verdict |", rows)
 
 
 def multiples() -> str:
@@ -322,7 +340,7 @@ def margins() -> str:
 
 FIGURES: dict[str, dict[str, Callable[[], str]]] = {
     "README.md": {
-        "difference": difference,
+        "quality": quality,
         "multiples": multiples,
         **{f"run {machine}": lambda machine=machine: gpu_run(machine) for machine in ON_GPU},
     },
