@@ -209,22 +209,22 @@ class Selection(StrictStruct, frozen=True):
     def records(self) -> list[Path]:
         """Return the paths of the records of all runs, whether they exist or not."""
         return [
-            Path(
-                self.results,
-                paths.RUN.format(dataset=dataset, size=size, implementation=name, device=device, seed=seed),
-            )
-            for dataset, size, (name, device) in itertools.product(self.datasets, self.sizes, self.cases)
+            self._record(dataset, size, case, seed)
+            for dataset, size, case in itertools.product(self.datasets, self.sizes, self.cases)
             for seed in self.seeds_of(size)
         ]
 
     def records_of(self, dataset: str) -> list[Path]:
         """Return the paths of the records of a data set's runs of the first seed of each size."""
         return [
-            path
-            for path in self.records()
-            if (parts := paths.parts_of(path, paths.RUN))["dataset"] == dataset
-            and int(parts["seed"]) == self.seeds_of(parts["size"])[0]
+            self._record(dataset, size, case, self.seeds_of(size)[0])
+            for size, case in itertools.product(self.sizes, self.cases)
         ]
+
+    def _record(self, dataset: str, size: str, case: tuple[str, str], seed: int) -> Path:
+        name, device = case
+        record = paths.RUN.format(dataset=dataset, size=size, implementation=name, device=device, seed=seed)
+        return Path(self.results, record)
 
     def seeds_of(self, size: str) -> list[int]:
         """Return the seeds of a size.  Its speed is measured with the weights of the first."""
