@@ -1,4 +1,4 @@
-"""Tables of a page: the verdict stands beside what a row is about, however many columns follow."""
+"""Tables of a page: the verdict is beside what a row is about, however many columns follow."""
 
 from __future__ import annotations
 

@@ -80,10 +80,7 @@ def _require_some(datasets: Iterable[str], good: Iterable[RunRecord], failures: 
 
 def _level(record: RunRecord) -> str:
     """Return what a perplexity is per: word or character; empty for images."""
-    level = record.data.known_facts.level
-    if record.data.task != "language_model":
-        return ""
-    return "word" if level is UNSET else level
+    return record.data.level if record.data.task == "language_model" else ""
 
 
 def _require_one_level(records: Iterable[RunRecord]) -> None:

@@ -6,9 +6,7 @@ import itertools
 from pathlib import Path
 
 import numpy as np
-from msgspec import UNSET
 
-from lstmbench.datasets import load_dataset
 from lstmbench.inference.generation import generate
 from lstmbench.inference.kept_model import open_model
 from lstmbench.inference.language import LanguageModel, language_model, log_softmax, shown, visible
@@ -52,8 +50,7 @@ def demonstrate(selection: Selection, dataset: str, data: Path) -> Learned:
         if record.run.size == largest.size:
             chosen.setdefault(record.run.implementation, path)
     watch, before = Stopwatch(), 0.0
-    level = kept[0][1].data.known_facts.level
-    result = Learned(dataset, largest.size, largest.seed, [], [], "word" if level is UNSET else level)
+    result = Learned(dataset, largest.size, largest.seed, [], [], kept[0][1].data.level)
     for implementation, path in chosen.items():
         begin = watch.seconds()
         if before and begin + before > SECONDS:
@@ -72,7 +69,7 @@ def _show(implementation: str, path: Path, data: Path) -> Shown:
     if kept.record.data.task == "classifier":
         return Shown(implementation, confusion=confusion(kept, data))
     model = language_model(kept, data)
-    sentence, *prompts = _excerpts(model, data)
+    sentence, *prompts = _excerpts(model)
     return Shown(
         implementation,
         sentence=_predicted(model, sentence),
@@ -80,10 +77,9 @@ def _show(implementation: str, path: Path, data: Path) -> Shown:
     )
 
 
-def _excerpts(model: LanguageModel, data: Path) -> list[list[str]]:
+def _excerpts(model: LanguageModel) -> list[list[str]]:
     """Return the first long sentences of the test split; of a text without sentences its first words."""
-    ids = load_dataset(data / model.kept.record.run.dataset).arrays["test"]
-    words = (model.words[number] for number in ids[:10_000])
+    words = (model.words[number] for number in model.dataset.arrays["test"][:10_000])
     least, most = SENTENCE_WORDS
     if not model.beginning():
         return [list(itertools.islice(words, most)) for _ in range(1 + PROMPTS)]

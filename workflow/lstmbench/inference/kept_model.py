@@ -10,12 +10,10 @@ import numpy as np
 from lstmbench import tasks
 from lstmbench.datasets import Dataset, load_dataset
 from lstmbench.implementations import reference
-from lstmbench.records.run import MODEL, read_complete, require_weights_of
+from lstmbench.records.run import MODEL, RECORD, read_complete, require_weights_of
 from lstmbench.records.run_record import RunRecord
 from lstmbench.utils.errors import DataError
 from lstmbench.utils.files import hash_arrays, read_arrays
-
-RECORD = "run.json"
 
 
 @dataclass(frozen=True)

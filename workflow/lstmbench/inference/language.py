@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from msgspec import UNSET
 
-from lstmbench.datasets import load_vocabulary
+from lstmbench.datasets import Dataset, load_vocabulary
 from lstmbench.datasets.own_text import UNKNOWN, Level
 from lstmbench.datasets.ptb import END_OF_SENTENCE, read_words
 from lstmbench.implementations.reference import State
@@ -27,16 +26,16 @@ WINDOW = 100
 
 @dataclass(frozen=True)
 class LanguageModel:
-    """A kept language model and the word of each id; of a text that was read by characters these are the words."""
+    """A kept language model, its data, and the word of each id; of a text read by characters these are the words."""
 
     kept: KeptModel
+    dataset: Dataset
     words: tuple[str, ...]
 
     @property
     def level(self) -> Level:
         """Return what the model predicts: the next word or the next character."""
-        level = self.kept.record.data.known_facts.level
-        return "word" if level is UNSET else level
+        return self.kept.record.data.level
 
     @property
     def end(self) -> str:
@@ -107,8 +106,7 @@ def language_model(kept: KeptModel, data: Path) -> LanguageModel:
         DataError: the run is on images, or the data set is missing, damaged or another one.
     """
     require_task(kept, "language_model")
-    data_of(kept, data)
-    return LanguageModel(kept, load_vocabulary(data / kept.record.run.dataset))
+    return LanguageModel(kept, data_of(kept, data), load_vocabulary(data / kept.record.run.dataset))
 
 
 def windows(ids: np.ndarray) -> Iterator[np.ndarray]:

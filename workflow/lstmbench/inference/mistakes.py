@@ -28,7 +28,7 @@ def confusion(model: KeptModel, data: Path) -> Confusion:
     require_task(model, "classifier")
     dataset = data_of(model, data)
     settings = model.record.settings
-    (*parts,) = tasks.load(dataset.task).evaluation_parts(dataset.arrays, "test", settings.preset, None)
+    parts = tasks.load(dataset.task).evaluation_parts(dataset.arrays, "test", settings.preset, None)
     images = np.concatenate([part.examples.inputs for part in parts])
     labels = np.concatenate([part.examples.targets for part in parts])
     probabilities = np.exp(_log_probabilities(model, images))

@@ -10,7 +10,7 @@ import zipfile
 from pathlib import Path, PurePosixPath
 
 from lstmbench.records import paths
-from lstmbench.records.run import MODEL, require_weights_of
+from lstmbench.records.run import MODEL, RECORD, require_weights_of
 from lstmbench.records.run_record import FailedRun, RunRecord
 from lstmbench.utils.errors import DataError
 from lstmbench.utils.files import hash_arrays_in
@@ -20,7 +20,6 @@ MAX_MODELS_BYTES = 64 << 30
 """Bytes of one model, and of all in a bundle.  A model of PTB large takes 264 MB."""
 
 _MEMBER = paths.regex(PurePosixPath(paths.RUN).with_name(MODEL).as_posix())
-_RECORD = PurePosixPath(paths.RUN).name
 
 _PIECE_BYTES = 1 << 20
 
@@ -32,7 +31,7 @@ def is_model(name: str) -> bool:
 
 def record_of(name: str) -> str:
     """Return the name of the record of the run that a model belongs to."""
-    return PurePosixPath(name).with_name(_RECORD).as_posix()
+    return PurePosixPath(name).with_name(RECORD).as_posix()
 
 
 def check_model(path: Path, record: object) -> None:
@@ -44,7 +43,7 @@ def check_model(path: Path, record: object) -> None:
     again = "delete it, or make the bundle without models"
     if not isinstance(record, RunRecord):
         found = "that of a failed one" if isinstance(record, FailedRun) else "none"
-        raise DataError(f"{path}: expected the {_RECORD} of a complete run beside it, found {found}; {again}")
+        raise DataError(f"{path}: expected the {RECORD} of a complete run beside it, found {found}; {again}")
     require_weights_of(record, hash_arrays_in(path), path, again)
 
 

@@ -19,6 +19,9 @@ from lstmbench.utils.errors import DataError
 from lstmbench.utils.files import write_json
 from lstmbench.utils.strict_json import read_json
 
+RECORD = Path(paths.RUN).name
+"""A run's record, in the run's folder."""
+
 MODEL = "model.safetensors"
 """The final weights of the run, beside its record, under canonical names; final_weights_sha256 is their hash."""
 

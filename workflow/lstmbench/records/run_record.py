@@ -48,6 +48,7 @@ ExitCode = Literal[4, 5, 6, 134, 137, 139]
 MAX_MESSAGE_LENGTH = 2000
 """Characters of the message of a failed run."""
 
+Level = Literal["word", "character"]
 Fact = int | float | str | bool | None
 
 
@@ -123,7 +124,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
         UNSET
     )
     level: Annotated[
-        Literal["word", "character"] | UnsetType,
+        Level | UnsetType,
         Meta(description="What a prediction is of, and a perplexity is per; absent: a word."),
     ] = UNSET
     rows: Annotated[Number | UnsetType, Meta(description="Rows of an image, a count; absent: as num_steps.")] = UNSET
@@ -160,6 +161,16 @@ class Data(StrictStruct, frozen=True):
             DataError: one is of the wrong type.
         """
         return converted(self.facts, Facts, "$.data.facts")
+
+    @property
+    def level(self) -> Level:
+        """Return what a prediction of a text is of; a text that does not say so is read by words.
+
+        Raises:
+            DataError: a fact is of the wrong type.
+        """
+        level = self.known_facts.level
+        return "word" if level is UNSET else level
 
 
 class Epoch(StrictStruct, frozen=True, omit_defaults=True):
