@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lstmbench.system import device
+from lstmbench.system.processor import Processor
 from lstmbench.utils.errors import MachineError, UsageError
 
 
@@ -103,7 +104,17 @@ def test_a_lower_precision_wants_a_gpu_that_has_it(precision, capability, enough
             device.require_precision("gpu", precision)
 
 
-@pytest.mark.parametrize("precision", ["tf32", "bfloat16"])
-def test_a_cpu_has_no_lower_precision(precision):
+def test_a_cpu_has_no_tf32():
     with pytest.raises(MachineError, match="only a GPU"):
-        device.require_precision("cpu", precision)
+        device.require_precision("cpu", "tf32")
+
+
+@pytest.mark.parametrize("how", ["amx", "avx512", None])
+def test_a_cpu_computes_in_bfloat16_if_it_multiplies_in_that(monkeypatch, how):
+    monkeypatch.setattr(device, "processor", lambda: Processor("Example CPU", "avx512f", how))
+    device.require_precision("cpu", "float32")
+    if how:
+        device.require_precision("cpu", "bfloat16")
+    else:
+        with pytest.raises(MachineError, match="expected a processor with amx_bf16 or avx512_bf16"):
+            device.require_precision("cpu", "bfloat16")

@@ -9,7 +9,8 @@ from lstmbench.system.identity import FIELDS, machine_fingerprint, noted
 from lstmbench.system.machine import Machine
 
 HERE = Machine(**{
-    "cpu": "Example CPU", "capability": "avx2", "cores": 2, "cpu_quota": None, "memory_bytes": 25 * 10**9, "gpu": None,
+    "cpu": "Example CPU", "capability": "avx2", "bfloat16": None,
+    "cores": 2, "cpu_quota": None, "memory_bytes": 25 * 10**9, "gpu": None,
     "os": "Linux 6.1.0-13 x86_64", "libc": "glibc 2.36", "python": "3.11.7", "switches": {}, "node": "n1",
     "spin_limits": {},
 })  # fmt: skip
@@ -30,6 +31,13 @@ def same(device="cpu", here=HERE, **changes):
 def test_a_difference_that_changes_neither_a_bit_nor_a_speed_is_noted_and_does_not_count(field, value):
     assert same(**{field: value})
     assert noted(HERE, "cpu") != noted(replace(HERE, **{field: value}), "cpu")
+
+
+def test_how_a_cpu_multiplies_in_bfloat16_counts_for_runs_in_that_alone():
+    assert same(bfloat16="amx")
+    assert same("gpu-bfloat16", bfloat16="amx")
+    assert not same("cpu-bfloat16", bfloat16="amx")
+    assert not same("cpu-bfloat16-t4-x2", replace(HERE, bfloat16="avx512"), bfloat16="amx")
 
 
 @pytest.mark.parametrize(

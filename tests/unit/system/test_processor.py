@@ -22,7 +22,7 @@ def named(entry):
 
 @pytest.mark.parametrize("entry", REAL, ids=lambda entry: entry["machine"])
 def test_a_real_processor_has_its_name_and_its_features(entry):
-    assert named(entry) == (entry["name"], entry["capability"])
+    assert named(entry)[:2] == (entry["name"], entry["capability"])
 
 
 def test_every_output_names_its_source():
@@ -45,7 +45,7 @@ def test_features_that_only_some_of_the_cores_have_are_none_of_the_processor():
     "broken", ["", "lscpu: invalid option -- 'J'", "[]", '{"lscpu": 7}', '{"lscpu": [{"field": 3}]}']
 )
 def test_an_lscpu_that_says_nothing_of_use_leaves_the_processor_unknown(broken):
-    assert processor.from_linux("", broken) == (None, None)
+    assert processor.from_linux("", broken) == (None, None, None)
 
 
 def test_lscpu_is_asked_in_english_whatever_the_user_speaks(monkeypatch, tmp_path):
@@ -68,4 +68,16 @@ def test_a_tool_that_hangs_does_not_hang_us(monkeypatch, tmp_path):
     monkeypatch.setattr(processor, "CPUINFO", tmp_path / "absent")
     monkeypatch.setattr(processor, "PATIENCE_SECONDS", 0.1)
     monkeypatch.setattr(processor.platform, "system", lambda: "Linux")
-    assert processor.processor() == (None, None)
+    assert processor.processor() == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("flags", "how"),
+    [
+        ("avx512f avx512_bf16 amx_bf16 amx_tile", "amx"), ("avx512f avx512_bf16", "avx512"), ("avx512f", None),
+        ("avx2 avx_vnni", None),
+    ],
+)  # fmt: skip
+def test_the_instructions_for_bfloat16_are_told_the_faster_first(flags, how):
+    cpuinfo = f"processor : 0\nmodel name : Example CPU\nflags : fpu {flags}\n"
+    assert processor.from_linux(cpuinfo, "") == ("Example CPU", "avx512f" if "avx512f" in flags else "avx2", how)

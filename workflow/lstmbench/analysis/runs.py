@@ -15,7 +15,6 @@ from lstmbench.records.paths import RUN_COLUMNS
 from lstmbench.records.run import read_record
 from lstmbench.records.run_record import Epoch, Facts, FailedRun, Milestone, RunName, RunRecord
 from lstmbench.records.tables import machine_columns, machine_kind, versions_column
-from lstmbench.system.device import split_device
 from lstmbench.utils.errors import DataError
 
 MILESTONE = ["updates", "protocol", "loss", "accuracy", "predictions"]
@@ -141,7 +140,7 @@ def _run_row(record: RunRecord) -> Row:
         "threads": settings.threads,
         "dtype": settings.dtype,
         **machine_columns(record.machine),
-        "machine_kind": machine_kind(record.machine, split_device(record.run.device).kind),
+        "machine_kind": machine_kind(record.machine, record.run.device),
         "limited": "; ".join(held_back),
         "node": record.machine.node,
         "versions": versions_column(record.versions),

@@ -24,7 +24,6 @@ from lstmbench.records.paths import GROUP_COLUMNS
 from lstmbench.records.tables import MACHINE, machine_columns, machine_kind, versions_column
 from lstmbench.statistics import intervals
 from lstmbench.statistics.verdict import Kind, Verdict
-from lstmbench.system.device import split_device
 
 GROUP = [*GROUP_COLUMNS, "threads"]
 SPEED = [
@@ -147,7 +146,7 @@ class _Group:
             "loop_share": loop and 1 - loop.learner_seconds / loop.seconds,
             "memory_gbs": bandwidth and bandwidth.bytes / bandwidth.seconds / 1e9,
             **machine_columns(self.record.machine),
-            "machine_kind": machine_kind(self.record.machine, split_device(self.record.group.device).kind),
+            "machine_kind": machine_kind(self.record.machine, self.record.group.device),
             "versions": versions_column(first.versions),
             "commit": self.record.commit,
             "commit_dirty": int(self.record.commit_dirty),

@@ -11,8 +11,9 @@ from pyarrow import ArrowInvalid
 
 from lstmbench.records.paths import CASE_COLUMNS, SIZE_COLUMNS
 from lstmbench.statistics.verdict import Verdict
-from lstmbench.system.identity import UNKNOWN, is_unknown, machine_fingerprint
+from lstmbench.system.identity import is_unknown, machine_fingerprint
 from lstmbench.system.machine import Machine
+from lstmbench.system.processor import UNKNOWN
 from lstmbench.utils.errors import DataError
 from lstmbench.utils.escaping import csv_cell, from_csv_cell
 from lstmbench.utils.files import atomic, hash_json, write_text
@@ -62,7 +63,7 @@ def machine_columns(machine: Machine) -> dict[str, Any]:
 
 
 def machine_kind(machine: Machine, device: str) -> str:
-    """Return a name of what counts of a machine, the same for identical machines; device: cpu or gpu."""
+    """Return a name of what counts of a machine, the same for identical machines, for runs on ``device``."""
     return hash_json(machine_fingerprint(machine, device))[:16]
 
 

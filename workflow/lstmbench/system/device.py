@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from lstmbench.system import nvidia
 from lstmbench.system.hardware import gpu_names
+from lstmbench.system.processor import BFLOAT16, processor
 from lstmbench.utils.errors import MachineError, UsageError
 from lstmbench.utils.validation import require_known
 
@@ -18,7 +19,8 @@ PRECISIONS = ("float32", "tf32", "bfloat16")
 
 float32   Full precision.
 tf32      Operands are rounded to 10 bits of mantissa, on a GPU's tensor cores.
-bfloat16  Operands are rounded to 7 bits; in a framework's own LSTM layer, so are gates and states.
+bfloat16  Operands are rounded to 7 bits; in a framework's own LSTM layer, so are gates and states.  Also on a CPU that
+          has instructions for it.
 
 A precision other than float32 is part of a device's name, as in gpu-tf32, because a comparison with full precision
 would not be fair.
@@ -105,7 +107,7 @@ def require_threads(device: str, threads: int) -> None:
 
 
 def require_precision(device: str, precision: str) -> None:
-    """Refuse a precision that the device would have to emulate; oneDNN's LSTM refuses bfloat16 on most CPUs.
+    """Refuse a precision that the device would have to emulate: a CPU computes in bfloat16 if it multiplies in that.
 
     Raises:
         MachineError: the device lacks the precision.
@@ -113,12 +115,23 @@ def require_precision(device: str, precision: str) -> None:
     if precision == "float32":
         return
     if device != "gpu":
-        raise MachineError(f"precision {precision}: only a GPU computes in it here; choose precisions: [float32]")
+        _require_of_cpu(precision)
+        return
     weak = [value for value in _compute_capabilities() if value < MIN_COMPUTE_CAPABILITY]
     if weak:
         raise MachineError(
             f"precision {precision}: expected a GPU of compute capability {MIN_COMPUTE_CAPABILITY} or higher, "
             f"found {weak[0]}; choose precisions: [float32]"
+        )
+
+
+def _require_of_cpu(precision: str) -> None:
+    if precision != "bfloat16":
+        raise MachineError(f"precision {precision}: only a GPU computes in it; choose precisions: [float32]")
+    if processor().bfloat16 is None:
+        raise MachineError(
+            f"precision {precision}: expected a processor with {' or '.join(BFLOAT16)} (an Intel Xeon or AMD EPYC "
+            "from about 2023 on), found one without; choose precisions: [float32]"
         )
 
 

@@ -11,9 +11,8 @@ import psutil
 
 from lstmbench.system import nvidia
 from lstmbench.system.cores import cpu_quota, usable_cores
-from lstmbench.system.identity import ARCHITECTURES, UNKNOWN
 from lstmbench.system.machine import Machine
-from lstmbench.system.processor import processor
+from lstmbench.system.processor import ARCHITECTURES, UNKNOWN, processor
 from lstmbench.system.switches import switches
 from lstmbench.utils.errors import MachineError
 from lstmbench.utils.escaping import one_line
@@ -31,10 +30,11 @@ def describe() -> Machine:
     No other host or user name is recorded, because records are sent to others.  ``identity`` defines which of these
     fields count when two machines are compared.
     """
-    name, capability = processor()
+    name, capability, bfloat16 = processor()
     return Machine(
         cpu=one_line(name or f"{UNKNOWN} ({ARCHITECTURES.get(platform.machine(), platform.machine())})"),
         capability=capability,
+        bfloat16=bfloat16,
         cores=usable_cores(),
         cpu_quota=cpu_quota(),
         memory_bytes=psutil.virtual_memory().total,

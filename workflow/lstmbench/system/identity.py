@@ -13,14 +13,10 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from lstmbench.system.device import split_device
 from lstmbench.system.machine import Machine
+from lstmbench.system.processor import ARCHITECTURES, UNKNOWN
 from lstmbench.system.switches import counting
-
-UNKNOWN = "unknown"
-"""The beginning of a processor's name if the system does not name it."""
-
-ARCHITECTURES = {"arm64": "aarch64", "amd64": "x86_64", "x64": "x86_64", "AMD64": "x86_64"}
-"""System's name of an architecture -> the name that records use."""
 
 _BARE = re.compile(r"(aarch64|arm64|armv\d.*|x86_64|amd64)?", re.IGNORECASE)
 """Version 1 recorded only the architecture of a processor without a name."""
@@ -47,6 +43,7 @@ def _minor(version: str) -> str:
 FIELDS: dict[str, Field] = {
     "cpu": Field(lambda value: value, "libraries choose kernels and block sizes by the model; it sets the speed"),
     "capability": Field(lambda value: value, "libraries choose kernels by it, and these add up in another order"),
+    "bfloat16": Field(lambda value: value, "how it multiplies in bfloat16; counts for runs in that on a CPU only"),
     "gpu": Field(lambda value: value, "a GPU's kernels and speed; counts for runs on a GPU only"),
     "os": Field(_system, "each system has its own libraries, and macOS its own BLAS; a Linux kernel computes nothing"),
     "libc": Field(lambda value: value, "exp, log and tanh come from it, and their last bits have changed"),
@@ -61,18 +58,21 @@ FIELDS: dict[str, Field] = {
 
 
 def machine_fingerprint(machine: Machine, device: str) -> dict[str, Any]:
-    """Return the part of a description that counts for a run on ``device`` (cpu or gpu).
+    """Return the part of a description that counts for a run on ``device``, such as cpu or gpu-tf32.
 
     If the processor has no name, cores, memory and the full name of the system count too, so that two unknown
     processors are treated as different if anything distinguishes them.
     """
-    unnamed = is_unknown(machine.cpu)
+    unnamed, where = is_unknown(machine.cpu), split_device(device)
+    ignored = {"gpu"} if where.kind == "cpu" else set()
+    if (where.kind, where.precision) != ("cpu", "bfloat16"):
+        ignored.add("bfloat16")
     found: dict[str, object] = {}
     for name, value in msgspec.structs.asdict(machine).items():
         counts = FIELDS[name].counts
         if unnamed and name in ("cores", "memory_bytes", "os"):
             counts = _same
-        if value is not None and counts is not None and (name != "gpu" or device == "gpu"):
+        if value is not None and counts is not None and name not in ignored:
             found[name] = counts(value)
     return found
 

@@ -26,6 +26,10 @@ class Machine(StrictStruct, frozen=True, omit_defaults=True):
     capability: Annotated[
         Name | None, Meta(description="The widest instructions that libraries choose kernels by; null: not told.")
     ] = None
+    bfloat16: Annotated[
+        Name | None,
+        Meta(description="How the CPU multiplies in bfloat16: amx, avx512; null: it does not, or was not asked."),
+    ] = None
     libc: Annotated[Text | None, Meta(description="C library and its version; null: not told.")] = None
     cpu_quota: Annotated[
         Positive | None,

@@ -33,6 +33,16 @@ ARM = {
 MACOS_11 = {"neon_fp16": "FEAT_FP16", "neon": "AdvSIMD", "arm64": "AdvSIMD"}
 """Name on macOS 11 -> later name; every 64-bit ARM processor has Advanced SIMD."""
 
+BFLOAT16 = {"amx_bf16": "amx", "avx512_bf16": "avx512"}
+"""Feature of an x86 processor that multiplies in bfloat16 -> how records name it, the faster first.  A library uses the
+first that is there, and each adds up in another order."""
+
+UNKNOWN = "unknown"
+"""The beginning of a processor's name if the system does not name it."""
+
+ARCHITECTURES = {"arm64": "aarch64", "amd64": "x86_64", "x64": "x86_64", "AMD64": "x86_64"}
+"""System's name of an architecture -> the name that records use."""
+
 CPUINFO = Path("/proc/cpuinfo")
 
 PATIENCE_SECONDS = 10.0
@@ -43,10 +53,14 @@ _NO_NAME = re.compile(r"-?|ARMv\d.*", re.DOTALL)
 
 
 class Processor(NamedTuple):
-    """``name`` is the vendor's or, for an unnamed ARM processor, the numbers of its parts; ``capability``: ARM, X86."""
+    """``name`` is the vendor's or, for an unnamed ARM processor, the numbers of its parts; ``capability``: ARM, X86.
+
+    ``bfloat16`` says with which instructions it multiplies in that; None: with none.
+    """
 
     name: str | None
     capability: str | None
+    bfloat16: str | None = None
 
 
 def processor() -> Processor:
@@ -66,7 +80,8 @@ def from_linux(cpuinfo: str, lscpu: str) -> Processor:
     shown, listed = _pairs(cpuinfo), list(_fields(lscpu))
     name = _names(shown, "model name") or _names(listed, "Model name") or _parts(shown)
     every = [value.split() for key, value in [*shown, *listed] if key in ("flags", "Features", "Flags")]
-    return Processor(name, _capability(set.intersection(*map(set, every)) if every else set()))
+    flags = set.intersection(*map(set, every)) if every else set()
+    return Processor(name, _capability(flags), next((how for flag, how in BFLOAT16.items() if flag in flags), None))
 
 
 def from_sysctl(text: str) -> Processor:

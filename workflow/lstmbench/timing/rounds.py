@@ -31,7 +31,6 @@ from lstmbench.records.measurement_record import (
     ProcessReport,
     ProcessSample,
 )
-from lstmbench.system.device import split_device
 from lstmbench.system.identity import machine_fingerprint
 from lstmbench.timing.details import DETAILS
 from lstmbench.timing.interleaving import InterleavedProcess, ended_at_last, run_interleaved
@@ -200,9 +199,8 @@ def read_earlier(path: Path, circumstances: Circumstances) -> Measurement | None
 def _counting(circumstances: Circumstances) -> dict[str, object]:
     """Return what must be the same for all rounds; of the machine only what affects a speed."""
     names = [name for name in Circumstances.__struct_fields__ if name != "machine"]
-    kind = split_device(circumstances.group.device).kind
     same = {name: plain(getattr(circumstances, name)) for name in names}
-    return {**same, "machine": machine_fingerprint(circumstances.machine, kind)}
+    return {**same, "machine": machine_fingerprint(circumstances.machine, circumstances.group.device)}
 
 
 def _failure(errors: Path, code: int) -> Ended:

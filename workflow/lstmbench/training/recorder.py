@@ -81,7 +81,7 @@ class Recorder:
             "initial_weights_sha256": self._initial_weights_sha256,
             "versions": plain(self._versions),
             "settings": settings,
-            "machine": machine_fingerprint(self.machine, self._device.kind),
+            "machine": machine_fingerprint(self.machine, self.name.device),
             "data": self._session.dataset.sha256,
             "code": training_hash(self._session.dataset.task, self._request.implementation),
         }

@@ -18,7 +18,6 @@ from lstmbench.models.weights import initial_weights
 from lstmbench.records.run import read_record
 from lstmbench.records.run_record import FailedRun
 from lstmbench.system import hardware
-from lstmbench.system.device import split_device
 from lstmbench.system.identity import machine_fingerprint, noted
 from lstmbench.system.machine import Machine
 from lstmbench.training.checkpoint import differences
@@ -60,16 +59,15 @@ def verify(path: Path, data: Path) -> list[str]:
     losses, _ = session.learner.train_block(
         session.learner.place(examples), batches, state, learning_rate_at(preset, 1)
     )
-    kind = split_device(name.device).kind
     versions = {"numpy": np.__version__, **session.framework.versions()}
     there = replace(record.machine, spin_limits={})  # set for a whole training, but not here
     here = _as_much(described, there)
-    sides = {"machine": machine_fingerprint(there, kind), "versions": record.versions}
+    sides = {"machine": machine_fingerprint(there, name.device), "versions": record.versions}
     lines = [
         f"fingerprint: {line}"
-        for line in differences(sides, {"machine": machine_fingerprint(here, kind), "versions": versions})
+        for line in differences(sides, {"machine": machine_fingerprint(here, name.device), "versions": versions})
     ]
-    lines += [f"noted: {line}" for line in differences(noted(there, kind), noted(here, kind), "machine")]
+    lines += [f"noted: {line}" for line in differences(noted(there, name.device), noted(here, name.device), "machine")]
     return [*lines, f"{name}: {_verdict(path, losses.astype(np.float64), expected)}"]
 
 

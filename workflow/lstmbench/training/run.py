@@ -81,7 +81,7 @@ def train_run(
         checked_record(output, plain(recorder.record(*rehearse(training), hash_json("other weights"))))
     except DataError as error:
         raise UsageError(f"{label}: its record would be refused, so it is not trained: {error}") from error
-    folder = CheckpointFolder(checkpoints, recorder.fingerprint(), noted(recorder.machine, where.kind))
+    folder = CheckpointFolder(checkpoints, recorder.fingerprint(), noted(recorder.machine, request.device))
     graph = model_graph(session.spec, session.preset.batch_size, session.preset.num_steps)
     alone = contextlib.nullcontext()  # on the workers that are not main
     with locked(checkpoints) if group.is_main else alone, memory_explained(session.spec, session.preset):
