@@ -49,7 +49,8 @@ def test_a_learner_defines_its_methods_in_the_contract_s_order_and_marks_them(im
 
 
 def test_every_device_has_a_path_and_an_operation_that_proves_it(implementation: ModuleType):
-    assert set(implementation.EXPECTED_KERNELS) == {"cpu", "gpu"} or implementation.__name__.endswith("reference")
+    devices = {key.partition(" ")[0] for key in implementation.EXPECTED_KERNELS} - {"cpu-bfloat16"}
+    assert devices == {"cpu", "gpu"} or implementation.__name__.endswith("reference")
     assert all(len(path) > 1 for path in implementation.EXPECTED_KERNELS.values())
     assert all(isinstance(part, str) and part for path in implementation.EXPECTED_KERNELS.values() for part in path)
 

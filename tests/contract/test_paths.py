@@ -10,10 +10,12 @@ import sys
 
 import pytest
 
+from lstmbench.models.learner import ModelSpec
 from lstmbench.models.presets import PRESETS
 from lstmbench.parity import comparison
 from lstmbench.preparation.initialise import initialise
 from lstmbench.preparation.prepare import prepare
+from lstmbench.system.processor import processor
 from lstmbench.timing import kernels, probes
 from lstmbench.utils.errors import MachineError
 from lstmbench.utils.paths import ROOT
@@ -25,13 +27,21 @@ PROCESSES = 20
 SPEC = dataclasses.replace(comparison.LANGUAGE_MODEL, keep_prob=0.5, max_grad_norm=0.2)
 
 
-def proved(name: str) -> str | None:
-    """The path that a step of a small model is proved to take."""
+WIDE = dataclasses.replace(SPEC, hidden_size=512)
+
+in_bfloat16 = pytest.mark.skipif(
+    processor().bfloat16 is None, reason="the processor does not multiply in bfloat16 (AMX, AVX512-BF16)"
+)
+
+
+def proved(name: str, spec: ModelSpec = SPEC, precision: str = "float32", stated: str = "cpu") -> str | None:
+    """The path that a step of a small model is proved to take, of those that are stated."""
     framework = configured(name)
-    run = comparison.start(lambda spec, dtype, seed: framework.Learner(spec, "cpu", seed, dtype), SPEC, "float32")
+    run = comparison.start(lambda spec, dtype, seed: framework.Learner(spec, "cpu", seed, dtype), spec, precision)
     run.train(comparison.batches(1))
     executed = probes.load(name).executed(lambda: run.train(comparison.batches(1)))
-    return kernels.proved(name, "cpu", framework.EXPECTED_KERNELS["cpu"], executed, traced=set())
+    path = kernels.stated(framework.EXPECTED_KERNELS, stated, run.learner.way)
+    return kernels.proved(name, stated, path, executed, traced=set())
 
 
 @pytest.fixture(params=MUTATIONS)
@@ -46,6 +56,18 @@ def name(request: pytest.FixtureRequest) -> str:
 
 def test_the_path_of_an_implementation_is_proved(name):
     assert proved(name) == configured(name).EXPECTED_KERNELS["cpu"][0]
+
+
+def test_the_path_of_wide_layers_is_proved(name):
+    assert proved(name, WIDE)
+
+
+@in_bfloat16
+@pytest.mark.parametrize("spec", [SPEC, WIDE], ids=["narrow", "wide"])
+def test_products_in_bfloat16_are_proved_and_those_in_float32_not_taken_for_them(name, spec):
+    assert proved(name, spec, "bfloat16", "cpu-bfloat16")
+    with pytest.raises(MachineError, match=r"on cpu-bfloat16 did not run as .* expected operations .* bfloat16"):
+        proved(name, spec, "float32", "cpu-bfloat16")
 
 
 def test_another_path_is_refused_with_what_ran_instead(name):

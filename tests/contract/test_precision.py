@@ -10,16 +10,12 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from lstmbench import implementations
 from lstmbench.parity import comparison
 from lstmbench.parity.comparison import LANGUAGE_MODEL, Build
 from lstmbench.system.device import PRECISIONS
 from tests.helpers import checks
 from tests.helpers.checks import two_layer_model
-
-in_frameworks = pytest.mark.parametrize(
-    "implementation", [name for name in implementations.names() if name != "reference"], indirect=True
-)
+from tests.helpers.implementation_params import in_frameworks
 
 
 @pytest.fixture(autouse=True)

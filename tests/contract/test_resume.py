@@ -8,13 +8,22 @@ import pytest
 
 from lstmbench.parity import comparison
 from lstmbench.parity.comparison import CLASSIFIER, LANGUAGE_MODEL, Build
+from lstmbench.system.processor import processor
 from tests.helpers import checks
+from tests.helpers.implementation_params import in_frameworks
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 @pytest.mark.parametrize("spec", [LANGUAGE_MODEL, CLASSIFIER], ids=["language_model", "classifier"])
 def test_a_new_learner_goes_on_bit_by_bit(build: Build, spec, optimizer):
     checks.check_resume(build, spec, optimizer)
+
+
+@in_frameworks
+@pytest.mark.skipif(processor().bfloat16 is None, reason="the processor does not multiply in bfloat16")
+@pytest.mark.parametrize("spec", [LANGUAGE_MODEL, CLASSIFIER], ids=["language_model", "classifier"])
+def test_a_new_learner_goes_on_bit_by_bit_in_bfloat16(build: Build, spec):
+    checks.check_resume(lambda spec, dtype="bfloat16", seed=0: build(spec, "bfloat16", seed), spec, "sgd")
 
 
 def test_what_was_saved_does_not_change_as_training_goes_on(build: Build):

@@ -70,8 +70,11 @@ def not_compiled(*names: str) -> Mutation:
     def mutation(framework: ModuleType) -> Iterator[None]:
         import tensorflow as tf
 
-        plain = {name: tf.function(getattr(framework, name).python_function) for name in names}
-        with mock.patch.multiple(framework, **plain):
+        functions = {loop.python_function.__name__: loop for loop in framework.COMPILED_LOOPS}
+        functions["_cross_entropy"] = framework._cross_entropy
+        plain = functions | {name: tf.function(functions[name].python_function) for name in names}
+        changed = {"COMPILED_LOOPS": (plain["_forward_loop"], plain["_backward_loop"])}
+        with mock.patch.multiple(framework, _cross_entropy=plain["_cross_entropy"], **changed):
             yield
 
     return mutation

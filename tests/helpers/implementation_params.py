@@ -11,6 +11,11 @@ from lstmbench import implementations
 
 NAMES = implementations.names()
 
+in_frameworks = pytest.mark.parametrize(
+    "implementation", [name for name in NAMES if name != "reference"], indirect=True
+)
+"""Every implementation but the NumPy reference, which computes in float32 and float64 only."""
+
 
 def each(*fast: str) -> list:
     """Parameters of a test: all implementations, those that are not among ``fast`` marked as slow."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lstmbench.timing.kernels import MAX_LISTED, proved
+from lstmbench.timing.kernels import MAX_LISTED, proved, stated
 from lstmbench.utils.errors import MachineError
 
 STATED = ("oneDNN's LSTM", "lstm mkldnn", r"matmul .*addmm")
@@ -26,3 +26,11 @@ def test_another_path_is_refused_with_what_ran_instead_of_the_part_that_is_missi
     assert "expected operations lstm mkldnn; found lstm kernel 0" in str(refused.value)
     assert "and 3 more" in str(refused.value)
     assert "bias" not in str(refused.value)
+
+
+def test_a_path_is_the_device_s_unless_a_precision_or_a_way_has_its_own():
+    paths = {"cpu": ("loop",), "cpu-bfloat16": ("low",), "cpu in the graph": ("graph",), "gpu": ("cuDNN",)}
+    assert stated(paths, "cpu-x2-t1", "") == ("loop",)
+    assert stated(paths, "cpu-bfloat16", "") == ("low",)
+    assert stated(paths, "cpu", "in the graph") == ("graph",)
+    assert stated(paths, "gpu-bfloat16", "") == ("cuDNN",)

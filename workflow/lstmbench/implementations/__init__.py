@@ -19,7 +19,7 @@ from lstmbench.utils.validation import require_known
 
 def names() -> list[str]:
     """Return the names of all implementations, in alphabetical order, without importing them."""
-    return sorted(module.name for module in pkgutil.iter_modules(__path__))
+    return sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name[0] != "_")
 
 
 def split(name: str) -> tuple[str, str]:

@@ -21,6 +21,13 @@ State = tuple[Tensor, Tensor]
 
 EXPECTED_KERNELS = {
     "cpu": ("oneDNN LSTM", r"recurrent/forward .*mkldnn_rnn_layer$", r"recurrent/backward .*mkldnn_rnn_layer_backward"),
+    "cpu-bfloat16": (
+        "oneDNN LSTM in bfloat16",
+        r"recurrent/forward .*mkldnn_rnn_layer bfloat16",
+        r"recurrent/backward .*mkldnn_rnn_layer_backward bfloat16",
+        r"output/forward .*mm bfloat16",
+        r"output/backward .*mm bfloat16",
+    ),
     "gpu": ("cuDNN LSTM", "_cudnn_rnn"),
 }
 

@@ -14,6 +14,7 @@ points:
 - On a CPU with AVX-512, oneDNN multiplies.  MKL, PyTorch's default, uses AVX-512 only on Intel's CPUs.
 - On a CPU, dropout compares uniform numbers with keep_prob, because PyTorch draws them four times as fast as Bernoulli
   numbers.
+- On a CPU in bfloat16, wide layers run by ``_pytorch_bfloat16`` instead of oneDNN's LSTM.
 """
 
 from __future__ import annotations
@@ -26,15 +27,28 @@ from torch import Tensor
 from torch.profiler import record_function
 
 from lstmbench.implementations import pytorch
-from lstmbench.implementations.pytorch import EXPECTED_KERNELS, State, has_gpu, versions
+from lstmbench.implementations._pytorch_bfloat16 import LOW, Layer
+from lstmbench.implementations.pytorch import State, has_gpu, versions
 from lstmbench.models.learner import ModelSpec
 
 __all__ = ["EXPECTED_KERNELS", "Learner", "configure", "has_gpu", "versions"]
 
+BY_HAND = "by hand"
+EXPECTED_KERNELS = {
+    **pytorch.EXPECTED_KERNELS,
+    f"cpu-bfloat16 {BY_HAND}": (
+        "loop over time in bfloat16 by oneDNN",
+        r"recurrent/forward .*_linear_pointwise bfloat16",
+        r"recurrent/backward .*_linear_pointwise bfloat16",
+        r"output/forward .*mm bfloat16",
+        r"output/backward .*mm bfloat16",
+    ),
+}
+
 WIDE = 512
 """From this number of units on, the output layer's weights are stored by columns.  The product for their gradient then
 takes 0.72 to 0.94 (650 units) and 0.75 to 0.80 (1500) of its time, but by MKL 1.3 times as long with 200 (10,000 words,
-CPU)."""
+CPU).  In bfloat16 it would take 1.2 to 1.3 times as long."""
 
 BY_ONEDNN = torch.backends.mkldnn.is_available() and torch.backends.cpu.get_cpu_capability() == "AVX512"
 
@@ -58,9 +72,12 @@ class Learner(pytorch.Learner):
         super().__init__(spec, device, seed, dtype)
         if spec.optimizer == "adam":
             self.optimizer = torch.optim.Adam(self.trained, lr=0.0, fused=True)
-        if self.device.type == "cpu" and (spec.hidden_size >= WIDE or BY_ONEDNN):
+        in_float32 = self.device.type == "cpu" and not self.model.in_bfloat16
+        if in_float32 and (spec.hidden_size >= WIDE or BY_ONEDNN):
             weight = self.model.output.weight
             weight.data = weight.data.t().contiguous().t()
+        in_low = self.device.type == "cpu" and self.model.in_bfloat16
+        self.way = BY_HAND if in_low and BY_ONEDNN and spec.hidden_size >= WIDE else ""
         self.recurrent = [weight for weight in self.model.lstm.parameters() if weight.requires_grad]
         self.dense = [*self.recurrent, *self.model.output.parameters()]
 
@@ -104,7 +121,7 @@ class Learner(pytorch.Learner):
 
     def _hidden(self, features: Tensor, state: State) -> tuple[Tensor, State]:
         """Run as ``pytorch.Model.hidden`` in training; layer by layer on a CPU, so that dropout between is ours."""
-        if self.device.type == "cuda" or self.model.in_bfloat16:
+        if self.device.type == "cuda":
             return self.model.hidden(features, state)  # cuDNN runs the layers as one
         values = features.transpose(0, 1)
         if self.spec.input_dropout:
@@ -113,13 +130,23 @@ class Learner(pytorch.Learner):
         for layer, (weights, hidden, cell) in enumerate(zip(self.model.lstm.all_weights, *state, strict=True)):
             if layer > 0:
                 values = self._dropped(values)
-            before = (hidden.unsqueeze(0), cell.unsqueeze(0))
-            # With biases, one layer, no dropout behind it, in training, in one direction, time before batch.
-            values, *last = torch.lstm(values, before, weights, True, 1, 0.0, True, False, False)
+            values, *last = self._layer(values, hidden.unsqueeze(0), cell.unsqueeze(0), weights)
             after.append(last)
         read = self._dropped(values if self.spec.every_step else values[-1:])
         last_hidden, last_cell = (torch.cat(parts) for parts in zip(*after, strict=True))
         return read.transpose(0, 1).flatten(0, 1), (last_hidden, last_cell)
+
+    def _layer(self, values: Tensor, hidden: Tensor, cell: Tensor, weights: list[Tensor]) -> tuple[Tensor, ...]:
+        """Return h[steps, batch, H] of a layer, and its last h and c[1, batch, H]."""
+        if self.way == BY_HAND:
+            kernel, recurrent, bias, _ = weights
+            outputs, *last = Layer.apply(values, hidden[0], cell[0], kernel, recurrent, bias)
+            return outputs, *(part.unsqueeze(0) for part in last)
+        if self.model.in_bfloat16:
+            values, hidden, cell, *weights = (each.to(LOW) for each in (values, hidden, cell, *weights))
+        # With biases, one layer, no dropout behind it, in training, in one direction, time before batch.
+        results = torch.lstm(values, (hidden, cell), weights, True, 1, 0.0, True, False, False)
+        return tuple(each.to(self.dtype) for each in results)
 
     def _dropped(self, values: Tensor) -> Tensor:
         """Divide each value by keep_prob with that probability, otherwise set it to 0."""

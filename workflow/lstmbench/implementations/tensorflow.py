@@ -35,6 +35,14 @@ EXPECTED_KERNELS = {
         r"recurrent/forward \w*Sigmoid",
         r"recurrent/backward LoopCond",
     ),
+    "cpu-bfloat16": (
+        "loop over time in bfloat16",
+        r"recurrent/forward LoopCond",
+        r"recurrent/forward \w*MatMul bfloat16",
+        r"recurrent/backward LoopCond",
+        r"recurrent/backward \w*MatMul bfloat16",
+        r"output/backward \w*MatMul bfloat16",
+    ),
     "gpu": ("cuDNN LSTM", "CudnnRNN"),
 }
 

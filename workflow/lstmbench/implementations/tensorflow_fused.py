@@ -12,13 +12,14 @@ done once for all n = steps * batch rows (units H, inputs I):
 
 Cross-entropy and its gradient are one fused kernel.  An SGD update is one pass, with the factor of gradient clipping in
 the rate.  The embedding's gradient has only the rows of the batch's words.  Inside, arrays are time-major and have the
-names of ``reference``.  XLA compiles the cross-entropy and the loops.  Their products multiply by rows of the weights,
-because XLA takes up to twice as long by columns.
+names of ``reference``.  XLA compiles the cross-entropy and the loops.  Where oneDNN multiplies, with AVX-512, which XLA
+does not use, wide loops and those in bfloat16 stay in the graph.
 """
 
 from __future__ import annotations
 
 import tensorflow as tf
+from tensorflow.python.util import _pywrap_util_port
 
 from lstmbench.implementations import tensorflow
 from lstmbench.implementations.tensorflow import State, configure, has_gpu, versions
@@ -29,8 +30,27 @@ __all__ = ["EXPECTED_KERNELS", "Learner", "configure", "has_gpu", "versions"]
 Gradient = tf.Tensor | tf.IndexedSlices
 
 # A graph names what XLA compiles; a trace names what XLA made of it.
-_COMPILED = [f"{place} (XLA|.*fusion)" for place in ("recurrent/forward", "recurrent/backward", "output/forward")]
-EXPECTED_KERNELS = dict.fromkeys(("cpu", "gpu"), ("explicit passes, partly compiled by XLA", *_COMPILED))
+_XLA = "(XLA|.*fusion)"
+_COMPILED = (
+    "explicit passes, partly compiled by XLA",
+    *(f"{place}/forward {_XLA}" for place in ("recurrent", "output")),
+)
+_LOOPS = ("recurrent/forward LoopCond", "recurrent/backward LoopCond")
+_LOW = tuple(rf"{place} \w*MatMul bfloat16" for place in ("recurrent/forward", "recurrent/backward", "output/backward"))
+IN_GRAPH = "in the graph"
+EXPECTED_KERNELS = {
+    **dict.fromkeys(("cpu", "gpu"), (*_COMPILED, f"recurrent/backward {_XLA}")),
+    "cpu-bfloat16": (*_COMPILED, f"recurrent/backward {_XLA}", *_LOW),
+    f"cpu {IN_GRAPH}": ("explicit passes in TensorFlow's graph", *_LOOPS, f"output/forward {_XLA}"),
+    f"cpu-bfloat16 {IN_GRAPH}": ("explicit passes in TensorFlow's graph", *_LOOPS, f"output/forward {_XLA}", *_LOW),
+}
+
+WIDE = 512
+"""From this number of units on, oneDNN in the graph makes a step in float32 1.04 (650 units) and 1.20 (1500) times as
+fast as XLA; with 200 units 0.91 times."""
+
+BY_ONEDNN = _pywrap_util_port.IsMklEnabled()
+"""By default where the processor has AVX512_VNNI or the like; ``TF_ENABLE_ONEDNN_OPTS`` changes it."""
 
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8
 
@@ -39,6 +59,12 @@ class Learner(tensorflow.Learner):
     """Train by passes and updates that are written out, with as few and large matrix products as possible."""
 
     def _build(self, seed: int) -> None:
+        narrow = self.spec.hidden_size < WIDE and not self.in_bfloat16
+        compiled = narrow or not BY_ONEDNN or "CPU" not in self.device
+        self.way = "" if compiled else IN_GRAPH
+        self.forward_loop, self.backward_loop = COMPILED_LOOPS if compiled else (_forward_loop, _backward_loop)
+        # By columns XLA takes up to twice as long, and a step with oneDNN 1.14 times in bfloat16, but 0.64 in float32.
+        self.by_rows = compiled or self.in_bfloat16
         self.variables = self._zeros()
         self.moments = (self._zeros(), self._zeros()) if self.spec.optimizer == "adam" else ()
         self.seed = tf.Variable(seed, trainable=False, dtype=tf.int64)
@@ -132,7 +158,8 @@ class Learner(tensorflow.Learner):
         kernel, recurrent, bias = self._lstm_weights(layer)
         steps, batch, _ = x.shape
         z_x = tf.reshape(tf.nn.bias_add(_product(_rows(x), kernel), bias), [steps, batch, -1])
-        outputs, cells, i, f, g, o = _forward_loop(z_x, hidden, cell, _transposed(recurrent))
+        weights = _transposed(recurrent) if self.by_rows else recurrent
+        outputs, cells, i, f, g, o = self.forward_loop(z_x, hidden, cell, weights, self.by_rows)
         before = {"hidden": _shifted(hidden, outputs), "cell": _shifted(cell, cells)}
         return outputs, (outputs[-1], cells[-1]), {"x": x, **before, "cells": cells, "gates": (i, f, g, o)}
 
@@ -143,7 +170,9 @@ class Learner(tensorflow.Learner):
         kernel, recurrent, _ = self._lstm_weights(layer)
         steps, batch, _ = d_outputs.shape
         factors, to_cell = _derivatives(*remembered["gates"], remembered["cell"], remembered["cells"])
-        d_z = _rows(_backward_loop(d_outputs, factors, to_cell, remembered["gates"][1], recurrent))
+        weights = recurrent if self.by_rows else _transposed(recurrent)
+        forget = remembered["gates"][1]
+        d_z = _rows(self.backward_loop(d_outputs, factors, to_cell, forget, weights, self.by_rows))
         gradients = {
             f"lstm.{layer}.kernel": _product(_transposed(_rows(remembered["x"])), self._low(d_z)),
             f"lstm.{layer}.recurrent": _product(_transposed(_rows(remembered["hidden"])), self._low(d_z)),
@@ -209,15 +238,17 @@ class Learner(tensorflow.Learner):
         )
 
 
-@tf.function(jit_compile=True)
 def _forward_loop(
-    z_x: tf.Tensor, hidden: tf.Tensor, cell: tf.Tensor, recurrent_transposed: tf.Tensor
+    z_x: tf.Tensor, hidden: tf.Tensor, cell: tf.Tensor, recurrent: tf.Tensor, by_rows: bool
 ) -> tuple[tf.Tensor, ...]:
-    """Return h, c, i, f, g, o of every step, each [steps, batch, H], from z_x[steps, batch, 4H] and first h, c."""
+    """Return h, c, i, f, g, o of every step, each [steps, batch, H], from z_x[steps, batch, 4H] and first h, c.
+
+    ``by_rows``: the recurrent weights are transposed.
+    """
 
     def step(before: tuple[tf.Tensor, ...], z_x_t: tf.Tensor) -> tuple[tf.Tensor, ...]:
         hidden, cell, *_ = before
-        z_i, z_f, z_g, z_o = tf.split(z_x_t + _product(hidden, recurrent_transposed, transpose_b=True), 4, axis=1)
+        z_i, z_f, z_g, z_o = tf.split(z_x_t + _product(hidden, recurrent, transpose_b=by_rows), 4, axis=1)
         i, f, g, o = tf.sigmoid(z_i), tf.sigmoid(z_f), tf.tanh(z_g), tf.sigmoid(z_o)
         cell = f * cell + i * g
         return o * tf.tanh(cell), cell, i, f, g, o
@@ -225,21 +256,26 @@ def _forward_loop(
     return tf.scan(step, z_x, (hidden, cell, *[tf.zeros_like(cell)] * 4))
 
 
-@tf.function(jit_compile=True)
 def _backward_loop(
-    d_outputs: tf.Tensor, factors: tf.Tensor, to_cell: tf.Tensor, forget: tf.Tensor, recurrent: tf.Tensor
+    d_outputs: tf.Tensor, factors: tf.Tensor, to_cell: tf.Tensor, forget: tf.Tensor, recurrent: tf.Tensor, by_rows: bool
 ) -> tf.Tensor:
-    """Return d_z[steps, batch, 4H], computed from the last step to the first."""
+    """Return d_z[steps, batch, 4H], computed from the last step to the first.
+
+    ``by_rows``: the recurrent weights are not transposed, but the product is by their transpose.
+    """
 
     def step(after: tuple[tf.Tensor, ...], now: tuple[tf.Tensor, ...]) -> tuple[tf.Tensor, ...]:
         d_z, d_cell = after  # of the step after this one, which d_cell reached through its forget gate
         d_output, factors_t, to_cell_t, forget_t = now
-        d_hidden = d_output + _product(d_z, recurrent, transpose_b=True)
+        d_hidden = d_output + _product(d_z, recurrent, transpose_b=by_rows)
         d_cell = d_cell + d_hidden * to_cell_t
         return tf.concat([d_cell, d_cell, d_cell, d_hidden], axis=1) * factors_t, d_cell * forget_t
 
     nothing = tf.zeros_like(factors[0]), tf.zeros_like(forget[0])
     return tf.scan(step, (d_outputs, factors, to_cell, forget), nothing, reverse=True)[0]
+
+
+COMPILED_LOOPS = tuple(tf.function(loop, jit_compile=True) for loop in (_forward_loop, _backward_loop))
 
 
 def _derivatives(

@@ -23,12 +23,14 @@ Every module in ``implementations/`` offers, by these names, the functions ``con
     Learner(spec, device, seed, dtype)      device "cpu" or "gpu"; seed of the dropout masks;
                                             dtype "float32", or one of the others below
     EXPECTED_KERNELS: dict[str, tuple[str, ...]]
-                                            device -> how it should run, in words, and the operations that prove it:
-                                            each a regular expression for some place in the label of one
-                                            (``probes.label``) that the framework executes in a training step
+                                            how it should run, in words, and the operations that prove it: each a
+                                            regular expression for some place in the label of one (``probes.label``)
+                                            that the framework executes in a training step.  The key is the device; if
+                                            bfloat16 differs, "cpu-bfloat16"; after a space a learner's ``way``
 
-dtype "float64" is for the parity tests.  "tf32" and "bfloat16" change how matrix products are computed on a GPU:
-weights, loss, gradients and updates stay float32 (``machine.PRECISIONS``).
+dtype "float64" is for the parity tests.  "tf32" (on a GPU) and "bfloat16" (on a CPU too) change how matrix products are
+computed: weights, loss, gradients and updates stay float32 (``device.PRECISIONS``).  The contract tests train in
+bfloat16 on every CPU, where frameworks emulate what the processor lacks.
 
 An implementation sets ``DISTRIBUTED = True`` if several workers, one process each, can share a training run.  Every
 worker calls the same methods in the same order with the same arguments, those of the whole batch, and gets the same
@@ -101,6 +103,9 @@ class Learner(ABC):
     An implementation defines the abstract methods.  The others are right for a framework that returns finished results
     and trains in one process on a CPU.
     """
+
+    way: str = ""
+    """Which way this learner takes, if the sizes of the model or the processor decide it (``EXPECTED_KERNELS``)."""
 
     def __init__(self, spec: ModelSpec, device: str, seed: int, dtype: str) -> None:
         self.spec = spec

@@ -165,7 +165,7 @@ def trace(session: Session, steps: StepRunner, implementation: str, device: str)
     probe = probe_of(implementation)
     if probe is None:
         return Trace(operations=[], step_seconds=None, path=None)
-    stated = session.framework.EXPECTED_KERNELS[split_device(device).kind]
+    stated = kernels.stated(session.framework.EXPECTED_KERNELS, device, session.learner.way)
     steps.run(1)
     seconds: list[float] = []
     operations = probe.trace(lambda: seconds.append(steps.timed(1)))

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
+from lstmbench.system.device import split_device
 from lstmbench.utils.errors import MachineError
 
 MAX_LISTED = 12
 """Names of operations in a message."""
+
+
+def stated(paths: Mapping[str, tuple[str, ...]], device: str, way: str) -> tuple[str, ...]:
+    """Return the path that ``EXPECTED_KERNELS`` state for a device in its precision and a learner's ``way``."""
+    where = split_device(device)
+    keys = (f"{place} {way}".rstrip() for place in (f"{where.kind}-{where.precision}", where.kind))
+    return next(paths[key] for key in keys if key in paths)
 
 
 def proved(

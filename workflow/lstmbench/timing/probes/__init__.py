@@ -33,9 +33,13 @@ PARTS = get_args(Part)
 """The parts of a training step.  output: linear layer, softmax and loss.  other: dropout and fetching the batch."""
 
 
-def label(part: str, direction: str, name: str) -> str:
-    """Return the label of an operation, such as ``recurrent/forward MatMul``."""
-    return f"{part}/{direction} {name}"
+LOW = "bfloat16"
+"""What the label of an operation ends with if one of its operands has this type and the framework shows types."""
+
+
+def label(part: str, direction: str, name: str, kind: str = "") -> str:
+    """Return the label of an operation, such as ``recurrent/forward MatMul`` or ``output/backward MatMul bfloat16``."""
+    return f"{part}/{direction} {name} {kind}".rstrip()
 
 
 def load(implementation: str) -> ModuleType:

@@ -17,7 +17,7 @@ from torch.profiler import ProfilerActivity, profile
 from lstmbench.implementations.pytorch import Model
 from lstmbench.models.cost import Direction, Part
 from lstmbench.records.measurement_record import Operation
-from lstmbench.timing.probes import label
+from lstmbench.timing.probes import LOW, label
 
 Owner = tuple[Part, Direction | Literal[""]]
 
@@ -102,13 +102,18 @@ def trace(work: Callable[[], None]) -> list[Operation]:
 
 def executed(work: Callable[[], None]) -> set[str]:
     """See ``probes``: PyTorch calls its profiler at every operation, however short."""
-    return {label(*_owner(event), event.name) for event in _profiled(work)}
+    return {label(*_owner(event), event.name, _types(event)) for event in _profiled(work)}
+
+
+def _types(event: FunctionEvent) -> str:
+    # PyTorch 2.11 does not show types.
+    return LOW if any(LOW in kind.lower() for kind in getattr(event, "input_dtypes", ())) else ""
 
 
 def _profiled(work: Callable[[], None]) -> list[FunctionEvent]:
     """Return the operations of one call of ``work``; the operation that launched a kernel holds its time."""
     activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if _on_gpu() else [])]
-    with profile(activities=activities) as profiler:
+    with profile(activities=activities, record_shapes=True) as profiler:
         work()
     cpu = torch.autograd.DeviceType.CPU  # type: ignore[attr-defined]  # PyTorch does not export it by name
     return [event for event in profiler.events() if event.device_type == cpu]

@@ -26,7 +26,7 @@ from tensorflow.python.eager import context
 from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
 from lstmbench.records.measurement_record import Operation
-from lstmbench.timing.probes import label
+from lstmbench.timing.probes import LOW, label
 
 OWNERS = [
     (re.compile(r"(embedding|recurrent|output)/(forward|backward)"), None),
@@ -146,12 +146,16 @@ def executed(work: Callable[[], None]) -> set[str]:
         graphs = runtime.export_run_metadata().partition_graphs
     finally:
         runtime.disable_graph_collection()
-    return {label(*_owner(node.name), _kind(node)) for graph in graphs for node in graph.node}
+    return {label(*_owner(node.name), _kind(node), _type(node)) for graph in graphs for node in graph.node}
 
 
 def _kind(node: Any) -> str:
     compiled = MUST_COMPILE in node.attr and node.attr[MUST_COMPILE].b
     return "XLA" if compiled or node.op.lstrip("_").startswith("Xla") else node.op
+
+
+def _type(node: Any) -> str:
+    return LOW if node.attr["T"].type == tf.bfloat16.as_datatype_enum else ""
 
 
 def _stretches(plane: Any) -> Iterator[tuple[int, int, Key]]:
