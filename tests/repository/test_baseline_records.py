@@ -24,7 +24,11 @@ SEEDS = (1, 2, 3, 4, 5)
 SECOND = "amd-epyc-avx512-2-cores"
 
 RECORDS = {
-    machine: {(record.run.dataset, record.run.implementation, record.run.seed): record for record in bundle.runs}
+    machine: {
+        (record.run.dataset, record.run.implementation, record.run.seed): record
+        for record in bundle.runs
+        if record.run.size == "small"
+    }
     for machine, bundle in MACHINES.items()
     if machine in CPUS
 }
@@ -55,7 +59,7 @@ def test_a_cpu_holds_complete_runs_of_both_frameworks_and_is_quoted(machine):
     entry = ENTRIES[machine]
     assert machine in QUOTED
     assert sorted(entry.frameworks) == list(FRAMEWORKS)
-    assert all(block.published and block.sizes == ["small"] for block in entry.runs)
+    assert all(block.published for block in entry.runs)
     assert {(dataset, name, 1) for dataset in DATASETS for name in FRAMEWORKS} <= set(RECORDS[machine])
 
 
