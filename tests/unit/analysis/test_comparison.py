@@ -8,16 +8,20 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from lstmbench.analysis.comparison import compare, names
+from lstmbench import commands
+from lstmbench.analysis.comparison import compare, listable, names, require_compared
 from lstmbench.records.bundle import Records, pack
 from lstmbench.records.measurement import write_measurement
+from lstmbench.records.run_record import FailedRun
 from lstmbench.records.tables import read_table
 from lstmbench.reporting.comparison import shown, summary
 from lstmbench.statistics.verdict import Kind, Verdict
-from lstmbench.utils.errors import DataError, UsageError
+from lstmbench.utils.conversion import converted
+from lstmbench.utils.errors import DataError, UsageError, VerdictError
+from lstmbench.utils.paths import ROOT
 from tests.factories.certificates import make_certificate
 from tests.factories.measurements import make_measurement
-from tests.factories.records import make_run, save
+from tests.factories.records import make_failure, make_run, save
 from tests.helpers.run_command import run_command
 
 SEEDS = range(1, 7)
@@ -99,13 +103,23 @@ def test_runs_with_other_threads_are_compared_and_the_threads_named():
 
 def test_a_case_that_only_one_has_is_named():
     table = against(Records(runs(), speeds()), Records(runs(), speeds(size="medium")))["speed"]
-    assert {*map(str, table["verdict"])} == {"not compared: only in the first", "not compared: only in the second"}
+    assert {*map(str, table["verdict"])} == {"missing: only in the first", "not compared: only in the second"}
 
 
 def test_a_speed_that_may_not_be_quoted_is_not_compared():
-    failed = [make_measurement({}, failures={"pytorch": "out of memory"})]
-    table = against(Records(runs(), speeds()), Records(runs(), failed))["speed"]
-    assert only(table)["verdict"] == Verdict(Kind.NOT_COMPARED, "second failed: out of memory")
+    failed, good = [make_measurement({}, failures={"pytorch": "out of memory"})], speeds()
+    worse = only(against(Records(runs(), good), Records(runs(), failed))["speed"])
+    better = only(against(Records(runs(), failed), Records(runs(), good))["speed"])
+    assert worse["verdict"] == Verdict(Kind.FAILED, "second: out of memory")
+    assert better["verdict"] == Verdict(Kind.NOT_COMPARED, "first failed: out of memory")
+
+
+def test_a_case_of_which_a_run_failed_in_the_second_has_failed_however_many_others_ended():
+    failure = converted(make_failure(seed=2, message="a loss diverged"), FailedRun, "made")
+    worse = against(Records(runs(), []), Records(runs(seeds=[1, 3]), [], failures=[failure]))
+    assert only(worse["quality"])["verdict"] == Verdict(Kind.FAILED, "second: seed 2: a loss diverged")
+    better = against(Records([], [], failures=[failure]), Records(runs(), []))
+    assert only(better["quality"])["verdict"] == Verdict(Kind.NOT_COMPARED, "first failed: seed 2: a loss diverged")
 
 
 def test_what_differs_in_machine_and_libraries_is_named_and_nothing_else():
@@ -134,8 +148,9 @@ def test_many_comparisons_of_the_same_cry_wolf_no_more_often_than_one():
 
 
 def test_bundles_without_a_common_case_are_refused():
-    with pytest.raises(DataError, match="expected a case that can be compared, found none: only in the first"):
-        against(Records(runs(), []), Records(runs(dataset="mnist"), []))
+    tables = against(Records(runs(), []), Records(runs(dataset="mnist"), []))
+    with pytest.raises(DataError, match="expected a case that can be compared, found none: missing: only in the first"):
+        require_compared(tables)
 
 
 @pytest.fixture
@@ -165,6 +180,48 @@ def test_three_bundles_make_tables_a_page_and_a_summary(bundles, tmp_path, capsy
     assert "<h1>lstm-bench: new and newest against old</h1>" in html
     assert '<td class="num" data-label="difference" data-sort="5.00">+5.00 %</td>' in html
     assert "<li>newest, speed: 1 slower</li>" in html
+
+
+@pytest.mark.parametrize("listed", ["slower", "different", "slower,different", "different, slower"])
+def test_a_verdict_that_is_listed_ends_the_command_with_10_after_its_tables(bundles, tmp_path, listed):
+    old, *newer = map(str, bundles)
+    with pytest.raises(VerdictError, match=r"found 2 different \(|found 1 slower \(") as caught:
+        run_command("compare", [old, *newer, "--fail-on", listed, "--output-dir", str(tmp_path / "out")])
+    assert caught.value.exit_code == 10
+    assert "of ptb/small/pytorch/cpu" in str(caught.value)
+    assert (tmp_path / "out/comparison.html").exists()
+
+
+@pytest.mark.parametrize("listed", ["inconclusive", "missing,failed,not-compared", "no-claim"])
+def test_verdicts_that_no_case_has_end_the_command_well(bundles, tmp_path, listed):
+    run_command("compare", [*map(str, bundles), "--fail-on", listed, "--output-dir", str(tmp_path / "out")])
+
+
+def test_only_listed_verdicts_count_and_their_absence_is_no_excuse_for_comparing_nothing(tmp_path, capsys):
+    for name, records in (("old", runs()), ("new", runs(dataset="mnist"))):
+        save(tmp_path / name, *records)
+        pack(tmp_path / name, tmp_path / f"{name}.zip")
+    words = [str(tmp_path / "old.zip"), str(tmp_path / "new.zip"), "--output-dir", str(tmp_path / "out")]
+    with pytest.raises(DataError, match="expected a case that can be compared"):
+        run_command("compare", [*words, "--fail-on", "failed"])
+    with pytest.raises(VerdictError, match=r"found 1 missing \(quality of ptb/small/pytorch/cpu\)"):
+        run_command("compare", [*words, "--fail-on", "missing"])
+    printed = capsys.readouterr().out
+    assert "  new, quality of ptb/small/pytorch/cpu: missing: only in the first" in printed
+    assert "  new, quality of mnist/small/pytorch/cpu: not compared: only in the second" in printed
+
+
+def test_an_unknown_verdict_is_refused_with_those_that_there_are():
+    expected = r"--fail-on: unknown verdict 'slow' \(did you mean slower\?\); known: slower, faster, different, "
+    with pytest.raises(UsageError, match=expected + "inconclusive, no-claim, failed, missing, not-compared"):
+        listable("different,slow")
+
+
+@pytest.mark.parametrize(("order", "code"), [((0, 1), 0), ((1, 0), 10)])
+def test_one_of_two_baseline_machines_is_slower_than_the_other_and_not_the_other_way_round(order, code, tmp_path):
+    both = [ROOT / f"results/baselines/amd-epyc-{kind}2-cores.zip" for kind in ("", "avx512-")]
+    words = [str(both[place]) for place in order]
+    assert commands.main(["compare", *words, "--fail-on", "slower,different", "--output-dir", str(tmp_path)]) == code
 
 
 def test_runs_that_agree_in_every_bit_differ_by_a_zero_without_a_minus():

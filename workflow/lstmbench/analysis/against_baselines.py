@@ -13,7 +13,6 @@ from lstmbench.analysis import comparison
 from lstmbench.records import paths
 from lstmbench.records.bundle import Records
 from lstmbench.records.paths import GROUP_COLUMNS, RUN_COLUMNS
-from lstmbench.statistics.verdict import Kind, Verdict
 
 TITLE = "Here beside the baseline machines"
 SIDES = "First: the machine that a bundle in results/baselines names; second: here. What both have is compared."
@@ -46,7 +45,7 @@ def against(baselines: Mapping[str, Records], here: Records) -> dict[str, pd.Dat
 
 
 def _shared(table: pd.DataFrame) -> pd.DataFrame:
-    of_one = [Verdict(Kind.NOT_COMPARED, reason) for reason in (comparison.ONLY_FIRST, comparison.ONLY_SECOND)]
+    of_one = (comparison.ONLY_FIRST, comparison.ONLY_SECOND)
     return table.loc[[verdict not in of_one for verdict in table["verdict"]]]
 
 

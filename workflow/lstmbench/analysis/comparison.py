@@ -8,7 +8,7 @@ A case that cannot be compared has a row with the reason.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,12 +20,13 @@ from lstmbench.records.bundle import Records
 from lstmbench.records.measurement import Measurement
 from lstmbench.records.measurement_record import MeasurementRecord
 from lstmbench.records.paths import CASE_COLUMNS as CASE
-from lstmbench.records.run_record import RunRecord
+from lstmbench.records.run_record import FailedRun, RunRecord
 from lstmbench.records.tables import machine_columns
 from lstmbench.statistics import equivalence, intervals
 from lstmbench.statistics.verdict import Kind, Verdict
 from lstmbench.utils.conversion import plain
 from lstmbench.utils.errors import DataError, UsageError
+from lstmbench.utils.validation import require_known
 
 QUALITY = ["bundle", *CASE, "metric", "n", "seeds", "difference", "low", "high", "verdict"]
 SPEED = ["bundle", *CASE, "threads", "unit", "first_rate", "second_rate", "ratio", "low", "high", "verdict"]
@@ -36,40 +37,72 @@ IGNORED_KEYS = {"preset", "source", "threads"}
 number of ``threads`` changes the order of summation, which changes a run less than a random seed does; measurements
 have it in their case."""
 
-ONLY_FIRST, ONLY_SECOND = "only in the first", "only in the second"
+ONLY_FIRST = Verdict(Kind.MISSING, "only in the first")
+ONLY_SECOND = Verdict(Kind.NOT_COMPARED, "only in the second")
+
+LISTABLE = {
+    kind.replace(" ", "-"): kind
+    for kind in (
+        Kind.SLOWER, Kind.FASTER, Kind.DIFFERENT, Kind.INCONCLUSIVE, Kind.NO_CLAIM, Kind.FAILED, Kind.MISSING,
+        Kind.NOT_COMPARED,
+    )
+}  # fmt: skip
+"""Every verdict of a comparison but *equal*, by the word that a user lists it by."""
 
 
 def compare(bundles: Mapping[str, Records]) -> dict[str, pd.DataFrame]:
-    """Return the tables quality, speed and circumstances of every other bundle against the first.
-
-    Raises:
-        DataError: not one case can be compared.
-    """
+    """Return the tables quality, speed and circumstances of every other bundle against the first."""
     (_, first), *others = bundles.items()
-    tables = {
-        "quality": quality(first.runs, {name: records.runs for name, records in others}),
+    return {
+        "quality": quality(_all_runs(first), {name: _all_runs(records) for name, records in others}),
         "speed": speed(first.measurements, {name: records.measurements for name, records in others}),
         "circumstances": circumstances(first, dict(others)),
     }
+
+
+def require_compared(tables: Mapping[str, pd.DataFrame]) -> None:
+    """Refuse a comparison of nothing.
+
+    Raises:
+        DataError: not one case was compared.
+    """
     verdicts = [*tables["quality"]["verdict"], *tables["speed"]["verdict"]]
-    if all(verdict.kind is Kind.NOT_COMPARED for verdict in verdicts):
-        found = "; ".join(sorted({verdict.reason for verdict in verdicts})) or "no records"
-        raise DataError(f"{', '.join(bundles)}: expected a case that can be compared, found none: {found}")
-    return tables
+    if not any(verdict.compared for verdict in verdicts):
+        found = "; ".join(sorted({str(verdict) for verdict in verdicts})) or "no records"
+        raise DataError(f"expected a case that can be compared, found none: {found}")
 
 
-def quality(first: list[RunRecord], others: Mapping[str, list[RunRecord]]) -> pd.DataFrame:
+def listable(words: str) -> list[Kind]:
+    """Return the verdicts that a user lists: words separated by commas, with hyphens for spaces.
+
+    Raises:
+        UsageError: an unknown word.
+    """
+    listed = [word.strip() for word in words.split(",")]
+    for word in listed:
+        require_known("verdict", word, LISTABLE, where="--fail-on: ")
+    return [LISTABLE[word] for word in dict.fromkeys(listed)]
+
+
+def with_verdicts(tables: Mapping[str, pd.DataFrame], kinds: Collection[Kind]) -> pd.DataFrame:
+    """Return the rows of quality and speed whose verdict is one of these, each with its ``table``."""
+    parts = [tables[name].assign(table=name) for name in ("quality", "speed")]
+    return pd.concat([part[[verdict.kind in kinds for verdict in part["verdict"]]] for part in parts])
+
+
+def quality(
+    first: Sequence[RunRecord | FailedRun], others: Mapping[str, Sequence[RunRecord | FailedRun]]
+) -> pd.DataFrame:
     """Return a row per case of run records; ``difference``, second from first, is in % or percentage points."""
     rows, found = [], {}
     for name, records in others.items():
-        for case, before, after in _matched(first, records, lambda one: one.run.case):
+        for case, *both in _matched(first, records, lambda one: one.run.case):
             row = {"bundle": name, **dict(zip(CASE, case, strict=True))}
+            before, after = ([one for one in side if isinstance(one, RunRecord)] for side in both)
             pairs = list(_pairs(before, after))
-            reason = _one_sided(before, after) or _unlike_runs(before, after)
-            if not reason and not pairs:
-                reason = "no two runs of one seed from the same initial weights"
-            if reason:
-                rows.append(row | {"verdict": Verdict(Kind.NOT_COMPARED, reason)})
+            verdict = _failed(*both) or _one_sided(before, after) or _unlike_runs(before, after, pairs)
+            if verdict:
+                rows.append(row | {"verdict": verdict})
                 continue
             metric = pairs[0][0].final.metric
             finals = ([record.final.value for record in side] for side in zip(*pairs, strict=True))
@@ -80,8 +113,8 @@ def quality(first: list[RunRecord], others: Mapping[str, list[RunRecord]]) -> pd
             row |= dict(zip(("difference", "low", "high"), in_unit, strict=True))
             seeds = " ".join(str(one.run.seed) for one, _ in pairs)
             rows.append(row | {"metric": metric, "n": len(pairs), "seeds": seeds})
-    for place, verdict in zip(found, equivalence.verdicts(list(found.values())), strict=True):
-        rows[place]["verdict"] = Verdict(verdict)
+    for place, kind in zip(found, equivalence.verdicts(list(found.values())), strict=True):
+        rows[place]["verdict"] = Verdict(kind)
     return pd.DataFrame(rows, columns=QUALITY)
 
 
@@ -92,9 +125,9 @@ def speed(first: list[Measurement], others: Mapping[str, list[Measurement]]) -> 
     for name, measurements in others.items():
         for case, before, after in _matched(cases, list(_cases(measurements)), lambda one: one.case):
             row = {"bundle": name, **dict(zip([*CASE, "threads"], case, strict=True))}
-            reason = _one_sided(before, after) or _unlike_speeds(before[0], after[0])
-            if reason:
-                rows.append(row | {"verdict": Verdict(Kind.NOT_COMPARED, reason)})
+            verdict = _one_sided(before, after) or _unlike_speeds(before[0], after[0])
+            if verdict:
+                rows.append(row | {"verdict": verdict})
                 continue
             (old,), (new,) = before, after
             ratio, probability = intervals.unpaired_ratio(new.rates, old.rates)
@@ -182,23 +215,50 @@ def _matched(
         yield case, sides[0].get(case, []), sides[1].get(case, [])
 
 
-def _one_sided(before: list[Any], after: list[Any]) -> str:
+def _all_runs(records: Records) -> list[RunRecord | FailedRun]:
+    return [*records.runs, *records.failures]
+
+
+def _failed(before: Sequence[RunRecord | FailedRun], after: Sequence[RunRecord | FailedRun]) -> Verdict | None:
+    """Return that the second failed, if a run of it did; or that it has nothing to be held against."""
+    old, new = (
+        [f"seed {one.run.seed}: {one.failure.message}" for one in side if isinstance(one, FailedRun)]
+        for side in (before, after)
+    )
+    if new:
+        return Verdict(Kind.FAILED, f"second: {'; '.join(new)}")
+    return Verdict(Kind.NOT_COMPARED, f"first failed: {'; '.join(old)}") if before and len(old) == len(before) else None
+
+
+def _one_sided(before: list[Any], after: list[Any]) -> Verdict | None:
     if not before:
         return ONLY_SECOND
-    return "" if after else ONLY_FIRST
+    return None if after else ONLY_FIRST
 
 
-def _unlike_runs(before: list[RunRecord], after: list[RunRecord]) -> str:
+def _unlike_runs(
+    before: list[RunRecord], after: list[RunRecord], pairs: Sequence[tuple[RunRecord, RunRecord]]
+) -> Verdict | None:
     everyone = [*before, *after]
     settings = [{**plain(one.settings), **plain(one.settings.preset)} for one in everyone]
-    return "; ".join(filter(None, [_unlike(settings), _differ("data", {one.data.sha256 for one in everyone})]))
+    reasons = [_unlike(settings), _differ("data", {one.data.sha256 for one in everyone})]
+    if not any(reasons) and not pairs:
+        reasons.append("no two runs of one seed from the same initial weights")
+    return _not_compared(reasons)
 
 
-def _unlike_speeds(old: _MeasuredCase, new: _MeasuredCase) -> str:
+def _unlike_speeds(old: _MeasuredCase, new: _MeasuredCase) -> Verdict | None:
+    if new.verdict.kind is Kind.FAILED:
+        return Verdict(Kind.FAILED, f"second: {new.verdict.reason}")
     sides = {"first": old.verdict, "second": new.verdict}
     bad = [f"{side} {verdict}" for side, verdict in sides.items() if verdict.kind is not Kind.GOOD]
-    reasons = [*bad, _unlike([old.settings, new.settings]), _differ("data", old.data | new.data)]
-    return "; ".join(filter(None, reasons))
+    return _not_compared([*bad, _unlike([old.settings, new.settings]), _differ("data", old.data | new.data)])
+
+
+def _not_compared(reasons: Iterable[str]) -> Verdict | None:
+    """Return the verdict with these reasons, without those that are empty; None if there is none."""
+    found = "; ".join(filter(None, reasons))
+    return Verdict(Kind.NOT_COMPARED, found) if found else None
 
 
 def _unlike(settings: list[dict[str, object]]) -> str:

@@ -58,11 +58,16 @@ _WITH_RECORD = (RunRecord, FailedRun, Measurement)
 
 @dataclass(frozen=True)
 class Records:
-    """runs: of ``read_record``, complete ones; measurements: of speed; certificates: tables of ``read_certificate``."""
+    """The records of one machine.
+
+    runs: of ``read_record``, complete ones; measurements: of speed; certificates: tables of ``read_certificate``;
+    failures: of ``read_record``, runs that failed.
+    """
 
     runs: list[RunRecord]
     measurements: list[Measurement]
     certificates: list[pd.DataFrame] = field(default_factory=list)
+    failures: list[FailedRun] = field(default_factory=list)
 
 
 def records(results: Path, wanted: Set[str] | None = None) -> Records:
@@ -78,6 +83,7 @@ def records(results: Path, wanted: Set[str] | None = None) -> Records:
         [one for one in found if isinstance(one, RunRecord)],
         [one for one in found if isinstance(one, Measurement)],
         [one for one in found if isinstance(one, pd.DataFrame)],
+        [one for one in found if isinstance(one, FailedRun)],
     )
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import pandas as pd
 
-from lstmbench.analysis.comparison import range_of_ratios
+from lstmbench.analysis.comparison import range_of_ratios, with_verdicts
 from lstmbench.records.paths import CASE_COLUMNS
 from lstmbench.reporting import glossary, margins
 from lstmbench.reporting.html import Section, as_table, render
@@ -38,6 +38,9 @@ EMPTY = {
     "circumstances": "Machine, libraries and commit are the same.",
 }
 
+FIRST_CASES = 3
+"""Cases that a line names of each verdict."""
+
 
 def summary(tables: dict[str, pd.DataFrame]) -> list[str]:
     """Return the number of cases per bundle, kind and verdict, and a line for each that is slower or differs.
@@ -51,10 +54,31 @@ def summary(tables: dict[str, pd.DataFrame]) -> list[str]:
             counts = ", ".join(f"{count} {kind}" for kind, count in kinds.value_counts().items())
             lines.append(f"{bundle}, {kind}: {counts}{_range(rows) if kind == 'speed' else ''}")
             for row in rows[kinds.isin([Kind.SLOWER, Kind.DIFFERENT])].to_dict("records"):
-                case = "/".join(row[part] for part in CASE_COLUMNS)
                 found = _difference(row) if kind == "quality" else f"{row['ratio']:.2f} times as fast"
-                lines.append(f"  {case}: {row['verdict']}, {found}")
+                lines.append(f"  {_name(row)}: {row['verdict']}, {found}")
     return lines
+
+
+def not_compared(tables: Mapping[str, pd.DataFrame]) -> list[str]:
+    """Return a line for each case that was not compared, with the reason."""
+    rows = with_verdicts(tables, (Kind.FAILED, Kind.MISSING, Kind.NOT_COMPARED))
+    return [f"  {row['bundle']}, {row['table']} of {_name(row)}: {row['verdict']}" for row in rows.to_dict("records")]
+
+
+def listed(tables: Mapping[str, pd.DataFrame], kinds: Collection[Kind]) -> str:
+    """Return in one line how many cases have each of these verdicts, and the first of them; "" if none has."""
+    rows = with_verdicts(tables, kinds).to_dict("records")
+    parts = []
+    for kind in kinds:
+        cases = [f"{row['table']} of {_name(row)}" for row in rows if row["verdict"].kind is kind]
+        more = [f"{len(cases) - FIRST_CASES} more"] if len(cases) > FIRST_CASES else []
+        if cases:
+            parts.append(f"{len(cases)} {kind} ({', '.join([*cases[:FIRST_CASES], *more])})")
+    return "; ".join(parts)
+
+
+def _name(row: Mapping[str, Any]) -> str:
+    return "/".join(row[part] for part in CASE_COLUMNS)
 
 
 def shown(tables: dict[str, pd.DataFrame]) -> tuple[dict[str, pd.DataFrame], list[str]]:

@@ -22,6 +22,7 @@ class Kind(enum.StrEnum):
     UNSTEADY = "not steady"
     SCATTERED = "blocks spread by"
     FAILED = "failed"
+    MISSING = "missing"  # a case that only the first of two bundles has
     NOT_COMPARED = "not compared"
     WITHIN = "within tolerance"
     EXCEEDS = "exceeds"
@@ -34,6 +35,11 @@ class Verdict:
 
     kind: Kind
     reason: str = ""
+
+    @property
+    def compared(self) -> bool:
+        """Return whether a case of two bundles was compared."""
+        return self.kind not in (Kind.FAILED, Kind.MISSING, Kind.NOT_COMPARED)
 
     @property
     def conclusive(self) -> bool:

@@ -99,6 +99,13 @@ class WorkerError(BenchError):
     name = "WORKER"
 
 
+class VerdictError(BenchError):
+    """A comparison came to a verdict that the user asked to be an error."""
+
+    exit_code = 10
+    name = "VERDICT"
+
+
 class Interrupted(BenchError):
     """The process was asked to stop, and has saved its work: the same command resumes from there."""
 
