@@ -20,6 +20,7 @@ BY_NAME = {"commands": "unit/commands/test_init.py", "implementations": "contrac
 ELSEWHERE = {
     "unit/analysis/test_comparison.py": ["reporting/comparison"],
     "unit/analysis/test_forecast.py": ["reporting/forecast"],
+    "unit/analysis/test_history.py": ["reporting/history"],
     "unit/analysis/test_parity.py": ["reporting/parity"],
     "unit/analysis/test_precision.py": ["reporting/precision"],
     "unit/analysis/test_scaling.py": ["reporting/scaling"],
