@@ -11,11 +11,13 @@ from lstmbench.models.presets import Preset
 from lstmbench.orchestration.selection import Selection
 from lstmbench.records.measurement_record import MeasurementRecord
 from lstmbench.records.run_record import FailedRun, RunRecord
+from lstmbench.reporting.export import Export
 from lstmbench.utils.paths import WORKFLOW
 
 FOLDER = WORKFLOW / "schemas"
 TYPES = {
     "config": Selection,
+    "export": Export,
     "failure": FailedRun,
     "measurement": MeasurementRecord,
     "preset": Preset,

@@ -279,13 +279,16 @@ def _pairs(before: list[RunRecord], after: list[RunRecord]) -> Iterator[tuple[Ru
             yield record, other
 
 
-def names(paths: list[Path]) -> list[str]:
+def names(paths: list[Path], least: int = 2) -> list[str]:
     """Return names for bundles: the names of their files, or their whole paths if two names are the same.
 
     Raises:
-        UsageError: fewer than two bundles, or one of them twice.
+        UsageError: fewer than ``least`` bundles, or one of them twice.
     """
-    if len(paths) < 2 or len(set(paths)) < len(paths):
-        raise UsageError(f"expected two or more different bundles, found {', '.join(map(str, paths)) or 'none'}")
+    if len(paths) < least or len(set(paths)) < len(paths):
+        raise UsageError(
+            f"expected {'two or more ' if least > 1 else ''}different bundles, found "
+            f"{', '.join(map(str, paths)) or 'none'}"
+        )
     stems = [path.stem for path in paths]
     return stems if len(set(stems)) == len(stems) else [str(path) for path in paths]

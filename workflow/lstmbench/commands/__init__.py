@@ -22,10 +22,10 @@ GROUPS = {
     "One run without Snakemake": ("download", "prepare", "initialise", "train", "verify"),
     "Use the model that a run kept": ("evaluate", "generate", "score", "neighbours", "mistakes"),
     "Is this machine right?": ("certify", "gpu-check"),
-    "Keep and compare results": ("bundle", "compare"),
-    "The shell": ("completion",),
+    "Keep and compare results": ("bundle", "compare", "export"),
 }
-"""The commands that people type, in the order of the workflow.  The rules of the workflow call all others."""
+"""The commands that people type, in the order of the workflow.  The others are ``completion``, which a shell's start
+file calls, and those that the rules of the workflow call."""
 
 USAGE = """\
 usage: lstm-bench COMMAND [OPTIONS]     lstm-bench COMMAND --help says which
@@ -92,12 +92,12 @@ def overview(everything: bool = False) -> str:
     typed = [name for group in GROUPS.values() for name in group]
     groups = dict(GROUPS)
     if everything:
-        groups["Called by the rules of the workflow"] = tuple(name for name in names() if name not in typed)
+        groups["Called by the shell, or by the rules"] = tuple(name for name in names() if name not in typed)
     width = max(len(name) for group in groups.values() for name in group)
     lines = [USAGE]
     for title, group in groups.items():
         lines += [f"{title}:", *(f"  {name:{width}}  {summary(name)}" for name in group)]
-    lines.append("--help-all lists all commands, --version says the version.")
+    lines.append("--help-all lists all commands, --version says the version; see also completion.")
     return "\n".join(lines)
 
 
