@@ -7,7 +7,6 @@ import re
 import shutil
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
 
 import numpy
@@ -22,6 +21,7 @@ from lstmbench.orchestration.environments import build, failure_file, installed,
 from lstmbench.orchestration.failed_runs import last_failure
 from lstmbench.utils.errors import Interrupted, MachineError, UsageError
 from lstmbench.utils.paths import ROOT
+from tests.factories.wheels import no_tools, wheel, with_the_pip_at_hand
 from tests.helpers.run_command import run_command
 
 TOOLS = ROOT / "envs/tools.yaml"
@@ -51,19 +51,6 @@ def test_an_implementation_runs_in_the_python_of_its_environment():
         interpreter("pytorch-b", None)
 
 
-def wheel(folder: Path, version: str) -> Path:
-    path = folder / f"tiny-{version}-py3-none-any.whl"
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("tiny.py", f"version = {version!r}\n")
-        info = f"tiny-{version}.dist-info"
-        archive.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: tiny\nVersion: {version}\n")
-        archive.writestr(
-            f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-        )
-        archive.writestr(f"{info}/RECORD", "")
-    return path
-
-
 BACKEND = """\
 import zipfile
 
@@ -83,10 +70,8 @@ PROJECT = '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-pat
 
 @pytest.fixture
 def nothing_else(tmp_path):
-    """A file such as envs/tools.yaml that lists no tools: an environment is made in seconds, without a network."""
-    path = tmp_path / "tools.yaml"
-    path.write_text("dependencies: [python, pip, {pip: []}]\n", encoding="utf-8")
-    return path
+    """An environment is made in seconds, without a network."""
+    return no_tools(tmp_path)
 
 
 Done = subprocess.CompletedProcess
@@ -131,7 +116,7 @@ def test_the_words_of_the_configuration_reach_pip_after_the_tools_and_apart_from
     "description", [["--no-such-option"], ["torch=2.12"], ["./missing.whl"], ["-e './my pkg"]], ids=str
 )
 def test_what_pip_cannot_install_is_a_python_that_says_why(tmp_path, nothing_else, description, monkeypatch):
-    monkeypatch.setattr(environments.venv, "create", _with_the_pip_at_hand)
+    monkeypatch.setattr(environments.venv, "create", with_the_pip_at_hand)
     folder = tmp_path / "environments/odd"
     before = install(description, folder, nothing_else)
     process = output(folder, "-m", "lstmbench", "train")
@@ -142,14 +127,6 @@ def test_what_pip_cannot_install_is_a_python_that_says_why(tmp_path, nothing_els
     monkeypatch.setattr(environments, "utc_now", lambda: "2026-01-02T03:04:05+00:00")
     assert install(description, folder, nothing_else) == before  # so that nothing is measured again
     assert first != last_failure(failure_file(folder))
-
-
-def _with_the_pip_at_hand(folder: Path, **options) -> None:
-    python = folder / "bin/python"
-    python.parent.mkdir(parents=True, exist_ok=True)
-    python.unlink(missing_ok=True)
-    python.symlink_to(sys.executable)
-    (folder / "pyvenv.cfg").write_text(f"home = {Path(sys.executable).parent}\ninclude-system-site-packages = true\n")
 
 
 def test_a_python_that_is_there_already_is_used_as_it_is(tmp_path, monkeypatch):
@@ -193,7 +170,7 @@ def test_a_python_that_cannot_be_used_is_one_that_says_why(tmp_path, monkeypatch
 
 def test_an_installation_that_a_signal_ended_has_not_failed(tmp_path, nothing_else, monkeypatch):
     def create(folder, **options):
-        _with_the_pip_at_hand(folder)
+        with_the_pip_at_hand(folder)
         (folder / "bin/python").unlink()
         (folder / "bin/python").write_text("#!/bin/sh\nkill -TERM $$\n")
         (folder / "bin/python").chmod(0o755)

@@ -21,16 +21,15 @@ from lstmbench.utils.validation import require_known
 GROUPS = {
     "One run without Snakemake": ("download", "prepare", "initialise", "train", "verify"),
     "Use the model that a run kept": ("evaluate", "generate", "score", "neighbours", "mistakes"),
-    "Is this machine right?": ("certify", "gpu-check"),
-    "Keep and compare results": ("bundle", "compare", "export"),
+    "Look at this machine": ("certify", "gpu-check", "trace"),
+    "Keep and compare results": ("bundle", "compare", "export", "bisect"),
 }
 """The commands that people type, in the order of the workflow.  The others are ``completion``, which a shell's start
 file calls, and those that the rules of the workflow call."""
 
 USAGE = """\
 usage: lstm-bench COMMAND [OPTIONS]     lstm-bench COMMAND --help says which
-The workflow itself is started by `make demo`, `make quick` or `snakemake`.
-"""
+The workflow itself is started by `make demo`, `make quick` or `snakemake`."""
 
 
 def names() -> list[str]:

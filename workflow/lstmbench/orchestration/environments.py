@@ -138,17 +138,28 @@ def make(folder: Path, own: list[str], description: list[str] | Mapping[str, str
         Interrupted: a signal ended pip.
     """
     try:
-        if isinstance(description, Mapping):
-            content = adopt(folder, description["python"])
-        else:
-            content = build(folder, own, description)
-        _try(_python(folder))
+        content = prepared(folder, own, description)
     except MachineError as error:
         print(error, file=sys.stderr)
         refuse(folder, MachineError(f"environment {folder.name}: {error}"))
         write_json(failure_file(folder), {"failed": utc_now(), "message": str(error)})
         content = f"nothing, as it failed: {hash_json(description)}\n"
     write_text(folder / INSTALLED, content)
+
+
+def prepared(folder: Path, own: list[str], description: list[str] | Mapping[str, str]) -> str:
+    """Make the environment that a configuration describes, try it, and return what is installed.
+
+    Raises:
+        MachineError: it cannot be made, or cannot run lstm-bench.
+        Interrupted: a signal ended pip.
+    """
+    if isinstance(description, Mapping):
+        content = adopt(folder, description["python"])
+    else:
+        content = build(folder, own, description)
+    try_python(_python(folder))
+    return content
 
 
 def _python(folder: Path) -> Path:
@@ -179,9 +190,18 @@ def _install(python: Path, *arguments: str) -> None:
         raise MachineError(f"pip ended with {process.returncode}: {one_line(reasons[-1]) if reasons else 'no message'}")
 
 
-def _try(python: Path) -> None:
-    path = os.pathsep.join(filter(None, [str(PACKAGE.parent), os.environ.get("PYTHONPATH")]))
-    found = _run(python, TRIAL, {**os.environ, "PYTHONPATH": path})
+def search_path() -> str:
+    """Return a PYTHONPATH by which another Python finds this package."""
+    return os.pathsep.join(filter(None, [str(PACKAGE.parent), os.environ.get("PYTHONPATH")]))
+
+
+def try_python(python: Path) -> None:
+    """Check that a Python can run lstm-bench, apart from its framework.
+
+    Raises:
+        MachineError: it cannot; says why.
+    """
+    found = _run(python, TRIAL, {**os.environ, "PYTHONPATH": search_path()})
     if found.returncode:
         last = (found.stderr.strip().splitlines() or [f"it ended with {found.returncode}"])[-1]
         raise MachineError(f"it cannot run lstm-bench: {one_line(last)}")
