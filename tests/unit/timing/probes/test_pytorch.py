@@ -15,6 +15,7 @@ from lstmbench.implementations.pytorch import Model
 from lstmbench.parity import comparison
 from lstmbench.timing import probes
 from lstmbench.utils.clock import Stopwatch
+from tests.helpers.lanes import faults
 
 SPEC = dataclasses.replace(comparison.LANGUAGE_MODEL, keep_prob=0.5, max_grad_norm=0.2)
 
@@ -55,6 +56,18 @@ def test_every_part_of_a_step_takes_time(traced):
 def test_nothing_is_counted_twice(traced):
     _, operations, seconds = traced
     assert sum(operation.seconds for operation in operations) <= seconds
+
+
+@pytest.mark.parametrize("name", ["pytorch", "pytorch_fused"])
+def test_a_timeline_has_every_part_and_its_events_lie_within_one_another_or_apart(name):
+    framework = implementations.load(name)
+    framework.configure(threads=1)
+    run = comparison.start(lambda spec, dtype, seed: framework.Learner(spec, "cpu", seed, dtype), SPEC, "float32")
+    run.train(comparison.batches(1))
+    events = probes.load(name).timeline(lambda: run.train(comparison.batches(1)))
+    assert {(event.part, event.direction) for event in events} >= NEEDED
+    assert faults(events) == []
+    assert all(event.lane.startswith("CPU thread ") for event in events)
 
 
 def test_products_belong_to_their_layer(traced):

@@ -15,8 +15,10 @@ from lstmbench import implementations
 from lstmbench.models.learner import Examples, ModelSpec
 from lstmbench.models.weights import shapes
 from lstmbench.records.measurement_record import Operation
+from lstmbench.timing.probes import Event
 from lstmbench.timing.probes import tensorflow as probe
 from lstmbench.utils.clock import Stopwatch
+from tests.helpers.lanes import faults
 
 STEPS, BATCH, WORDS = 6, 4, 50
 SPEC = ModelSpec(
@@ -36,8 +38,8 @@ SPEC = ModelSpec(
 
 
 @pytest.fixture(scope="module", params=["tensorflow", "tensorflow_fused"])
-def traced(request: pytest.FixtureRequest) -> tuple[ModuleType, list[Operation], float]:
-    """An implementation in TensorFlow, the operations of one training step of a tiny model, and its seconds."""
+def traced(request: pytest.FixtureRequest) -> tuple[ModuleType, list[Operation], float, list[Event]]:
+    """An implementation in TensorFlow, the operations of one training step of a tiny model, its seconds, and the timeline of another."""
     implementation = implementations.load(request.param)
     implementation.configure(threads=1)
     stream = np.random.default_rng(0)
@@ -53,11 +55,11 @@ def traced(request: pytest.FixtureRequest) -> tuple[ModuleType, list[Operation],
         seconds.append(watch.seconds())
 
     step()
-    return implementation, probe.trace(step), seconds[-1]
+    return implementation, probe.trace(step), seconds[-1], probe.timeline(step)
 
 
 def test_a_step_s_operations_have_their_parts_and_take_no_longer_than_the_step(traced):
-    _, operations, step_seconds = traced
+    _, operations, step_seconds, _ = traced
     parts = Counter()
     for operation in operations:
         parts[operation.part, operation.direction] += operation.seconds
@@ -65,6 +67,14 @@ def test_a_step_s_operations_have_their_parts_and_take_no_longer_than_the_step(t
     for key in [("embedding", "forward"), *passes, ("clip", ""), ("update", "")]:
         assert parts[key] > 0, key
     assert parts.total() <= 1.01 * step_seconds
+
+
+def test_a_timeline_has_every_part_and_its_events_do_not_cross(traced):
+    events = traced[-1]
+    passes = {(part, way) for part in ("recurrent", "output") for way in ("forward", "backward")}
+    assert {(event.part, event.direction) for event in events} >= {*passes, ("clip", ""), ("update", "")}
+    assert faults(events) == []
+    assert all(event.lane.startswith("CPU thread ") for event in events)
 
 
 @pytest.mark.parametrize("product", ["MatMul", "_MklMatMul"])

@@ -18,11 +18,15 @@ module defines:
     executed(work) -> set[str]
         Return the labels of all operations that one call of ``work`` executes; empty if the framework does not show
         them.
+    timeline(work) -> list[Event]
+        Return when each operation of one call of ``work`` ran, and where.  It may omit any operation.  Events of one
+        lane do not overlap unless one lies within the other.
 """
 
 from __future__ import annotations
 
 import importlib
+from dataclasses import dataclass
 from types import ModuleType
 from typing import get_args
 
@@ -31,6 +35,21 @@ from lstmbench.models.cost import Part
 
 PARTS = get_args(Part)
 """The parts of a training step.  output: linear layer, softmax and loss.  other: dropout and fetching the batch."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """One stretch of time that an operation took.
+
+    start: nanoseconds, from any origin that all events of a step share.  lane: the thread or the stream of a device.
+    """
+
+    name: str
+    part: str
+    direction: str
+    lane: str
+    start: int
+    nanoseconds: int
 
 
 LOW = "bfloat16"

@@ -17,7 +17,7 @@ from torch.profiler import ProfilerActivity, profile
 from lstmbench.implementations.pytorch import Model
 from lstmbench.models.cost import Direction, Part
 from lstmbench.records.measurement_record import Operation
-from lstmbench.timing.probes import LOW, label
+from lstmbench.timing.probes import LOW, Event, label
 
 Owner = tuple[Part, Direction | Literal[""]]
 
@@ -108,6 +108,24 @@ def executed(work: Callable[[], None]) -> set[str]:
 def _types(event: FunctionEvent) -> str:
     # PyTorch 2.11 does not show types.
     return LOW if any(LOW in kind.lower() for kind in getattr(event, "input_dtypes", ())) else ""
+
+
+def timeline(work: Callable[[], None]) -> list[Event]:
+    """See ``probes``; a kernel of a GPU has the part of the operation that launched it."""
+    activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if _on_gpu() else [])]
+    with profile(activities=activities) as profiler:
+        work()
+    cpu = torch.autograd.DeviceType.CPU
+    owners = {event.id: _owner(event) for event in profiler.events() if event.device_type == cpu}
+    found = []
+    for event in profiler.profiler.kineto_results.events():
+        on_cpu = event.device_type() == cpu
+        # A launch and its kernel share an id; the operation that launched is linked to.
+        number = event.correlation_id() if on_cpu else event.linked_correlation_id()
+        lane = f"CPU thread {event.start_thread_id()}" if on_cpu else f"GPU stream {event.device_resource_id()}"
+        part, direction = owners.get(number, ("other", ""))
+        found.append(Event(event.name(), part, direction, lane, event.start_ns(), event.duration_ns()))
+    return found
 
 
 def _profiled(work: Callable[[], None]) -> list[FunctionEvent]:

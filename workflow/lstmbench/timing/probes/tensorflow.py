@@ -26,7 +26,7 @@ from tensorflow.python.eager import context
 from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
 from lstmbench.records.measurement_record import Operation
-from lstmbench.timing.probes import LOW, label
+from lstmbench.timing.probes import LOW, Event, label
 
 OWNERS = [
     (re.compile(r"(embedding|recurrent|output)/(forward|backward)"), None),
@@ -120,6 +120,26 @@ def addition(elements: int, device: str) -> Callable[[int], None]:
 
 def trace(work: Callable[[], None]) -> list[Operation]:
     """See ``probes``; on a GPU the seconds are those of its kernels, else those of the executor's threads."""
+    planes = _profiled(work)
+    plane = planes.get(DEVICE_PLANE) or planes[HOST_PLANE]
+    seconds = _shared_seconds(stretch for line in plane.lines for stretch in _stretches(plane, line))
+    return [Operation(*key, seconds=value) for key, value in seconds.items()]
+
+
+def timeline(work: Callable[[], None]) -> list[Event]:
+    """See ``probes``; an operation that others interrupt, which lie within it, is several events."""
+    planes = _profiled(work)
+    return [
+        Event(name, part, direction, f"{kind} {line.id}", start // 1000, (end - start) // 1000)
+        for plane, kind in ((HOST_PLANE, "CPU thread"), (DEVICE_PLANE, "GPU stream"))
+        if plane in planes
+        for line in planes[plane].lines
+        for start, end, (name, part, direction) in _stretches(planes[plane], line)
+    ]
+
+
+def _profiled(work: Callable[[], None]) -> dict[str, Any]:
+    """Return what TensorFlow's profiler recorded of one call of ``work``, by the names of its planes."""
     with tempfile.TemporaryDirectory() as folder:
         tf.profiler.experimental.start(folder)
         try:
@@ -127,9 +147,7 @@ def trace(work: Callable[[], None]) -> list[Operation]:
         finally:
             tf.profiler.experimental.stop()
         (file,) = Path(folder).rglob("*.xplane.pb")
-        planes = {plane.name: plane for plane in xplane_pb2.XSpace.FromString(file.read_bytes()).planes}
-    seconds = _shared_seconds(_stretches(planes.get(DEVICE_PLANE) or planes[HOST_PLANE]))
-    return [Operation(*key, seconds=value) for key, value in seconds.items()]
+        return {plane.name: plane for plane in xplane_pb2.XSpace.FromString(file.read_bytes()).planes}
 
 
 def executed(work: Callable[[], None]) -> set[str]:
@@ -158,30 +176,29 @@ def _type(node: Any) -> str:
     return LOW if node.attr["T"].type == tf.bfloat16.as_datatype_enum else ""
 
 
-def _stretches(plane: Any) -> Iterator[tuple[int, int, Key]]:
-    """Yield start, end (picoseconds) and the innermost operation, for every thread or stream."""
-    for line in plane.lines:
-        open_events: list[tuple[int, str, str]] = []  # end, node, name; innermost last
-        now = 0
-        # The end of the line closes all open events.
-        for start, event in [*sorted(_timed(line), key=lambda timed: (timed[0], -timed[1].duration_ps)), (None, None)]:
-            while open_events and (start is None or open_events[-1][0] <= start):
-                end, node, name = open_events.pop()
-                if node and end > now:
-                    yield now, end, (name, *_owner(node))
-                now = max(now, end)
-            if event is None:
-                break
-            if open_events and open_events[-1][1] and start > now:
-                _, node, name = open_events[-1]
-                yield now, start, (name, *_owner(node))
-            node, name = _node_and_name(plane, event)
-            if not node and open_events:
-                _, node, outer = open_events[-1]
-                # Parts of a node keep their own names only inside code that XLA compiled, which is a runtime call.
-                name = name if "::" in outer else outer
-            open_events.append((start + event.duration_ps, node, name))
-            now = start
+def _stretches(plane: Any, line: Any) -> Iterator[tuple[int, int, Key]]:
+    """Yield start, end (picoseconds) and the innermost operation of a line: a thread or a stream."""
+    open_events: list[tuple[int, str, str]] = []  # end, node, name; innermost last
+    now = 0
+    # The end of the line closes all open events.
+    for start, event in [*sorted(_timed(line), key=lambda timed: (timed[0], -timed[1].duration_ps)), (None, None)]:
+        while open_events and (start is None or open_events[-1][0] <= start):
+            end, node, name = open_events.pop()
+            if node and end > now:
+                yield now, end, (name, *_owner(node))
+            now = max(now, end)
+        if event is None:
+            break
+        if open_events and open_events[-1][1] and start > now:
+            _, node, name = open_events[-1]
+            yield now, start, (name, *_owner(node))
+        node, name = _node_and_name(plane, event)
+        if not node and open_events:
+            _, node, outer = open_events[-1]
+            # Parts of a node keep their own names only inside code that XLA compiled, which is a runtime call.
+            name = name if "::" in outer else outer
+        open_events.append((start + event.duration_ps, node, name))
+        now = start
 
 
 def _timed(line: Any) -> Iterator[tuple[int, Any]]:
