@@ -194,5 +194,5 @@ def test_a_version_that_sleeps_is_found_by_measuring_it_in_turns_with_the_good_o
     tmp_path, index, monkeypatch, capsys
 ):
     monkeypatch.setattr(environments.venv, "create", _with_the_packages_here)
-    run_command("bisect", arguments(tmp_path, index))
+    run_command("bisect", arguments(tmp_path, index, "tiny==1.2.0", "tiny==1.10.0"))
     assert "1.9.0 is the first that is slower: 0." in capsys.readouterr().out

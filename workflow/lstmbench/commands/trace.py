@@ -1,4 +1,4 @@
-"""Write a step's operations as a timeline that Perfetto opens."""
+"""Write the timeline of a training step, for Perfetto."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ SPEC = ModelSpec(
 
 @pytest.fixture(scope="module", params=["tensorflow", "tensorflow_fused"])
 def traced(request: pytest.FixtureRequest) -> tuple[ModuleType, list[Operation], float, list[Event]]:
-    """An implementation in TensorFlow, the operations of one training step of a tiny model, its seconds, and the timeline of another."""
+    """An implementation, a step of a tiny model (its operations, its seconds), and the timeline of another step."""
     implementation = implementations.load(request.param)
     implementation.configure(threads=1)
     stream = np.random.default_rng(0)
