@@ -77,6 +77,7 @@ RUNS = {
     "images without an accuracy": ("mnist", "$.final.accuracy", {"final__accuracy": None}),
     "accuracy of another split": ("mnist", "$.history[0].valid_accuracy", {"history__0__valid_accuracy": 0.98511}),
     "every image right": ("mnist", "$.final.accuracy", {"final__accuracy": 1.0}),
+    "energy of a run without a GPU": ("ptb", "$.history[0].train_joules", {"history__0__train_joules": 9000.0}),
     "tests that nobody asked for": ("mnist", "$.milestones[0].updates", {"milestones__0__updates": 100}),
     "tests that were asked for and are missing": ("mnist", "$.milestones", {"milestones": []}),
 }
@@ -103,6 +104,17 @@ def test_a_run_on_a_gpu_names_it_and_its_memory(tmp_path, changes):
     write_record(tmp_path / "run.json", make_record(device="gpu"))
     with pytest.raises(DataError, match=r"at \$\.(memory|machine)\."):
         write_record(tmp_path / "run.json", make_record(device="gpu", **changes))
+
+
+def test_energy_is_of_a_gpu_alone_and_in_joules(tmp_path):
+    path = tmp_path / "run.json"
+    write_record(path, make_record(device="gpu", history__0__train_joules=75_000.0))
+    assert read_record(path).history[0].train_joules == 75_000.0
+    assert read_record(path).history[1].train_joules is None
+    for changes in ({"device": "gpu-x2"}, {"device": "gpu", "history__0__train_joules": 75_000_000.0}):
+        record = make_record(**{"history__0__train_joules": 75_000.0, **changes})
+        with pytest.raises(DataError, match=r"at \$\.history\[0\]\.train_joules: expected"):
+            write_record(path, record)
 
 
 @pytest.mark.parametrize(("dataset", "fact"), [("ptb", "vocab_size"), ("mnist", "classes"), ("markov", "order")])

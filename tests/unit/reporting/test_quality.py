@@ -76,6 +76,42 @@ def test_where_half_of_the_runs_never_reach_the_target_nor_does_their_median(row
     assert math.isnan(row.epochs_median)
 
 
+def on_a_gpu(*perplexities, joules=9000.0, **changes):
+    """A run on a GPU whose epochs take this energy each, times their numbers; None: not measured."""
+    record = learned(*perplexities, device="gpu", **changes)
+    for row in record["history"]:
+        if joules is not None:
+            row["train_joules"] = joules * row["epoch"]
+    return record
+
+
+def test_the_energy_of_all_epochs_up_to_the_target_adds_up(rows):
+    (row,) = rows(on_a_gpu(200.0, 121.0, 120.0))
+    assert (row.joules_median, row.joules_per_epoch) == (9000.0 + 18000.0, 18000.0)
+
+
+@pytest.mark.parametrize(
+    ("runs", "energy", "per_epoch"),
+    [
+        ([on_a_gpu(120.0, 119.0)], "9,000", "13,500"),
+        ([on_a_gpu(200.0, 199.0)], "not reached", "13,500"),
+        ([on_a_gpu(120.0, joules=None)], "not measured", "not measured"),
+        ([on_a_gpu(120.0), on_a_gpu(119.0, joules=None, seed=2)], "not measured", "not measured"),
+    ],
+    ids=["reached", "not reached", "not measured", "one of two not measured"],
+)
+def test_energy_is_shown_on_a_gpu_and_never_estimated(tables, tmp_path, runs, energy, per_epoch):
+    (shown,) = by_dataset("time_to_quality", tables(*runs)["time_to_quality"])["ptb"].to_dict("records")
+    assert (shown["GPU energy, J"], shown["J per epoch"]) == (energy, per_epoch)
+    assert "by the driver's counter (NVML)" in (tmp_path / "tables/time_to_quality.md").read_text(encoding="utf-8")
+
+
+def test_a_cpu_beside_a_gpu_is_not_measured(tables):
+    table = tables(on_a_gpu(120.0), learned(120.0))["time_to_quality"]
+    shown = by_dataset("time_to_quality", table)["ptb"].set_index("device")["GPU energy, J"]
+    assert shown.to_dict() == {"cpu": "not measured", "gpu": "9,000"}
+
+
 def test_not_reached_is_said_in_words(tables, tmp_path):
     table = tables(learned(120.0, seed=1), learned(122.0, seed=2))["time_to_quality"]
     (shown,) = by_dataset("time_to_quality", table)["ptb"].to_dict("records")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 import tempfile
@@ -18,6 +19,7 @@ from lstmbench.datasets import Dataset
 from lstmbench.models.presets import Preset
 from lstmbench.models.weights import initial_weights
 from lstmbench.records.run_record import Caps
+from lstmbench.system.nvml import not_measured
 from lstmbench.training.checkpoint import CheckpointFolder
 from lstmbench.training.loop import Supervision, TrainingLoop, TrainingRequest
 from lstmbench.utils.errors import DataError, DivergedError, Interrupted
@@ -82,6 +84,7 @@ def run(
     looks=None,
     every=1e9,
     is_main=True,
+    energy=not_measured,
 ):
     task = tasks.load(dataset.task)
     spec = task.model_spec(preset, dataset.facts)
@@ -103,6 +106,7 @@ def run(
             stop_if_asked=Stop(looks).check,
             on_epoch=on_epoch,
             is_main=is_main,
+            energy=energy,
         ),
     )
     final = loop.run()
@@ -123,6 +127,46 @@ def test_a_run_follows_its_schedule_and_counts_what_it_does(tmp_path):
     assert final["predictions"] == 129
     assert final["perplexity"] == pytest.approx(math.exp(final["loss"]))
     assert reached.history[-1]["train_loss"] < reached.history[0]["train_loss"]
+
+
+class Counter:
+    """Counts a joule per reading from ``start`` on, so that each block takes one; ``lost``: the readings that fail."""
+
+    def __init__(self, start=1000.0, lost=()):
+        self.readings, self.start, self.lost = 0, start, lost
+
+    def __call__(self):
+        self.readings += 1
+        return None if self.readings in self.lost else self.start + self.readings
+
+
+def joules(loop):
+    return [row.get("train_joules") for row in loop.history]
+
+
+def test_an_epoch_has_the_energy_of_its_blocks_and_none_of_the_evaluations(tmp_path):
+    counter = Counter()
+    loop, *_ = run(tmp_path, energy=counter)
+    assert all(value > 0 for value in joules(loop))
+    assert sum(joules(loop)) == loop.blocks == counter.readings / 2
+
+
+def test_an_epoch_of_which_a_block_was_not_measured_has_no_energy(tmp_path):
+    loop, *_ = run(tmp_path, energy=Counter(lost=[2]))
+    assert joules(loop)[0] is None
+    assert None not in joules(loop)[1:]
+    assert joules(run(tmp_path / "none")[0]) == [None] * 4
+    restarted = itertools.chain([10.0, 5.0], itertools.count(6.0))
+    assert joules(run(tmp_path / "restarted", energy=lambda: next(restarted))[0])[0] is None
+
+
+def test_a_resumed_run_keeps_the_energy_of_the_epoch_that_was_interrupted(tmp_path):
+    with pytest.raises(Interrupted):
+        run(tmp_path, looks=2, energy=Counter())
+    loop, *_ = run(tmp_path, energy=Counter(start=50.0))  # of another driver
+    assert loop.resumed == 1
+    assert joules(loop)[0] >= 2
+    assert all(value > 0 for value in joules(loop))
 
 
 def test_an_interrupted_run_goes_on_after_its_last_epoch_and_ends_like_an_uninterrupted_one(tmp_path):

@@ -143,11 +143,13 @@ def time_to_quality(runs: pd.DataFrame, history: pd.DataFrame, targets: pd.DataF
 
     Only training counts, not validation; whole epochs count, because validation follows an epoch.  ``reached`` of ``n``
     runs reached the target.  A run that did not counts as infinitely long: the median is absent if half of them did
-    not, the maximum if one did not.
+    not, the maximum if one did not.  ``joules_median`` is the energy of the GPU until then, counted in the same way.
+    ``joules_per_epoch`` is the median over the runs.  Both are absent if one of the runs was not measured.
     """
     columns = [
         *ALIKE, "metric", "target", "target_source", "target_note", "n", "seeds", "reached", "seconds_median",
         "seconds_min", "seconds_max", "epochs_median",
+        "joules_median", "joules_per_epoch",
     ]  # fmt: skip
     rows = []
     histories = dict(iter(history.groupby(RUN_COLUMNS)))
@@ -158,21 +160,28 @@ def time_to_quality(runs: pd.DataFrame, history: pd.DataFrame, targets: pd.DataF
         pasts = [histories[run] for run in group[RUN_COLUMNS].itertuples(index=False, name=None)]
         for target in targets[mine].itertuples():
             reached = [_first_to_reach(past, metric, target.value) for past in pasts]
-            seconds, epochs = (pd.Series(values) for values in zip(*reached, strict=True))
+            seconds, epochs, joules = (pd.Series(values) for values in zip(*reached, strict=True))
+            per_epoch = pd.Series([past["train_joules"].astype(float).mean(skipna=False) for past in pasts])
             row = key | _seeds(group) | {"metric": metric, "target": target.value, "target_note": target.why}
             row |= {"target_source": target.published_source, "reached": int((seconds < math.inf).sum())}
             row |= {"seconds_median": seconds.median(), "seconds_min": seconds.min(), "seconds_max": seconds.max()}
-            rows.append(row | {"epochs_median": epochs.median()})
+            row |= {"epochs_median": epochs.median(), "joules_per_epoch": per_epoch.median(skipna=False)}
+            rows.append(row | {"joules_median": joules.median(skipna=False)})
     return pd.DataFrame(rows, columns=columns).replace(math.inf, math.nan)
 
 
-def _first_to_reach(past: pd.DataFrame, metric: str, target: float) -> tuple[float, float]:
-    """Return seconds of training and epochs until validation first shows ``target``; infinite if it never does."""
+def _first_to_reach(past: pd.DataFrame, metric: str, target: float) -> tuple[float, float, float]:
+    """Return seconds of training, epochs and joules until validation first shows ``target``.
+
+    They are infinite if it never does; joules that were not measured are NaN.
+    """
+    joules = past["train_joules"].astype(float)
     values = past[f"valid_{metric}"]
     good = past["epoch"][values <= target if metric == "perplexity" else values >= target]
     if good.empty:
-        return math.inf, math.inf
-    return past["train_seconds"][past["epoch"] <= good.min()].sum(), good.min()
+        return math.inf, math.inf, math.nan if joules.isna().any() else math.inf
+    needed = past["epoch"] <= good.min()
+    return past["train_seconds"][needed].sum(), good.min(), joules[needed].sum(skipna=False)
 
 
 def _alike(runs: pd.DataFrame) -> Iterator[tuple[dict[str, object], pd.DataFrame]]:

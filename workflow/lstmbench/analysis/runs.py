@@ -21,6 +21,7 @@ MILESTONE = ["updates", "protocol", "loss", "accuracy", "predictions"]
 HISTORY = [
     "epoch", "learning_rate", "updates", "train_loss", "train_perplexity", "train_predictions", "train_seconds",
     "valid_loss", "valid_perplexity", "valid_accuracy", "valid_predictions", "valid_seconds",
+    "train_joules",
 ]  # fmt: skip
 
 Row = Mapping[str, object]

@@ -37,6 +37,7 @@ NO_NUMBERS = {
     "utils.validation": "the words of a refusal",
     "system.hardware": "describes the machine, which every record does; refuses a run that needs more memory",
     "system.nvidia": "says which GPUs there are; a run's device is in its path",
+    "system.nvml": "counts energy, which changes no result",
     "system.processor": "as system.hardware",
     "system.provenance": "names the commit, which every record does",
     "utils.paths": "where the files of the project are",

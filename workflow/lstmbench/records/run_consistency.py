@@ -31,6 +31,12 @@ REAL_VOCABULARY = 1000
 (PTB: 47.7 with dynamic evaluation of a mixture of softmaxes, Yang et al. 2018).  Less means that the model was trained
 on the test."""
 
+MAX_WATTS = 5000
+"""No card draws as much; a counter that says more has another unit."""
+
+COUNTER_SECONDS = 1.0
+"""The counter of a GPU lags behind by a tenth of a second or so."""
+
 SURE_PREDICTIONS = 5000
 """At least this many correct answers without one error cannot result from learning from other images."""
 
@@ -48,6 +54,7 @@ def checks_of_run(record: RunRecord) -> Iterator[Check]:
     yield from _times(record)
     yield from _speed(record)
     yield from _machine(record)
+    yield from _energy(record)
     yield from _plausible(record)
 
 
@@ -199,6 +206,17 @@ def _speed(record: RunRecord) -> Iterator[Check]:
         # Only a wrong unit or an edited value is outside these bounds; tracing and pauses lower the average.
         near = speed.p25 / 1000 < average < 2 * speed.p75
         yield Check("$.speed.median", near, f"near {average:.4g}, the predictions over the time", speed.median)
+
+
+def _energy(record: RunRecord) -> Iterator[Check]:
+    where = split_device(record.run.device)
+    for index, row in enumerate(record.history):
+        here, joules = f"$.history[{index}].train_joules", row.train_joules
+        if joules is not None:
+            alone = where.kind == "gpu" and where.workers == 1
+            yield Check(here, alone, "none of a run that has no GPU to itself", joules)
+            most = MAX_WATTS * (row.train_seconds + COUNTER_SECONDS)
+            yield between(here, joules, 0, most, f"no more than {MAX_WATTS:,} W over {row.train_seconds:.4g} s")
 
 
 def _machine(record: RunRecord) -> Iterator[Check]:

@@ -199,6 +199,12 @@ class Epoch(StrictStruct, frozen=True, omit_defaults=True):
     valid_perplexity: Annotated[
         Perplexity | None, Meta(description="exp(valid_loss), no unit; language models only.")
     ] = None
+    train_joules: Annotated[
+        NonNegative | None,
+        Meta(
+            description="Energy of the GPU during the epoch's training, the whole card, in joules; none: not measured."
+        ),
+    ] = None
     valid_accuracy: Annotated[
         Share | None, Meta(description="Share of correct validation predictions, from 0 to 1; of older texts none.")
     ] = None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from typing import Any
 
 import pandas as pd
 
@@ -15,6 +16,7 @@ from lstmbench.utils.escaping import sentence_and_details
 
 ABSENT = "\N{EN DASH}"
 NOT_REACHED = "not reached"
+NOT_MEASURED = "not measured"
 
 BETTER = {"perplexity": "lower", "accuracy": "higher"}
 """The direction in which a metric is better."""
@@ -63,6 +65,10 @@ PUBLISHED_NOTE = (
     "The published value is the best one known for the size; its protocol may differ, as its note says. "
     "A capped run is compared with nothing published."
 )
+ENERGY_NOTE = (
+    "GPU energy: of the whole card during training, by the driver's counter (NVML), until the target and per epoch. "
+    "On a CPU, with several workers, or on a part of a card it is not measured."
+)
 FLOOR_NOTE = "The floor of a generated text is the perplexity that its own source has on the same words."
 PREDICTED_NOTE = (
     "Predicted right: the share of the next words (or characters) that the model held to be the most likely."
@@ -91,6 +97,8 @@ def notes(name: str, table: pd.DataFrame) -> list[str]:
         more += [PUBLISHED_NOTE] if table["published"].notna().any() else []
         more += [PREDICTED_NOTE] if table["predicted_right"].notna().any() else []
         more += [FLOOR_NOTE] if table["floor"].notna().any() else []
+    if name == "time_to_quality":
+        more += [ENERGY_NOTE] if _any_gpu(table) else []
     return [*NOTES[name], *more]
 
 
@@ -264,8 +272,23 @@ def _time_to_quality(table: pd.DataFrame) -> pd.DataFrame:
             seconds = _each(table, f"seconds_{column}", lambda value: number(value, 0 if value >= 100 else 1))
             rows[heading] = seconds.replace(ABSENT, NOT_REACHED)
     rows["epochs"] = _each(table, "epochs_median", lambda value: f"{value:g}").replace(ABSENT, NOT_REACHED)
+    if _any_gpu(table):
+        rows["GPU energy, J"] = [_energy(row) for row in table.to_dict("records")]
+        rows["J per epoch"] = _each(table, "joules_per_epoch", lambda value: number(value, 0))
+        rows["J per epoch"] = rows["J per epoch"].replace(ABSENT, NOT_MEASURED)
     rows["source of the target"] = table["target_source"].replace("", "ours") + "; " + table["target_note"]
     return _with_caps(rows, table)
+
+
+def _any_gpu(table: pd.DataFrame) -> bool:
+    return any(split_device(device).kind == "gpu" for device in table["device"])
+
+
+def _energy(row: Mapping[Hashable, Any]) -> str:
+    """Return the energy to the target; it may not have been measured, or the target not reached."""
+    if pd.isna(row["joules_per_epoch"]):
+        return NOT_MEASURED
+    return NOT_REACHED if pd.isna(row["joules_median"]) else number(row["joules_median"], 0)
 
 
 def _identity(table: pd.DataFrame) -> pd.DataFrame:

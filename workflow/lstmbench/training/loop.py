@@ -20,6 +20,7 @@ from lstmbench.models.presets import Preset
 from lstmbench.models.schedule import learning_rate_at
 from lstmbench.records.format import FIRST_LOSSES
 from lstmbench.records.run_record import Caps
+from lstmbench.system.nvml import Energy, not_measured
 from lstmbench.tasks import Part, predictions
 from lstmbench.training.checkpoint import Checkpoint, CheckpointFolder
 from lstmbench.utils.clock import Stopwatch
@@ -69,7 +70,8 @@ class Supervision:
     """Say where a run is saved, what may stop it, and where its progress is shown; by default nowhere and nothing.
 
     ``stop_if_asked`` raises ``Interrupted`` if the run should stop.  ``on_epoch`` gets every row of the history,
-    including the rows from before a resume.  Only rank 0 (``is_main``) writes checkpoints and shows progress.
+    including the rows from before a resume.  ``energy`` reads the joules that the device has used.  Only rank 0
+    (``is_main``) writes checkpoints and shows progress.
     """
 
     label: str = ""
@@ -77,6 +79,7 @@ class Supervision:
     checkpoint_seconds: float = math.inf
     stop_if_asked: Callable[[], None] = lambda: None
     on_epoch: Callable[[Row], None] = lambda row: None
+    energy: Energy = not_measured
     is_main: bool = True
 
 
@@ -103,6 +106,7 @@ class TrainingLoop:
     epoch: int = field(default=0, init=False)  # complete epochs
     epoch_updates: int = field(default=0, init=False)  # of the epoch that is not complete
     epoch_seconds: float = field(default=0.0, init=False)
+    epoch_joules: float | None = field(default=0.0, init=False)  # None: not measured in all of it
     history: list[Row] = field(default_factory=list, init=False)
     # Of the first updates; ``replay`` compares another run with them.
     first_losses: list[float] = field(default_factory=list, init=False)
@@ -186,8 +190,10 @@ class TrainingLoop:
         row: Row = {"epoch": number, "learning_rate": learning_rate, "updates": self.updates}
         row |= self._named("train", float(self.losses.mean()), None, len(order) * self.per_step)
         row["train_seconds"] = self.epoch_seconds
+        if self.epoch_joules is not None:
+            row["train_joules"] = self.epoch_joules
         row |= {f"valid_{name}": value for name, value in self.evaluate(self.valid).items()}
-        self.epoch, self.epoch_updates, self.epoch_seconds = number, 0, 0.0
+        self.epoch, self.epoch_updates, self.epoch_seconds, self.epoch_joules = number, 0, 0.0, 0.0
         self.history.append(row)
         return row
 
@@ -292,10 +298,12 @@ class TrainingLoop:
     def _train_block(self, order: np.ndarray, learning_rate: float) -> int:
         """Train the next block of ``order`` and return the number of its updates."""
         batches = order[self.epoch_updates : self.epoch_updates + self._block_length()]
+        joules = self.supervision.energy()
         watch = Stopwatch()
         losses, self.state = self.learner.train_block(self.data, batches, self.state, learning_rate)
         self.learner.synchronize()
         seconds = self.learner.broadcast(watch.seconds())
+        self._add_joules(joules, self.supervision.energy())
         self._refuse_divergence(losses, learning_rate)
         self.losses = np.append(self.losses, losses)
         self.first_losses += losses[: FIRST_LOSSES - len(self.first_losses)].tolist()
@@ -309,6 +317,14 @@ class TrainingLoop:
         elif self.blocks > WARM_UP_BLOCKS:
             self.rates.append(len(batches) * self.per_step / seconds)
         return len(batches)
+
+    def _add_joules(self, before: float | None, after: float | None) -> None:
+        """Add the energy of a block.  One block without it leaves its epoch without: a part is no estimate."""
+        # The counter starts over when the driver is loaded again.
+        if self.epoch_joules is None or before is None or after is None or after < before:
+            self.epoch_joules = None
+        else:
+            self.epoch_joules += after - before
 
     def _block_length(self) -> int:
         """Return the steps of the next block: 1, then 2, then ``BLOCK_SECONDS`` worth, up to the milestone."""

@@ -18,6 +18,7 @@ from lstmbench.records.run_record import Caps, RunRecord
 from lstmbench.system import spin
 from lstmbench.system.device import split_device
 from lstmbench.system.identity import noted
+from lstmbench.system.nvml import energy_of
 from lstmbench.training import launcher
 from lstmbench.training.checkpoint import CheckpointFolder
 from lstmbench.training.loop import Supervision, TrainingLoop, TrainingRequest
@@ -95,6 +96,7 @@ def train_run(
                 checkpoint_seconds=checkpoint_seconds,
                 stop_if_asked=interruption.check,
                 on_epoch=events.add if events is not None else lambda row: None,
+                energy=energy_of(where.kind, where.workers),
                 is_main=group.is_main,
             )
             loop = TrainingLoop(training, supervision)
