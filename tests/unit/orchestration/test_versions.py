@@ -86,6 +86,14 @@ def test_ends_that_are_no_two_versions_are_refused(index, first, second, why):
         between(first, second, index)
 
 
+def test_of_several_builds_of_a_version_that_of_the_first_end_counts(index, tmp_path):
+    for version in ("1.2.0+cpu", "1.9.0+cpu", "1.12.0+cpu"):
+        wheel(tmp_path / "wheels", version)
+    assert between("tiny==1.2.0", "tiny==1.9.0", index) == ["1.2.0", "1.3.0", "1.9.0"]
+    assert between("tiny==1.2.0+cpu", "tiny==1.9.0", index) == ["1.2.0+cpu", "1.9.0+cpu"]
+    assert between("tiny==1.11.0", "tiny==1.12.0", index) == ["1.11.0", "1.12.0+cpu"]  # there is no other
+
+
 def test_an_index_without_the_package_is_named(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(NetworkError, match="tiny: pip cannot list its versions: "):
@@ -93,7 +101,7 @@ def test_an_index_without_the_package_is_named(tmp_path):
 
 
 def test_the_requirement_of_another_version_keeps_the_extras():
-    assert Pinned.parse("tensorflow[and-cuda]==2.21.0").named("2.20.0") == "tensorflow[and-cuda]==2.20.0"
+    assert Pinned.parse("tensorflow[and-cuda]==2.21.0").named("2.20.0") == "tensorflow[and-cuda]===2.20.0"
 
 
 def test_the_disk_is_said_before_anything_is_built_and_refused_if_it_is_not_there(tmp_path, monkeypatch):

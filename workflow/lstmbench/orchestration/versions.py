@@ -46,6 +46,12 @@ class Pinned:
         return cls(requirement.name, requirement)
 
     @property
+    def build(self) -> str | None:
+        """Return what the version says of its build: cpu of 2.13.0+cpu, None of 2.13.0."""
+        (pin,) = self.requirement.specifier
+        return Version(pin.version).local
+
+    @property
     def prerelease(self) -> bool:
         """Return whether the version is one."""
         return bool(self.requirement.specifier.prereleases)
@@ -53,13 +59,15 @@ class Pinned:
     def named(self, version: str) -> str:
         """Return the requirement of another version, with the same extras."""
         extras = ",".join(sorted(self.requirement.extras))
-        return f"{self.package}{f'[{extras}]' if extras else ''}=={version}"
+        # Of 2.13.0 and 2.13.0+cpu, pip would take the second for ==2.13.0.
+        return f"{self.package}{f'[{extras}]' if extras else ''}==={version}"
 
 
 def offered_between(first: Pinned, second: Pinned, options: Sequence[str]) -> list[str]:
     """Return the versions that pip's index offers for this Python, from the first to the second.
 
-    Versions that are pre-releases count only if an end is one.  ``options`` are pip's.
+    Versions that are pre-releases count only if an end is one.  Of several builds of a version (2.13.0, 2.13.0+cpu)
+    that of the first end counts, so that no two builds are compared.  ``options`` are pip's.
 
     Raises:
         UsageError: the ends are of two packages, or the same version, or the index lacks one.
@@ -68,7 +76,7 @@ def offered_between(first: Pinned, second: Pinned, options: Sequence[str]) -> li
     if first.package != second.package:
         raise UsageError(f"expected two versions of one package, found {first.package} and {second.package}")
     early = first.prerelease or second.prerelease
-    listed = _offered(first.package, [*options, *(["--pre"] if early else [])])
+    listed = _of_one_build(_offered(first.package, [*options, *(["--pre"] if early else [])]), first.build)
     places = []
     for end in (first, second):
         found = [place for place, one in enumerate(listed) if end.requirement.specifier.contains(one, prereleases=True)]
@@ -94,6 +102,18 @@ def _offered(package: str, options: Sequence[str]) -> list[str]:
     if done.returncode:
         raise NetworkError(f"{package}: pip cannot list its versions: {last_error(done.stderr.lower().splitlines())}")
     return sorted(json.loads(done.stdout)["versions"], key=Version)
+
+
+def _of_one_build(listed: Sequence[str], build: str | None) -> list[str]:
+    """Return one build of each version: the wanted one; or the only one that there is, if none is named."""
+    builds_of: dict[str, list[str]] = {}
+    for one in listed:
+        builds_of.setdefault(Version(one).public, []).append(one)
+    found = []
+    for of_version in builds_of.values():
+        wanted = [one for one in of_version if Version(one).local == build]
+        found += wanted or (of_version if build is None and len(of_version) == 1 else [])
+    return found
 
 
 def _few(versions: Sequence[str]) -> str:
