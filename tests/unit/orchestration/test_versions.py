@@ -13,6 +13,7 @@ from lstmbench.commands import bisect
 from lstmbench.orchestration import environments, versions
 from lstmbench.orchestration.environments import words
 from lstmbench.orchestration.versions import Pinned, builds, disk_line, installed_bytes, offered_between
+from lstmbench.statistics import bisection
 from lstmbench.utils.errors import MachineError, NetworkError, ResourceError, UsageError, VerdictError
 from tests.factories.wheels import no_tools, wheel, with_the_pip_at_hand
 from tests.helpers.run_command import run_command
@@ -202,5 +203,6 @@ def test_a_version_that_sleeps_is_found_by_measuring_it_in_turns_with_the_good_o
     tmp_path, index, monkeypatch, capsys
 ):
     monkeypatch.setattr(environments.venv, "create", _with_the_packages_here)
+    monkeypatch.setattr(bisection, "ROUNDS", (3, 6, 12))  # the difference is large
     run_command("bisect", arguments(tmp_path, index, "tiny==1.2.0", "tiny==1.10.0"))
     assert "1.9.0 is the first that is slower: 0." in capsys.readouterr().out
