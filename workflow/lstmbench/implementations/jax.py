@@ -110,25 +110,26 @@ class Model:
         zero = jnp.zeros((batch, self.spec.hidden_size), self.dtype)
         return ((zero, zero),) * self.spec.num_layers
 
-    def forward(self, weights: Weights, inputs: Array, state: State, key: Array | None) -> tuple[Array, State]:
-        """Return logits [predictions, output_size] and the new state, with dropout if there is a ``key``.
-
-        inputs: ids int32[batch, steps], or features [batch, steps, input_size].
-        """
-        spec = self.spec
+    def features(self, weights: Weights, inputs: Array) -> Array:
+        """Return the first layer's input [batch, steps, input_size] before dropout, from a batch's inputs."""
         with jax.named_scope("embedding"):
-            x = (weights["embedding"][inputs] if spec.embedding else inputs).swapaxes(0, 1)
-        x = self.dropped(x, key if spec.input_dropout else None, place=0)
+            return weights["embedding"][inputs] if self.spec.embedding else inputs
+
+    def forward(self, weights: Weights, features: Array, state: State, key: Array | None) -> tuple[Array, State]:
+        """Return logits [predictions, output_size] and the new state, with dropout if there is a ``key``."""
+        spec = self.spec
+        x = self.dropped(features.swapaxes(0, 1), key if spec.input_dropout else None, place=0)
         new_state = []
         for layer, before in enumerate(state):
             with jax.named_scope("recurrent"):
                 last, x = self.layer(weights, layer, x, before)
-            x = self.dropped(x, key, place=layer + 1)
             new_state.append(last)
-        read = x.swapaxes(0, 1).reshape(-1, spec.hidden_size) if spec.every_step else x[-1]
+            if layer == spec.num_layers - 1 and not spec.every_step:
+                x = x[-1:]
+            x = self.dropped(x, key, place=layer + 1)
         with jax.named_scope("output"):
-            logits = self.product(read, weights["output.kernel"]) + weights["output.bias"]
-        return logits, tuple(new_state)
+            read = x.swapaxes(0, 1).reshape(-1, spec.hidden_size)
+            return self.product(read, weights["output.kernel"]) + weights["output.bias"], tuple(new_state)
 
     def layer(
         self, weights: Weights, layer: int, x: Array, state: tuple[Array, Array]
@@ -158,19 +159,29 @@ class Model:
         self, training: Training, inputs: Array, targets: Array, state: State, learning_rate: Array
     ) -> tuple[Training, Array, State]:
         """Update by one batch; return what changed, the mean cross-entropy before the update, and the new state."""
-        key = jax.random.fold_in(jax.random.key(training["seed"]), training["updates"])
+        key = self.key(training)
 
         def objective(weights: Weights) -> tuple[Array, tuple[Array, State]]:
-            logits, after = self.forward(weights, inputs, state, key)
-            with jax.named_scope("output"):
-                loss = _cross_entropy(logits, targets.reshape(-1)).mean()
-            return self.spec.loss_scale * loss, (loss, after)
+            return self.objective(weights, self.features(weights, inputs), targets, state, key)
 
         gradients, (loss, after) = jax.grad(objective, has_aux=True)(training["weights"])
         with jax.named_scope("clip"):
             gradients = self.clipped(gradients)
         with jax.named_scope("update"):
             return self.updated(training, gradients, learning_rate), loss, after
+
+    def key(self, training: Training) -> Array:
+        """Return what the next update's dropout masks are drawn from."""
+        return jax.random.fold_in(jax.random.key(training["seed"]), training["updates"])
+
+    def objective(
+        self, weights: Weights, features: Array, targets: Array, state: State, key: Array
+    ) -> tuple[Array, tuple[Array, State]]:
+        """Return what an update makes smaller; and the mean cross-entropy with the new state."""
+        logits, after = self.forward(weights, features, state, key)
+        with jax.named_scope("output"):
+            loss = _cross_entropy(logits, targets.reshape(-1)).mean()
+            return self.spec.loss_scale * loss, (loss, after)
 
     def clipped(self, gradients: Weights) -> Weights:
         """Scale all gradients by one factor, so that their global norm is at most max_grad_norm."""
@@ -241,7 +252,7 @@ def _eval_block(
         sums, correct, state = before
         rows = batches[number]
         state = state if model.spec.stateful else model.zero_state(len(rows))
-        logits, state = model.forward(weights, inputs[rows], state, key=None)
+        logits, state = model.forward(weights, model.features(weights, inputs[rows]), state, key=None)
         labels = targets[rows].reshape(-1)
         hits = (jnp.argmax(logits, axis=1) == labels).sum(dtype=jnp.int32)
         return sums.at[number].set(_cross_entropy(logits, labels).sum()), correct.at[number].set(hits), state
