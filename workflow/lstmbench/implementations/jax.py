@@ -100,10 +100,16 @@ class Model:
 
     def product(self, left: Array, right: Array) -> Array:
         """Return left[n, k] @ right[k, m] in the precision of the matrix products, with the type of the weights."""
-        kind = jnp.bfloat16 if self.precision == "bfloat16" else self.dtype
+        return self.multiplied(left, right, self.precision).astype(self.dtype)
+
+    @staticmethod
+    def multiplied(left: Array, right: Array, precision: str) -> Array:
+        """Return left[n, k] @ right[k, m] in a precision of ``learner``, in bfloat16 with that type."""
         # On a GPU, XLA would otherwise choose TF32 for float32.
-        wanted = lax.Precision.HIGH if self.precision == "tf32" else lax.Precision.HIGHEST
-        return jnp.matmul(left.astype(kind), right.astype(kind), precision=wanted).astype(self.dtype)
+        wanted = lax.Precision.HIGH if precision == "tf32" else lax.Precision.HIGHEST
+        if precision == "bfloat16":
+            left, right = left.astype(jnp.bfloat16), right.astype(jnp.bfloat16)
+        return jnp.matmul(left, right, precision=wanted)
 
     def zero_state(self, batch: int) -> State:
         """Return the state that a batch starts from, if none is carried over."""

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -28,21 +29,34 @@ import numpy as np
 from jax import Array, lax
 
 from lstmbench.implementations import jax as plain
-from lstmbench.implementations.jax import EXPECTED_KERNELS, State, Training, Weights, configure, has_gpu, versions
+from lstmbench.implementations.jax import State, Training, Weights, configure, has_gpu, versions
+from lstmbench.models.learner import override
 
 __all__ = ["EXPECTED_KERNELS", "Learner", "configure", "has_gpu", "versions"]
+
+# Products of all steps are outside the loop over time.
+EXPECTED_KERNELS = dict.fromkeys(
+    ("cpu", "gpu"),
+    (
+        "explicit passes, compiled by XLA",
+        *("recurrent/forward dot_general ", "recurrent/forward while/dot_general "),
+        *("recurrent/backward dot_general ", "recurrent/backward while/dot_general "),
+    ),
+)
 
 
 @dataclass(frozen=True)
 class Model(plain.Model):
     """Run the layers by passes that are written out, and update only what a batch has read."""
 
+    @override
     def layer(
         self, weights: Weights, layer: int, x: Array, state: tuple[Array, Array]
     ) -> tuple[tuple[Array, Array], Array]:
         kernel, recurrent, bias = (weights[f"lstm.{layer}.{part}"] for part in ("kernel", "recurrent", "bias"))
         return _layer(self, x, state, kernel, recurrent, bias)
 
+    @override
     def step(
         self, training: Training, inputs: Array, targets: Array, state: State, learning_rate: Array
     ) -> tuple[Training, Array, State]:
@@ -80,47 +94,51 @@ def _layer(
     return _layer_forward(model, x, state, kernel, recurrent, bias)[0]
 
 
-def _layer_forward(model, x, state, kernel, recurrent, bias):
+def _layer_forward(
+    model: Model, x: Array, state: tuple[Array, Array], kernel: Array, recurrent: Array, bias: Array
+) -> tuple[tuple[tuple[Array, Array], Array], tuple[Any, ...]]:
+    """Return the result of ``_layer``, and what ``_layer_backward`` needs."""
     steps, batch, _ = x.shape
-    with jax.named_scope("recurrent/forward"):
-        z_x = (model.product(_rows(x), kernel) + bias).reshape(steps, batch, -1)
+    z_x = (model.product(_rows(x), kernel) + bias).reshape(steps, batch, -1)
 
-        def step(before, z_x_t):
-            hidden, cell = before
-            z_i, z_f, z_g, z_o = jnp.split(z_x_t + model.product(hidden, recurrent), 4, axis=1)
-            i, f, g, o = jax.nn.sigmoid(z_i), jax.nn.sigmoid(z_f), jnp.tanh(z_g), jax.nn.sigmoid(z_o)
-            cell = f * cell + i * g
-            hidden = o * jnp.tanh(cell)
-            return (hidden, cell), (hidden, cell, i, f, g, o)
+    def step(before: tuple[Array, Array], z_x_t: Array) -> tuple[tuple[Array, Array], tuple[Array, ...]]:
+        hidden, cell = before
+        z_i, z_f, z_g, z_o = jnp.split(z_x_t + model.product(hidden, recurrent), 4, axis=1)
+        i, f, g, o = jax.nn.sigmoid(z_i), jax.nn.sigmoid(z_f), jnp.tanh(z_g), jax.nn.sigmoid(z_o)
+        cell = f * cell + i * g
+        hidden = o * jnp.tanh(cell)
+        return (hidden, cell), (hidden, cell, i, f, g, o)
 
-        last, (outputs, cells, *gates) = lax.scan(step, state, z_x)
+    last, (outputs, cells, *gates) = lax.scan(step, state, z_x)
     return (last, outputs), (x, state, outputs, cells, gates, kernel, recurrent)
 
 
-def _layer_backward(model, saved, gradients):
+def _layer_backward(
+    model: Model, saved: tuple[Any, ...], gradients: tuple[tuple[Array, Array], Array]
+) -> tuple[Any, ...]:
+    """Return the gradients by each argument of ``_layer``, by back-propagation through time."""
     x, (hidden, cell), outputs, cells, gates, kernel, recurrent = saved
-    (d_hidden, d_cell), d_outputs = gradients
+    _, d_outputs = gradients  # the objective does not depend on the last state
     i, f, g, o = gates
-    with jax.named_scope("recurrent/backward"):
-        tanh_cell = jnp.tanh(cells)
-        to_cell = o * (1 - tanh_cell**2)
-        factors = [g * i * (1 - i), _shifted(cell, cells) * f * (1 - f), i * (1 - g * g), tanh_cell * o * (1 - o)]
-        factors = jnp.concatenate(factors, axis=-1)
+    tanh_cell = jnp.tanh(cells)
+    to_cell = o * (1 - tanh_cell**2)
+    factors = [g * i * (1 - i), _shifted(cell, cells) * f * (1 - f), i * (1 - g * g), tanh_cell * o * (1 - o)]
+    factors = jnp.concatenate(factors, axis=-1)
 
-        def step(after, now):
-            d_z, d_cell = after
-            d_output, factors_t, to_cell_t, forget_t = now
-            d_hidden = d_output + model.product(d_z, recurrent.T)
-            d_cell = d_cell + d_hidden * to_cell_t
-            d_z = jnp.concatenate([d_cell, d_cell, d_cell, d_hidden], axis=1) * factors_t
-            return (d_z, d_cell * forget_t), d_z
+    def step(after: tuple[Array, Array], now: tuple[Array, ...]) -> tuple[tuple[Array, Array], Array]:
+        d_z, d_cell = after
+        d_output, factors_t, to_cell_t, forget_t = now
+        d_hidden = d_output + model.product(d_z, recurrent.T)
+        d_cell = d_cell + d_hidden * to_cell_t
+        d_z = jnp.concatenate([d_cell, d_cell, d_cell, d_hidden], axis=1) * factors_t
+        return (d_z, d_cell * forget_t), d_z
 
-        nothing = jnp.zeros_like(factors[0]), jnp.zeros_like(cell)
-        _, d_z = lax.scan(step, nothing, (d_outputs, factors, to_cell, f), reverse=True)
-        d_z = _rows(d_z)
-        d_kernel = model.product(_rows(x).T, d_z)
-        d_recurrent = model.product(_rows(_shifted(hidden, outputs)).T, d_z)
-        d_x = model.product(d_z, kernel.T).reshape(x.shape)
+    nothing = jnp.zeros_like(factors[0]), jnp.zeros_like(cell)
+    _, d_z = lax.scan(step, nothing, (d_outputs, factors, to_cell, f), reverse=True)
+    d_z = _rows(d_z)
+    d_kernel = model.product(_rows(x).T, d_z)
+    d_recurrent = model.product(_rows(_shifted(hidden, outputs)).T, d_z)
+    d_x = model.product(d_z, kernel.T).reshape(x.shape)
     # The state came from an earlier batch, where back-propagation is truncated.
     return d_x, (jnp.zeros_like(hidden), jnp.zeros_like(cell)), d_kernel, d_recurrent, d_z.sum(0)
 
@@ -131,7 +149,8 @@ _layer.defvjp(_layer_forward, _layer_backward)
 def _summed_by_word(ids: Array, d_rows: Array) -> tuple[Array, Array]:
     """Return for each place the sum of d_rows[n, size] over all places of its word, and whether it is the first one."""
     same = ids[:, np.newaxis] == ids
-    return jnp.matmul(same.astype(d_rows.dtype), d_rows, precision=lax.Precision.HIGHEST), jnp.argmax(same, axis=1) == jnp.arange(len(ids))
+    sums = jnp.matmul(same.astype(d_rows.dtype), d_rows, precision=lax.Precision.HIGHEST)
+    return sums, jnp.argmax(same, axis=1) == jnp.arange(len(ids))
 
 
 def _rows(x: Array) -> Array:

@@ -84,12 +84,6 @@ def test_a_loop_over_time_is_proved_by_its_products_whichever_library_multiplies
     assert not re.search(proof, f"output/forward {product}")
 
 
-def test_time_in_which_two_operations_run_is_shared_among_them():
-    matmul, add = ("MatMul", "output", "forward"), ("Add", "clip", "")
-    seconds = probe._shared_seconds([(0, 10, matmul), (6, 14, add), (20, 21, matmul)])
-    assert seconds == pytest.approx({matmul: 9e-12, add: 6e-12})
-
-
 @pytest.mark.parametrize("transposed", ["", "left", "right"])
 def test_a_product_can_be_computed_many_times(transposed):
     (work,) = probe.gemms((3, 5), (5, 4), transposed, False, "cpu", "float32")

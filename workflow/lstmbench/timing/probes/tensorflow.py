@@ -8,16 +8,14 @@ covers.
 The name of a graph's node says which part an operation belongs to: the name scopes of an adapter
 (``recurrent/backward``), Keras's layers and the tape's ``gradient_tape``.  Code that XLA compiled is one node.  The
 operations inside it have XLA's names; waiting for the threads that share their work is ``BlockUntilReady``.  Two
-executor threads may work at once.  Time in which n operations run counts 1 / n for each, so that their sum does not
-exceed the step.
+executor threads may work at once (``concurrency``).
 """
 
 from __future__ import annotations
 
 import re
 import tempfile
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +24,7 @@ from tensorflow.python.eager import context
 from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
 from lstmbench.records.measurement_record import Operation
+from lstmbench.timing.concurrency import Key, shared_seconds
 from lstmbench.timing.probes import LOW, Event, label
 
 OWNERS = [
@@ -47,9 +46,6 @@ MUST_COMPILE = "_XlaMustCompile"
 """The attribute of a function that was made with ``jit_compile=True``."""
 
 DEVICE_PLANE, HOST_PLANE = "/device:GPU:0", "/host:CPU"
-
-Key = tuple[str, str, str]
-"""Name, part and direction of an operation."""
 
 
 def gemms(
@@ -122,7 +118,7 @@ def trace(work: Callable[[], None]) -> list[Operation]:
     """See ``probes``; on a GPU the seconds are those of its kernels, else those of the executor's threads."""
     planes = _profiled(work)
     plane = planes.get(DEVICE_PLANE) or planes[HOST_PLANE]
-    seconds = _shared_seconds(stretch for line in plane.lines for stretch in _stretches(plane, line))
+    seconds = shared_seconds(stretch for line in plane.lines for stretch in _stretches(plane, line))
     return [Operation(*key, seconds=value) for key, value in seconds.items()]
 
 
@@ -218,21 +214,6 @@ def _node_and_name(plane: Any, event: Any) -> tuple[str, str]:
         if plane.stat_metadata[statistic.metadata_id].name in ("name", "tf_op"):
             return statistic.str_value or plane.stat_metadata[statistic.ref_value].name, name
     return "", name
-
-
-def _shared_seconds(stretches: Iterable[tuple[int, int, Key]]) -> Counter[Key]:
-    """Return the seconds of each operation; time in which several run is divided among them."""
-    changes = [change for start, end, key in stretches for change in ((start, 1, key), (end, -1, key))]
-    seconds: Counter[Key] = Counter()
-    running: Counter[Key] = Counter()
-    before = 0
-    for now, change, key in sorted(changes):
-        for one, count in running.items():
-            seconds[one] += (now - before) * count / running.total() / 1e12
-        running[key] += change
-        running = +running
-        before = now
-    return seconds
 
 
 def _owner(name: str) -> tuple[str, str]:
