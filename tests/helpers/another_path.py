@@ -10,6 +10,7 @@ FOLDER holds the case: data/, preset.yaml and weights.safetensors.  The exit cod
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -80,6 +81,36 @@ def not_compiled(*names: str) -> Mutation:
     return mutation
 
 
+@contextmanager
+def recompiled() -> Iterator[None]:
+    """JAX compiles a model anew within it, and again after it: equal models share what was compiled."""
+    import jax
+
+    jax.clear_caches()
+    try:
+        yield
+    finally:
+        jax.clear_caches()
+
+
+@contextmanager
+def scan_unrolled(framework: ModuleType) -> Iterator[None]:
+    """No loop over time: JAX writes each step into the program."""
+    from jax import lax
+
+    with recompiled(), mock.patch.object(lax, "scan", functools.partial(lax.scan, unroll=True)):
+        yield
+
+
+@contextmanager
+def products_in_the_loop(framework: ModuleType) -> Iterator[None]:
+    """The backward pass is JAX's own, which multiplies by the kernels and sums their gradients step by step."""
+    from lstmbench.implementations import jax as plain
+
+    with recompiled(), mock.patch.object(framework.Model, "layer", plain.Model.layer):
+        yield
+
+
 MUTATIONS: dict[str, list[Mutation]] = {
     "pytorch": [without_onednn],
     "pytorch_plain": [without_onednn],
@@ -89,6 +120,8 @@ MUTATIONS: dict[str, list[Mutation]] = {
         not_compiled("_forward_loop", "_backward_loop", "_cross_entropy"),
         not_compiled("_backward_loop"),
     ],
+    "jax": [scan_unrolled],
+    "jax_fused": [products_in_the_loop],
 }
 """By implementation; the first is what a fallback would be like."""
 
