@@ -368,5 +368,5 @@ class Learner(learner.Learner):
         return np.pad(batches.astype(np.int32), ((0, room - count), (0, 0))), np.int32(count)
 
     def _on_device(self, values: Any) -> Any:
-        """Copy arrays to the device; on a CPU, JAX would otherwise share their memory with the caller."""
-        return jax.device_put(values, self.device, may_alias=False)
+        """Copy arrays to the device; on a CPU JAX shares memory with NumPy, even if told not to (may_alias)."""
+        return jax.device_put(jax.tree.map(np.array, values), self.device)

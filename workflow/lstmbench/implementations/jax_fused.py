@@ -72,8 +72,11 @@ class Model(plain.Model):
             ids = inputs.reshape(-1)
             d_rows, first = _summed_by_word(ids, d_rows.reshape(len(ids), -1))
         with jax.named_scope("clip"):
-            of_words = jnp.where(first[:, np.newaxis], d_rows, 0)
-            rate = learning_rate * self.clip_factor([*gradients.values(), of_words])
+            if self.spec.max_grad_norm is None:
+                rate = learning_rate
+            else:
+                of_words = jnp.where(first[:, np.newaxis], d_rows, 0)
+                rate = learning_rate * self.clip_factor([*gradients.values(), of_words])
         with jax.named_scope("update"):
             new = {name: dense[name] - rate * gradients[name] for name in dense}
             # A word's places hold the same row, so it does not matter which of them is written last.
