@@ -19,6 +19,7 @@
 # make picture                the picture of the report in README, from the page of make demo
 #
 # GPU=1       installs TensorFlow's CUDA build, CPU=1 the other; without either the environment keeps the one it has
+# JAX=1       installs JAX beside it, and later calls keep it; tests and checks of the project need it and install it
 # CORES=n     cores for Snakemake (default: all)
 # ARGS="..."  more arguments for Snakemake, as in: make quick ARGS="--config local_data=[/data]"
 
@@ -34,6 +35,8 @@ FOUND := $(if $(filter tensorflow-%,$(PACKAGES)),gpu) $(if $(filter tensorflow_c
 HELD := $(or $(filter cpu gpu,$(shell cat $(VENV)/.installed 2>/dev/null)),$(if $(wildcard $(VENV)/.installed),$(FOUND)))
 BUILD := $(if $(filter-out 0,$(GPU)),gpu,$(if $(CPU)$(filter-out undefined,$(origin GPU)),cpu,$(firstword $(HELD) $(FOUND) cpu)))
 WRONG := $(filter-out $(BUILD),$(or $(HELD),nothing) $(FOUND))
+# JAX is beside either build: the environment has it from the first call with JAX=1 on.
+WITH_JAX := $(if $(filter-out 0,$(JAX))$(wildcard $(VENV)/.installed-jax),$(VENV)/.installed-jax)
 REQUIREMENTS := envs/requirements$(if $(filter gpu,$(BUILD)),-gpu).txt
 
 # PATH ends a folder's name at a colon.
@@ -144,7 +147,7 @@ audit: install-dev
 	python -m pip install --quiet pip-audit
 	pip-audit --strict --disable-pip --require-hashes --requirement envs/locked.txt
 
-install: $(VENV)/.installed in-place $(VENV)/bin/lstm-bench
+install: $(VENV)/.installed $(WITH_JAX) in-place $(VENV)/bin/lstm-bench
 install-dev: $(VENV)/.installed-dev in-place $(VENV)/bin/lstm-bench
 
 # After `mv project project2` the scripts of the environment would look for their Python in the old folder.
@@ -163,6 +166,10 @@ $(VENV)/.installed: $(REQUIREMENTS) envs/constraints.txt envs/locked.txt $(if $(
 $(VENV)/bin/lstm-bench: | $(VENV)/.installed
 	python -m pip install --quiet --no-deps --editable .
 
-$(VENV)/.installed-dev: $(VENV)/.installed envs/requirements-dev.txt
+$(VENV)/.installed-jax: $(VENV)/.installed envs/requirements-jax.txt
+	python -m pip install --progress-bar on -r envs/requirements-jax.txt
+	touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed $(VENV)/.installed-jax envs/requirements-dev.txt
 	python -m pip install -r envs/requirements-dev.txt
 	touch $@

@@ -18,7 +18,7 @@ def pins(lines) -> dict[str, str]:
     for line in lines:
         line = line.split("#")[0].strip()
         if line and not line.startswith("-"):
-            name, version = re.fullmatch(r"([A-Za-z0-9_.-]+)(?:\[[a-z-]+\])?==([\w.+]+)", line).groups()
+            name, version = re.fullmatch(r"([A-Za-z0-9_.-]+)(?:\[[a-z0-9-]+\])?==([\w.+]+)", line).groups()
             found[name.lower().replace("_", "-").replace("tensorflow-cpu", "tensorflow")] = version
     return found
 
@@ -28,6 +28,7 @@ def of_file(name: str) -> dict[str, str]:
 
 
 CPU = of_file("requirements.txt")
+JAX = of_file("requirements-jax.txt")
 
 
 def test_the_gpu_requirements_pin_the_same_versions():
@@ -40,15 +41,21 @@ def test_the_package_requires_the_same_versions(build):
     assert pins([*project["dependencies"], *project["optional-dependencies"][build]]) == CPU
 
 
+def test_jax_is_an_extra_of_the_package_and_no_part_of_the_default_installation():
+    project = tomllib.loads((ENVS.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert pins(project["optional-dependencies"]["jax"]) == JAX
+    assert not {*JAX, "jaxlib"} & {*CPU, *pins(re.findall(r"^\S+==\S+", LOCKED, re.MULTILINE))}
+
+
 @pytest.mark.parametrize("path", sorted(ENVS.glob("*.yaml")), ids=lambda path: path.stem)
 def test_the_conda_environments_pin_the_same_versions(path):
     environment = yaml.safe_load(path.read_text(encoding="utf-8"))
     found = pins(environment["dependencies"][-1]["pip"])
     assert found
-    assert found.items() <= CPU.items()
+    assert found.items() <= {**CPU, **JAX}.items()
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-jax.txt", "requirements-dev.txt"])
 def test_the_constraints_agree_with_the_requirements(name):
     constraints = of_file("constraints.txt")
     for package, version in of_file(name).items():

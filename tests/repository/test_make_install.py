@@ -22,6 +22,7 @@ case "$*" in
   mkdir -p "$folder/bin" && cp "$0" "$folder/bin/python" && echo venv >> calls;;
 *requirements-gpu.txt) mkdir -p "$here/lib/python3.11/site-packages/tensorflow-2.21.0.dist-info"; echo gpu >> calls;;
 *requirements.txt) mkdir -p "$here/lib/python3.11/site-packages/tensorflow_cpu-2.21.0.dist-info"; echo cpu >> calls;;
+*requirements-jax.txt) echo jax >> calls;;
 *requirements-dev.txt) echo dev >> calls;;
 *--editable*) touch "$here/bin/lstm-bench";;
 esac
@@ -44,7 +45,7 @@ class Checkout:
     def make(self, *arguments: str) -> list[str]:
         """Call make, and return what it asked of Python, in order."""
         (self.root / "calls").write_text("")
-        environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "GPU", "CPU"))}
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "GPU", "CPU", "JAX"))}
         done = subprocess.run(
             ["make", f"PYTHON={self.python}", *arguments],
             cwd=self.root,
@@ -77,10 +78,10 @@ def test_the_cpu_build_is_installed_once_unless_another_is_asked_for(checkout):
 @pytest.mark.parametrize("arguments", [["CPU=1"], ["GPU="], ["GPU=0"]])
 def test_each_build_takes_the_place_of_the_other_when_it_is_asked_for(checkout, arguments):
     checkout.make("install-dev")
-    assert checkout.make("GPU=1", "install-dev") == ["venv", "gpu", "dev"]
+    assert checkout.make("GPU=1", "install-dev") == ["venv", "gpu", "jax", "dev"]
     assert checkout.packages == ["tensorflow"]
     assert checkout.make("GPU=1", "install") == []
-    assert checkout.make(*arguments, "install-dev") == ["venv", "cpu", "dev"]
+    assert checkout.make(*arguments, "install-dev") == ["venv", "cpu", "jax", "dev"]
     assert checkout.packages == ["tensorflow_cpu"]
 
 
@@ -91,6 +92,18 @@ def test_a_plain_make_keeps_the_gpu_build_also_when_the_requirements_change(chec
     os.utime(checkout.root / "envs/constraints.txt", (later, later))
     assert checkout.make("install")[-1] == "gpu"
     assert checkout.packages == ["tensorflow"]
+
+
+def test_jax_is_installed_once_it_was_asked_for_and_kept_with_either_build(checkout):
+    assert checkout.make("JAX=0", "install") == ["venv", "cpu"]
+    assert checkout.make("JAX=1", "install") == ["jax"]
+    assert checkout.make("install") == []
+    assert checkout.make("GPU=1", "install") == ["venv", "gpu", "jax"]
+
+
+def test_the_tests_have_jax(checkout):
+    assert checkout.make("install-dev") == ["venv", "cpu", "jax", "dev"]
+    assert checkout.make("install-dev") == []
 
 
 def test_a_build_that_is_not_the_one_that_was_noted_is_mended(checkout):
