@@ -35,10 +35,10 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument(
         "--measured",
         nargs="+",
-        default=["pytorch_fused", "pytorch", "pytorch_plain", "tensorflow_fused", "tensorflow"],
+        default=["pytorch_fused", "pytorch", "pytorch_plain", "jax_fused", "jax", "tensorflow_fused", "tensorflow"],
         help="whose speed is measured, if they run here [%(default)s]",
     )
-    result.add_argument("--trained", nargs="+", default=["pytorch", "tensorflow"], help="that train whole runs")
+    result.add_argument("--trained", nargs="+", default=["pytorch", "jax", "tensorflow"], help="that train whole runs")
     result.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3, 4, 5], help="of whole runs [1 to 5]")
     result.add_argument("--threads", type=int, default=2, help="CPU threads of the framework [%(default)s]")
     result.add_argument("--blocks", type=int, default=BLOCKS, help="timed blocks per process [%(default)s]")

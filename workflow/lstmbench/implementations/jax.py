@@ -79,8 +79,9 @@ def has_gpu() -> bool:
 def versions() -> dict[str, str]:
     """Return the versions of the libraries that a result depends on."""
     result = {"jax": jax.__version__, "jaxlib": jaxlib.__version__}
-    cuda = re.search(r"cuda (\d+)", jax.devices()[0].client.platform_version)
-    return {**result, "cuda": cuda[1]} if cuda else result
+    # "cuda 12090" is CUDA 12.9.
+    cuda = re.search(r"cuda (\d+)(\d\d)\d\b", jax.devices()[0].client.platform_version)
+    return {**result, "cuda": f"{cuda[1]}.{int(cuda[2])}"} if cuda else result
 
 
 @dataclass(frozen=True)

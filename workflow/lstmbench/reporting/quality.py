@@ -21,7 +21,7 @@ NOT_MEASURED = "not measured"
 BETTER = {"perplexity": "lower", "accuracy": "higher"}
 """The direction in which a metric is better."""
 
-_IMPLEMENTATIONS = {"pytorch": "PyTorch", "tensorflow": "TensorFlow"}
+_IMPLEMENTATIONS = {"jax": "JAX", "pytorch": "PyTorch", "tensorflow": "TensorFlow"}
 _DATASETS = {"ptb": "PTB", "mnist": "MNIST"}
 
 TITLES = {
