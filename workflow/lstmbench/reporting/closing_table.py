@@ -31,11 +31,14 @@ HEADERS = (
     "implementation",
     "test quality:\nlower perplexity,\nhigher % is better",
     "training speed,\nhigher is better",
-    "verdict on both,\nagainst the size's\nfirst row",
+    "verdict on quality,\nand the speed",
 )
 
 _VERDICTS = {Kind.EQUAL: "equal", Kind.INCONCLUSIVE: "inconclusive", Kind.NO_CLAIM: "too few seeds"}
 FAILED = Kind.FAILED.value
+
+BASE = "others against it"
+"""In the row of a size that its other rows are compared with."""
 
 ONE_PROCESS = "~: one process of each, no interval."
 DISTURBED = "*: something else used the machine meanwhile, so the speed is doubtful and compared with none."
@@ -123,6 +126,8 @@ def _rows(quality: pd.DataFrame, differences: pd.DataFrame, speed: pd.DataFrame,
                     remarks += [_on_quality(one, own[1], names[0], name), on_speed]
                 elif one is not None and one["failure"] == "" and one["caps"]:
                     remarks.append("cut short")
+                if name == names[0] and len(names) > 1 and not any(remarks):
+                    remarks.append(BASE)
                 rows.append(
                     _Row(
                         **group,

@@ -184,14 +184,14 @@ def test_axes_name_their_quantity_and_unit(tables):
 
 
 def test_no_two_implementations_share_a_colour_marker_or_line():
-    names = [*implementations.names(), "torch_compiled", "jax"]
+    names = [*implementations.names(), "torch_compiled", "keras_torch"]
     given = looks(names)
     for field in ("colour", "marker", "line"):
         assert len({str(getattr(given[name], field)) for name in names}) == len(names)
 
 
 def test_a_known_implementation_keeps_its_look_whoever_is_beside_it():
-    assert looks(["pytorch"])["pytorch"] == looks(["jax", "pytorch", "zeta"])["pytorch"]
+    assert looks(["pytorch"])["pytorch"] == looks(["abacus", "pytorch", "zeta"])["pytorch"]
 
 
 @pytest.mark.parametrize("sizes", [["small"], ["small", "large"]])

@@ -1,6 +1,6 @@
 """Give all figures one look, and one way to save them.
 
-Colours are those of Okabe & Ito (2008, "Color Universal Design"), and wine and indigo of Paul Tol (2021, "Colour
+Colours are those of Okabe & Ito (2008, "Color Universal Design"), and wine, indigo, olive and brown of Paul Tol (2021, "Colour
 Schemes"), which are distinguishable with any colour vision.  Each implementation has its colour, marker and line style
 everywhere, so that a grey print is readable too.
 
@@ -46,6 +46,8 @@ class Look:
 
 
 _FIXED = {
+    "jax": Look("#000000", "X", (0, (1, 2.5))),
+    "jax_fused": Look("#999933", "d", (0, (9, 2, 4, 2))),
     "pytorch": Look("#D55E00", "o", "solid"),
     "pytorch_ddp": Look("#882255", "p", (0, (12, 1.5, 3, 1.5))),
     "pytorch_fused": Look("#CC79A7", "D", (0, (7, 1.5, 1.5, 1.5, 1.5, 1.5))),
@@ -56,7 +58,7 @@ _FIXED = {
     "reference": Look("#009E73", "^", (0, (1, 1.2))),
 }
 _SPARE = (
-    Look("#000000", "X", (0, (1, 2.5))),
+    Look("#661100", "<", (0, (2, 3.5))),
     Look("#8C8C8C", "h", (0, (5, 3))),
 )
 
