@@ -30,7 +30,8 @@ Every module in ``implementations/`` offers, by these names, the functions ``con
 
 dtype "float64" is for the parity tests.  "tf32" (on a GPU) and "bfloat16" (on a CPU too) change how matrix products are
 computed: weights, loss, gradients and updates stay float32 (``device.PRECISIONS``).  The contract tests train in
-bfloat16 on every CPU, where frameworks emulate what the processor lacks.
+bfloat16 on every CPU, where frameworks emulate what the processor lacks: the operands of every product of both passes
+are rounded, sums may be float32, and results may be rounded or not.
 
 An implementation sets ``DISTRIBUTED = True`` if several workers, one process each, can share a training run.  Every
 worker calls the same methods in the same order with the same arguments, those of the whole batch, and gets the same

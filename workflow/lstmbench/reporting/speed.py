@@ -48,7 +48,7 @@ NOTES = {
         "repeat was disturbed too.",
     ],
     "ratios": [
-        "The speed of the first over that of the second, over the rounds in which both ran: geometric mean, with its "
+        "A / B: the speed of A over that of B, over the rounds in which both ran: geometric mean, with its "
         "95 % t-interval over these pairs. An interval that holds 1 shows no difference: inconclusive.",
     ],
     "phases": [
