@@ -45,7 +45,8 @@ class Checkout:
     def make(self, *arguments: str) -> list[str]:
         """Call make, and return what it asked of Python, in order."""
         (self.root / "calls").write_text("")
-        environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "GPU", "CPU", "JAX"))}
+        ours = ("MAKE", "GPU", "CPU", "JAX")
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
         done = subprocess.run(
             ["make", f"PYTHON={self.python}", *arguments],
             cwd=self.root,
