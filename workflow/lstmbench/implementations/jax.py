@@ -44,7 +44,14 @@ Training = dict[str, Any]
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8
 
 _LOOPS = ("recurrent/forward while", "recurrent/backward while")
-EXPECTED_KERNELS = dict.fromkeys(("cpu", "gpu"), ("loop over time, compiled by XLA", *_LOOPS))
+_LOW = tuple(
+    f"{place}dot_general (dot|dot_general|ynn_fusion) bfloat16"
+    for place in (*(f"{loop}/" for loop in _LOOPS), "output/backward ")
+)
+EXPECTED_KERNELS = {
+    **dict.fromkeys(("cpu", "gpu"), ("loop over time, compiled by XLA", *_LOOPS)),
+    "cpu-bfloat16": ("loop over time in bfloat16, compiled by XLA", *_LOOPS, *_LOW),
+}
 
 _threads: list[int] = []
 """The CPU threads that XLA was started with."""
@@ -101,16 +108,21 @@ class Model:
 
     def product(self, left: Array, right: Array) -> Array:
         """Return left[n, k] @ right[k, m] in the precision of the matrix products, with the type of the weights."""
-        return self.multiplied(left, right, self.precision).astype(self.dtype)
+        return self.multiplied(left, right, self.precision)
 
     @staticmethod
     def multiplied(left: Array, right: Array, precision: str) -> Array:
-        """Return left[n, k] @ right[k, m] in a precision of ``learner``, in bfloat16 with that type."""
+        """Return left[n, k] @ right[k, m] in a precision of ``learner``."""
+        if precision == "bfloat16":
+            return _product_in_bfloat16(left, right)
         # On a GPU, XLA would otherwise choose TF32 for float32.
         wanted = lax.Precision.HIGH if precision == "tf32" else lax.Precision.HIGHEST
-        if precision == "bfloat16":
-            left, right = left.astype(jnp.bfloat16), right.astype(jnp.bfloat16)
         return jnp.matmul(left, right, precision=wanted)
+
+    @staticmethod
+    def transposed_copy(matrix: Array) -> Array:
+        """Return the transpose as a matrix of its own; XLA copies only if a flat array fixes the order of values."""
+        return lax.optimization_barrier(matrix.T.reshape(-1)).reshape(matrix.shape[::-1])
 
     def zero_state(self, batch: int) -> State:
         """Return the state that a batch starts from, if none is carried over."""
@@ -217,6 +229,28 @@ class Model:
         rate = learning_rate * (jnp.sqrt(1 - BETA_2**count) / (1 - BETA_1**count)).astype(self.dtype)
         new = {name: weights[name] - rate * first[name] / (jnp.sqrt(second[name]) + EPSILON) for name in weights}
         return {**training, "weights": new, "moments": (first, second), "updates": updates}
+
+
+@jax.custom_vjp
+def _product_in_bfloat16(left: Array, right: Array) -> Array:
+    """Return left @ right of rounded operands, float32; JAX's own gradient would multiply by one that is not rounded.
+
+    On a CPU XLA multiplies in bfloat16 if the result is float32 and no operand is transposed, otherwise in float32.
+    """
+    left, right = left.astype(jnp.bfloat16), right.astype(jnp.bfloat16)
+    return jnp.matmul(left, right, preferred_element_type=jnp.float32)
+
+
+def _product_forward(left: Array, right: Array) -> tuple[Array, tuple[Array, Array]]:
+    return _product_in_bfloat16(left, right), (left, right)
+
+
+def _product_backward(operands: tuple[Array, Array], gradient: Array) -> tuple[Array, Array]:
+    left, right = (Model.transposed_copy(operand.astype(jnp.bfloat16)) for operand in operands)
+    return _product_in_bfloat16(gradient, right), _product_in_bfloat16(left, gradient)
+
+
+_product_in_bfloat16.defvjp(_product_forward, _product_backward)
 
 
 def _cross_entropy(logits: Array, labels: Array) -> Array:

@@ -35,14 +35,17 @@ from lstmbench.models.learner import override
 __all__ = ["EXPECTED_KERNELS", "Learner", "configure", "has_gpu", "versions"]
 
 # Products of all steps are outside the loop over time.
-EXPECTED_KERNELS = dict.fromkeys(
-    ("cpu", "gpu"),
-    (
-        "explicit passes, compiled by XLA",
-        *("recurrent/forward dot_general ", "recurrent/forward while/dot_general "),
-        *("recurrent/backward dot_general ", "recurrent/backward while/dot_general "),
+_PRODUCTS = tuple(f"recurrent/{way} {loop}dot_general " for way in ("forward", "backward") for loop in ("", "while/"))
+EXPECTED_KERNELS = {
+    **dict.fromkeys(("cpu", "gpu"), ("explicit passes, compiled by XLA", *_PRODUCTS)),
+    "cpu-bfloat16": (
+        "explicit passes in bfloat16, compiled by XLA",
+        *(
+            f"{product}(dot|dot_general|ynn_fusion) bfloat16"
+            for product in (*_PRODUCTS, "output/backward dot_general ")
+        ),
     ),
-)
+}
 
 
 @dataclass(frozen=True)
@@ -123,9 +126,8 @@ def _layer_backward(
     x, (hidden, cell), outputs, cells, gates, kernel, recurrent = saved
     _, d_outputs = gradients  # the objective does not depend on the last state
     i, f, g, o = gates
-    # XLA would multiply by columns of the weights, which takes 1.5 times as long as by rows of a transposed copy.  It
-    # makes the copy only if a flat array fixes the order of the values.
-    transposed = lax.optimization_barrier(recurrent.T.reshape(-1)).reshape(recurrent.shape[::-1])
+    # XLA would otherwise multiply by columns of the weights, which takes 1.5 times as long as by rows.
+    back = model.transposed_copy(recurrent)
     tanh_cell = jnp.tanh(cells)
     to_cell = o * (1 - tanh_cell**2)
     factors = [g * i * (1 - i), _shifted(cell, cells) * f * (1 - f), i * (1 - g * g), tanh_cell * o * (1 - o)]
@@ -134,7 +136,7 @@ def _layer_backward(
     def step(after: tuple[Array, Array], now: tuple[Array, ...]) -> tuple[tuple[Array, Array], Array]:
         d_z, d_cell = after
         d_output, factors_t, to_cell_t, forget_t = now
-        d_hidden = d_output + model.product(d_z, transposed)
+        d_hidden = d_output + model.product(d_z, back)
         d_cell = d_cell + d_hidden * to_cell_t
         d_z = jnp.concatenate([d_cell, d_cell, d_cell, d_hidden], axis=1) * factors_t
         return (d_z, d_cell * forget_t), d_z
@@ -142,9 +144,9 @@ def _layer_backward(
     nothing = jnp.zeros_like(factors[0]), jnp.zeros_like(cell)
     _, d_z = lax.scan(step, nothing, (d_outputs, factors, to_cell, f), reverse=True)
     d_z = _rows(d_z)
-    d_kernel = model.product(_rows(x).T, d_z)
-    d_recurrent = model.product(_rows(_shifted(hidden, outputs)).T, d_z)
-    d_x = model.product(d_z, kernel.T).reshape(x.shape)
+    d_kernel = model.product(_transposed(model, _rows(x)), d_z)
+    d_recurrent = model.product(_transposed(model, _rows(_shifted(hidden, outputs))), d_z)
+    d_x = model.product(d_z, _transposed(model, kernel)).reshape(x.shape)
     # The state came from an earlier batch, where back-propagation is truncated.
     return d_x, (jnp.zeros_like(hidden), jnp.zeros_like(cell)), d_kernel, d_recurrent, d_z.sum(0)
 
@@ -157,6 +159,11 @@ def _summed_by_word(ids: Array, d_rows: Array) -> tuple[Array, Array]:
     same = ids[:, np.newaxis] == ids
     sums = jnp.matmul(same.astype(d_rows.dtype), d_rows, precision=lax.Precision.HIGHEST)
     return sums, jnp.argmax(same, axis=1) == jnp.arange(len(ids))
+
+
+def _transposed(model: Model, matrix: Array) -> Array:
+    """Return the transpose; as a copy in bfloat16, because on a CPU XLA would otherwise multiply in float32."""
+    return model.transposed_copy(matrix) if model.precision == "bfloat16" else matrix.T
 
 
 def _rows(x: Array) -> Array:

@@ -1,8 +1,8 @@
 """Give all figures one look, and one way to save them.
 
 Colours are those of Okabe & Ito (2008, "Color Universal Design"), and wine, indigo, olive and brown of Paul Tol (2021,
-"Colour Schemes"), which are distinguishable with any colour vision.  Each implementation has its colour, marker and line
-style everywhere, so that a grey print is readable too.
+"Colour Schemes"), which are distinguishable with any colour vision.  Each implementation has its own colour, marker and
+line style everywhere, so that a grey print is readable too.
 
 A user's own settings for figures (``matplotlibrc``, ``MPLBACKEND``) do not affect these.  matplotlib reads them when it
 is imported, so every module that draws imports this one first.

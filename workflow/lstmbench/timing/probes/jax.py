@@ -27,10 +27,13 @@ from jax import Array, lax
 from lstmbench.implementations.jax import Model
 from lstmbench.records.measurement_record import Operation
 from lstmbench.timing.concurrency import Key, shared_seconds
-from lstmbench.timing.probes import label
+from lstmbench.timing.probes import LOW, label
 
-INSTRUCTION = re.compile(r'^\s*(?:ROOT )?%?([\w.-]+) = .*?metadata=\{op_name="([^"]*)"', re.MULTILINE)
-"""An instruction of a compiled program: its name, and where it comes from."""
+INSTRUCTION = re.compile(r'^\s*(?:ROOT )?%?([\w.-]+) = .*?\((%[^)]*)\).*?metadata=\{op_name="([^"]*)"', re.MULTILINE)
+"""An instruction of a compiled program: its name, its operands, and where it comes from."""
+
+IN_BFLOAT16 = re.compile(r"^\s*(?:ROOT )?%?([\w.-]+) = bf16\[", re.MULTILINE)
+"""The name of an instruction with a result in bfloat16."""
 
 PART = re.compile(r"(transpose\(\S*?)?\b(embedding|recurrent|output|clip|update)\b(/backward)?")
 
@@ -67,7 +70,7 @@ def _product(
             changed = lax.dynamic_update_slice(first, last.astype(kind), (0, 0))
             one = changed.T if stored == "left" else changed
             product = Model.multiplied(one, second.T if stored == "right" else second, dtype)
-            return product[:1, :1].astype(jnp.float32) * _TINY
+            return product[:1, :1] * _TINY
 
         return lax.fori_loop(0, times, once, jnp.zeros((1, 1), jnp.float32))
 
@@ -89,7 +92,7 @@ def addition(elements: int, device: str) -> Callable[[int], None]:
 
 def trace(work: Callable[[], None]) -> list[Operation]:
     """See ``probes``; ``work`` is called twice, and the second call is traced."""
-    owners = dict(_compiled(work))
+    owners = {instruction: key for instruction, key, _ in _compiled(work)}
     with tempfile.TemporaryDirectory() as folder:
         with jax.profiler.trace(folder):
             work()
@@ -104,11 +107,14 @@ def trace(work: Callable[[], None]) -> list[Operation]:
 
 def executed(work: Callable[[], None]) -> set[str]:
     """See ``probes``: the instructions of the programs that are compiled for one call of ``work``."""
-    return {label(part, direction, name) for _, (name, part, direction) in _compiled(work)}
+    return {label(part, direction, name, kind) for _, (name, part, direction), kind in _compiled(work)}
 
 
-def _compiled(work: Callable[[], None]) -> Iterator[tuple[str, Key]]:
-    """Call ``work``; yield XLA's name of each instruction of the programs that this compiles, and whose it is."""
+def _compiled(work: Callable[[], None]) -> Iterator[tuple[str, Key, str]]:
+    """Call ``work``; yield each instruction of the programs that this compiles.
+
+    That is XLA's name of it, whose it is, and ``LOW`` if it has an operand in bfloat16.
+    """
     clients = {device.client for device in (jax.devices()[0], jax.devices("cpu")[0])}
     before = [program for client in clients for program in client.live_executables()]
     jax.clear_caches()
@@ -120,9 +126,11 @@ def _compiled(work: Callable[[], None]) -> Iterator[tuple[str, Key]]:
                     yield from _instructions(module.to_string())
 
 
-def _instructions(program: str) -> Iterator[tuple[str, Key]]:
-    for instruction, origin in INSTRUCTION.findall(program):
-        yield instruction, _owner(instruction, origin)
+def _instructions(program: str) -> Iterator[tuple[str, Key, str]]:
+    low = set(IN_BFLOAT16.findall(program))
+    for instruction, operands, origin in INSTRUCTION.findall(program):
+        kind = LOW if low & set(re.findall(r"[\w.-]+", operands)) else ""
+        yield instruction, _owner(instruction, origin), kind
 
 
 def _owner(instruction: str, origin: str) -> Key:
