@@ -12,6 +12,7 @@ from lstmbench.parity import comparison
 from lstmbench.timing.probes import jax as probe
 from lstmbench.utils.clock import Stopwatch
 from tests.helpers.implementation_params import configured
+from tests.helpers.lanes import faults
 
 SPEC = dataclasses.replace(comparison.LANGUAGE_MODEL, keep_prob=0.5, max_grad_norm=0.2)
 
@@ -38,6 +39,16 @@ def test_a_step_s_operations_have_their_parts_and_take_no_longer_than_the_step(t
     passes = {(part, way) for part in ("recurrent", "output") for way in ("forward", "backward")}
     assert {(one.part, one.direction) for one in operations} >= {*passes, ("clip", ""), ("update", "")}
     assert 0 < sum(one.seconds for one in operations) <= step_seconds
+
+
+@pytest.mark.parametrize("name", ["jax", "jax_fused"])
+def test_a_timeline_has_every_part_and_its_events_lie_within_one_another_or_apart(name):
+    framework = configured(name)
+    run = comparison.start(lambda spec, dtype, seed: framework.Learner(spec, "cpu", seed, dtype), SPEC, "float32")
+    events = probe.timeline(lambda: run.train(comparison.batches(1)))
+    assert {one.part for one in events} >= {"recurrent", "output", "clip", "update"}
+    assert faults(events) == []
+    assert all(event.lane.startswith("CPU thread ") for event in events)
 
 
 @pytest.mark.parametrize(

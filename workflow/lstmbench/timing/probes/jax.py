@@ -27,7 +27,7 @@ from jax import Array, lax
 from lstmbench.implementations.jax import Model
 from lstmbench.records.measurement_record import Operation
 from lstmbench.timing.concurrency import Key, shared_seconds
-from lstmbench.timing.probes import LOW, label
+from lstmbench.timing.probes import LOW, Event, label
 
 INSTRUCTION = re.compile(r'^\s*(?:ROOT )?%?([\w.-]+) = .*?\((%[^)]*)\).*?metadata=\{op_name="([^"]*)"', re.MULTILINE)
 """An instruction of a compiled program: its name, its operands, and where it comes from."""
@@ -92,17 +92,31 @@ def addition(elements: int, device: str) -> Callable[[int], None]:
 
 def trace(work: Callable[[], None]) -> list[Operation]:
     """See ``probes``; ``work`` is called twice, and the second call is traced."""
+    seconds = shared_seconds(stretch for _, stretches in _profiled(work) for stretch in stretches)
+    return [Operation(*key, seconds=value) for key, value in seconds.items()]
+
+
+def timeline(work: Callable[[], None]) -> list[Event]:
+    """See ``probes``; ``work`` is called twice, and the second call is traced."""
+    return [
+        Event(name, part, direction, lane, start // 1000, (end - start) // 1000)
+        for lane, stretches in _profiled(work)
+        for start, end, (name, part, direction) in stretches
+    ]
+
+
+def _profiled(work: Callable[[], None]) -> list[tuple[str, list[tuple[int, int, Key]]]]:
+    """Return what each CPU thread, or each stream of a GPU, executed in the second of two calls of ``work``."""
     owners = {instruction: key for instruction, key, _ in _compiled(work)}
     with tempfile.TemporaryDirectory() as folder:
         with jax.profiler.trace(folder):
             work()
         (file,) = Path(folder).rglob("*.xplane.pb")
         planes = list(jax.profiler.ProfileData.from_file(str(file)).planes)
-    devices = [plane for plane in planes if plane.name.startswith("/device:")]
-    seconds = shared_seconds(
-        stretch for plane in devices or planes for line in plane.lines for stretch in _stretches(line, owners)
-    )
-    return [Operation(*key, seconds=value) for key, value in seconds.items()]
+        devices = [plane for plane in planes if plane.name.startswith("/device:")]
+        kind = "GPU stream" if devices else "CPU thread"
+        lines = [line for plane in devices or planes for line in plane.lines]
+        return [(f"{kind} {number}", list(_stretches(line, owners))) for number, line in enumerate(lines)]
 
 
 def executed(work: Callable[[], None]) -> set[str]:
