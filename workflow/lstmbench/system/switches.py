@@ -16,7 +16,7 @@ PREFIXES = (
     # Threads, where they run and how they wait; matrix products.
     "OMP_", "KMP_", "GOMP_", "LIBGOMP_", "MKL_", "OPENBLAS_", "GOTO_", "BLIS_", "VECLIB_", "DNNL_", "ONEDNN_", "ACL_",
     # The frameworks, and what they compute with.
-    "ATEN_", "PYTORCH_", "TORCH_", "TF_", "XLA_", "CUBLAS_", "CUBLASLT_", "CUDNN_", "CUDA_LAUNCH_BLOCKING",
+    "ATEN_", "PYTORCH_", "TORCH_", "TF_", "JAX_", "XLA_", "CUBLAS_", "CUBLASLT_", "CUDNN_", "CUDA_LAUNCH_BLOCKING",
     "NVIDIA_TF32_",
     # The C library and its memory; libraries that replace the installed ones.
     "GLIBC_TUNABLES", "MALLOC_", "TCMALLOC_", "PYTHONMALLOC", "LD_PRELOAD", "LD_BIND_NOW", "DYLD_INSERT_LIBRARIES",
