@@ -83,3 +83,11 @@ def test_the_shell_completes_commands_and_their_options(shell):
     script = output("completion", shell)
     assert "gpu-check" in script
     assert "--checkpoint-seconds" in script
+
+
+def test_windows_is_refused_in_one_line_that_names_wsl2(monkeypatch, capsys):
+    monkeypatch.setattr("platform.system", lambda: "Windows")
+    assert commands.main(["prepare", "--dataset", "markov"]) == 4
+    assert capsys.readouterr().err.splitlines() == [
+        "error: E4-MACHINE: system: expected Linux or macOS, found Windows; use WSL2 (wsl --install), which is Linux"
+    ]

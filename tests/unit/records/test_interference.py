@@ -13,7 +13,7 @@ import pytest
 from msgspec.structs import replace
 
 from lstmbench.orchestration.dependencies import PACKAGE
-from lstmbench.records.interference import MAX_FOREIGN_SHARE, Load, disturbances
+from lstmbench.records.interference import CHECKS, MAX_FOREIGN_SHARE, Load, disturbances, not_judged
 from lstmbench.statistics.intervals import iqr_over_median
 from lstmbench.timing.counters import Counters, Span, load
 
@@ -113,6 +113,13 @@ def test_periods_in_which_a_quota_was_used_up_are_a_share_of_all():
     spans = [Span(0.25, 0.1, 0.1, None, None, periods=2, throttled=count) for count in (2, 1, 0, 2)]
     assert load(spans).throttled_share == pytest.approx(5 / 8)
     assert load([Span(0.25, 0.1, 0.1, None, None)]).throttled_share == 0
+    assert load([Span(0.25, 0.1, 0.1, None, None, periods=None, throttled=None)]).throttled_share is None
+
+
+def test_a_check_whose_counter_the_system_lacks_is_named_and_no_other():
+    assert not_judged(replace(QUIET, throttled_share=0.0, reachable_cores=2)) == []
+    assert not_judged(Load(5.0, 9.9, 0.0, None, None)) == list(CHECKS.values())
+    assert not_judged(replace(QUIET, throttled_share=0.0)) == [CHECKS["reachable_cores"]]
 
 
 def test_the_ticks_of_many_short_spans_cancel_before_they_are_judged():

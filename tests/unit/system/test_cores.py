@@ -105,9 +105,19 @@ def test_throttled_periods_are_counted_over_all_groups_that_hold_the_process(sys
     assert cores.throttling() == (14, 5)
 
 
-def test_a_system_without_control_groups_limits_nothing(tmp_path, monkeypatch):
+def test_a_system_without_control_groups_limits_nothing_and_does_not_say_that_nothing_was_throttled(
+    tmp_path, monkeypatch
+):
     monkeypatch.setattr(cores, "PROCESS", tmp_path)
-    assert (cores.cpu_quota(), cores.throttling()) == (None, (0, 0))
+    assert (cores.cpu_quota(), cores.throttling()) == (None, None)
+    assert cores.Limits().throttled_share() is None
+
+
+def test_without_an_affinity_to_ask_for_all_cores_count_and_none_is_said_to_be_reachable(monkeypatch):
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    monkeypatch.setattr(cores, "cpu_quota", lambda: None)
+    assert cores.usable_cores() == os.cpu_count()
+    assert cores.Limits().reachable_cores() is None
 
 
 def test_more_threads_than_cores_are_refused_with_both_limits_and_what_to_do(system):
@@ -128,7 +138,7 @@ def test_the_threads_of_all_workers_of_a_machine_are_counted_together(system):
 
 
 def test_an_affinity_is_a_limit(monkeypatch):
-    monkeypatch.setattr(cores.os, "sched_getaffinity", lambda _: {0, 3, 5}, raising=False)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 3, 5}, raising=False)
     monkeypatch.setattr(cores, "cpu_quota", lambda: None)
     assert cores.usable_cores() == 3
     with pytest.raises(MachineError, match="threads 4: expected at most 3,"):

@@ -16,7 +16,7 @@ from msgspec.structs import asdict
 
 from lstmbench.implementations import framework
 from lstmbench.records.format import NOT_SEEN
-from lstmbench.records.interference import MAX_QUOTABLE_SPREAD, limits
+from lstmbench.records.interference import MAX_QUOTABLE_SPREAD, limits, not_judged
 from lstmbench.records.measurement import Measurement
 from lstmbench.records.measurement_consistency import SAMPLE, name_of
 from lstmbench.records.measurement_record import Details, ProcessSample, TimedProduct, Trace
@@ -28,10 +28,10 @@ from lstmbench.statistics.verdict import Kind, Verdict
 GROUP = [*GROUP_COLUMNS, "threads"]
 SPEED = [
     *GROUP, "implementation", "unit", "processes", "blocks", "rate", "rate_low", "rate_high", "step_ms", "step_p95_ms",
-    "gflops", "share", "share_low", "share_high", "ceiling_ms", "steady", "disturbed", "verdict", "quotable", "path",
-    "import_seconds", "build_seconds", "first_step_seconds", "peak_rss_mb", "peak_device_mb", "least_mb", "valid_rate",
-    "test_rate", "loop_share", "memory_gbs", *(name for name in MACHINE if name != "spin_limits"), "machine_kind",
-    "versions", "commit", "commit_dirty",
+    "gflops", "share", "share_low", "share_high", "ceiling_ms", "steady", "disturbed", "not_judged", "verdict",
+    "quotable", "path", "import_seconds", "build_seconds", "first_step_seconds", "peak_rss_mb", "peak_device_mb",
+    "least_mb", "valid_rate", "test_rate", "loop_share", "memory_gbs",
+    *(name for name in MACHINE if name != "spin_limits"), "machine_kind", "versions", "commit", "commit_dirty",
 ]  # fmt: skip
 RATIOS = [*GROUP, "numerator", "denominator", "pairs", "ratio", "low", "high", "quotable"]
 ANATOMY = [*GROUP, "implementation", "part", "direction", "milliseconds", "product_milliseconds", "coverage"]
@@ -131,6 +131,7 @@ class _Group:
             "ceiling_ms": 1e3 * np.median(ceilings) if all(ceilings) else math.nan,
             "steady": "; ".join(unsteady) or tested,
             "disturbed": "; ".join(disturbed),
+            "not_judged": "; ".join(dict.fromkeys(name for sample in samples for name in not_judged(sample.load))),
             "verdict": verdict,
             "quotable": int(verdict.kind is Kind.GOOD),
             "path": _path(details.trace),

@@ -9,6 +9,7 @@ import argparse
 import ast
 import importlib
 import pkgutil
+import platform
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ from types import ModuleType
 
 from lstmbench import __version__
 from lstmbench.utils.command_line import run
+from lstmbench.utils.errors import MachineError
 from lstmbench.utils.validation import require_known
 
 GROUPS = {
@@ -75,8 +77,11 @@ def start(name: str, words: Sequence[str]) -> None:
     """Run a command with the words that follow it.
 
     Raises:
+        MachineError: this is Windows.
         BenchError: what the command ends with; also as for ``parse``.
     """
+    if platform.system() == "Windows":
+        raise MachineError("system: expected Linux or macOS, found Windows; use WSL2 (wsl --install), which is Linux")
     load(name).main(parse(name, words))
 
 

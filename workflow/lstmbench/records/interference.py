@@ -19,6 +19,13 @@ MIN_GRANTED_SHARE = 0.9
 MAX_QUOTABLE_SPREAD = 0.25
 """A speed is not quotable if its blocks spread further than this (interquartile range / median)."""
 
+CHECKS = {
+    "steal_share": "time that a host takes away (steal)",
+    "throttled_share": "a quota of CPU time",
+    "reachable_cores": "threads bound to few cores",
+}
+"""Counter of ``Load`` that a system may lack -> what is then not judged."""
+
 ATTEMPTS = 2
 """Measure a disturbed process again until it is undisturbed, at most this many times."""
 
@@ -69,6 +76,11 @@ def limits(throttled_share: float | None, reachable_cores: int | None, threads: 
     if reachable_cores is not None and reachable_cores < threads:
         reasons.append(f"its {threads} threads can run on {reachable_cores} of the cores only")
     return reasons
+
+
+def not_judged(load: Load) -> list[str]:
+    """Return the names of the checks that the system's counters left out; empty: all were made."""
+    return [name for counter, name in CHECKS.items() if getattr(load, counter) is None]
 
 
 def disturbances(load: Load, threads: int, calibration: float, spread: float) -> list[str]:

@@ -26,7 +26,7 @@ TEXTS = {
     "output_init", "optimizer", "dtype", "steady", "disturbed", "verdict", "path", "numerator", "denominator", "part",
     "direction", "framework", "product", "transposed", "precision", "applies_to", "published_metric", "why",
     "target_source", "target_note", "failure", "bundle", "what", "node", "nodes", "libc", "spin_limits", "machine_kind",
-    "processor", "limited", "level", "about", "recipe", "version", "certificate",
+    "processor", "limited", "not_judged", "level", "about", "recipe", "version", "certificate",
 }  # fmt: skip
 """Columns of text.  pandas would read a hash of digits as a number, and a device called "NA" as missing."""
 

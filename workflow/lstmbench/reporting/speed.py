@@ -326,10 +326,12 @@ def _products(table: pd.DataFrame) -> pd.DataFrame:
 
 def _circumstances(table: pd.DataFrame) -> list[str]:
     """Return a line per machine, set of libraries and commit on which cases of ``speed`` were measured."""
-    names = [*(name for name in MACHINE if name != "spin_limits"), "versions", "commit", "commit_dirty"]
+    names = [*(name for name in MACHINE if name != "spin_limits"), "versions", "commit", "commit_dirty", "not_judged"]
     lines = []
     for values, rows in table[table["cpu"] != ""].groupby([*names, "threads"], sort=True, dropna=False):
-        cpu, cores, quota, memory, gpu, system, libc, python, switches, versions, commit, dirty, threads = values
+        cpu, cores, quota, memory, gpu, system, libc, python, switches, versions, commit, dirty, unjudged, threads = (
+            values
+        )
         used = f"{threads:.0f} thread{'s' if threads > 1 else ''} of {cores:.0f} cores"
         limit = "" if pd.isna(quota) else f"a quota of {quota:g} CPUs"
         machine = ", ".join(filter(None, [cpu, used, limit, f"{memory:.0f} GB", gpu, system, libc]))
@@ -338,6 +340,7 @@ def _circumstances(table: pd.DataFrame) -> list[str]:
         lines.append(
             f"{', '.join(sorted(set(rows['implementation'])))}: measured on {machine}, Python {python}, "
             f"{versions}{switched}, commit {commit[:12] or 'unknown'}{changes}."
+            + (f" Not judged here, because the system does not count it: {unjudged}." if unjudged else "")
         )
     return lines
 

@@ -7,7 +7,6 @@ threads that computed is measured with every timed block, because no list of cau
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import math
 import os
@@ -17,10 +16,11 @@ from pathlib import Path
 
 import psutil
 
+from lstmbench.system import linux
 from lstmbench.utils.clock import Stopwatch, cpu_seconds
 from lstmbench.utils.errors import MachineError
 
-PROCESS = Path("/proc/self")
+PROCESS = linux.PROC / "self"
 
 GRANT_SECONDS = 0.1
 GRANT_TRIES = 5
@@ -62,11 +62,13 @@ def cpu_quota() -> float | None:
     return min(found, default=None)
 
 
-def throttling() -> tuple[int, int]:
+def throttling() -> tuple[int, int] | None:
     """Count the periods in which the control groups of this process had a quota, and those in which it was used up.
 
-    The parents of its control groups count too.
+    The parents of its control groups count too.  None: this system has no control groups.
     """
+    if linux.read(PROCESS / "cgroup") is None:
+        return None
     periods = throttled = 0
     for folder in _groups():
         counters = dict(line.split(maxsplit=1) for line in _read(folder / "cpu.stat").splitlines() if " " in line)
@@ -93,29 +95,31 @@ class Limits:
     """Detect what limits the threads of this process that compute from now on."""
 
     def __init__(self) -> None:
-        self._periods, self._throttled = throttling()
+        self._throttling = throttling()
         self._before = _thread_seconds()
 
-    def throttled_share(self) -> float:
-        """Return the share of the periods in which the quota of CPU time was used up; 0 without a quota."""
-        periods, throttled = throttling()
-        return min(1.0, (throttled - self._throttled) / max(1, periods - self._periods))
+    def throttled_share(self) -> float | None:
+        """Return the share of the periods in which the quota of CPU time was used up; 0 without a quota.
+
+        None: the system does not report it.
+        """
+        before, now = self._throttling, throttling()
+        if before is None or now is None:
+            return None
+        return min(1.0, (now[1] - before[1]) / max(1, now[0] - before[0]))
 
     def reachable_cores(self) -> int | None:
         """Count the cores that the threads that computed may use together; None: the system does not report it."""
-        if not hasattr(os, "sched_getaffinity"):
-            return None
         used = {thread: seconds - self._before.get(thread, 0.0) for thread, seconds in _thread_seconds().items()}
         least = MIN_SHARE_OF_BUSIEST * max(used.values(), default=0.0)
         found: set[int] = set()
         for thread in (thread for thread, seconds in used.items() if seconds >= least > 0):
-            with contextlib.suppress(OSError):  # it has ended
-                found |= os.sched_getaffinity(thread)
+            found |= linux.affinity(thread) or set()
         return len(found) or None
 
 
 def _affinity() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return len(linux.affinity() or ()) or os.cpu_count() or 1
 
 
 def _thread_seconds() -> dict[int, float]:
@@ -174,7 +178,4 @@ def _quota(folder: Path) -> float | None:
 
 
 def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except OSError:
-        return ""
+    return linux.read(path) or ""

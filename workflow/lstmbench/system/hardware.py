@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import platform
 import resource
-from pathlib import Path
 
 import psutil
 
-from lstmbench.system import nvidia
+from lstmbench.system import linux, nvidia
 from lstmbench.system.cores import cpu_quota, usable_cores
 from lstmbench.system.machine import Machine
 from lstmbench.system.processor import ARCHITECTURES, UNKNOWN, processor
@@ -17,7 +16,7 @@ from lstmbench.system.switches import switches
 from lstmbench.utils.errors import MachineError
 from lstmbench.utils.escaping import one_line
 
-CGROUP_MEMORY = Path("/sys/fs/cgroup/memory.max")
+CGROUP_MEMORY = linux.CGROUPS / "memory.max"
 """Within a container, this file holds the container's own limit (Linux, cgroup-v2.rst)."""
 
 NODE = "SLURMD_NODENAME"
@@ -59,11 +58,8 @@ def gpu_names() -> list[str]:
 def memory_limit_bytes() -> int:
     """Return the bytes that this process may use: the machine's, or its control group's (v2) if that is less."""
     total = int(psutil.virtual_memory().total)
-    try:
-        limit = int(CGROUP_MEMORY.read_text(encoding="ascii"))
-    except (OSError, ValueError):  # none, or "max"
-        return total
-    return min(total, limit)
+    limit = (linux.read(CGROUP_MEMORY) or "").strip()
+    return min(total, int(limit)) if limit.isdecimal() else total  # none, or "max"
 
 
 def peak_rss_bytes() -> int:

@@ -11,8 +11,9 @@ import platform
 import re
 import subprocess
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
+
+from lstmbench.system import linux
 
 X86 = ("avx512f", "avx2", "avx", "sse4_2")
 """The most capable one is first.  A processor with one of these has all later ones, so only the first is recorded."""
@@ -43,7 +44,7 @@ UNKNOWN = "unknown"
 ARCHITECTURES = {"arm64": "aarch64", "amd64": "x86_64", "x64": "x86_64", "AMD64": "x86_64"}
 """System's name of an architecture -> the name that records use."""
 
-CPUINFO = Path("/proc/cpuinfo")
+CPUINFO = linux.PROC / "cpuinfo"
 
 PATIENCE_SECONDS = 10.0
 """The time after which a tool is taken to have no answer."""
@@ -67,10 +68,7 @@ def processor() -> Processor:
     """Ask the system for the processor's name and capability."""
     if platform.system() == "Darwin":
         return from_sysctl(_answer(["sysctl", "machdep.cpu", "hw.optional"]))
-    try:
-        cpuinfo = CPUINFO.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        cpuinfo = ""
+    cpuinfo = linux.read(CPUINFO) or ""
     named = _names(_pairs(cpuinfo), "model name")  # as on x86
     return from_linux(cpuinfo, "" if named else _answer(["lscpu", "-J"]))
 

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TypeVar
 
 import psutil
 
 from lstmbench.records.interference import Load
+from lstmbench.system import linux
 from lstmbench.system.cores import throttling
 from lstmbench.utils.clock import Stopwatch
 
-PRESSURE = Path("/proc/pressure/cpu")
+Count = TypeVar("Count", int, float)
+
+PRESSURE = linux.PROC / "pressure/cpu"
 
 
 @dataclass(frozen=True)
@@ -28,8 +31,8 @@ class Span:
     busy: float  # all processes, on all CPUs
     steal: float | None
     pressure: float | None
-    periods: int = 0  # number of periods in which a control group had a quota
-    throttled: int = 0  # number of those in which the quota was used up
+    periods: int | None = 0  # number of periods in which a control group had a quota
+    throttled: int | None = 0  # number of those in which the quota was used up
 
 
 class Counters:
@@ -42,7 +45,8 @@ class Counters:
         self.busy = whole.user + whole.nice + whole.system + getattr(whole, "irq", 0) + getattr(whole, "softirq", 0)
         self.steal = getattr(whole, "steal", None)
         self.pressure = _pressure_seconds()
-        self.periods, self.throttled = throttling()
+        counted: tuple[int | None, int | None] = throttling() or (None, None)
+        self.periods, self.throttled = counted
         self._watch = Stopwatch()
 
     def span(self) -> Span:
@@ -54,8 +58,8 @@ class Counters:
             busy=now.busy - self.busy,
             steal=_change(self.steal, now.steal),
             pressure=_change(self.pressure, now.pressure),
-            periods=now.periods - self.periods,
-            throttled=now.throttled - self.throttled,
+            periods=_change(self.periods, now.periods),
+            throttled=_change(self.throttled, now.throttled),
         )
 
 
@@ -66,24 +70,24 @@ def load(spans: Sequence[Span], reachable_cores: int | None = None) -> Load:
     """
     wall, own, busy = (sum(getattr(span, name) for span in spans) for name in ("wall", "own", "busy"))
     steal, pressure = _total([span.steal for span in spans]), _total([span.pressure for span in spans])
-    periods, throttled = (sum(getattr(span, name) for span in spans) for name in ("periods", "throttled"))
-    on_all = wall * psutil.cpu_count()
+    periods, throttled = (_total([getattr(span, name) for span in spans]) for name in ("periods", "throttled"))
+    on_all = wall * (psutil.cpu_count() or 1)
     return Load(
         wall_seconds=wall,
         cpu_seconds=own,
         foreign_share=max(0.0, busy - own) / on_all,
         steal_share=None if steal is None else steal / on_all,
         pressure_share=None if pressure is None else pressure / wall,
-        throttled_share=min(1.0, throttled / max(1, periods)),
+        throttled_share=None if periods is None or throttled is None else min(1.0, throttled / max(1, periods)),
         reachable_cores=reachable_cores,
     )
 
 
-def _change(before: float | None, now: float | None) -> float | None:
+def _change(before: Count | None, now: Count | None) -> Count | None:
     return None if before is None or now is None else now - before
 
 
-def _total(values: Sequence[float | None]) -> float | None:
+def _total(values: Sequence[Count | None]) -> Count | None:
     """Return the sum, or None if the system does not count this."""
     known = [value for value in values if value is not None]
     return sum(known) if len(known) == len(values) else None
@@ -91,8 +95,5 @@ def _total(values: Sequence[float | None]) -> float | None:
 
 def _pressure_seconds() -> float | None:
     """Return the seconds since boot in which some runnable task waited for a CPU; None: the system does not count."""
-    try:
-        line = PRESSURE.read_text(encoding="ascii").splitlines()[0]
-    except OSError:
-        return None
-    return int(line.rpartition("total=")[2]) / 1e6
+    text = linux.read(PRESSURE)
+    return int(text.splitlines()[0].rpartition("total=")[2]) / 1e6 if text else None

@@ -11,10 +11,11 @@ pytest.importorskip("torch")
 import torch
 
 from lstmbench import implementations
-from lstmbench.implementations.pytorch import Model
+from lstmbench.implementations.pytorch import BY_ONEDNN, STEP_BY_STEP, Model
 from lstmbench.parity import comparison
-from lstmbench.timing import probes
+from lstmbench.timing import kernels, probes
 from lstmbench.utils.clock import Stopwatch
+from lstmbench.utils.errors import MachineError
 from tests.helpers.lanes import faults
 
 SPEC = dataclasses.replace(comparison.LANGUAGE_MODEL, keep_prob=0.5, max_grad_norm=0.2)
@@ -106,3 +107,17 @@ def test_every_backend_is_told_the_precision_by_name(dtype, expected):
     Model.set_precision(dtype)
     found = {place.fp32_precision for place in (backends.cudnn.rnn, backends.cudnn.conv, backends.cuda.matmul)}
     assert found == {expected}
+
+
+@pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="PyTorch is built without oneDNN")
+@pytest.mark.parametrize("implementation", ["pytorch", "pytorch_fused"])
+def test_a_step_with_and_without_onednn_proves_its_own_path_and_refuses_the_other(implementation):
+    framework = implementations.load(implementation)
+    framework.configure(threads=1)
+    run = comparison.start(lambda spec, dtype, seed: framework.Learner(spec, "cpu", seed, dtype), SPEC, "float32")
+    for enabled, own, other in ((True, BY_ONEDNN, STEP_BY_STEP), (False, STEP_BY_STEP, BY_ONEDNN)):
+        with torch.backends.mkldnn.flags(enabled=enabled):
+            seen = probes.load(implementation).executed(lambda: run.train(comparison.batches(1)))
+        assert kernels.proved(implementation, "cpu", own, seen, ()) == own[0]
+        with pytest.raises(MachineError, match="did not run as"):
+            kernels.proved(implementation, "cpu", other, seen, ())
