@@ -12,6 +12,7 @@
 # make test-cluster           the workflow through a Slurm that the tests start (root, and Slurm installed)
 # make gpu-check              does the GPU here compute right, does a run resume on it, how fast is it? (docs/gpu.md)
 # make gpu-wheels             what that needs on a machine without a network, in .wheels/
+# make resolve                what would be installed on every system and Python of README, from an index's metadata
 # make lock   the hashes of what is installed (envs/locked.txt)    make audit   its known vulnerabilities
 # make lint   what CI checks beside the tests
 # make figures                the figures that README and docs quote, from the records in results/baselines
@@ -27,10 +28,14 @@ PYTHON ?= python3
 VENV ?= .venv
 CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 
+# TensorFlow's build for CPUs has a name of its own on one system only, and only there the hashes are of what is installed.
+SYSTEM ?= $(shell uname -s)-$(shell uname -m)
+NAMED := $(filter Linux-x86_64,$(SYSTEM))
+
 # An environment holds one build of TensorFlow: cpu or gpu.  The file .installed says which, and is written last.  What pip
 # notes beside it must say the same: both builds share their files, so one over the other is neither.
 PACKAGES := $(notdir $(wildcard $(VENV)/lib/python3*/site-packages/tensorflow*.dist-info))
-FOUND := $(if $(filter tensorflow-%,$(PACKAGES)),gpu) $(if $(filter tensorflow_cpu-%,$(PACKAGES)),cpu)
+FOUND := $(if $(NAMED),$(if $(filter tensorflow-%,$(PACKAGES)),gpu) $(if $(filter tensorflow_cpu-%,$(PACKAGES)),cpu))
 # Earlier versions left the file empty.
 HELD := $(or $(filter cpu gpu,$(shell cat $(VENV)/.installed 2>/dev/null)),$(if $(wildcard $(VENV)/.installed),$(FOUND)))
 BUILD := $(if $(filter-out 0,$(GPU)),gpu,$(if $(CPU)$(filter-out undefined,$(origin GPU)),cpu,$(firstword $(HELD) $(FOUND) cpu)))
@@ -38,6 +43,10 @@ WRONG := $(filter-out $(BUILD),$(or $(HELD),nothing) $(FOUND))
 # JAX is beside either build: the environment has it from the first call with JAX=1 on.
 WITH_JAX := $(if $(filter-out 0,$(JAX))$(wildcard $(VENV)/.installed-jax),$(VENV)/.installed-jax)
 REQUIREMENTS := envs/requirements$(if $(filter gpu,$(BUILD)),-gpu).txt
+
+ifeq (gpu Darwin,$(BUILD) $(firstword $(subst -, ,$(SYSTEM))))
+$(error GPU=1 is for NVIDIA GPUs, which a Mac has not: make CPU=1 ...; docs/gpu.md says how PyTorch uses another GPU)
+endif
 
 # PATH ends a folder's name at a colon.
 ifneq (,$(findstring :,$(abspath $(VENV))))
@@ -47,7 +56,7 @@ endif
 # The rules say `python`; it must be the environment's.
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
-.PHONY: demo quick run bench plan verify bundle compare test coverage test-slow test-cluster gpu-check gpu-wheels figures schemas picture fuzz lint lock audit \
+.PHONY: demo quick run bench plan verify bundle compare test coverage test-slow test-cluster gpu-check gpu-wheels figures schemas picture fuzz lint lock resolve audit \
 	install install-dev in-place again
 
 # A line per finished job, and at the end a table: workflow/snakemake_logger_plugin_lstmbench.  Without --logger Snakemake
@@ -138,6 +147,9 @@ lint: install-dev
 	snakefmt --check Snakefile workflow/rules
 	snakemake --lint
 
+resolve: install-dev
+	python envs/resolve.py
+
 lock: install-dev
 	python -m pip install --quiet pip-tools
 	pip-compile --quiet --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links --unsafe-package torch \
@@ -158,8 +170,9 @@ $(VENV)/.installed: $(REQUIREMENTS) envs/constraints.txt envs/locked.txt $(if $(
 	$(PYTHON) -c 'import sys; sys.exit("lstm-bench needs Python 3.11 to 3.13: make PYTHON=python3.11 ..." if not (3, 11) <= sys.version_info < (3, 14) else 0)'
 	$(PYTHON) -m venv $(if $(WRONG),--clear) $(VENV)
 	python -m pip install --quiet --upgrade pip
-	$(if $(filter cpu,$(BUILD)),python -m pip install --progress-bar on --require-hashes --no-deps -r envs/locked.txt)
+	$(if $(and $(NAMED),$(filter cpu,$(BUILD))),python -m pip install --progress-bar on --require-hashes --no-deps -r envs/locked.txt)
 	python -m pip install --progress-bar on -r $(REQUIREMENTS)
+	@python envs/size.py $(BUILD)
 	echo $(BUILD) > $@
 
 # The command line of this checkout, as it is; what it needs is installed already.

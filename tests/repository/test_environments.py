@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import tomllib
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
 
 from lstmbench.utils.paths import ROOT
 
@@ -16,15 +18,39 @@ ENVS = ROOT / "envs"
 def pins(lines) -> dict[str, str]:
     found = {}
     for line in lines:
-        line = line.split("#")[0].strip()
+        line = line.split("#")[0].split(";")[0].strip()
         if line and not line.startswith("-"):
             name, version = re.fullmatch(r"([A-Za-z0-9_.-]+)(?:\[[a-z0-9-]+\])?==([\w.+]+)", line).groups()
-            found[name.lower().replace("_", "-").replace("tensorflow-cpu", "tensorflow")] = version
+            name = name.lower().replace("_", "-").replace("tensorflow-cpu", "tensorflow")
+            assert found.setdefault(name, version) == version, name
     return found
 
 
+SYSTEMS = {
+    "Linux x86-64": {"sys_platform": "linux", "platform_machine": "x86_64", "platform_system": "Linux"},
+    "Linux ARM": {"sys_platform": "linux", "platform_machine": "aarch64", "platform_system": "Linux"},
+    "macOS ARM": {"sys_platform": "darwin", "platform_machine": "arm64", "platform_system": "Darwin"},
+}
+PYTHONS = ("3.11", "3.12", "3.13")
+
+
+def applicable(lines, system: str, python: str) -> list[str]:
+    """The requirements that count on a system, without versions."""
+    wanted = [Requirement(line.split("#")[0]) for line in lines if line.strip() and line[0] not in "#-"]
+    where = {**SYSTEMS[system], "python_version": python}
+    return [
+        f"{one.name}{sorted(one.extras)}" if one.extras else one.name
+        for one in wanted
+        if one.marker is None or one.marker.evaluate(where)
+    ]
+
+
+def lines_of(name: str) -> list[str]:
+    return (ENVS / name).read_text(encoding="utf-8").splitlines()
+
+
 def of_file(name: str) -> dict[str, str]:
-    return pins((ENVS / name).read_text(encoding="utf-8").splitlines())
+    return pins(lines_of(name))
 
 
 CPU = of_file("requirements.txt")
@@ -62,13 +88,45 @@ def test_the_constraints_agree_with_the_requirements(name):
         assert constraints.get(package, version) == version, package
 
 
+@pytest.mark.parametrize("python", PYTHONS)
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_each_system_gets_one_build_of_tensorflow_by_the_name_that_it_has_there(system, python):
+    project = tomllib.loads((ENVS.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    for lines in (lines_of("requirements.txt"), project["optional-dependencies"]["cpu"]):
+        found = [name for name in applicable(lines, system, python) if name.startswith("tensorflow")]
+        assert found == ["tensorflow-cpu" if system == "Linux x86-64" else "tensorflow"]
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+@pytest.mark.parametrize("path", sorted(ENVS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_a_conda_environment_asks_for_each_package_once_and_for_cuda_on_linux_only(path, system):
+    found = applicable(yaml.safe_load(path.read_text(encoding="utf-8"))["dependencies"][-1]["pip"], system, "3.11")
+    names = [name.partition("[")[0] for name in found]
+    assert sorted(set(names)) == sorted(names)
+    assert system != "macOS ARM" or not [name for name in found if "cuda" in name]
+
+
+def test_readme_names_the_systems_and_pythons_that_are_resolved():
+    spec = importlib.util.spec_from_file_location("resolve", ENVS / "resolve.py")
+    resolve = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(resolve)
+    assert (tuple(resolve.SYSTEMS), resolve.PYTHONS) == (tuple(SYSTEMS), PYTHONS)
+    rows = re.findall(r"^\| (.+?) \| 3\.11 to 3\.13 \|", (ENVS.parent / "README.md").read_text("utf-8"), re.MULTILINE)
+    assert {name for name in SYSTEMS if any(name in row for row in rows)} == set(SYSTEMS)
+
+
+def test_both_builds_for_cuda_get_a_pinned_cudnn_of_one_version():
+    found = of_file("constraints.txt")
+    assert found["nvidia-cudnn-cu12"] == found["nvidia-cudnn-cu13"]
+
+
 LOCKED = (ENVS / "locked.txt").read_text(encoding="utf-8")
 
 
 def test_the_default_installation_is_locked_to_hashes_but_for_torch():
     # Its build for a CPU and those for CUDA come under one version, so that no hash is right everywhere.
     hashes = r"(?: \\\n    --hash=sha256:[0-9a-f]{64})+"
-    blocks = re.findall(rf"^([A-Za-z0-9_.-]+)==([\w.+]+){hashes}$", LOCKED, re.MULTILINE)
+    blocks = re.findall(rf"^([A-Za-z0-9_.-]+)==([\w.+]+)(?: ; [^\\\n]+)?{hashes}$", LOCKED, re.MULTILINE)
     assert len(blocks) == len(re.findall(r"^[A-Za-z0-9]", LOCKED, re.MULTILINE)), "a package without hashes"
     locked = pins(f"{name}=={version}" for name, version in blocks)
     assert {*CPU} - {*locked} == {"torch"}

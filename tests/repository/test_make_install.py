@@ -21,7 +21,8 @@ case "$*" in
   case "$*" in *--clear*) rm -rf "$folder";; esac
   mkdir -p "$folder/bin" && cp "$0" "$folder/bin/python" && echo venv >> calls;;
 *requirements-gpu.txt) mkdir -p "$here/lib/python3.11/site-packages/tensorflow-2.21.0.dist-info"; echo gpu >> calls;;
-*requirements.txt) mkdir -p "$here/lib/python3.11/site-packages/tensorflow_cpu-2.21.0.dist-info"; echo cpu >> calls;;
+*locked.txt) echo hashes >> hashed;;
+*requirements.txt) mkdir -p "$here/lib/python3.11/site-packages/$TENSORFLOW-2.21.0.dist-info"; echo cpu >> calls;;
 *requirements-jax.txt) echo jax >> calls;;
 *requirements-dev.txt) echo dev >> calls;;
 *--editable*) touch "$here/bin/lstm-bench";;
@@ -42,13 +43,14 @@ class Checkout:
         self.python.write_text(PYTHON, encoding="utf-8")
         self.python.chmod(0o755)
 
-    def make(self, *arguments: str) -> list[str]:
-        """Call make, and return what it asked of Python, in order."""
+    def make(self, *arguments: str, system: str = "Linux-x86_64") -> list[str]:
+        """Call make on a system, and return what it asked of Python, in order."""
         (self.root / "calls").write_text("")
         ours = ("MAKE", "GPU", "CPU", "JAX")
         environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+        environment["TENSORFLOW"] = "tensorflow_cpu" if system == "Linux-x86_64" else "tensorflow"
         done = subprocess.run(
-            ["make", f"PYTHON={self.python}", *arguments],
+            ["make", f"PYTHON={self.python}", f"SYSTEM={system}", *arguments],
             cwd=self.root,
             env=environment,
             capture_output=True,
@@ -128,3 +130,24 @@ def test_an_installation_that_was_cut_off_is_not_taken_for_whole(checkout):
     (checkout.root / ".venv/.installed").unlink()
     assert checkout.make("install")[-1] == "cpu"
     assert checkout.make("install") == []
+
+
+@pytest.mark.parametrize("system", ["Darwin-arm64", "Linux-aarch64"])
+def test_where_both_builds_have_one_name_the_one_for_cpus_is_installed_once_and_without_foreign_hashes(
+    checkout, system
+):
+    assert checkout.make("install", system=system) == ["venv", "cpu"]
+    assert checkout.make("install", system=system) == []
+    assert checkout.packages == ["tensorflow"]
+    assert not (checkout.root / "hashed").exists()
+
+
+def test_hashes_are_checked_where_they_are_of_what_is_installed(checkout):
+    checkout.make("install")
+    assert (checkout.root / "hashed").exists()
+
+
+def test_a_build_for_cuda_is_refused_on_a_mac_in_one_line(checkout):
+    with pytest.raises(AssertionError, match=r"GPU=1 is for NVIDIA GPUs"):
+        checkout.make("GPU=1", "install", system="Darwin-arm64")
+    assert not (checkout.root / ".venv").exists()
