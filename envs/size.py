@@ -23,8 +23,8 @@ def said(found: dict[str, int], build: str) -> list[str]:
     if build == "cpu" and cuda:
         lines.append(
             f"{cuda / 1e9:.1f} GB of them are CUDA libraries, which only an NVIDIA GPU uses: the index offered no "
-            "build of PyTorch for CPUs; training on a CPU works all the same; to be without them, give pip an index with such builds "
-            "(PIP_EXTRA_INDEX_URL), delete .venv and install again"
+            "build of PyTorch for CPUs; training on a CPU works all the same; to be without them, give pip an index "
+            "with such builds (PIP_EXTRA_INDEX_URL), delete .venv and install again"
         )
     return lines
 
