@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from lstmbench.implementations import reference
 from lstmbench.records.measurement_record import Trace
 from lstmbench.system import cores
 from lstmbench.timing import probes
@@ -62,3 +63,8 @@ def test_the_time_between_its_turns_is_not_in_a_process_s_load(measured):
 def test_training_goes_on_past_the_end_of_the_epoch(measured):
     # The made-up text has 4 steps; 4 blocks and the warm-up are more.
     assert measured().steady_steps > 4
+
+
+def test_a_process_names_the_gpu_that_only_its_framework_knows(measured, monkeypatch):
+    monkeypatch.setattr(reference.Learner, "gpu", "Apple M2 (mps)")
+    assert measured().machine.gpu == "Apple M2 (mps)"

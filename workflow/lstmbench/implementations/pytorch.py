@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.profiler import record_function
 
+from lstmbench.implementations import _pytorch_accelerator as accelerator
 from lstmbench.models import learner
 from lstmbench.models.learner import Examples, ModelSpec, override
-from lstmbench.utils.errors import MachineError
 
 State = tuple[Tensor, Tensor]
 """Hidden and cell state, both [layers, batch, hidden]."""
@@ -33,6 +33,8 @@ EXPECTED_KERNELS = {
         r"output/backward .*mm bfloat16",
     ),
     "gpu": ("cuDNN LSTM", "_cudnn_rnn"),
+    "gpu rocm": ("MIOpen LSTM", "miopen_rnn"),
+    "gpu mps": ("LSTM of Metal", "_lstm_mps"),
 }
 
 
@@ -43,7 +45,7 @@ def configure(threads: int) -> None:
 
 def has_gpu() -> bool:
     """Return whether PyTorch can use a GPU on this machine."""
-    return torch.cuda.is_available()
+    return accelerator.back_end() in accelerator.BACK_ENDS
 
 
 def versions() -> dict[str, str]:
@@ -51,7 +53,7 @@ def versions() -> dict[str, str]:
     result = {"torch": torch.__version__}
     if torch.version.cuda:
         result |= {"cuda": torch.version.cuda, "cudnn": str(torch.backends.cudnn.version())}
-    return result
+    return result | accelerator.versions()
 
 
 class Model(nn.Module):
@@ -109,7 +111,7 @@ class Model(nn.Module):
 
         cuDNN draws it from its own generator, whose state PyTorch can neither read nor set.
         """
-        return features.is_cuda
+        return features.device.type != "cpu"
 
     def dropped_between_layers(self, values: Tensor) -> Tensor:
         """Apply dropout to values[steps, batch, hidden] between two layers."""
@@ -154,10 +156,11 @@ class Learner(learner.Learner):
     MODEL = Model
 
     def __init__(self, spec: ModelSpec, device: str, seed: int, dtype: str) -> None:
-        if device == "gpu" and not has_gpu():
-            raise MachineError("device gpu was asked for, but PyTorch finds no usable CUDA device on this machine")
+        back_end = accelerator.require(dtype) if device == "gpu" else None
         super().__init__(spec, device, seed, dtype)
-        self.device = torch.device("cuda" if device == "gpu" else "cpu")
+        self.device = torch.device("cpu" if back_end is None else accelerator.BACK_ENDS[back_end])
+        self.gpu = None if back_end is None else accelerator.name(back_end)
+        self.way = back_end if back_end not in (None, "cuda") else ""
         torch.manual_seed(seed)
         self.dtype = torch.float64 if dtype == "float64" else torch.float32
         self.MODEL.set_precision(dtype)
@@ -238,12 +241,12 @@ class Learner(learner.Learner):
 
     @override
     def synchronize(self) -> None:
-        if self.device.type == "cuda":
-            torch.cuda.synchronize()
+        accelerator.synchronize(self.device)
 
     @override
     def training_state(self) -> dict[str, np.ndarray]:
-        generator = torch.cuda.get_rng_state() if self.device.type == "cuda" else torch.get_rng_state()
+        on_gpu = self.device.type != "cpu"
+        generator = torch.get_device_module(self.device).get_rng_state() if on_gpu else torch.get_rng_state()
         result = {"generator": generator.numpy(), "updates": np.array(self.updates)}
         for number, slots in self.optimizer.state_dict()["state"].items():
             for name, value in slots.items():
@@ -254,8 +257,8 @@ class Learner(learner.Learner):
     @override
     def load_training_state(self, state: dict[str, np.ndarray]) -> None:
         generator = torch.tensor(state["generator"])
-        if self.device.type == "cuda":
-            torch.cuda.set_rng_state(generator)
+        if self.device.type != "cpu":
+            torch.get_device_module(self.device).set_rng_state(generator)
         else:
             torch.set_rng_state(generator)
         self.updates = int(state["updates"])
@@ -268,7 +271,7 @@ class Learner(learner.Learner):
 
     @override
     def peak_device_bytes(self) -> int | None:
-        return torch.cuda.max_memory_allocated() if self.device.type == "cuda" else None
+        return accelerator.peak_bytes(self.device)
 
     def _canonical(self) -> dict[str, tuple[nn.Parameter, bool]]:
         """Return the parameters by canonical name: (parameter, whether it is held transposed)."""
@@ -312,7 +315,9 @@ class Learner(learner.Learner):
         """
         limit = self.spec.max_grad_norm
         rows = torch.cat([torch.linalg.vector_norm(gradient, dim=-1).flatten() for gradient in gradients])
-        return (limit / torch.linalg.vector_norm(rows.double()).clamp(min=limit)).to(self.dtype)
+        if self.device.type == "mps":  # which has no float64
+            rows = rows.cpu()
+        return (limit / torch.linalg.vector_norm(rows.double()).clamp(min=limit)).to(self.device, self.dtype)
 
     def _update(self, learning_rate: float) -> None:
         self.updates += 1

@@ -77,7 +77,7 @@ class Learner(pytorch.Learner):
             weight = self.model.output.weight
             weight.data = weight.data.t().contiguous().t()
         in_low = self.device.type == "cpu" and self.model.in_bfloat16
-        self.way = BY_HAND if in_low and BY_ONEDNN and spec.hidden_size >= WIDE else ""
+        self.way = BY_HAND if in_low and BY_ONEDNN and spec.hidden_size >= WIDE else self.way
         self.recurrent = [weight for weight in self.model.lstm.parameters() if weight.requires_grad]
         self.dense = [*self.recurrent, *self.model.output.parameters()]
 
@@ -121,7 +121,7 @@ class Learner(pytorch.Learner):
 
     def _hidden(self, features: Tensor, state: State) -> tuple[Tensor, State]:
         """Run as ``pytorch.Model.hidden`` in training; layer by layer on a CPU, so that dropout between is ours."""
-        if self.device.type == "cuda":
+        if self.device.type != "cpu":
             return self.model.hidden(features, state)  # cuDNN runs the layers as one
         values = features.transpose(0, 1)
         if self.spec.input_dropout:
@@ -219,7 +219,7 @@ def _summed_by_word(ids: Tensor, d_features: Tensor) -> tuple[Tensor, Tensor]:
     rows = d_features.flatten(0, 1)
     sums = rows.new_zeros(len(words), rows.shape[1])
     if (
-        rows.is_cuda
+        rows.device.type != "cpu"
     ):  # on a GPU ``index_add_`` adds in the order in which threads arrive, so bits would differ between runs
         return words, sums.index_put_((places,), rows, accumulate=True)
     return words, sums.index_add_(0, places, rows)

@@ -108,6 +108,9 @@ class Learner(ABC):
     way: str = ""
     """Which way this learner takes, if the sizes of the model or the processor decide it (``EXPECTED_KERNELS``)."""
 
+    gpu: str | None = None
+    """Name of the GPU that it computes on, with its back end, unless the driver of NVIDIA names it."""
+
     def __init__(self, spec: ModelSpec, device: str, seed: int, dtype: str) -> None:
         self.spec = spec
 

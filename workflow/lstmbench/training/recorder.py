@@ -58,7 +58,8 @@ class Recorder:
         self._start, self._request, self._session = start, request, session
         self._device = split_device(request.device)
         self.name = request.run_of(session.dataset)
-        self.machine = msgspec.structs.replace(start.machine, spin_limits=spin_limits)
+        gpu = session.learner.gpu or start.machine.gpu
+        self.machine = msgspec.structs.replace(start.machine, spin_limits=spin_limits, gpu=gpu)
         self._settings = Settings(
             preset=session.preset,
             threads=request.threads,

@@ -14,6 +14,7 @@ import torch
 from torch.autograd.profiler_util import FunctionEvent
 from torch.profiler import ProfilerActivity, profile
 
+from lstmbench.implementations import _pytorch_accelerator as accelerator
 from lstmbench.implementations.pytorch import Model
 from lstmbench.models.cost import Direction, Part
 from lstmbench.records.measurement_record import Operation
@@ -43,7 +44,7 @@ def gemms(
     left: tuple[int, int], right: tuple[int, int], transposed: str, shared: bool, device: str, dtype: str
 ) -> list[Callable[[int], None]]:
     """See ``probes``; on a CPU by ``torch.mm``, and by oneDNN, whose LSTM packs the weights once for all time steps."""
-    where = "cuda" if device == "gpu" else "cpu"
+    where = _place(device)
     Model.set_precision(dtype)
     kind = torch.bfloat16 if dtype == "bfloat16" else torch.float32
 
@@ -58,8 +59,7 @@ def gemms(
     def product(times: int) -> None:
         for _ in range(times):
             torch.mm(first, second, out=result)
-        if where == "cuda":
-            torch.cuda.synchronize()
+        accelerator.synchronize(result.device)
 
     if where != "cpu" or not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]  # PyTorch has no type for it
         return [product]
@@ -76,20 +76,25 @@ def gemms(
 
 def addition(elements: int, device: str) -> Callable[[int], None]:
     """See ``probes``."""
-    source = torch.ones(elements, device="cuda" if device == "gpu" else "cpu")
+    source = torch.ones(elements, device=_place(device))
     target = torch.zeros_like(source)
 
     def work(times: int) -> None:
         for _ in range(times):
             target.add_(source)
-        if source.is_cuda:
-            torch.cuda.synchronize()
+        accelerator.synchronize(source.device)
 
     return work
 
 
 def trace(work: Callable[[], None]) -> list[Operation]:
-    """See ``probes``; on a GPU the seconds are those of its kernels, else those of the thread that called."""
+    """See ``probes``; on a GPU the seconds are those of its kernels, else those of the thread that called.
+
+    Where the profiler does not show a GPU's kernels, there are no operations: a thread's calls take other times.
+    """
+    if accelerator.hides_kernels():
+        work()
+        return []
     on_gpu = _on_gpu()
     seconds: dict[tuple[str, Part, Direction | Literal[""]], float] = {}
     for event in _profiled(work):
@@ -135,6 +140,10 @@ def _profiled(work: Callable[[], None]) -> list[FunctionEvent]:
         work()
     cpu = torch.autograd.DeviceType.CPU  # type: ignore[attr-defined]  # PyTorch does not export it by name
     return [event for event in profiler.events() if event.device_type == cpu]
+
+
+def _place(device: str) -> str:
+    return accelerator.BACK_ENDS[accelerator.require("float32")] if device == "gpu" else "cpu"
 
 
 def _on_gpu() -> bool:
