@@ -9,6 +9,7 @@
 # make compare A=a.zip B=b.zip   two bundles (or more: B="b.zip c.zip") case by case: what changed against A?
 # make coverage   the tests again, and which lines none of them ran; fewer than before is a failure
 # make test-slow, make fuzz   what takes minutes: a hundred kills, thousands of damaged files
+# make test-tutorial          the tutorial and its exercises (docs/tutorial)
 # make test-cluster           the workflow through a Slurm that the tests start (root, and Slurm installed)
 # make gpu-check              does the GPU here compute right, does a run resume on it, how fast is it? (docs/gpu.md)
 # make gpu-wheels             what that needs on a machine without a network, in .wheels/
@@ -16,6 +17,7 @@
 # make lock   the hashes of what is installed (envs/locked.txt)    make audit   its known vulnerabilities
 # make lint   what CI checks beside the tests
 # make figures                the figures that README and docs quote, from the records in results/baselines
+# make tutorial               the functions that the tutorial shows, from their modules, and its notebook from its page
 # make schemas                the schemas of the records and of the configuration, from their types
 # make picture                the picture of the report in README, from the page of make demo
 #
@@ -56,7 +58,7 @@ endif
 # The rules say `python`; it must be the environment's.
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
-.PHONY: demo quick run bench plan verify bundle compare test coverage test-slow test-cluster gpu-check gpu-wheels figures schemas picture fuzz lint lock resolve audit \
+.PHONY: demo quick run bench plan verify bundle compare test coverage test-slow test-cluster test-tutorial gpu-check gpu-wheels figures schemas picture tutorial fuzz lint lock resolve audit \
 	install install-dev in-place again
 
 # A line per finished job, and at the end a table: workflow/snakemake_logger_plugin_lstmbench.  Without --logger Snakemake
@@ -124,11 +126,17 @@ test-slow: install-dev
 test-cluster: install-dev
 	python -m pytest -m cluster
 
+test-tutorial: install-dev
+	python -m pytest -m tutorial
+
 figures: install-dev
 	python -m tests.repository.quoted_figures
 
 schemas: install-dev
 	python -m tests.repository.schemas
+
+tutorial: install-dev
+	python -m tests.repository.tutorial
 
 picture: install-dev
 	python -m tests.repository.report_picture

@@ -8,7 +8,7 @@ import pytest
 
 from lstmbench.utils.paths import ROOT
 
-DOCUMENTS = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("results/baselines/*.md"), ROOT / "Makefile"]
+DOCUMENTS = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("results/baselines/*.md"), ROOT / "Makefile"]
 # What the changelog names was there once.
 DOCUMENTS = [path for path in DOCUMENTS if path.name != "CHANGELOG.md"]
 PATTERNS = {"tests/unit/FOLDER/test_MODULE.py"}
