@@ -15,10 +15,12 @@ from __future__ import annotations
 import ast
 import re
 import textwrap
+from pathlib import Path
 
 import jupytext
 import nbformat
 
+from lstmbench import implementations
 from lstmbench.utils.paths import ROOT, WORKFLOW
 
 FOLDER = ROOT / "docs/tutorial"
@@ -28,7 +30,7 @@ NOTEBOOK = FOLDER / "tutorial.ipynb"
 CUT = re.compile(r"<!-- cut: (?P<module>\S+): (?P<names>[^>]+) -->\n(?P<text>.*?)<!-- end -->\n", flags=re.DOTALL)
 
 FRAMEWORKS = {"reference": "NumPy", "pytorch": "PyTorch", "tensorflow": "TensorFlow 2", "jax": "JAX"}
-"""Modules of ``implementations`` by the names of their frameworks."""
+"""Frameworks as the modules of ``implementations`` begin, and as they are written."""
 
 
 def cut(module: str, name: str) -> str:
@@ -44,7 +46,7 @@ def cut(module: str, name: str) -> str:
 def shown(module: str, names: str) -> str:
     """Return what stands between the markers: the module, and the functions in a block that no notebook runs."""
     path = f"workflow/lstmbench/{module}"
-    title = FRAMEWORKS.get(module.removeprefix("implementations/").removesuffix(".py"), "All frameworks")
+    title = FRAMEWORKS.get(implementations.framework(Path(module).stem), "All frameworks")
     code = "\n\n".join(cut(module, name) for name in names.split(", "))
     return f"\n**{title}**: [`{path}`](../../{path})\n\n```python .noeval\n{code}\n```\n\n"
 
