@@ -13,6 +13,7 @@
 # make test-cluster           the workflow through a Slurm that the tests start (root, and Slurm installed)
 # make gpu-check              does the GPU here compute right, does a run resume on it, how fast is it? (docs/gpu.md)
 # make gpu-wheels             what that needs on a machine without a network, in .wheels/
+# make wheelhouse             what `make install` needs there, in .wheelhouse/ (or WHEELHOUSE=DIR)
 # make resolve                what would be installed on every system and Python of README, from an index's metadata
 # make lock   the hashes of what is installed (envs/locked.txt)    make audit   its known vulnerabilities
 # make lint   what CI checks beside the tests
@@ -23,6 +24,7 @@
 #
 # GPU=1       installs TensorFlow's CUDA build, CPU=1 the other; without either the environment keeps the one it has
 # JAX=1       installs JAX beside it, and later calls keep it; tests and checks of the project need it and install it
+# WHEELHOUSE=DIR   install from the folder of `make wheelhouse`, without a network
 # CORES=n     cores for Snakemake (default: all)
 # ARGS="..."  more arguments for Snakemake, as in: make quick ARGS="--config local_data=[/data]"
 
@@ -50,6 +52,18 @@ ifeq (gpu Darwin,$(BUILD) $(firstword $(subst -, ,$(SYSTEM))))
 $(error GPU=1 is for NVIDIA GPUs, which a Mac has not: make CPU=1 ...; docs/gpu.md says how PyTorch uses another GPU)
 endif
 
+# A package that has no wheel is built, and so is this one: with these.
+BUILD_TOOLS := "setuptools>=77" wheel
+
+# With WHEELHOUSE=DIR every pip below takes from that folder alone.
+ifneq (,$(and $(WHEELHOUSE),$(filter-out wheelhouse,$(or $(MAKECMDGOALS),demo))))
+ifeq (,$(wildcard $(WHEELHOUSE)/*))
+$(error $(WHEELHOUSE): expected the folder of `make wheelhouse`, found no file: make it where there is a network, and carry it here)
+endif
+export PIP_NO_INDEX := 1
+export PIP_FIND_LINKS := $(abspath $(WHEELHOUSE))
+endif
+
 # PATH ends a folder's name at a colon.
 ifneq (,$(findstring :,$(abspath $(VENV))))
 $(error $(abspath $(VENV)): a folder whose path holds a colon cannot be on PATH: rename or move it)
@@ -58,7 +72,7 @@ endif
 # The rules say `python`; it must be the environment's.
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
-.PHONY: demo quick run bench plan verify bundle compare test coverage test-slow test-cluster test-tutorial gpu-check gpu-wheels figures schemas picture tutorial fuzz lint lock resolve audit \
+.PHONY: demo quick run bench plan verify bundle compare test coverage test-slow test-cluster test-tutorial gpu-check gpu-wheels wheelhouse figures schemas picture tutorial fuzz lint lock resolve audit \
 	install install-dev in-place again
 
 # A line per finished job, and at the end a table: workflow/snakemake_logger_plugin_lstmbench.  Without --logger Snakemake
@@ -96,6 +110,12 @@ gpu-check: $(if $(WHEELS),,install-dev)
 	$(if $(WHEELS),$(PYTHON) -m pip install --quiet --no-index --find-links $(WHEELS) -r envs/gpu-check.txt)
 	$(if $(WHEELS),$(PYTHON) -m pip install --quiet --no-index --find-links $(WHEELS) --no-deps --editable .)
 	@$(if $(WHEELS),$(PYTHON),python) -m lstmbench gpu-check $(ARGS)
+
+# Everything that `make install` fetches, for this system and this Python, to carry to a machine without a network.
+wheelhouse:
+	$(PYTHON) -m pip download --dest $(or $(WHEELHOUSE),.wheelhouse) -r $(REQUIREMENTS) $(if $(WITH_JAX),-r envs/requirements-jax.txt) \
+		pip $(BUILD_TOOLS)
+	du -sh $(or $(WHEELHOUSE),.wheelhouse)
 
 # PRESENT="numpy scipy": packages that the other machine has, and whose wheels need not travel.
 gpu-wheels:
@@ -152,6 +172,7 @@ lint: install-dev
 	codespell
 	check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	pre-commit validate-config
+	hadolint envs/container/Dockerfile
 	snakefmt --check Snakefile workflow/rules
 	snakemake --lint
 

@@ -15,7 +15,9 @@ from lstmbench.utils.paths import ROOT
 PYTHON = """\
 #!/bin/sh
 here=$(dirname "$0")/..
+echo "$PIP_NO_INDEX $PIP_FIND_LINKS $*" >> asked
 case "$*" in
+*"pip download"*) mkdir house; echo download >> calls;;
 *"-m venv"*)
   for folder; do :; done
   case "$*" in *--clear*) rm -rf "$folder";; esac
@@ -46,7 +48,7 @@ class Checkout:
     def make(self, *arguments: str, system: str = "Linux-x86_64") -> list[str]:
         """Call make on a system, and return what it asked of Python, in order."""
         (self.root / "calls").write_text("")
-        ours = ("MAKE", "GPU", "CPU", "JAX")
+        ours = ("MAKE", "GPU", "CPU", "JAX", "PIP_", "WHEELHOUSE")
         environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
         environment["TENSORFLOW"] = "tensorflow_cpu" if system == "Linux-x86_64" else "tensorflow"
         done = subprocess.run(
@@ -58,6 +60,11 @@ class Checkout:
         )
         assert done.returncode == 0, done.stderr
         return (self.root / "calls").read_text().split()
+
+    @property
+    def asked(self) -> list[str]:
+        """What Python was asked to do, each with pip's settings before it."""
+        return [line.strip() for line in (self.root / "asked").read_text(encoding="utf-8").splitlines()]
 
     @property
     def packages(self) -> list[str]:
@@ -150,4 +157,27 @@ def test_hashes_are_checked_where_they_are_of_what_is_installed(checkout):
 def test_a_build_for_cuda_is_refused_on_a_mac_in_one_line(checkout):
     with pytest.raises(AssertionError, match=r"GPU=1 is for NVIDIA GPUs"):
         checkout.make("GPU=1", "install", system="Darwin-arm64")
+    assert not (checkout.root / ".venv").exists()
+
+
+def test_a_wheelhouse_is_filled_from_the_index_with_what_the_installation_needs_and_builds_with(checkout):
+    assert checkout.make("WHEELHOUSE=house", "wheelhouse") == ["download"]
+    (asked,) = [line for line in checkout.asked if "pip download" in line]
+    assert asked.split()[:7] == ["-m", "pip", "download", "--dest", "house", "-r", "envs/requirements.txt"]
+    assert asked.split()[-3:] == ["pip", "setuptools>=77", "wheel"]
+
+
+def test_with_a_wheelhouse_no_call_of_pip_asks_an_index(checkout):
+    house = checkout.root / "house"
+    house.mkdir()
+    (house / "numpy-2.4.6-py3-none-any.whl").touch()
+    assert checkout.make("WHEELHOUSE=house", "install") == ["venv", "cpu"]
+    calls = [line for line in checkout.asked if " pip " in line]
+    assert len(calls) >= 4
+    assert all(line.startswith(f"1 {house} ") for line in calls)
+
+
+def test_a_wheelhouse_that_is_not_there_is_refused_in_one_line(checkout):
+    with pytest.raises(AssertionError, match=r"house: expected the folder of .make wheelhouse., found no file"):
+        checkout.make("WHEELHOUSE=house", "install")
     assert not (checkout.root / ".venv").exists()
