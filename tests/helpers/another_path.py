@@ -144,7 +144,7 @@ def main(arguments: list[str] | None = None) -> None:
         session = open_session(request)
         steps = StepRunner(session)
         steps.run(WARM_UP)
-        print(trace(session, steps, implementation, "cpu")["path"])
+        print(trace(session, steps, implementation, "cpu").path)
 
 
 if __name__ == "__main__":
