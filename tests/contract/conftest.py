@@ -14,8 +14,9 @@ from lstmbench.utils.errors import MachineError
 from tests.helpers.implementation_params import NAMES, configured, each
 
 
-# With one worker the distributed ones are the learner that they share with another; test_several gives them two.
-@pytest.fixture(params=each(*(name for name in NAMES if not implementations.distributed(name))))
+# With one worker the distributed ones are the learner that they share with another; test_several gives them two.  XLA
+# compiles jax for every test, and jax_fused shares most of its code.
+@pytest.fixture(params=each(*(name for name in NAMES if not implementations.distributed(name) and name != "jax")))
 def implementation(request: pytest.FixtureRequest) -> ModuleType:
     """Each implementation whose framework is installed."""
     try:

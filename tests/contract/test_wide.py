@@ -10,11 +10,10 @@ from lstmbench.models.learner import ModelSpec
 from lstmbench.parity.comparison import Build
 from tests.helpers import checks
 from tests.helpers.checks import two_layer_model
-from tests.helpers.implementation_params import each
 
 in_both_precisions = pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 
-pytestmark = pytest.mark.parametrize("implementation", each("pytorch_fused", "tensorflow_fused"), indirect=True)
+pytestmark = pytest.mark.parametrize("implementation", ["pytorch_fused", "tensorflow_fused"], indirect=True)
 
 
 @pytest.fixture

@@ -12,7 +12,9 @@ from lstmbench import implementations
 NAMES = implementations.names()
 
 in_frameworks = pytest.mark.parametrize(
-    "implementation", [name for name in NAMES if name != "reference"], indirect=True
+    "implementation",
+    [pytest.param(name, marks=[pytest.mark.slow] if name == "jax" else []) for name in NAMES if name != "reference"],
+    indirect=True,
 )
 """Every implementation but the NumPy reference, which computes in float32 and float64 only."""
 
