@@ -77,7 +77,7 @@ def measure_process(request: RunRequest, more: More, details: Sequence[str]) -> 
         memory=memory,
         products=products.timed(),
         details=measure_details(session, steps, details, request, step_seconds),
-        machine=replace(machine, gpu=session.learner.gpu or machine.gpu),
+        machine=session.described(machine),
     )
 
 

@@ -58,8 +58,7 @@ class Recorder:
         self._start, self._request, self._session = start, request, session
         self._device = split_device(request.device)
         self.name = request.run_of(session.dataset)
-        gpu = session.learner.gpu or start.machine.gpu
-        self.machine = msgspec.structs.replace(start.machine, spin_limits=spin_limits, gpu=gpu)
+        self.machine = msgspec.structs.replace(session.described(start.machine), spin_limits=spin_limits)
         self._settings = Settings(
             preset=session.preset,
             threads=request.threads,

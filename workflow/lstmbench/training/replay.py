@@ -61,7 +61,7 @@ def verify(path: Path, data: Path) -> list[str]:
     )
     versions = {"numpy": np.__version__, **session.framework.versions()}
     there = replace(record.machine, spin_limits={})  # set for a whole training, but not here
-    here = _as_much(replace(described, gpu=session.learner.gpu or described.gpu), there)
+    here = _as_much(session.described(described), there)
     sides = {"machine": machine_fingerprint(there, name.device), "versions": record.versions}
     lines = [
         f"fingerprint: {line}"

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 
 import numpy as np
+from msgspec.structs import replace
 
 from lstmbench import implementations, tasks
 from lstmbench.datasets import Dataset, load_dataset
@@ -20,6 +21,7 @@ from lstmbench.records.run_record import RunName, Unit
 from lstmbench.system.cores import require_cores
 from lstmbench.system.device import require_precision, require_threads, split_device
 from lstmbench.system.hardware import memory_limit_bytes
+from lstmbench.system.machine import Machine
 from lstmbench.utils.clock import Stopwatch
 from lstmbench.utils.errors import ResourceError, UsageError, out_of_memory
 from lstmbench.utils.escaping import brief
@@ -72,6 +74,10 @@ class Session:
     learner: Learner
     import_seconds: float
     build_seconds: float
+
+    def described(self, machine: Machine) -> Machine:
+        """Return ``machine`` with the GPU that the learner names, unless the driver of NVIDIA named it."""
+        return replace(machine, gpu=self.learner.gpu or machine.gpu)
 
     @property
     def unit(self) -> Unit:
