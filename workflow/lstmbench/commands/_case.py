@@ -30,7 +30,7 @@ def case_files(data_sets: Path, dataset: str, size: str, seed: int, temporary: P
         DataError: the data set is not prepared.
     """
     data = data_sets / dataset
-    if not (data / "manifest.json").exists():
+    if not (data / datasets.MANIFEST).exists():
         require_known("data set", dataset, datasets.names())
         if datasets.sources(dataset):
             made = "run make quick, or take markov or glyphs, which need no files"

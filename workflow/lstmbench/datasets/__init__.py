@@ -58,6 +58,9 @@ SOURCES = WORKFLOW / "datasets.tsv"
 SCHEMA_VERSION = 1
 """The version of ``manifest.json``."""
 
+MANIFEST = "manifest.json"
+"""What a prepared data set is, in its folder; written last."""
+
 VOCABULARY = "vocabulary.json"
 """The file beside ``manifest.json`` with the words of a language model's ids, and the hash of their data."""
 
@@ -277,7 +280,7 @@ def vocabulary_content(data_sha256: str, words: Sequence[str]) -> dict[str, Any]
 
 
 def _read_manifest(folder: Path) -> dict[str, Any]:
-    path, again = folder / "manifest.json", _again(folder)
+    path, again = folder / MANIFEST, _again(folder)
     try:
         manifest = parse_json(path.read_bytes(), path)
     except FileNotFoundError as error:

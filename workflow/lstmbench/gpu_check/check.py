@@ -275,7 +275,7 @@ class Check:
         try:
             for file in sorted({source.file for source in datasets.sources(name)}):
                 download(dataset=name, file=file, output=raw / file, local=self.options.local_data)
-            if not (folder / "manifest.json").exists():
+            if not (folder / datasets.MANIFEST).exists():
                 prepare(dataset=name, raw=raw, output=folder)
             self.data[name] = load_dataset(folder)
         except BenchError as error:

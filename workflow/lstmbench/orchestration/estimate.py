@@ -150,7 +150,7 @@ class Costs:
         return tasks.load_fitted(file, self._selection.task_of(dataset), self._content(dataset).facts)
 
     def _content(self, dataset: str) -> Content:
-        return CONTENTS.get(dataset) or content_of(self._data / dataset / "manifest.json")
+        return CONTENTS.get(dataset) or content_of(self._data / dataset / datasets.MANIFEST)
 
 
 def case_of(job: Job) -> Case:

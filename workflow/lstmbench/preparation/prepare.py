@@ -12,7 +12,16 @@ from types import ModuleType
 import numpy as np
 
 from lstmbench import datasets
-from lstmbench.datasets import SCHEMA_VERSION, SPLITS, VOCABULARY, OwnData, Prepared, Source, vocabulary_content
+from lstmbench.datasets import (
+    MANIFEST,
+    SCHEMA_VERSION,
+    SPLITS,
+    VOCABULARY,
+    OwnData,
+    Prepared,
+    Source,
+    vocabulary_content,
+)
 from lstmbench.utils.errors import DataError
 from lstmbench.utils.files import atomic, hash_file, hash_json, write_json
 
@@ -49,7 +58,7 @@ def prepare_own(*, dataset: str, own: OwnData, output: Path) -> None:
 
 def _write(dataset: str, module: ModuleType, prepared: Prepared, contents: dict[str, str], output: Path) -> None:
     check(dataset, module.TASK, prepared)
-    (output / "manifest.json").unlink(missing_ok=True)
+    (output / MANIFEST).unlink(missing_ok=True)
     entries = {}
     for name, array in prepared.arrays.items():
         path = output / f"{name}.npy"
@@ -68,7 +77,7 @@ def _write(dataset: str, module: ModuleType, prepared: Prepared, contents: dict[
     data_sha256 = hash_json(manifest)
     if prepared.vocabulary:
         write_json(output / VOCABULARY, vocabulary_content(data_sha256, prepared.vocabulary))
-    write_json(output / "manifest.json", {**manifest, "sha256": data_sha256})
+    write_json(output / MANIFEST, {**manifest, "sha256": data_sha256})
 
 
 def check(dataset: str, task: str, prepared: Prepared) -> None:
