@@ -97,7 +97,7 @@ class Learner(pytorch.Learner):
                 hidden.detach(),
                 self.model.output.weight,
                 self.spec.loss_scale / len(labels),
-                torch.bfloat16 if self.model.in_bfloat16 else self.dtype,
+                LOW if self.model.in_bfloat16 else self.dtype,
             )
         read = [features] if self.spec.embedding else []
         gradients = torch.autograd.grad([hidden], [*read, *self.recurrent], [d_hidden])

@@ -66,8 +66,8 @@ class Pinned:
 def offered_between(first: Pinned, second: Pinned, options: Sequence[str]) -> list[str]:
     """Return the versions that pip's index offers for this Python, from the first to the second.
 
-    Versions that are pre-releases count only if an end is one.  Of several builds of a version (2.13.0, 2.13.0+cpu)
-    that of the first end counts, so that no two builds are compared.  ``options`` are pip's.
+    Pre-releases count only if an end is one.  A version may have several builds (2.13.0, 2.13.0+cpu); only the build of
+    the first end counts, so that no two builds are compared.  ``options`` are pip's.
 
     Raises:
         UsageError: the ends are of two packages, or the same version, or the index lacks one.
