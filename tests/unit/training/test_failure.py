@@ -79,10 +79,25 @@ def test_a_killed_or_crashed_run_names_the_signal_and_its_last_words(tmp_path, c
     assert message.startswith(f"E{code}-{how} when memory runs out; its last words: epoch 2; the model needs at least")
 
 
-def test_an_abort_without_memory_is_a_record_with_the_estimate_and_any_other_abort_is_not(tmp_path):
-    message = read_record(fail(tmp_path, 134, "what():  std::bad_alloc\n")).failure.message
-    assert message.startswith("E134-ABORTED: out of memory; its last words: what(): std::bad_alloc; the model needs at")
-    assert not fail(tmp_path, 134, "Check failed: a == b\n", seed=2).exists()
+@pytest.mark.parametrize(
+    "words",
+    [
+        "what(): std::bad_alloc",
+        "RuntimeError: CUDA_ERROR_OUT_OF_MEMORY",
+        "Cannot allocate memory",
+        "OpenBLAS error: malloc failed in blas_memory_alloc",
+        "[low_level_alloc.cc : 599] RAW: mmap error: 12",
+        "memory allocation of 6553600 bytes failed",
+    ],
+)
+def test_an_abort_for_lack_of_memory_is_a_record_with_the_estimate(tmp_path, words):
+    message = read_record(fail(tmp_path, 134, f"{words}\n")).failure.message
+    assert message.startswith(f"E134-ABORTED: out of memory; its last words: {words}; the model needs at")
+
+
+@pytest.mark.parametrize("words", ["Check failed: a == b", "RAW: mmap error: 1"])
+def test_any_other_abort_is_no_record(tmp_path, words):
+    assert not fail(tmp_path, 134, f"{words}\n").exists()
 
 
 @pytest.mark.parametrize("code", [1, 2, 3, 7, 8, 75, 143])

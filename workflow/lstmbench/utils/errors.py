@@ -119,9 +119,11 @@ _FAULTS_OF_OURS = {errno.ENOENT, errno.EEXIST, errno.ENOTEMPTY}
 """Path errors that this project must have caused; any other error of a path comes from its file system."""
 
 _NO_MEMORY = re.compile(
-    r"out of memory|can't allocate memory|cannot allocate memory|bad_alloc|OOM when allocating", re.IGNORECASE
+    r"out[ _]of[ _]memory|can(no|')t allocate memory|OOM when allocating"
+    r"|bad_alloc|malloc failed|mmap error: 12\b|memory allocation of \d+ bytes failed",
+    re.IGNORECASE,
 )
-"""Messages of PyTorch's RuntimeError and OutOfMemoryError, and of TensorFlow's ResourceExhaustedError."""
+"""What frameworks, CUDA and Linux (first line) and C++, OpenBLAS, Abseil (TensorFlow) and Rust (second line) say."""
 
 
 def out_of_memory(error: BaseException) -> bool:
