@@ -81,3 +81,16 @@ def test_a_tool_that_hangs_does_not_hang_us(monkeypatch, tmp_path):
 def test_the_instructions_for_bfloat16_are_told_the_faster_first(flags, how):
     cpuinfo = f"processor : 0\nmodel name : Example CPU\nflags : fpu {flags}\n"
     assert processor.from_linux(cpuinfo, "") == ("Example CPU", "avx512f" if "avx512f" in flags else "avx2", how)
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("AMD EPYC", "AMD EPYC (family 26, model 2)"),
+        ("Intel Xeon Processor (Skylake, IBRS)", "Intel Xeon Processor (Skylake, IBRS) (family 26, model 2)"),
+        ("AMD EPYC 9B14", "AMD EPYC 9B14"),
+    ],
+)
+def test_a_name_that_stands_for_many_processors_gets_family_and_model(name, shown):
+    cpuinfo = f"processor : 0\ncpu family : 26\nmodel : 2\nmodel name : {name}\nflags : fpu\n"
+    assert processor.from_linux(cpuinfo, "").name == shown

@@ -54,9 +54,10 @@ _NO_NAME = re.compile(r"-?|ARMv\d.*", re.DOTALL)
 
 
 class Processor(NamedTuple):
-    """``name`` is the vendor's or, for an unnamed ARM processor, the numbers of its parts; ``capability``: ARM, X86.
+    """Describe a processor.
 
-    ``bfloat16`` says with which instructions it multiplies in that; None: with none.
+    name: the vendor's, with family and model if it has no number, as in a virtual machine; of an unnamed ARM processor
+    the numbers of its parts.  capability: of ``ARM`` or ``X86``.  bfloat16: the instructions for it, if any.
     """
 
     name: str | None
@@ -76,7 +77,7 @@ def processor() -> Processor:
 def from_linux(cpuinfo: str, lscpu: str) -> Processor:
     """Read /proc/cpuinfo and the output of ``lscpu -J``; either may be empty."""
     shown, listed = _pairs(cpuinfo), list(_fields(lscpu))
-    name = _names(shown, "model name") or _names(listed, "Model name") or _parts(shown)
+    name = _numbered(_names(shown, "model name"), shown) or _names(listed, "Model name") or _parts(shown)
     every = [value.split() for key, value in [*shown, *listed] if key in ("flags", "Features", "Flags")]
     flags = set.intersection(*map(set, every)) if every else set()
     return Processor(name, _capability(flags), next((how for flag, how in BFLOAT16.items() if flag in flags), None))
@@ -104,6 +105,14 @@ def _names(pairs: Sequence[tuple[str, str]], key: str) -> str | None:
     """Return all names under ``key``; there are several if the kinds of cores differ."""
     found = dict.fromkeys(value for name, value in pairs if name == key and not _NO_NAME.fullmatch(value))
     return " + ".join(found) or None
+
+
+def _numbered(name: str | None, cpuinfo: Sequence[tuple[str, str]]) -> str | None:
+    """Add family and model to a name without a number, such as "AMD EPYC", which stands for processors of all ages."""
+    numbers = dict(cpuinfo)
+    if name is None or re.search(r"\d", name) or not {"cpu family", "model"} <= {*numbers}:
+        return name
+    return f"{name} (family {numbers['cpu family']}, model {numbers['model']})"
 
 
 def _parts(cpuinfo: Sequence[tuple[str, str]]) -> str | None:
