@@ -17,6 +17,7 @@
 # make resolve                what would be installed on every system and Python of README, from an index's metadata
 # make lock   the hashes of what is installed (envs/locked.txt)    make audit   its known vulnerabilities
 # make lint   what CI checks beside the tests
+# make versions               two versions of each framework side by side, and their page (docs/versions.md): half an hour
 # make figures                the figures that README and docs quote, from the records in results/baselines
 # make tutorial               the functions that the tutorial shows, from their modules, and its notebook from its page
 # make schemas                the schemas of the records and of the configuration, from their types
@@ -72,7 +73,7 @@ endif
 # The rules say `python`; it must be the environment's.
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
-.PHONY: demo quick run bench plan verify bundle compare test coverage test-slow test-cluster test-tutorial gpu-check gpu-wheels wheelhouse figures schemas picture tutorial fuzz lint lock resolve audit \
+.PHONY: demo quick run bench plan verify bundle compare versions test coverage test-slow test-cluster test-tutorial gpu-check gpu-wheels wheelhouse figures schemas picture tutorial fuzz lint lock resolve audit \
 	install install-dev in-place again
 
 # A line per finished job, and at the end a table: workflow/snakemake_logger_plugin_lstmbench.  Without --logger Snakemake
@@ -150,7 +151,12 @@ test-tutorial: install-dev
 	python -m pytest -m tutorial
 
 figures: install-dev
-	python -m tests.repository.quoted_figures
+	python -m tests.repository.figures
+
+versions: install-dev
+	@$(SHOWN) bench --cores $(CORES) --configfile workflow/configs/versions_ptb.yaml $(ARGS)
+	lstm-bench bundle --results results/versions-ptb --output results/baselines/versions/frameworks.zip
+	python -m tests.repository.figures
 
 schemas: install-dev
 	python -m tests.repository.schemas

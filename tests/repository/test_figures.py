@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lstmbench.utils.paths import ROOT
-from tests.repository.quoted_figures import BLOCK, FIGURES, generated
+from tests.repository.figures.documents import BLOCK, FIGURES, generated
 
 each_document = pytest.mark.parametrize("document", FIGURES)
 

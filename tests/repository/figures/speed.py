@@ -1,71 +1,43 @@
-"""The figures that README and docs quote: each stands between markers and is generated from the kept records.
-
-    <!-- figures: NAME -->
-    ...
-    <!-- end -->
-
-``python -m tests.repository.quoted_figures`` (``make figures``) writes them.  A test fails while they differ.  What
-stands outside the markers is free.
-"""
+"""The figures of speed: multiples, bars, and the absolute figures of a GPU."""
 
 from __future__ import annotations
 
-import dataclasses
-import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import pandas as pd
 from msgspec.structs import asdict
 
 from lstmbench.analysis.speed import product_seconds
 from lstmbench.records.measurement import Measurement
-from lstmbench.records.run_record import RunRecord
-from lstmbench.records.tables import read_published
-from lstmbench.reporting.margins import SPEED, in_words
-from lstmbench.statistics import equivalence
-from lstmbench.statistics.intervals import arithmetic_mean, geometric_mean
-from lstmbench.statistics.verdict import Kind
-from lstmbench.utils.paths import ROOT, WORKFLOW
 from tests.repository.baselines import CPUS, MACHINES, QUOTED
-
-BLOCK = re.compile(r"(<!-- figures: (?P<name>[^>]+) -->\n)(?P<text>.*?)(<!-- end -->\n)", flags=re.DOTALL)
+from tests.repository.figures.markdown import table
 
 ON_CPU = [machine for machine in QUOTED if machine in CPUS]
 ON_GPU = [machine for machine in QUOTED if machine not in CPUS]
-FRAMEWORKS = ("pytorch", "tensorflow")
-FIRST, SECOND = "amd-epyc-2-cores", "amd-epyc-avx512-2-cores"
-SEEDS = (1, 2, 3, 4, 5)
+
+NEWEST = "amd-epyc-zen5-2-cores"
+"""The machine that ran the newest code: README shows its speeds."""
 
 SIZES = ("small", "medium", "large")
 
-
-class Case(NamedTuple):
-    """What was trained from five seeds, and the metric of its quality."""
-
-    dataset: str
-    size: str
-    metric: str
-
-
-PTB_SMALL, MNIST_SMALL, MNIST_MEDIUM = OVER_SEEDS = (
-    Case("ptb", "small", "perplexity"),
-    Case("mnist", "small", "accuracy"),
-    Case("mnist", "medium", "accuracy"),
-)
-
 TENSORFLOW, PYTORCH = "tensorflow_fused", "pytorch_fused"
-"""The best of each framework."""
+"""The best of each of the first two frameworks."""
 
 
 def processes(measurement: Measurement) -> pd.DataFrame:
-    """A row per process: what it ran, the speed of its steps and of their matrix products alone (predictions per
-    second), and in % its share of the ceiling and our loop's share of training."""
+    """A row per implementation and round, of its last attempt: what it ran, the speed of its steps and of their matrix
+    products alone (predictions per second), and in % its share of the ceiling and our loop's share of training."""
     rows = []
-    for sample in measurement.record.samples:
+    last = {(sample.implementation, sample.round): sample for sample in measurement.record.samples}
+    loops = {  # a process that was repeated is not asked again
+        (sample.implementation, sample.round): sample.details.loop
+        for sample in measurement.record.samples
+        if sample.details
+    }
+    for case, sample in last.items():
         step = sample.phases.steady_seconds / sample.steady_steps
-        loop = sample.details.loop if sample.details else None
+        loop = loops.get(case)
         row = {"implementation": sample.implementation, "round": sample.round, **asdict(measurement.record.group)}
         products = product_seconds(sample)
         row |= {"speed": sample.predictions_per_step / step, "share": 100 * products / step}
@@ -74,7 +46,7 @@ def processes(measurement: Measurement) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-PROCESS = ["dataset", "size", "implementation", "round"]
+PROCESS = ["dataset", "size", "device", "implementation", "round"]
 PROCESSES = {
     machine: pd.concat(map(processes, MACHINES[machine].measurements)).set_index(PROCESS) for machine in QUOTED
 }
@@ -91,7 +63,7 @@ class Row:
 
     def case(self, machine: str, dataset: str, size: str, bar: float | None) -> str:
         """Median, least and greatest, and whether the bar is held, if there is one."""
-        found = self.values(PROCESSES[machine].loc[(dataset, size)])
+        found = self.values(PROCESSES[machine].loc[(dataset, size, "cpu")])
         shown = self.text(found.median())
         if len(found) > 1:
             shown += f" ({self.text(found.min())} to {self.text(found.max())})"
@@ -158,6 +130,29 @@ BARS: dict[str, list[tuple[Row, tuple[float | None, ...]]]] = {
     ],
 }
 
+RAISED = {
+    over(PYTORCH, "pytorch_plain").name: (1.5, 1.15, 1.3),
+    share(PYTORCH).name: (75, 88, 92),
+    share(TENSORFLOW).name: (70, 86, 92),
+}
+"""PTB's bars for the newest code, where they are higher."""
+
+OF_JAX: dict[str, list[tuple[Row, tuple[float | None, ...]]]] = {
+    dataset: [
+        (over("jax_fused", "jax"), NONE),
+        (over("jax_fused", "pytorch_plain"), NONE),
+        (share("jax_fused"), NONE),
+        (loop("jax_fused"), least),
+    ]
+    for dataset, least in (("ptb", (3, 1, 1)), ("mnist", (3, 3, 3)))
+}
+"""For the machines where JAX was measured."""
+
+
+def measured(machine: str) -> set[str]:
+    """The implementations that a machine measured."""
+    return set(PROCESSES[machine].index.unique("implementation"))
+
 
 def line(machine: str, dataset: str, row: Row, bars: tuple[float | None, ...]) -> str:
     """A row of the table of bars."""
@@ -181,132 +176,14 @@ def names(measurement: Measurement) -> tuple[str, str, str]:
     return group.dataset, group.size, group.device
 
 
-def table(header: str, rows: Iterable[str]) -> str:
-    """A Markdown table with this header."""
-    return "\n".join([header, "|---" * (header.count("|") - 1) + "|", *rows]) + "\n"
-
-
-def run_of(machine: str, case: Case, framework: str, seed: int = 1) -> RunRecord:
-    """The record of a run."""
-    expected = (case.dataset, case.size, framework, seed)
-    (record,) = [
-        one
-        for one in MACHINES[machine].runs
-        if (one.run.dataset, one.run.size, one.run.implementation, one.run.seed) == expected
-    ]
-    return record
-
-
-def shown(metric: str, value: float, digits: int = 2) -> str:
-    """A perplexity, or an accuracy in per cent."""
-    return f"{value:.{digits}f}" if metric == "perplexity" else f"{100 * value:.{digits}f} %"
-
-
-def runs() -> str:
-    """Test, validation and training of every run of PTB and of the first of MNIST, and what was published."""
-    rows = []
-    for machine in QUOTED:
-        for record in sorted(MACHINES[machine].runs, key=lambda one: (one.run.dataset != "ptb", str(one.run))):
-            run, final, last = record.run, record.final, record.history[-1]
-            if run.dataset != "ptb" and (run.seed != 1 or run.size != "small"):
-                continue  # the table of seeds has them
-            metric = final.metric
-            trained = shown(metric, last.train_perplexity) if metric == "perplexity" else "\u2013"
-            cases = [machine, f"{run.dataset} {run.size}", str(run.seed), f"`{run.implementation}`", metric]
-            cases += [
-                shown(metric, final.value),
-                shown(metric, getattr(last, f"valid_{metric}")),
-                trained,
-                record.commit[:7],
-            ]
-            rows.append(f"| {' | '.join(cases)} |")
-    return table(
-        "| machine | case | seed | framework | metric | test | validation | training | commit |", [*rows, *published()]
-    )
-
-
-def published() -> list[str]:
-    """Rows of the values that were published for size small."""
-    values = read_published(WORKFLOW / "published.tsv")
-    rows = []
-    for (dataset, source), own in values[values["size"] == "small"].groupby(["dataset", "source"], sort=False):
-        found = {name.partition("_")[::2]: value for name, value in zip(own["metric"], own["value"], strict=True)}
-        metric = next(iter(found))[1]
-        if ("test", metric) in found:
-            parts = [f"{found[part, metric]:g}" if (part, metric) in found else "\u2013" for part in PARTS]
-            if metric == "accuracy":
-                parts = [f"{100 * found[part, metric]:g} %" if (part, metric) in found else "\u2013" for part in PARTS]
-            rows.append(f"| published | {dataset} small | | {source} | {metric} | {' | '.join(parts)} | |")
-    return rows
-
-
-PARTS = ("test", "valid", "train")
-
-
-def over_seeds(case: Case) -> tuple[list[list[float]], equivalence.Comparison, Kind]:
-    """The test values of both frameworks over five seeds, how the second differs from the first, and the verdict."""
-    found = [[run_of(SECOND, case, name, seed).final.value for seed in SEEDS] for name in FRAMEWORKS]
-    comparison = equivalence.compare(*found, case.metric)
-    (verdict,) = equivalence.verdicts([comparison])
-    return found, comparison, verdict
-
-
-def quality() -> str:
-    """The perplexities of PTB small over five seeds, the verdict on their difference, and what was published."""
-    found, comparison, verdict = over_seeds(PTB_SMALL)
-    values = (equivalence.in_unit(value, "perplexity") for value in (comparison.mean, comparison.low, comparison.high))
-    mean, low, high = (f"{value:+.2f} %".replace("-", "\N{MINUS SIGN}") for value in values)
-    rows = [f"| `{name}` | {of_seeds(values, 'perplexity')} |" for name, values in zip(FRAMEWORKS, found, strict=True)]
-    known = read_published(WORKFLOW / "published.tsv")
-    known = known[(known["dataset"] == "ptb") & (known["size"] == "small") & (known["metric"] == "test_perplexity")]
-    rows += [f"| published: {row.source} | {row.value:g} | |" for row in known.itertuples()]
-    return (
-        table(f"| PTB small, seeds {SEEDS[0]} to {SEEDS[-1]} | test perplexity | 95 % interval |", rows)
-        + f"\nVerdict: {verdict}. TensorFlow's perplexity differs from PyTorch's by {mean} (95 % interval {low} to "
-        f"{high}); equal means within {in_words('perplexity')}.\n"
-    )
-
-
-def of_seeds(values: list[float], metric: str) -> str:
-    """The mean over the seeds and its 95 % interval, as two cells."""
-    mean = geometric_mean if metric == "perplexity" else arithmetic_mean
-    estimate, low, high = (shown(metric, value) for value in dataclasses.astuple(mean(values)))
-    return f"{estimate} | {low.removesuffix(' %')} to {high}"
-
-
-def exercise() -> str:
-    """The accuracies after the updates of the exercise."""
-    rows = []
-    for name in FRAMEWORKS:
-        whole, part = run_of(FIRST, MNIST_SMALL, name).milestones
-        rows.append(
-            f"| `{name}` | {whole.updates} | {100 * whole.accuracy:.2f} % of {whole.predictions:,} "
-            f"| {100 * part.accuracy:.1f} % of {part.predictions} |"
-        )
-    return table("| MNIST small, seed 1 | updates | all test images | the first ones |", rows)
-
-
-def seeds() -> str:
-    """The test values over five seeds, and the verdicts."""
-    rows = []
-    for case in OVER_SEEDS:
-        found, _, verdict = over_seeds(case)
-        for name, values in zip(FRAMEWORKS, found, strict=True):
-            cells = f"{case.dataset} {case.size} | `{name}` | {case.metric} | {of_seeds(values, case.metric)}"
-            rows.append(f"| {cells} | {verdict} |")
-    first, *_, last = SEEDS
-    return table(f"| case, seeds {first} to {last} | framework | metric | test | 95 % interval | verdict |", rows)
-
-
 def multiples() -> str:
-    """Speeds on CPUs as multiples of the plain loop's."""
+    """Speeds on the newest machine as multiples of the plain loop's."""
     rows = []
-    for implementation in ("pytorch", PYTORCH, "tensorflow", TENSORFLOW):
+    for implementation in sorted(measured(NEWEST) - {"pytorch_plain"}):
         row = over(implementation, "pytorch_plain")
-        cases = [PROCESSES[machine].loc[("ptb", size)] for machine in ON_CPU for size in SIZES]
-        rows.append(f"| `{implementation}` | {' | '.join(row.text(row.values(case).median()) for case in cases)} |")
-    columns = [f"{machine}: {size}" if size == SIZES[0] else size for machine in ON_CPU for size in SIZES]
-    return table(f"| PTB | {' | '.join(columns)} |", rows)
+        cases = [row.text(row.values(PROCESSES[NEWEST].loc[("ptb", size, "cpu")]).median()) for size in SIZES]
+        rows.append(f"| `{implementation}` | {' | '.join(cases)} |")
+    return table(f"| PTB | {' | '.join(SIZES)} |", rows)
 
 
 def gpu_run(machine: str) -> str:
@@ -346,58 +223,7 @@ def gpu_speeds(machine: str) -> str:
 
 def bars(machine: str, dataset: str) -> str:
     """What every case was to reach and has reached."""
-    return table(
-        f"| {' | '.join(['', *SIZES])} |", [line(machine, dataset, row, least) for row, least in BARS[dataset]]
-    )
-
-
-def margins() -> str:
-    """Within what two results are equal."""
-    rows = [f"| {metric} | {in_words(metric)} |" for metric in ("perplexity", "accuracy")]
-    return table("| of | equal within |", [*rows, f"| a ratio of speeds | {SPEED} of 1 |"])
-
-
-FIGURES: dict[str, dict[str, Callable[[], str]]] = {
-    "README.md": {
-        "quality": quality,
-        "multiples": multiples,
-        **{f"run {machine}": lambda machine=machine: gpu_run(machine) for machine in ON_GPU},
-    },
-    "docs/results.md": {"runs": runs, "exercise": exercise, "seeds": seeds},
-    "docs/benchmark.md": {
-        **{
-            f"bars {machine} {dataset}": lambda machine=machine, dataset=dataset: bars(machine, dataset)
-            for machine in ON_CPU
-            for dataset in BARS
-        },
-        **{f"speeds {machine}": lambda machine=machine: gpu_speeds(machine) for machine in ON_GPU},
-        **{f"run {machine}": lambda machine=machine: gpu_run(machine) for machine in ON_GPU},
-    },
-    "docs/comparing.md": {"margins": margins},
-}
-"""What is generated in each document, by the name in its marker."""
-
-
-def generated(document: str, text: str) -> str:
-    """The text of a document with its figures as they follow from the records; a name without a figure stays."""
-    figures = FIGURES[document]
-
-    def fill(found: re.Match[str]) -> str:
-        return f"{found[1]}{figures[found['name']]()}{found[4]}" if found["name"] in figures else found[0]
-
-    return BLOCK.sub(fill, text)
-
-
-def main() -> None:
-    """Write the figures into every document."""
-    for document in FIGURES:
-        path = ROOT / document
-        before = path.read_text(encoding="utf-8")
-        after = generated(document, before)
-        if after != before:
-            path.write_text(after, encoding="utf-8")
-            print(f"{document}: figures written")
-
-
-if __name__ == "__main__":
-    main()
+    rows = [*BARS[dataset], *(OF_JAX[dataset] if "jax_fused" in measured(machine) else ())]
+    if (machine, dataset) == (NEWEST, "ptb"):
+        rows = [(row, RAISED.get(row.name, least)) for row, least in rows]
+    return table(f"| {' | '.join(['', *SIZES])} |", [line(machine, dataset, row, least) for row, least in rows])
