@@ -90,6 +90,14 @@ def test_a_product_can_be_computed_many_times(transposed):
     work(3)
 
 
+@pytest.mark.parametrize(("transposed", "ways"), [("", 2), ("right", 3)])
+def test_weights_that_many_products_share_are_also_copied_the_other_way_round(transposed, ways):
+    found = probe.gemms((3, 5), (5, 4), transposed, True, "cpu", "float32")
+    assert len(found) == ways
+    for work in found:
+        work(3)
+
+
 def test_an_addition_in_memory_can_be_timed():
     work = probe.addition(8, "cpu")
     names = [operation.name for operation in probe.trace(lambda: work(2))]

@@ -51,34 +51,41 @@ DEVICE_PLANE, HOST_PLANE = "/device:GPU:0", "/host:CPU"
 def gemms(
     left: tuple[int, int], right: tuple[int, int], transposed: str, shared: bool, device: str, dtype: str
 ) -> list[Callable[[int], None]]:
-    """See ``probes``; along a recurrence XLA, which multiplies fastest by rows of the weights, is a second way."""
+    """See ``probes``; along a recurrence, a copy of transposed weights and XLA by their rows are further ways."""
     kind = tf.bfloat16 if dtype == "bfloat16" else tf.float32
     place = "/GPU:0" if device == "gpu" else "/CPU:0"
     with tf.device(place):
         first = tf.Variable(tf.cast(tf.random.normal(left[::-1] if transposed == "left" else left), kind))
         second = tf.Variable(tf.cast(tf.random.normal(right[::-1] if transposed == "right" else right), kind))
 
-    @tf.function
-    def repeated(times: tf.Tensor) -> tf.Tensor:
-        result = tf.zeros([left[0], right[1]], kind)
-        for _ in tf.range(times):
-            # Variables are read in each iteration, so that the optimiser cannot move the product out of the loop.
-            result = tf.linalg.matmul(
-                first.read_value(),
-                second.read_value(),
-                transpose_a=transposed == "left",
-                transpose_b=transposed == "right",
-            )
-        return result[0, 0]
+    def in_graph(weights: tf.Variable, transposed_weights: bool) -> Callable[[int], None]:
+        @tf.function
+        def repeated(times: tf.Tensor) -> tf.Tensor:
+            result = tf.zeros([left[0], right[1]], kind)
+            for _ in tf.range(times):
+                # Variables are read in each iteration, so that the optimiser cannot move the product out of the loop.
+                result = tf.linalg.matmul(
+                    first.read_value(),
+                    weights.read_value(),
+                    transpose_a=transposed == "left",
+                    transpose_b=transposed_weights,
+                )
+            return result[0, 0]
 
-    def work(times: int) -> None:
-        with tf.device(place):
-            repeated(tf.constant(times)).numpy()  # waits for the device
+        def work(times: int) -> None:
+            with tf.device(place):
+                repeated(tf.constant(times)).numpy()  # waits for the device
 
+        return work
+
+    ways = [in_graph(second, transposed == "right")]
     if not shared:
-        return [work]
+        return ways
     with tf.device(place):
-        by_rows = second if transposed == "right" else tf.Variable(tf.transpose(second))
+        copy = tf.Variable(tf.transpose(second))
+    by_rows = second if transposed == "right" else copy
+    if transposed == "right":
+        ways.append(in_graph(copy, transposed_weights=False))
 
     @tf.function(jit_compile=True)
     def compiled(times: tf.Tensor) -> tf.Tensor:
@@ -94,7 +101,7 @@ def gemms(
         with tf.device(place):
             compiled(tf.constant(times)).numpy()
 
-    return [work, compiled_work]
+    return [*ways, compiled_work]
 
 
 def addition(elements: int, device: str) -> Callable[[int], None]:
