@@ -37,19 +37,34 @@ def shown(rows: pd.DataFrame, by: str) -> tuple[dict[str, pd.DataFrame], list[st
 
 
 def summary(rows: pd.DataFrame, by: str) -> list[str]:
-    """Return how many cases and bundles there are, and a line per change, or per case the fastest machine."""
+    """Return how many cases and bundles there are, and a line per machine (how often it is the fastest) or change."""
     lines = [f"{rows['bundle'].nunique()} bundles, {rows.groupby(CASE_COLUMNS).ngroups} cases"]
+    return lines + (_winners(rows) if by == "machine" else _changed(rows) or ["no change of level is marked"])
+
+
+def _winners(rows: pd.DataFrame) -> list[str]:
+    """Return in how many cases each machine is the fastest, of those that it shares with others."""
+    fast = rows[rows["rate"] > 0]
+    others = fast.groupby([*CASE_COLUMNS, "recipe", "threads"])["bundle"].transform("count")
+    shared = fast[others > 1].assign(won=lambda table: table["rank"] == 1)
+    won = shared.groupby(["bundle", "processor"])["won"].agg(["sum", "size"]).sort_values("sum", ascending=False)
+    lines = [
+        f"{bundle} ({processor}): fastest in {wins:,} of {cases:,} cases that it shares with others"
+        for (bundle, processor), (wins, cases) in won.iterrows()
+    ]
+    alone = (others == 1).sum()
+    return lines + ([f"{alone:,} speeds are of a case that only one machine measured"] if alone else [])
+
+
+def _changed(rows: pd.DataFrame) -> list[str]:
+    """Return a line per change of level."""
+    lines = []
     for row in rows.to_dict("records"):
         case = "/".join(row[part] for part in CASE_COLUMNS)
         where = f"{row['bundle']} ({row['version'] or 'unknown version'}, {row['started'][:10]})"
-        if row["rank"] == 1:
-            speed = f"{rounded(row['rate'])} {row['unit']}"
-            lines.append(f"{case}: fastest in {row['bundle']} ({row['processor']}), {speed}")
         changes = _changes(row)
         if changes != ABSENT:
             lines.append(f"{case}: {changes} from {where} on")
-    if by != "machine" and len(lines) == 1:
-        lines.append("no change of level is marked")
     return lines
 
 
