@@ -17,7 +17,7 @@ OPEN = Judged(None, [0.9, 1.1, 0.7])
     [
         (
             Bisection(["1.2"], {"1.3": SLOW, "1.1": FAST, "1.2": SLOW}),
-            "1.2 is the first that is slower: 0.800 times as fast (95 % interval 0.775 to 0.825) than 1.0; 1.1 is not",
+            "1.2 is the first that is slower: 0.800 times as fast as 1.0 (95 % interval 0.775 to 0.825); 1.1 is not",
         ),
         (
             Bisection(["1.1", "1.2", "1.3"], {"1.3": SLOW}, {"1.1": "no wheel", "1.2": "no wheel"}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import json
 import math
@@ -153,7 +154,9 @@ def folder_bytes(folder: Path) -> int:
 
 @dataclass
 class VersionEnvironments:
-    """Environments for versions of a package, below ``folder``; ``own`` are the tools that each has.
+    """Environments for versions of a package, below ``folder``, with pip's logs in ``logs`` beside it.
+
+    own: the tools that each has.
 
     say: is told what is built, and the disk that it took.
     """
@@ -174,9 +177,12 @@ class VersionEnvironments:
         place = self._place(version)
         if version not in self._built:
             requirement = self.pinned.named(version)
-            self.say(f"building an environment with {requirement}")
+            log = self.folder.with_name("logs") / f"{place.name}.log"
+            log.parent.mkdir(parents=True, exist_ok=True)
+            self.say(f"building an environment with {requirement}; pip's words are in {log}")
             try:
-                prepared(place, self.own, [*self.options, requirement])
+                with log.open("w", encoding="utf-8") as told, contextlib.redirect_stdout(told):
+                    prepared(place, self.own, [*self.options, requirement])
             except BaseException:
                 shutil.rmtree(place, ignore_errors=True)
                 raise

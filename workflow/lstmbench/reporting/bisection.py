@@ -33,7 +33,7 @@ def sentence(versions: Sequence[str], found: Bisection, loss: float) -> str:
     if len(found.suspects) == 1:
         (name,) = found.suspects
         before = versions[versions.index(name) - 1]
-        return f"{name} is the first that is slower: {_times(found.judged[name])} than {good}; {before} is not"
+        return f"{name} is the first that is slower: {_times(found.judged[name], of=good)}; {before} is not"
     if found.suspects:
         listed = f"{found.suspects[0]} to {found.suspects[-1]}"
         return f"one of {listed} is the first that is slower; what lies between could not be judged"
@@ -44,7 +44,8 @@ def sentence(versions: Sequence[str], found: Bisection, loss: float) -> str:
     return f"{last} has not lost {100 * loss:.3g} % against {good}: {_times(end)}"
 
 
-def _times(judged: Judged) -> str:
+def _times(judged: Judged, of: str = "") -> str:
     interval = judged.interval
+    other = f" as {of}" if of else ""
     shown = "" if math.isnan(interval.low) else f" (95 % interval {interval.low:.3f} to {interval.high:.3f})"
-    return f"{interval.estimate:.3f} times as fast{shown}"
+    return f"{interval.estimate:.3f} times as fast{other}{shown}"
