@@ -43,6 +43,9 @@ HISTORY = [*_GROUP, "version", "started", *_SPEED, *_QUALITY, "certificate", "ra
 
 NO_CERTIFICATE = "none"
 
+_RANKED = [*CASE, "recipe", "threads"]
+"""What the speeds share that are ranked."""
+
 _SERIES = [*CASE, "recipe", "processor"]
 """What the points of a history share; a speed shares ``threads`` too, and a quality ``caps``."""
 
@@ -62,9 +65,21 @@ def history(bundles: Mapping[str, Records], by: str) -> pd.DataFrame:
     keys = [_sort_key(row, by) for row in rows.to_dict("records")]
     ordered = rows.iloc[sorted(range(len(keys)), key=keys.__getitem__)].reset_index(drop=True)
     if by == "machine":
-        ranks = ordered.groupby([*CASE, "recipe", "threads"], dropna=False)["rate"].rank(ascending=False, method="min")
+        ranks = ordered.groupby(_RANKED, dropna=False)["rate"].rank(ascending=False, method="min")
         return ordered.assign(rank=ranks)
     return _with_changes(ordered)
+
+
+def shared_cases(rows: pd.DataFrame) -> tuple[pd.DataFrame, int]:
+    """Return per machine the number of ``cases`` that others measured too, and how many it ``won``, the best first.
+
+    ``rows`` are a ranking of ``history``.  The second value is the number of speeds of a case that no other has.
+    """
+    fast = rows[rows["rate"] > 0]
+    machines = fast.groupby(_RANKED)["bundle"].transform("count")
+    shared = fast[machines > 1].assign(cases=1, won=lambda table: (table["rank"] == 1).astype(int))
+    found = shared.groupby(["bundle", "processor"], as_index=False)[["cases", "won"]].sum()
+    return found.sort_values("won", ascending=False, kind="stable"), int((machines == 1).sum())
 
 
 def _sort_key(row: Mapping[Hashable, Any], by: str) -> tuple[Any, ...]:

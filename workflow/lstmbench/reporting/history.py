@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from lstmbench.analysis.history import shared_cases
 from lstmbench.records.paths import CASE_COLUMNS
 from lstmbench.reporting.quality import ABSENT, by_size, capped, metric, number, signed
 from lstmbench.reporting.speed import GOOD, rounded
@@ -44,15 +45,12 @@ def summary(rows: pd.DataFrame, by: str) -> list[str]:
 
 def _winners(rows: pd.DataFrame) -> list[str]:
     """Return in how many cases each machine is the fastest, of those that it shares with others."""
-    fast = rows[rows["rate"] > 0]
-    others = fast.groupby([*CASE_COLUMNS, "recipe", "threads"])["bundle"].transform("count")
-    shared = fast[others > 1].assign(won=lambda table: table["rank"] == 1)
-    won = shared.groupby(["bundle", "processor"])["won"].agg(["sum", "size"]).sort_values("sum", ascending=False)
+    machines, alone = shared_cases(rows)
     lines = [
-        f"{bundle} ({processor}): fastest in {wins:,} of {cases:,} cases that it shares with others"
-        for (bundle, processor), (wins, cases) in won.iterrows()
+        f"{row['bundle']} ({row['processor']}): "
+        f"fastest in {row['won']:,} of {row['cases']:,} cases that it shares with others"
+        for row in machines.to_dict("records")
     ]
-    alone = (others == 1).sum()
     return lines + ([f"{alone:,} speeds are of a case that only one machine measured"] if alone else [])
 
 
