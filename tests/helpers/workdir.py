@@ -72,7 +72,7 @@ class Workdir:
     @property
     def recorder(self) -> Path:
         """Where the processes that run a verb write down which modules of the package they import."""
-        return self.root.parent / "recorder"
+        return self.root.with_name(f"{self.root.name} recorder")  # of no other workdir
 
     def snakemake(self, *arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
         """Run snakemake on CONFIG with ``changes``; output and errors come together in ``stdout``."""
