@@ -25,6 +25,9 @@ from lstmbench.utils.paths import ROOT
 
 FOLDER = ROOT / "results/baselines"
 
+FIRST, SECOND, THIRD = "amd-epyc-2-cores", "amd-epyc-avx512-2-cores", "amd-epyc-zen5-2-cores"
+"""The CPUs, in the order in which they were measured."""
+
 
 class UndeclaredError(AssertionError):
     """A bundle without an entry, or an entry that cannot be read."""
@@ -313,4 +316,4 @@ MACHINES = {path.stem: read_bundle(path) for path in sorted(FOLDER.glob("*.zip")
 ENTRIES = entries_in(FOLDER)
 QUOTED = [machine for machine in MACHINES if machine in ENTRIES and ENTRIES[machine].quoted]
 CPUS = [machine for machine in MACHINES if machine in ENTRIES and ENTRIES[machine].on_cpu]
-REFERENCE = MACHINES["amd-epyc-2-cores"]
+REFERENCE = MACHINES[FIRST]

@@ -21,11 +21,9 @@ from tests.repository.baselines import (
     without_bundle,
 )
 from tests.repository.figures import versions
-from tests.repository.figures.quality import MNIST_SMALL
+from tests.repository.figures.quality import FRAMEWORKS, MNIST_SMALL, SEEDS
 
-FRAMEWORKS = ("pytorch", "tensorflow")
 DATASETS = ("ptb", "mnist")
-SEEDS = (1, 2, 3, 4, 5)
 
 RECORDS = {
     machine: {

@@ -12,11 +12,10 @@ from lstmbench.statistics import equivalence
 from lstmbench.statistics.intervals import arithmetic_mean, geometric_mean
 from lstmbench.statistics.verdict import Kind
 from lstmbench.utils.paths import WORKFLOW
-from tests.repository.baselines import MACHINES, QUOTED
+from tests.repository.baselines import FIRST, MACHINES, QUOTED, SECOND, THIRD
 from tests.repository.figures.markdown import table
 
 FRAMEWORKS = ("pytorch", "tensorflow")
-FIRST, SECOND, THIRD = "amd-epyc-2-cores", "amd-epyc-avx512-2-cores", "amd-epyc-zen5-2-cores"
 SEEDS = (1, 2, 3, 4, 5)
 
 

@@ -49,7 +49,7 @@ def ratios() -> str:
     differ = equivalence.holm([stats.ttest_1samp(np.log(found), 0).pvalue for found in of_rounds])
     rows = []
     for case, found, differs in zip(cases, of_rounds, differ, strict=True):
-        ratio = intervals.ratio(found, np.ones_like(found))
+        ratio = intervals.geometric_mean(found)
         verdict = equivalence.speed_verdict(ratio, differs)
         rows.append(f"| {case} | {ratio.estimate:.3f} | {ratio.low:.3f} to {ratio.high:.3f} | {verdict} |")
     return table("| case | implementation | older | newer | newer over older | 95 % interval | the newer is |", rows)
