@@ -29,15 +29,14 @@ def processes(measurement: Measurement) -> pd.DataFrame:
     """A row per implementation and round, of its last attempt: what it ran, the speed of its steps and of their matrix
     products alone (predictions per second), and in % its share of the ceiling and our loop's share of training."""
     rows = []
-    last = {(sample.implementation, sample.round): sample for sample in measurement.record.samples}
     loops = {  # a process that was repeated is not asked again
         (sample.implementation, sample.round): sample.details.loop
         for sample in measurement.record.samples
         if sample.details
     }
-    for case, sample in last.items():
+    for sample in measurement.last_attempts:
         step = sample.phases.steady_seconds / sample.steady_steps
-        loop = loops.get(case)
+        loop = loops.get((sample.implementation, sample.round))
         row = {"implementation": sample.implementation, "round": sample.round, **asdict(measurement.record.group)}
         products = product_seconds(sample)
         row |= {"speed": sample.predictions_per_step / step, "share": 100 * products / step}

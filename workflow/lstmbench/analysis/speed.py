@@ -66,14 +66,13 @@ class _Group:
     def __init__(self, measurement: Measurement) -> None:
         self.record = measurement.record
         self.name = {**asdict(self.record.group), "threads": self.record.threads}
-        last = {(sample.implementation, sample.round): sample for sample in self.record.samples}
         # The process with the details may have been disturbed and repeated; its details count nevertheless.
         self.detailed = {
             sample.implementation: (sample, sample.details) for sample in self.record.samples if sample.details
         }
         self.cases: dict[str, list[ProcessSample]] = {}
-        for (implementation, _), sample in last.items():
-            self.cases.setdefault(implementation, []).append(sample)
+        for sample in measurement.last_attempts:
+            self.cases.setdefault(sample.implementation, []).append(sample)
         blocks = dict(iter(measurement.blocks.groupby(SAMPLE)))
         self.blocks = {
             implementation: [blocks[name_of(sample)] for sample in samples]

@@ -17,7 +17,7 @@ import pandas as pd
 
 from lstmbench.records.consistency import raise_first_failure
 from lstmbench.records.measurement_consistency import checks_of_measurement
-from lstmbench.records.measurement_record import Block, MeasurementRecord
+from lstmbench.records.measurement_record import Block, MeasurementRecord, ProcessSample
 from lstmbench.records.version import require_known_version
 from lstmbench.utils.conversion import converted, plain
 from lstmbench.utils.errors import DataError
@@ -33,6 +33,11 @@ class Measurement:
 
     record: MeasurementRecord
     blocks: pd.DataFrame
+
+    @property
+    def last_attempts(self) -> list[ProcessSample]:
+        """Return the samples that count: of a process that was repeated only the last."""
+        return [*{(sample.implementation, sample.round): sample for sample in self.record.samples}.values()]
 
 
 def write_measurement(path: Path, measurement: Measurement) -> None:
