@@ -52,3 +52,34 @@ def test_onednn_s_product_is_that_of_any_library(monkeypatch, left_lies, right_l
 def test_other_precisions_than_float32_are_never_onednn_s(monkeypatch, kind):
     monkeypatch.setattr(pytorch_fused, "BY_ONEDNN", True)
     assert not pytorch_fused._for_onednn(torch.zeros(2, 2, dtype=kind))
+
+
+@pytest.mark.parametrize(
+    ("avx512", "maker", "by_onednn"),
+    [
+        (True, "AuthenticAMD", True),
+        (True, None, True),
+        (True, "GenuineIntel", False),
+        (False, "AuthenticAMD", False),
+        (False, "GenuineIntel", False),
+    ],
+)
+def test_mkl_multiplies_on_the_cpus_of_its_maker_and_onednn_on_others_with_avx512(
+    monkeypatch, avx512, maker, by_onednn
+):
+    monkeypatch.setattr(pytorch_fused, "AVX512", avx512)
+    assert pytorch_fused.faster_by_onednn(maker) == by_onednn
+
+
+def test_the_norm_for_the_clip_is_taken_along_the_memory_of_every_gradient(monkeypatch):
+    monkeypatch.setattr(pytorch_fused, "WIDE", 1)
+    norm, strides = torch.linalg.vector_norm, []
+
+    def observed(values, **options):
+        strides.append(values.stride(-1))
+        return norm(values, **options)
+
+    monkeypatch.setattr(torch.linalg, "vector_norm", observed)
+    spec = dataclasses.replace(comparison.LANGUAGE_MODEL, max_grad_norm=0.2)
+    list(comparison.twenty_steps(build, spec, "float32", learning_rate=1.0))
+    assert set(strides) == {1}

@@ -94,3 +94,20 @@ def test_the_instructions_for_bfloat16_are_told_the_faster_first(flags, how):
 def test_a_name_that_stands_for_many_processors_gets_family_and_model(name, shown):
     cpuinfo = f"processor : 0\ncpu family : 26\nmodel : 2\nmodel name : {name}\nflags : fpu\n"
     assert processor.from_linux(cpuinfo, "").name == shown
+
+
+@pytest.mark.parametrize(
+    ("cpuinfo", "maker"),
+    [
+        ("processor\t: 0\nvendor_id\t: GenuineIntel\ncpu family\t: 6\n", "GenuineIntel"),
+        ("processor\t: 0\nCPU implementer\t: 0x41\n", None),
+        (None, None),
+    ],
+    ids=["x86", "ARM", "another system"],
+)
+def test_the_maker_is_the_one_that_the_cpu_names(monkeypatch, tmp_path, cpuinfo, maker):
+    path = tmp_path / "cpuinfo"
+    if cpuinfo is not None:
+        path.write_text(cpuinfo, encoding="utf-8")
+    monkeypatch.setattr(processor, "CPUINFO", path)
+    assert processor.vendor() == maker

@@ -314,7 +314,7 @@ class Learner(learner.Learner):
         in float32 only within a row, and in float64 over the rows.
         """
         limit = self.spec.max_grad_norm
-        rows = torch.cat([torch.linalg.vector_norm(gradient, dim=-1).flatten() for gradient in gradients])
+        rows = torch.cat([torch.linalg.vector_norm(_by_rows(gradient), dim=-1).flatten() for gradient in gradients])
         if self.device.type == "mps":  # which has no float64
             rows = rows.cpu()
         return (limit / torch.linalg.vector_norm(rows.double()).clamp(min=limit)).to(self.device, self.dtype)
@@ -327,6 +327,14 @@ class Learner(learner.Learner):
                 # PyTorch adds epsilon after the bias correction, TensorFlow before it ("epsilon hat").
                 group["eps"] = 1e-8 / (1.0 - group["betas"][1] ** self.updates) ** 0.5
         self.optimizer.step()
+
+
+def _by_rows(matrix: Tensor) -> Tensor:
+    """Return a matrix or its transpose, whichever has its rows in one piece of memory.
+
+    A norm across the order of the memory takes up to nine times as long.
+    """
+    return matrix.t() if matrix.dim() == 2 and matrix.stride(0) == 1 else matrix
 
 
 def _laid_as(parameter: Tensor, value: Tensor) -> Tensor:

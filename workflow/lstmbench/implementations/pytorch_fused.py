@@ -11,7 +11,8 @@ points:
 - SGD applies the factor of gradient clipping in its update: one pass over gradients and weights instead of two.
 - On a CPU the process keeps the memory that it frees.  If it returned the memory, each step would get new pages, which
   the system must zero one by one.
-- On a CPU with AVX-512, oneDNN multiplies.  MKL, PyTorch's default, uses AVX-512 only on Intel's CPUs.
+- On a CPU with AVX-512 that is not Intel's, oneDNN multiplies.  MKL, PyTorch's default, does not use AVX-512 there.  On
+  Intel's CPUs MKL is the faster one.
 - On a CPU, dropout compares uniform numbers with keep_prob, because PyTorch draws them four times as fast as Bernoulli
   numbers.
 - On a CPU in bfloat16, wide layers run by ``_pytorch_bfloat16`` instead of oneDNN's LSTM.
@@ -30,6 +31,7 @@ from lstmbench.implementations import pytorch
 from lstmbench.implementations._pytorch_bfloat16 import LOW, Layer
 from lstmbench.implementations.pytorch import State, has_gpu, versions
 from lstmbench.models.learner import ModelSpec
+from lstmbench.system.processor import vendor
 
 __all__ = ["EXPECTED_KERNELS", "Learner", "configure", "has_gpu", "versions"]
 
@@ -50,10 +52,18 @@ WIDE = 512
 takes 0.72 to 0.94 (650 units) and 0.75 to 0.80 (1500) of its time, but by MKL 1.3 times as long with 200 (10,000 words,
 CPU).  In bfloat16 it would take 1.2 to 1.3 times as long."""
 
-BY_ONEDNN = torch.backends.mkldnn.is_available() and torch.backends.cpu.get_cpu_capability() == "AVX512"
+AVX512 = torch.backends.mkldnn.is_available() and torch.backends.cpu.get_cpu_capability() == "AVX512"
 
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
 """Parameters of glibc's ``mallopt`` (malloc.h)."""
+
+
+def faster_by_onednn(maker: str | None) -> bool:
+    """Return whether oneDNN's products in float32 are faster than MKL's on this CPU, by the maker that it names."""
+    return AVX512 and maker != "GenuineIntel"
+
+
+BY_ONEDNN = faster_by_onednn(vendor())
 
 
 def configure(threads: int) -> None:
@@ -77,7 +87,7 @@ class Learner(pytorch.Learner):
             weight = self.model.output.weight
             weight.data = weight.data.t().contiguous().t()
         in_low = self.device.type == "cpu" and self.model.in_bfloat16
-        self.way = BY_HAND if in_low and BY_ONEDNN and spec.hidden_size >= WIDE else self.way
+        self.way = BY_HAND if in_low and AVX512 and spec.hidden_size >= WIDE else self.way
         self.recurrent = [weight for weight in self.model.lstm.parameters() if weight.requires_grad]
         self.dense = [*self.recurrent, *self.model.output.parameters()]
 

@@ -74,6 +74,11 @@ def processor() -> Processor:
     return from_linux(cpuinfo, "" if named else _answer(["lscpu", "-J"]))
 
 
+def vendor() -> str | None:
+    """Return the maker of an x86 processor by its instruction CPUID, e.g. GenuineIntel; Linux alone shows it."""
+    return dict(_pairs(linux.read(CPUINFO) or "")).get("vendor_id")
+
+
 def from_linux(cpuinfo: str, lscpu: str) -> Processor:
     """Read /proc/cpuinfo and the output of ``lscpu -J``; either may be empty."""
     shown, listed = _pairs(cpuinfo), list(_fields(lscpu))
