@@ -36,7 +36,7 @@ def parser() -> argparse.ArgumentParser:
         "--measured",
         nargs="+",
         default=["pytorch_fused", "pytorch", "pytorch_plain", "jax_fused", "jax", "tensorflow_fused", "tensorflow"],
-        help="whose speed is measured, if they run here [%(default)s]",
+        help="whose speed is measured, if they run here %(default)s",
     )
     result.add_argument("--trained", nargs="+", default=["pytorch", "jax", "tensorflow"], help="that train whole runs")
     result.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3, 4, 5], help="of whole runs [1 to 5]")
