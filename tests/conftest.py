@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +17,23 @@ from lstmbench.datasets import Source
 # A busy machine is no fault of the code, and a test run leaves nothing in the working tree.
 settings.register_profile("lstm-bench", deadline=None, database=None)
 settings.load_profile("lstm-bench")
+
+STARTED = time.monotonic()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add ``--seconds``: on a slow machine, run what there is time for, and name the rest."""
+    parser.addoption(
+        "--seconds", type=float, metavar="N", help="start no test after N seconds; skip those that are left"
+    )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test for which no time is left, before its fixtures are made."""
+    seconds = item.config.getoption("--seconds")
+    if seconds is not None and time.monotonic() - STARTED >= seconds:
+        pytest.skip(f"not run: the {seconds:g} s of --seconds are over")
 
 
 @pytest.fixture
