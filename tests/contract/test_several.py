@@ -21,7 +21,12 @@ from tests.helpers import checks
 from tests.helpers.implementation_params import configured
 from tests.helpers.worker_program import CASES, trained
 
-DISTRIBUTED = [name for name in implementations.names() if implementations.distributed(name)]
+DISTRIBUTED = [
+    pytest.param(name, marks=[pytest.mark.slow] if name.startswith("tensorflow") else [])
+    for name in implementations.names()
+    if implementations.distributed(name)
+]
+"""TensorFlow's start takes most of a minute."""
 
 TOLERANCE = comparison.TOLERANCE_AFTER_20_STEPS
 

@@ -7,10 +7,13 @@ import re
 import subprocess
 import sys
 
+import pytest
+
 from lstmbench.preparation.prepare import prepare
 from lstmbench.utils.paths import ROOT, WORKFLOW
 
 
+@pytest.mark.slow
 def test_keras_s_fit_and_an_implementation_are_timed_in_turns(tmp_path):
     prepare(dataset="markov", raw=tmp_path / "raw", output=tmp_path / "data")
     command = [sys.executable, "docs/keras_fit.py", "small", "--data", str(tmp_path / "data")]

@@ -21,6 +21,7 @@ TARGETS = [
     "results/sweep/parity/reference-broken/cpu.csv",
     "results/sweep/plan/plan.csv",
 ]
+pytestmark = pytest.mark.slow
 WHY = "E4-MACHINE: environment broken: expected a Python at nowhere/python, found none"
 
 
@@ -53,7 +54,6 @@ def test_the_plan_names_it_and_plans_the_others(sweep, workdir):
     assert workdir.planned("results/sweep/plan/plan.csv", **CHANGES)["calibrate"] == 1
 
 
-@pytest.mark.slow
 def test_it_is_tried_again_and_only_its_success_repeats_the_measurement(sweep, workdir):
     record = sweep / "measurements/markov/tiny/cpu/measurement.json"
     first = record.stat().st_mtime_ns

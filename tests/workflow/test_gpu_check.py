@@ -13,6 +13,8 @@ from lstmbench.records.bundle import read_bundle
 from lstmbench.records.run_record import RunName
 from lstmbench.utils.paths import ROOT
 
+pytestmark = pytest.mark.slow
+
 
 def check(output, *arguments):
     """Run the check on one implementation and two updates' worth of everything; gpu-check.json."""

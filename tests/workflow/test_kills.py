@@ -44,7 +44,7 @@ def survive(case: Case, folder: Path, implementation: str, kills: int, stream: r
     return hit
 
 
-@pytest.mark.parametrize("implementation", each("reference", "pytorch"))
+@pytest.mark.parametrize("implementation", each("pytorch"))
 def test_a_killed_run_ends_with_the_bits_of_one_that_was_not(case, tmp_path, implementation):
     assert survive(case, tmp_path, implementation, 1, random.Random(1)) == 1
 
@@ -63,7 +63,11 @@ def test_a_hundred_kills_change_no_bit(case, tmp_path, implementation):
     print(f"{implementation}: survived {hit} kills")
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP], ids=lambda number: number.name)
+@pytest.mark.parametrize(
+    "number",
+    [signal.SIGTERM, *(pytest.param(number, marks=pytest.mark.slow) for number in (signal.SIGINT, signal.SIGHUP))],
+    ids=lambda number: number.name,
+)
 def test_a_signal_saves_and_ends_with_the_code_that_says_so(case, tmp_path, number):
     expected = case.whole("reference", tmp_path)
     process = case.train("reference", tmp_path)

@@ -43,7 +43,7 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("implementation", each("reference", "pytorch", "tensorflow"))
+@pytest.mark.parametrize("implementation", each("reference", "pytorch"))
 def test_a_trained_model_reaches_the_floor_of_its_source_within_six_per_cent(start, tmp_path, implementation):
     verb(
         "train",

@@ -102,6 +102,7 @@ def test_a_signal_saves_and_ends_all_workers(whole, case, tmp_path):
     assert essence(tmp_path / "run.json") == essence(folder / "run.json")
 
 
+@pytest.mark.slow
 def test_workers_whose_launcher_is_killed_save_and_stop(whole, case, tmp_path):
     implementation, _ = whole
     process = start(case, implementation, tmp_path)

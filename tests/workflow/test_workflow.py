@@ -161,18 +161,16 @@ def test_the_ready_configurations_plan_every_case(workdir, arguments, runs):
     assert planned(workdir.command("--dry-run", *arguments))["train"] == runs
 
 
-def test_a_damaged_record_stops_the_tables_and_is_named(workdir):
-    path = workdir.root / "results/tiny/runs/markov/tiny/copycat/cpu/seed-1/run.json"
+def test_a_damaged_record_stops_the_tables_and_is_named(workdir, tmp_path):
+    shutil.copytree(workdir.root, tmp_path / "damaged", symlinks=True)
+    damaged = Workdir(tmp_path / "damaged")
+    path = damaged.root / "results/tiny/runs/markov/tiny/copycat/cpu/seed-1/run.json"
     before = path.read_bytes()
     path.write_bytes(before[: len(before) // 2])
-    try:
-        done = workdir.snakemake("--forcerun", "collect")
-    finally:
-        path.write_bytes(before)
+    done = damaged.snakemake("--forcerun", "collect")
     assert done.returncode != 0
     assert "copycat/cpu/seed-1/run.json" in done.stdout
     assert "not JSON" in done.stdout
-    assert workdir.snakemake().returncode == 0
 
 
 def test_every_rule_takes_its_share_of_the_machine(workdir):

@@ -68,7 +68,7 @@ def test_mkl_multiplies_on_the_cpus_of_its_maker_and_onednn_on_others_with_avx51
     monkeypatch, avx512, maker, by_onednn
 ):
     monkeypatch.setattr(pytorch_fused, "AVX512", avx512)
-    assert pytorch_fused.faster_by_onednn(maker) == by_onednn
+    assert pytorch_fused._faster_by_onednn(maker) == by_onednn
 
 
 def test_the_norm_for_the_clip_is_taken_along_the_memory_of_every_gradient(monkeypatch):

@@ -194,6 +194,7 @@ def hashes() -> dict[str, tuple[str, str]]:
     return {verb: (dependencies.code_hash(verb), dependencies.numbers_hash(verb)) for verb in verbs}
 
 
+@pytest.mark.slow
 def test_a_change_in_any_module_changes_the_hashes_of_what_imports_it_and_no_others(package):
     shutil.copytree(REAL, package.folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
     forget()

@@ -10,7 +10,7 @@ from scipy import stats
 
 from lstmbench.statistics.equivalence import MARGINS, MIN_SEEDS, Comparison, compare, holm, verdicts
 
-TRIALS = 4000
+TRIALS = 2000
 SPREAD = 0.005
 """Of the logarithm of a ratio between pairs."""
 

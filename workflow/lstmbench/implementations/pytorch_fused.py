@@ -58,12 +58,12 @@ M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
 """Parameters of glibc's ``mallopt`` (malloc.h)."""
 
 
-def faster_by_onednn(maker: str | None) -> bool:
+def _faster_by_onednn(maker: str | None) -> bool:
     """Return whether oneDNN's products in float32 are faster than MKL's on this CPU, by the maker that it names."""
     return AVX512 and maker != "GenuineIntel"
 
 
-BY_ONEDNN = faster_by_onednn(vendor())
+BY_ONEDNN = _faster_by_onednn(vendor())
 
 
 def configure(threads: int) -> None:

@@ -7,6 +7,7 @@ nothing else and loads nothing.
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
@@ -85,13 +86,6 @@ class Picture:
 
 def render(template: str, *, styles: Iterable[str] = STYLES, scripts: Iterable[str] = SCRIPTS, **values: Any) -> str:
     """Return the page that ``template`` makes of ``values``, with these files of styles and scripts in it."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     style = "\n".join(_inline(name) for name in styles)
     inline = [_inline(name) for name in scripts]
     policy = "; ".join([
@@ -102,8 +96,24 @@ def render(template: str, *, styles: Iterable[str] = STYLES, scripts: Iterable[s
         f"base-uri {NOTHING}",
         f"form-action {NOTHING}",
     ])  # fmt: skip
-    return environment.get_template(template).render(
-        version=__version__, policy=policy, style=Markup(style), scripts=[Markup(one) for one in inline], **values
+    return (
+        _environment()
+        .get_template(template)
+        .render(
+            version=__version__, policy=policy, style=Markup(style), scripts=[Markup(one) for one in inline], **values
+        )
+    )
+
+
+@functools.cache
+def _environment() -> jinja2.Environment:
+    """Return where templates are compiled, once for all pages of a process."""
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
 
 
