@@ -13,20 +13,12 @@ import sys
 import numpy as np
 import pytest
 
-from lstmbench import implementations
 from lstmbench.parity import comparison
 from lstmbench.training import launcher
 from lstmbench.utils.paths import ROOT
 from tests.helpers import checks
-from tests.helpers.implementation_params import configured
+from tests.helpers.implementation_params import DISTRIBUTED, configured
 from tests.helpers.worker_program import CASES, trained
-
-DISTRIBUTED = [
-    pytest.param(name, marks=[pytest.mark.slow] if name.startswith("tensorflow") else [])
-    for name in implementations.names()
-    if implementations.distributed(name)
-]
-"""TensorFlow's start takes most of a minute."""
 
 TOLERANCE = comparison.TOLERANCE_AFTER_20_STEPS
 

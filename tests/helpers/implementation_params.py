@@ -18,6 +18,13 @@ in_frameworks = pytest.mark.parametrize(
 )
 """Every implementation but the NumPy reference, which computes in float32 and float64 only."""
 
+DISTRIBUTED = [
+    pytest.param(name, marks=[pytest.mark.slow] if name.startswith("tensorflow") else [])
+    for name in NAMES
+    if implementations.distributed(name)
+]
+"""The implementations of several workers; TensorFlow's start takes most of a minute, several times over."""
+
 
 def each(*fast: str) -> list:
     """Parameters of a test: all implementations, those that are not among ``fast`` marked as slow."""

@@ -11,17 +11,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from lstmbench import implementations
 from lstmbench.system.cores import usable_cores
 from lstmbench.utils.errors import Interrupted, MachineError, WorkerError
 from tests.helpers.case import essence
-
-DISTRIBUTED = [
-    pytest.param(name, marks=[pytest.mark.slow] if name.startswith("tensorflow") else [])
-    for name in implementations.names()
-    if implementations.distributed(name)
-]
-"""TensorFlow's start takes most of a minute, several times over."""
+from tests.helpers.implementation_params import DISTRIBUTED
 
 TOLERANCE = 1e-4
 """Of a loss, relative: sums in another order, over an epoch of updates by Adam.  Without dropout's masks in common, or
