@@ -25,14 +25,13 @@ from tests.helpers.run_command import run_command
 
 SELECTION = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8")) | {"device": "cpu"}
 
+SVG = b'<svg xmlns="http://www.w3.org/2000/svg"/>'
+
 
 @functools.cache
 def certificate_of_the_reference() -> pd.DataFrame:
     """The certificate of the reference, computed once."""
     return certificate.certify("reference", "cpu", threads=1)
-
-
-SVG = b'<svg xmlns="http://www.w3.org/2000/svg"/>'
 
 
 def make_page(

@@ -332,7 +332,7 @@ class Learner(learner.Learner):
 def _by_rows(matrix: Tensor) -> Tensor:
     """Return a matrix or its transpose, whichever has its rows in one piece of memory.
 
-    A norm across the order of the memory takes up to nine times as long.
+    A norm across the order of the memory takes 7 to 22 times as long (10,000 rows of 200 to 1500 values, CPU).
     """
     return matrix.t() if matrix.dim() == 2 and matrix.stride(0) == 1 else matrix
 

@@ -96,12 +96,9 @@ def render(template: str, *, styles: Iterable[str] = STYLES, scripts: Iterable[s
         f"base-uri {NOTHING}",
         f"form-action {NOTHING}",
     ])  # fmt: skip
-    return (
-        _environment()
-        .get_template(template)
-        .render(
-            version=__version__, policy=policy, style=Markup(style), scripts=[Markup(one) for one in inline], **values
-        )
+    page = _environment().get_template(template)
+    return page.render(
+        version=__version__, policy=policy, style=Markup(style), scripts=[Markup(one) for one in inline], **values
     )
 
 
