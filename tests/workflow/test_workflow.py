@@ -171,6 +171,8 @@ def test_a_damaged_record_stops_the_tables_and_is_named(workdir, tmp_path):
     assert done.returncode != 0
     assert "copycat/cpu/seed-1/run.json" in done.stdout
     assert "not JSON" in done.stdout
+    path.write_bytes(before)
+    assert damaged.snakemake("collect").returncode == 0
 
 
 def test_every_rule_takes_its_share_of_the_machine(workdir):
