@@ -9,6 +9,8 @@ import pytest
 
 from lstmbench.records.tables import read_table
 
+pytestmark = pytest.mark.slow
+
 CHANGES = {
     "environments": f"{{mine: {{python: {sys.executable}}}, broken: {{python: nowhere/python}}}}",
     "implementations": "[reference,reference-mine,reference-broken]",
@@ -21,7 +23,6 @@ TARGETS = [
     "results/sweep/parity/reference-broken/cpu.csv",
     "results/sweep/plan/plan.csv",
 ]
-pytestmark = pytest.mark.slow
 WHY = "E4-MACHINE: environment broken: expected a Python at nowhere/python, found none"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 
 import numpy as np
@@ -10,11 +11,12 @@ from scipy import stats
 
 from lstmbench.statistics.equivalence import MARGINS, MIN_SEEDS, Comparison, compare, holm, verdicts
 
-TRIALS = 2000
+TRIALS = 4000
 SPREAD = 0.005
 """Of the logarithm of a ratio between pairs."""
 
 
+@functools.cache
 def pairs(truth: float, seeds: int, trials: int = TRIALS) -> list[Comparison]:
     generator = np.random.default_rng(seeds)
     ratios = np.exp(generator.normal(truth, SPREAD, (trials, seeds)))
