@@ -2,8 +2,8 @@
 # make test   the tests
 # make run    the full benchmark of config.yaml        make quick   every case of it, cut short
 # make bench  the speed of every case, measured apart from training, and nothing else
-# make plan   what make run would take here: time, memory, disk (ARGS="--configfile ..." for another configuration)
-# make verify RUN=results/runs/.../run.json   the first updates of a recorded run again: the same?
+# make plan   predict time, memory and disk of make run on this machine (ARGS="--configfile ..." for another configuration)
+# make verify RUN=results/runs/.../run.json   repeat a recorded run's first updates and compare the losses
 # make bundle                    the records of RESULTS (default: results) in one file, RESULTS/bundle.zip
 #                                MODELS=1: and the models that its runs kept
 # make compare A=a.zip B=b.zip   two bundles (or more: B="b.zip c.zip") case by case: what changed against A?
