@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
+from hypothesis import HealthCheck, assume, example, given, settings
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from lstmbench.datasets import Prepared, ptb
 from lstmbench.inference import demonstration
-from lstmbench.inference.demonstration import SENTENCE_WORDS, demonstrate
+from lstmbench.inference.demonstration import PROMPTS, SENTENCE_WORDS, demonstrate
 from lstmbench.inference.learned import Learned, read_learned
 from lstmbench.orchestration.config import checked
 from lstmbench.utils.conversion import plain
 from lstmbench.utils.errors import DataError
 from lstmbench.utils.files import write_json
-from tests.factories.kept import SENTENCES
+from tests.factories.kept import SENTENCES, Tale, make_kept
 from tests.factories.pages import SELECTION
 
 NAMES = ["reference", "pytorch"]
@@ -65,6 +70,47 @@ def test_a_text_of_characters_shows_what_is_seen_of_each_and_continues_a_line(le
             continuation.prompt == next(line for line in SENTENCES.split("\n") if line[:20] == continuation.prompt)[:20]
         )
         assert "\n" not in continuation.drawn
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+@given(
+    lengths=st.lists(st.integers(0, 30), max_size=8).filter(lambda lengths: sum(lengths) + len(lengths) >= 2),
+    last=st.integers(0, 30),
+    ends=st.booleans(),
+)
+@example(lengths=[0, 0], last=0, ends=True)
+@example(lengths=[1], last=0, ends=True)
+@example(lengths=[2], last=0, ends=False)
+def test_every_test_split_shows_a_sentence_and_as_many_prompts_as_it_has(model, lengths, last, ends):
+    one, end = model.ids(["cat", "<eos>"])
+    test = np.array([number for length in lengths for number in [one] * length + [end] * ends] + [one] * last)
+    assume(len(test) >= 2)
+    words = model.words if ends else tuple("." if word == "<eos>" else word for word in model.words)
+    dataset = dataclasses.replace(model.dataset, arrays={**model.dataset.arrays, "test": test.astype(np.int32)})
+    sentence, *prompts = demonstration._excerpts(dataclasses.replace(model, dataset=dataset, words=words))
+    assert len(sentence) >= (1 if ends else 2)
+    assert all(prompts)
+    whole = [length for length in [*lengths, last] if length] if ends else range(0, len(test), SENTENCE_WORDS[1])
+    assert len(prompts) == min(PROMPTS, max(0, len(whole) - 1))
+    assert len(sentence) >= min(SENTENCE_WORDS[0], max(map(len, prompts), default=0))
+
+
+class Verse(Tale):
+    """The sentences of ``Tale`` to learn from, and a test split of two short ones."""
+
+    @staticmethod
+    def prepare(raw: Path) -> Prepared:
+        Tale.prepare(raw)
+        (raw / "ptb.test.txt").write_text("the cat\nsat\n", encoding="utf-8")
+        return ptb.prepare(raw)
+
+
+def test_a_text_of_short_lines_shows_what_it_has_and_says_what_is_missing(tmp_path, monkeypatch):
+    make_kept(tmp_path, monkeypatch, Verse)
+    learned = demonstrate(selected(implementations=["reference"]), "made", tmp_path)
+    (one,) = learned.shown
+    assert (one.sentence.true, [each.prompt for each in one.continuations]) == (["the", "cat"], ["sat"])
+    assert learned.missing == ["Of made, 1 of 3 continuations are shown: its test split has no more lines."]
 
 
 def test_images_show_the_confusion_of_each_implementation(image_run, tmp_path):

@@ -48,6 +48,11 @@ def test_windows_change_no_probability(model, count):
     np.testing.assert_allclose(found, at_once[-1, 0], rtol=1e-4, atol=1e-5)
 
 
+def test_what_follows_no_word_at_all_is_not_asked(model):
+    with pytest.raises(ValueError, match="expected at least one word"):
+        model.next_words(np.array([], np.int32), model.initial_state())
+
+
 @given(st.lists(st.floats(-1e4, 1e4, width=32), min_size=1, max_size=9))
 def test_probabilities_sum_to_one(logits):
     assert np.exp(log_softmax(np.array(logits, np.float32))).sum() == pytest.approx(1)

@@ -28,7 +28,10 @@ DRAWN = {"word": 15, "character": 80}
 """Words or characters of a prompt, and those that are drawn after it."""
 
 SENTENCE_WORDS = (10, 25)
-"""Words, or characters, of the sentence that is shown: at least, at most."""
+"""Words, or characters, of the sentence that is shown: at least, if the text has such sentences, and at most."""
+
+SEARCHED_WORDS = 10_000
+"""The sentences are among the first words, or characters, of the test split."""
 
 
 def demonstrate(selection: Selection, dataset: str, data: Path) -> Learned:
@@ -61,6 +64,11 @@ def demonstrate(selection: Selection, dataset: str, data: Path) -> Learned:
             continue
         result.shown.append(_show(implementation, path, data))
         before = watch.seconds() - begin
+    prompts = min((len(one.continuations) for one in result.shown if one.sentence), default=PROMPTS)
+    if prompts < PROMPTS:
+        result.missing.append(
+            f"Of {dataset}, {prompts} of {PROMPTS} continuations are shown: its test split has no more lines."
+        )
     return result
 
 
@@ -78,14 +86,18 @@ def _show(implementation: str, path: Path, data: Path) -> Shown:
 
 
 def _excerpts(model: LanguageModel) -> list[list[str]]:
-    """Return the first long sentences of the test split; of a text without sentences its first words."""
-    words = (model.words[number] for number in model.dataset.arrays["test"][:10_000])
+    """Return the first sentences of the test split, long ones before short ones: at least one, at most 1 + ``PROMPTS``.
+
+    A text without line ends is cut into pieces instead.  Of a text of nothing but line ends, these are the sentence.
+    """
+    words = [model.words[number] for number in model.dataset.arrays["test"][:SEARCHED_WORDS]]
     least, most = SENTENCE_WORDS
-    if not model.beginning():
-        return [list(itertools.islice(words, most)) for _ in range(1 + PROMPTS)]
-    sentences = (list(group) for end, group in itertools.groupby(words, model.end.__eq__) if not end)
-    long = (sentence[:most] for sentence in sentences if len(sentence) >= least)
-    return list(itertools.islice(long, 1 + PROMPTS))
+    if model.beginning():
+        sentences = [list(group) for end, group in itertools.groupby(words, model.end.__eq__) if not end]
+    else:
+        sentences = [words[begin : begin + most] for begin in range(0, len(words), most)]
+    long_first = sorted(sentences or [words], key=lambda sentence: len(sentence) < least)
+    return [sentence[:most] for sentence in long_first[: 1 + PROMPTS]]
 
 
 def _predicted(model: LanguageModel, words: list[str]) -> Sentence:

@@ -84,7 +84,13 @@ class LanguageModel:
         return self.kept.learner.initial_state(1)
 
     def next_words(self, ids: np.ndarray, state: State) -> tuple[np.ndarray, State]:
-        """Return the logits of the word after the last of ``ids`` int32[words], float64[vocabulary], and the state."""
+        """Return the logits of the word after the last of ``ids`` int32[words], float64[vocabulary], and the state.
+
+        Raises:
+            ValueError: ``ids`` is empty.
+        """
+        if not len(ids):
+            raise ValueError("expected at least one word, found none")
         for window in windows(ids):
             logits, state = self.kept.logits(window[np.newaxis], state)
         return logits[-1, 0].astype(np.float64), state
