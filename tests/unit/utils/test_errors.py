@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import errno
+import os
 
 import pytest
 
@@ -48,3 +50,10 @@ def test_a_path_that_is_not_there_is_a_fault_of_ours_and_keeps_its_traceback(tmp
     with pytest.raises(FileNotFoundError) as caught:
         (tmp_path / "absent").read_bytes()
     assert as_bench_error(caught.value) is None
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EPERM])
+def test_an_error_that_names_no_file_is_told_without_one(number):
+    error = as_bench_error(OSError(number, os.strerror(number)))
+    assert error.exit_code == 6
+    assert "None" not in str(error)

@@ -6,11 +6,12 @@ import os
 import stat
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from lstmbench.training.tensorboard import EventFile
+from lstmbench.training.tensorboard import FILE_NAME, EventFile
 from lstmbench.utils.errors import as_bench_error
 from lstmbench.utils.files import (
     hash_arrays,
@@ -103,6 +104,24 @@ def test_a_folder_of_events_that_cannot_be_emptied_is_used_again(tmp_path, monke
     monkeypatch.setattr("shutil.rmtree", lambda folder, ignore_errors: None)
     with EventFile(tmp_path):
         pass
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no file that is always full")
+def test_events_that_cannot_be_written_are_told_with_their_file(tmp_path, monkeypatch):
+    original = Path.open
+    monkeypatch.setattr(Path, "open", lambda path, mode: original(Path("/dev/full"), mode))
+    with pytest.raises(OSError, match=FILE_NAME) as caught, EventFile(tmp_path):
+        pytest.fail("nothing was written")
+    assert f"{tmp_path / FILE_NAME}: no space left" in str(as_bench_error(caught.value))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no file that is always full")
+def test_events_that_cannot_be_written_on_closing_are_told_with_their_file(tmp_path):
+    events = EventFile(tmp_path)
+    with Path("/dev/full").open("wb") as full:
+        os.dup2(full.fileno(), events._file.fileno())
+    with pytest.raises(OSError, match=FILE_NAME), events:
+        events.add({"updates": 1, "loss": 1.0})
 
 
 def test_the_hash_of_arrays_sees_name_type_shape_and_value():

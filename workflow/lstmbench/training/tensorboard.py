@@ -16,6 +16,7 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.record_writer import RecordWriter
 
 from lstmbench.utils.clock import timestamp
+from lstmbench.utils.files import naming
 
 # The name by which TensorBoard finds an event file, and the first event that it expects in it.
 FILE_NAME = "events.out.tfevents.0.lstm-bench"
@@ -32,7 +33,8 @@ class EventFile:
         shutil.rmtree(folder, ignore_errors=True)
         # On a network share the folder remains while another program has one of its files open.
         folder.mkdir(parents=True, exist_ok=True)
-        self._file = (folder / FILE_NAME).open("wb")
+        self._path = folder / FILE_NAME
+        self._file = self._path.open("wb")
         self._records = RecordWriter(self._file)
         self._write(Event(wall_time=timestamp(), file_version=FILE_VERSION))
         if graph is not None:
@@ -42,7 +44,8 @@ class EventFile:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._file.close()
+        with naming(self._path):
+            self._file.close()
 
     def add(self, row: Mapping[str, float]) -> None:
         """Write the numbers of a history row under their names, with the row's updates as the step."""
@@ -54,5 +57,6 @@ class EventFile:
         self._write(Event(wall_time=timestamp(), step=row["updates"], summary=Summary(value=values)))
 
     def _write(self, event: Event) -> None:
-        self._records.write(event.SerializeToString())
-        self._records.flush()
+        with naming(self._path):
+            self._records.write(event.SerializeToString())
+            self._records.flush()

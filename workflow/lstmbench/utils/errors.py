@@ -149,12 +149,13 @@ def as_bench_error(error: Exception) -> BenchError | None:
 
 def _of_file_system(error: OSError, code: int) -> ResourceError | None:
     number = f"(errno {code}, {errno.errorcode.get(code, 'unknown')})"
+    where = "" if error.filename is None else f"{error.filename}: "
     if code in _NO_SPACE:
         free = "free some, and run the same command again"
-        return ResourceError(f"{error.filename}: no space left on its file system {number}: {free}")
+        return ResourceError(f"{where}no space left on its file system {number}: {free}")
     if code in _NOT_WRITABLE:
         allowed = "expected to be allowed to read and to write there"
-        return ResourceError(f"{error.filename}: {error.strerror} {number}: {allowed}")
+        return ResourceError(f"{where}{error.strerror} {number}: {allowed}")
     if error.filename is None or code in _FAULTS_OF_OURS:
         return None
     again = "use another file system, or run the same command again when this one is sound"

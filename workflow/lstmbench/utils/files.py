@@ -38,29 +38,37 @@ def atomic(path: Path) -> Iterator[Path]:
     os.close(handle)
     temporary = Path(name)
     try:
-        yield temporary
-        umask = os.umask(0)
-        os.umask(umask)
-        # Open for writing, because some shares require that for fsync.
-        with temporary.open("r+b") as stream:
-            with _if_supported(errno.EPERM, errno.EACCES):
-                os.fchmod(stream.fileno(), 0o666 & ~umask)
-            with _if_supported():
-                os.fsync(stream.fileno())
-        temporary.replace(path)
-        # The file is in place, so a folder that cannot be read is no error.
-        with _if_supported(errno.EPERM, errno.EACCES, errno.EISDIR):
-            _sync_folder(path.parent)
-    except OSError as error:
-        if error.errno is not None and error.filename is None:
-            error.filename = str(path)
-        raise
+        with naming(path):
+            yield temporary
+            umask = os.umask(0)
+            os.umask(umask)
+            # Open for writing, because some shares require that for fsync.
+            with temporary.open("r+b") as stream:
+                with if_supported(errno.EPERM, errno.EACCES):
+                    os.fchmod(stream.fileno(), 0o666 & ~umask)
+                with if_supported():
+                    os.fsync(stream.fileno())
+            temporary.replace(path)
+            # The file is in place, so a folder that cannot be read is no error.
+            with if_supported(errno.EPERM, errno.EACCES, errno.EISDIR):
+                _sync_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
 
 @contextmanager
-def _if_supported(*others: int) -> Iterator[None]:
+def naming(path: Path) -> Iterator[None]:
+    """Add ``path`` to an error of the block that names no file, as one of writing or flushing a stream does."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is not None and error.filename is None:
+            error.filename = str(path)
+        raise
+
+
+@contextmanager
+def if_supported(*others: int) -> Iterator[None]:
     """Ignore an error that says that this file system cannot do what the block asks for."""
     try:
         yield
