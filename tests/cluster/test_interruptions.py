@@ -149,7 +149,7 @@ def test_ctrl_c_takes_the_jobs_out_of_the_queue_and_they_save(build_site):
         *records, implementations="[slow]", seeds="[1,2,3]", max_updates="1000", checkpoint_seconds="3600"
     )
     site.wait_for(lambda: sorted(job["JobState"] for job in site.jobs()) == ["PENDING", "RUNNING", "RUNNING"])
-    site.wait_for(lambda: len(list(site.root.glob("results/tiny/checkpoints/*/*/*/*/*/lock"))) == 2)
+    site.wait_for(lambda: len(list(site.root.glob("results/tiny/checkpoints/*/*/*/*/*/holder-*.json"))) == 2)
     time.sleep(2)
     snakemake.send_signal(signal.SIGINT)
     assert snakemake.wait() != 0

@@ -1,8 +1,11 @@
 """Lock a folder for one process; the lock ends with the process that holds it, however that ends.
 
-If the file system has no ``flock``, a file that names its holder is the lock.  It stays if its holder is killed, and is
-taken over if that process ran on this machine.  A holder on another machine cannot be checked, so the error names its
-file.
+Each process first puts a file of its own into the folder, and then holds the folder if no other process that is alive
+has one there.  Of two processes at least the later one sees the other's file, so both never hold it.  A file is whole
+from the moment it is seen, its name is used once, and so anyone may remove that of a process that is gone.
+
+A process is gone if it no longer holds the ``flock`` of its file.  If the file system has no ``flock``, it is gone if
+it ran on this machine and no longer does.  One on another machine cannot be checked then, so the error names its file.
 """
 
 from __future__ import annotations
@@ -10,25 +13,44 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
-import json
+import io
 import os
 import platform
 import sys
+import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TextIO
 
+import msgspec
 import psutil
 
-from lstmbench.utils.clock import utc_now
-from lstmbench.utils.errors import DataError, LockedError
-from lstmbench.utils.files import UNSUPPORTED
-from lstmbench.utils.strict_json import parse_json
+from lstmbench.utils.clock import Stopwatch, timestamp, utc_now
+from lstmbench.utils.errors import LockedError
+from lstmbench.utils.fields import Number, StrictStruct
+from lstmbench.utils.files import UNSUPPORTED, if_supported, naming
 
 NO_FLOCK = UNSUPPORTED | {errno.ENOLCK}
 
 SAME_START_SECONDS = 2.0
 """Tolerance in seconds for the start of one process when read twice, because its clock may be corrected in between."""
+
+PATIENCE_SECONDS = 2.0
+"""Of processes that ask at the same time, the first waits this long for the others to be refused."""
+
+POLL_SECONDS = 0.05
+
+OPEN_TRIES = 10
+"""A folder may vanish between its creation and that of a file in it, as often as another process's lock ends then."""
+
+
+class _Holder(StrictStruct, frozen=True):
+    process: Number
+    started: float  # of the process, in seconds since 1970
+    host: str
+    since: str
+    asked: float = 0.0  # the same, in seconds since 1970
+    flock: bool = False  # the process holds it on this file
 
 
 @contextlib.contextmanager
@@ -37,98 +59,122 @@ def locked(folder: Path) -> Iterator[None]:
 
     Raises:
         LockedError: another process holds it.
+        OSError: it cannot be created or written; with a path.
     """
-    path = folder / "lock"
+    path = folder / f"holder-{uuid.uuid4().hex}.json"
+    with _stating(path) as (me, reason):
+        _refuse_others(path, me)
+        if reason:
+            print(f"{path}: the lock is this file: the file system has no flock ({reason})", file=sys.stderr)
+        yield
+    with contextlib.suppress(OSError):  # not empty
+        folder.rmdir()
+
+
+@contextlib.contextmanager
+def _stating(path: Path) -> Iterator[tuple[_Holder, str | None]]:
+    """Have a file ``path`` that names this process, within the block; yield what it says and why it has no flock."""
+    hidden = path.with_name(f".{path.name}")  # until it is locked and whole
     try:
-        stream = _acquired(path)
+        with _created(hidden) as stream:
+            with naming(path):
+                reason = _flock(stream, fcntl.LOCK_EX)
+                me = _me(flock=reason is None)
+                _write(stream, msgspec.json.encode(me))
+            hidden.rename(path)
+            yield me, reason
+    finally:
+        for one in (hidden, path):
+            one.unlink(missing_ok=True)
+
+
+def _me(*, flock: bool) -> _Holder:
+    started = psutil.Process().create_time()
+    return _Holder(os.getpid(), started, platform.node(), utc_now(), timestamp(), flock)
+
+
+def _created(path: Path) -> io.FileIO:
+    for left in reversed(range(OPEN_TRIES)):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            return path.open("xb", buffering=0)
+        except (FileNotFoundError, FileExistsError):
+            if not left:
+                raise
+    raise AssertionError("the last try returns or raises")
+
+
+def _write(stream: io.FileIO, content: bytes) -> None:
+    while content:
+        content = content[stream.write(content) :]
+    with if_supported():
+        os.fsync(stream.fileno())  # so that other machines see it
+
+
+def _flock(stream: io.FileIO, operation: int) -> str | None:
+    """Lock an open file without waiting; return the name of the error if its file system has no flock, else None.
+
+    Raises:
+        BlockingIOError: another process holds it.
+    """
+    try:
+        fcntl.flock(stream, operation | fcntl.LOCK_NB)
     except OSError as error:
         if error.errno not in NO_FLOCK:
             raise
-        holding = _held_by_file(path.with_name("holder.json"), errno.errorcode[error.errno])
-    else:
-        holding = _held_by_flock(path, stream)
-    with holding:
-        yield
-    with contextlib.suppress(OSError):  # not empty
-        os.removedirs(folder)
+        return errno.errorcode[error.errno]
+    return None
 
 
-@contextlib.contextmanager
-def _held_by_flock(path: Path, stream: TextIO) -> Iterator[None]:
-    with stream:
-        stream.truncate(0)
-        stream.write(f"process {os.getpid()} on {platform.node()} since {utc_now()}")
-        stream.flush()
+def _refuse_others(path: Path, me: _Holder) -> None:
+    watch = Stopwatch()
+    while others := list(_others(path)):
+        # Who asked after this process sees its file and is refused; who asked before may hold the folder.
+        earlier = [other for other in others if other[1] is None or (other[1].asked, other[0]) < (me.asked, path)]
+        if earlier or watch.seconds() > PATIENCE_SECONDS:
+            raise _refusal(*(earlier or others)[0])
+        time.sleep(POLL_SECONDS)
+
+
+def _refusal(path: Path, holder: _Holder | None) -> LockedError:
+    name = f"process {holder.process} on {holder.host} since {holder.since}" if holder else "another process"
+    left = "" if holder and holder.flock else f"; if it is gone, delete {path}"
+    return LockedError(f"{path.parent}: {name} trains this run; wait for it, or stop it{left}")
+
+
+def _others(mine: Path) -> Iterator[tuple[Path, _Holder | None]]:
+    """Yield the files of other processes that may be alive, with what they say; remove those of processes gone."""
+    for path in sorted(mine.parent.glob("holder*.json")):
+        if path == mine:
+            continue
+        with contextlib.suppress(FileNotFoundError), path.open("rb", buffering=0) as stream:
+            holder = _read(stream)
+            if holder and _is_gone(holder, stream):
+                path.unlink()
+            else:
+                yield path, holder
+
+
+def _read(stream: io.FileIO) -> _Holder | None:
+    """Return what an open file says; None: it is not whole, as one of an earlier version may be, or not readable."""
+    try:
+        return msgspec.json.decode(stream.read(), type=_Holder)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+
+
+def _is_gone(holder: _Holder, stream: io.FileIO) -> bool:
+    """Return whether the process that wrote a file, which is open for reading, has certainly ended."""
+    if holder.flock:
         try:
-            yield
-        finally:
-            path.unlink(missing_ok=True)
-
-
-def _acquired(path: Path) -> TextIO:
-    while True:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        stream = path.open("a+", encoding="utf-8")
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if _flock(stream, fcntl.LOCK_SH) is None:
+                return True
         except BlockingIOError:
-            stream.seek(0)
-            holder = stream.read() or "another process"
-            stream.close()
-            raise LockedError(f"{path.parent}: {holder} trains this run; wait for it, or stop it") from None
-        except OSError as error:
-            stream.close()
-            if error.errno in NO_FLOCK:
-                path.unlink(missing_ok=True)
-            raise OSError(error.errno, error.strerror, str(path)) from error
-        with contextlib.suppress(FileNotFoundError):
-            if os.path.samestat(os.fstat(stream.fileno()), path.stat()):
-                return stream
-        stream.close()  # its holder removed it between our opening and our locking it
-
-
-@contextlib.contextmanager
-def _held_by_file(path: Path, reason: str) -> Iterator[None]:
-    me = {
-        "process": os.getpid(),
-        "started": psutil.Process().create_time(),
-        "host": platform.node(),
-        "since": utc_now(),
-    }
-    while True:
-        try:
-            with path.open("x", encoding="utf-8") as stream:
-                json.dump(me, stream)
-            break
-        except FileExistsError:
-            holder = _holder(path)
-            if not _is_gone(holder):
-                name = "process {process} on {host} since {since}".format_map(holder) if holder else "another process"
-                left = f"wait for it, or stop it; if it is gone, delete {path}"
-                raise LockedError(f"{path.parent}: {name} trains this run; {left}") from None
-            path.unlink(missing_ok=True)
-    try:
-        print(f"{path}: the lock is this file: the file system has no flock ({reason})", file=sys.stderr)
-        yield
-    finally:
-        path.unlink(missing_ok=True)
-
-
-def _holder(path: Path) -> dict[str, Any]:
-    """Return what the lock says of its holder; empty if it says nothing yet."""
-    try:
-        holder = parse_json(path.read_bytes(), path)
-        return {name: holder[name] for name in ("process", "started", "host", "since")}
-    except (DataError, OSError, LookupError, TypeError):
-        return {}
-
-
-def _is_gone(holder: dict[str, Any]) -> bool:
-    """Return whether the holder has certainly ended: it ran on this machine, and no longer does."""
-    if holder.get("host") != platform.node():
+            return False
+    if holder.host != platform.node():
         return False
     try:
-        started = psutil.Process(holder["process"]).create_time()
+        started = psutil.Process(holder.process).create_time()
     except psutil.NoSuchProcess:
         return True
-    return bool(abs(started - holder["started"]) > SAME_START_SECONDS)
+    return bool(abs(started - holder.started) > SAME_START_SECONDS)
