@@ -63,7 +63,8 @@ def launch(command: list[str], count: int) -> int:
         WorkerError: a worker was killed or does not answer.  All workers have been ended by then.
     """
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
-        stderr_files = {rank: stack.enter_context(Path(folder, str(rank)).open("w+")) for rank in range(1, count)}
+        paths = {rank: Path(folder, str(rank)) for rank in range(1, count)}
+        stderr_files = {rank: stack.enter_context(path.open("wb")) for rank, path in paths.items()}
         processes: list[subprocess.Popen[bytes]] = []
         stack.enter_context(_passed_on(processes))
         try:
@@ -77,9 +78,8 @@ def launch(command: list[str], count: int) -> int:
             for process in processes:
                 process.kill()
                 process.wait()
-        if culprit in stderr_files:
-            stderr_files[culprit].seek(0)
-            sys.stderr.write(stderr_files[culprit].read())
+        if culprit in paths:
+            sys.stderr.write(paths[culprit].read_text(encoding="utf-8", errors="replace"))
         return processes[culprit].returncode
 
 
