@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ from hypothesis import settings
 
 from lstmbench import datasets
 from lstmbench.datasets import Source
+from lstmbench.utils.signals import SIGNALS
 
 # A busy machine is no fault of the code, and a test run leaves nothing in the working tree.
 settings.register_profile("lstm-bench", deadline=None, database=None)
@@ -34,6 +36,14 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     seconds = item.config.getoption("--seconds")
     if seconds is not None and time.monotonic() - STARTED >= seconds:
         pytest.skip(f"not run: the {seconds:g} s of --seconds are over")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _processes_that_signals_end() -> None:
+    """Let signals end what the tests start, also under nohup: what is ignored is inherited, and a handler is not."""
+    for number in SIGNALS:
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
 
 
 @pytest.fixture

@@ -66,6 +66,32 @@ time.sleep(60)
     assert signal.getsignal(signal.SIGTERM) is before
 
 
+def test_workers_that_a_scheduler_signals_too_end_as_asked(tmp_path):
+    script = f"""
+from pathlib import Path
+from lstmbench.utils.errors import Interrupted
+from lstmbench.utils.signals import Interruption
+with Interruption() as interruption:
+    Path({str(tmp_path)!r}, str(rank)).touch()
+    while len(list(Path({str(tmp_path)!r}).iterdir())) < 2:
+        time.sleep(0.01)
+    if rank == 0:
+        os.kill(os.getppid(), {signal.SIGTERM})
+    os.kill(os.getpid(), {signal.SIGTERM})
+    time.sleep(0.5)
+    try:
+        interruption.check()
+    except Interrupted as error:
+        sys.exit(error.exit_code)
+"""
+    assert started(script) == Interrupted.exit_code
+
+
+def test_whatever_bytes_a_worker_writes_are_shown(capfd):
+    assert started("if rank == 1: sys.stderr.buffer.write(b'caf\\xe9'), sys.exit(5)\ntime.sleep(0.1)") == 5
+    assert "caf\ufffd" in capfd.readouterr().err
+
+
 def test_no_worker_is_left_running():
     before = psutil.Process().children()
     assert started("sys.exit(3) if rank == 0 else time.sleep(0.2)") == 3

@@ -11,7 +11,7 @@ import time
 import pytest
 
 from lstmbench.utils.errors import Interrupted
-from lstmbench.utils.signals import SIGNALS, Interruption
+from lstmbench.utils.signals import SAME_REQUEST_SECONDS, SIGNALS, Interruption
 
 
 @pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
@@ -52,11 +52,31 @@ def start(*command):
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT)
 
 
+@pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
+def test_a_signal_that_was_ignored_from_the_start_stays_ignored(number):
+    before = signal.signal(number, signal.SIG_IGN)
+    try:
+        with Interruption() as interruption:
+            os.kill(os.getpid(), number)
+            interruption.check()
+        assert signal.getsignal(number) is signal.SIG_IGN
+    finally:
+        signal.signal(number, before)
+
+
+def test_a_signal_that_comes_twice_at_once_is_one_request():
+    with Interruption() as interruption:
+        for number in SIGNALS:
+            os.kill(os.getpid(), number)
+        with pytest.raises(Interrupted, match="stopped by SIG"):
+            interruption.check()
+
+
 def test_a_second_signal_ends_the_process_at_once(tmp_path):
     process = start(sys.executable, "-c", WORK, "deaf", tmp_path / "output")
     assert process.stdout.readline() == "looking\n"
     process.send_signal(signal.SIGTERM)
-    time.sleep(0.2)
+    time.sleep(SAME_REQUEST_SECONDS + 0.5)
     assert process.poll() is None
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=10) == -signal.SIGTERM

@@ -16,7 +16,7 @@ from lstmbench.records.bundle import GPU_CHECK
 from lstmbench.system.device import PRECISIONS
 from lstmbench.timing.blocks import BLOCKS
 from lstmbench.utils.errors import Interrupted, UsageError
-from lstmbench.utils.signals import SIGNALS
+from lstmbench.utils.signals import handled_by
 from lstmbench.utils.validation import require_folder, require_known
 
 BUDGET_SECONDS = 600.0
@@ -78,7 +78,6 @@ def main(options: argparse.Namespace) -> None:
             f"{chosen.output / GPU_CHECK}"
         )
 
-    for number in SIGNALS:
-        signal.signal(number, stop)
-    Check(chosen, Budget(seconds)).run()
+    with handled_by(stop):
+        Check(chosen, Budget(seconds)).run()
     print(f"{chosen.output / BUNDLE}: the records; {chosen.output / GPU_CHECK}: what was done")

@@ -1,7 +1,7 @@
 """Handle requests to stop: a signal, or the end of the process that started this one (Snakemake, the worker launcher).
 
 Work continues to the next call of ``check``, a block of about half a second later.  A second signal ends the process at
-once.
+once.  A signal that this process ignores from its start, as under nohup, stays ignored.
 """
 
 from __future__ import annotations
@@ -13,15 +13,21 @@ from types import FrameType, TracebackType
 
 import psutil
 
+from lstmbench.utils.clock import Stopwatch
 from lstmbench.utils.errors import Interrupted
 
 SIGNALS = [signal.SIGTERM, signal.SIGINT, signal.SIGHUP]
 
+SAME_REQUEST_SECONDS = 1.0
+"""Signals within this time of the first are the same request: a scheduler signals every process of a job, and the
+launcher passes the signal on to workers that have it already."""
+
 
 @contextmanager
 def handled_by(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    """Give the signals that end a process to ``handler`` within the block, and then to those that had them before."""
-    before = {number: signal.signal(number, handler) for number in SIGNALS}
+    """Give the signals that end this process to ``handler`` within the block, then to those that had them before."""
+    taken = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, handler) for number in taken}
     try:
         yield
     finally:
@@ -34,6 +40,7 @@ class Interruption:
 
     def __init__(self, launcher: psutil.Process | None = None) -> None:
         self.reason: str | None = None
+        self._since_signal: Stopwatch | None = None
         above = {"Snakemake": _snakemake(), "the launcher of the workers": launcher}
         self._above = {name: process for name, process in above.items() if process is not None}
 
@@ -56,9 +63,11 @@ class Interruption:
             raise Interrupted(self.reason)
 
     def _remember(self, number: int, frame: FrameType | None) -> None:
-        self.reason = f"stopped by {signal.Signals(number).name}"
-        for one in SIGNALS:
-            signal.signal(one, signal.SIG_DFL)
+        if self._since_signal is None:
+            self.reason, self._since_signal = f"stopped by {signal.Signals(number).name}", Stopwatch()
+        elif self._since_signal.seconds() >= SAME_REQUEST_SECONDS:
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
 
 
 def _snakemake() -> psutil.Process | None:
