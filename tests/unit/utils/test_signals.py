@@ -7,9 +7,11 @@ import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import pytest
 
+from lstmbench.utils import signals
 from lstmbench.utils.errors import Interrupted
 from lstmbench.utils.signals import SAME_REQUEST_SECONDS, SIGNALS, Interruption
 
@@ -96,3 +98,20 @@ def test_work_whose_snakemake_is_killed_stops(tmp_path):
         assert time.monotonic() < deadline, "the orphan goes on"
         time.sleep(0.05)
     assert output.read_text() == f"Snakemake (process {process.pid}) is gone"
+
+
+@pytest.mark.parametrize(
+    ("command", "found"),
+    [
+        (["/venv/bin/python3.11", "/venv/bin/snakemake", "--cores", "2"], True),
+        (["python", "-m", "snakemake", "--snakefile", "Snakefile"], True),
+        (["bash", "snakemake-notes/start.sh"], False),
+        (["python", "train_without_snakemake.py"], False),
+        (["bash", "-c", "snakemake --cores 2; true"], False),
+        ([], False),
+    ],
+)
+def test_a_parent_is_snakemake_by_the_name_of_its_program_or_script(monkeypatch, command, found):
+    parent = SimpleNamespace(cmdline=lambda: command)
+    monkeypatch.setattr("psutil.Process", lambda: SimpleNamespace(parents=lambda: [parent]))
+    assert signals._snakemake() is (parent if found else None)

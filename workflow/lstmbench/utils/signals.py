@@ -9,6 +9,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import PurePath
 from types import FrameType, TracebackType
 
 import psutil
@@ -74,7 +75,8 @@ def _snakemake() -> psutil.Process | None:
     """Return the nearest Snakemake above this process, if any; other parents may end, as a shell does under nohup."""
     for parent in psutil.Process().parents():
         try:
-            if any("snakemake" in word for word in parent.cmdline()[:3]):
+            # The program, or the script or module that Python runs.
+            if any(PurePath(word).name == "snakemake" for word in parent.cmdline()[:3]):
                 return parent
         except psutil.Error:  # it ended meanwhile, or is another user's
             continue
