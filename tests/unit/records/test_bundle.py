@@ -62,6 +62,23 @@ def test_the_same_records_make_the_same_bytes(results, tmp_path):
     assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
 
 
+@pytest.mark.parametrize("linked", ["runs", "runs/ptb", "runs/ptb/small/pytorch/cpu/seed-1", "parity/pytorch"])
+def test_what_is_read_behind_a_link_is_packed_as_if_it_were_there(results, tmp_path, linked):
+    save_certificate(results, make_certificate("pytorch", "cpu"))
+    count = pack(results, tmp_path / "a.zip")
+    (results / linked).rename(tmp_path / "elsewhere")
+    (results / linked).symlink_to(tmp_path / "elsewhere")
+    assert pack(results, tmp_path / "b.zip") == count
+    assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
+
+
+def test_what_is_read_and_could_not_be_packed_is_refused_by_its_path(results, tmp_path):
+    path = save_certificate(results, make_certificate("pytorch", "cpu"))
+    path.parent.rename(path.parent.with_name("PyTorch copy"))
+    with pytest.raises(DataError, match=r"parity/PyTorch copy/cpu\.csv"):
+        pack(results, tmp_path / "a.zip")
+
+
 def test_a_bad_record_is_not_packed(results, tmp_path):
     path = next(results.rglob("run.json"))
     path.write_text(path.read_text().replace('"resumed": 0', '"resumed": -1'))

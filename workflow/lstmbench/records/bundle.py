@@ -92,9 +92,15 @@ def _read_members(results: Path, wanted: Set[str] | None = None) -> dict[str, An
     return {
         name: read(path)
         for member, read in _READERS.items()
-        for path in sorted(results.glob(paths.glob(member)))
-        if (name := path.relative_to(results).as_posix()) and (wanted is None or name in wanted)
+        for name, path in _files(results, member).items()
+        if wanted is None or name in wanted
     }
+
+
+def _files(results: Path, *patterns: str) -> dict[str, Path]:
+    """Return the files below a results folder at these paths with wildcards, by their names, also in linked folders."""
+    found = (path for pattern in patterns for path in results.glob(paths.glob(pattern)))
+    return {path.relative_to(results).as_posix(): path for path in sorted(found)}
 
 
 def _read_small_certificate(path: Path) -> pd.DataFrame:
@@ -139,12 +145,14 @@ def pack(results: Path, output: Path, models: bool = False) -> int:
             they are asked for, or more than a bundle may hold.
     """
     found = _read_members(results)
-    members = {path.relative_to(results).as_posix(): path for path in results.rglob("*") if path.is_file()}
-    contents = {name: members[name].read_bytes() for name in sorted(members) if _is_member(name)}
+    contents = {name: path.read_bytes() for name, path in sorted(_files(results, *_MEMBERS).items())}
+    for name in contents:
+        if not _is_member(name):
+            raise DataError(f"{results / name}: expected a path like {', '.join(_MEMBERS)}; rename or remove it")
     made = {name: _record_of(found[name]) for name in contents if isinstance(found.get(name), _WITH_RECORD)}
     if not made:
         raise DataError(f"{results}: expected runs or measurements, found none: run the workflow first")
-    kept = {name: members[name] for name in sorted(members) if models and is_model(name)}
+    kept = dict(sorted(_files(results, bundle_models.MODELS).items())) if models else {}
     if models and not kept:
         raise DataError(f"{results}: expected kept models, found none: train with keep_models: true")
     for name, path in kept.items():

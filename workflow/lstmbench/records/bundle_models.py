@@ -19,14 +19,15 @@ MAX_MODEL_BYTES = 4 << 30
 MAX_MODELS_BYTES = 64 << 30
 """Bytes of one model, and of all in a bundle.  A model of PTB large takes 264 MB."""
 
-_MEMBER = paths.regex(PurePosixPath(paths.RUN).with_name(MODEL).as_posix())
+MODELS = PurePosixPath(paths.RUN).with_name(MODEL).as_posix()
+"""Where the model of each run is in a folder of results, as the patterns of ``paths``."""
 
 _PIECE_BYTES = 1 << 20
 
 
 def is_model(name: str) -> bool:
     """Return whether this is the name of a run's model."""
-    return _MEMBER.fullmatch(name) is not None
+    return paths.regex(MODELS).fullmatch(name) is not None
 
 
 def record_of(name: str) -> str:
