@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import zipfile
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -16,7 +17,7 @@ from lstmbench.records.bundle import GPU_CHECK, MAX_SMALL_FILE_BYTES, pack, read
 from lstmbench.records.certificate import read_certificate
 from lstmbench.records.measurement import read_measurement, write_measurement
 from lstmbench.records.run import MODEL, read_record
-from lstmbench.utils.errors import DataError
+from lstmbench.utils.errors import DataError, as_bench_error
 from lstmbench.utils.paths import ROOT
 from tests.factories.certificates import make_certificate, save_certificate
 from tests.factories.measurements import make_measurement
@@ -130,6 +131,21 @@ def test_a_bundle_that_was_changed_is_refused(results, tmp_path, edit, message):
     with pytest.raises(DataError, match=message), unpacked(bundle):
         pytest.fail("it was unpacked")
     assert not (tmp_path / "evil").exists()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no file that is always full")
+@pytest.mark.parametrize("member", ["run.json", "blocks.parquet"])
+def test_a_disk_too_full_to_unpack_a_bundle_is_told_as_such(results, tmp_path, monkeypatch, member):
+    pack(results, tmp_path / "a.zip")
+    original = Path.open
+
+    def full(path, *arguments):
+        return original(Path("/dev/full") if path.name == member else path, *arguments)
+
+    monkeypatch.setattr(Path, "open", full)
+    with pytest.raises(OSError, match=member) as caught, unpacked(tmp_path / "a.zip"):
+        pytest.fail("it was unpacked")
+    assert as_bench_error(caught.value).exit_code == 6
 
 
 def test_what_is_no_zip_file_is_refused_by_name(tmp_path):

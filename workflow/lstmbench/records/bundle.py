@@ -190,6 +190,7 @@ def unpacked(bundle: Path) -> Iterator[Path]:
 
     Raises:
         DataError: not a bundle, damaged, with a file that does not belong there, or with a model that is not its run's.
+        OSError: it cannot be read, or not be unpacked; with a path.
     """
     with TemporaryDirectory() as name:
         folder = Path(name)
@@ -198,6 +199,9 @@ def unpacked(bundle: Path) -> Iterator[Path]:
                 with zipfile.ZipFile(bundle) as archive:
                     _unpack(bundle, archive, folder)
             except (OSError, EOFError, KeyError, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+                # What names another file than a bundle that is missing is of the file system, such as a full disk.
+                if getattr(error, "filename", None) is not None and not isinstance(error, FileNotFoundError):
+                    raise
                 raise DataError(f"{bundle}: expected a bundle (make bundle): {error}") from error
             yield folder
         except DataError as error:

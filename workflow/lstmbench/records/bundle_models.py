@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from lstmbench.records import paths
 from lstmbench.records.run import MODEL, RECORD, require_weights_of
 from lstmbench.records.run_record import FailedRun, RunRecord
 from lstmbench.utils.errors import DataError
-from lstmbench.utils.files import hash_arrays_in
+from lstmbench.utils.files import hash_arrays_in, naming
 
 MAX_MODEL_BYTES = 4 << 30
 MAX_MODELS_BYTES = 64 << 30
@@ -57,11 +58,25 @@ def write_piecewise(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Pat
 
 
 def extract_piecewise(archive: zipfile.ZipFile, name: str, path: Path) -> str:
-    """Write a member of an archive to ``path``, and return its sha256 in hex."""
+    """Write a member of an archive to ``path``, and return its sha256 in hex.
+
+    Raises:
+        OSError: ``path`` cannot be written; with the path.
+        zipfile.BadZipFile, zlib.error, EOFError, RuntimeError: the member cannot be read.
+    """
     digest = hashlib.sha256()
     path.parent.mkdir(parents=True, exist_ok=True)
-    with archive.open(name) as source, path.open("wb") as target:
-        while piece := source.read(_PIECE_BYTES):
+    with naming(path), path.open("wb") as target:
+        for piece in _pieces(archive, name):
             digest.update(piece)
             target.write(piece)
     return digest.hexdigest()
+
+
+def _pieces(archive: zipfile.ZipFile, name: str) -> Iterator[bytes]:
+    try:
+        with archive.open(name) as source:
+            while piece := source.read(_PIECE_BYTES):
+                yield piece
+    except OSError as error:  # so that it is not taken for one of writing
+        raise zipfile.BadZipFile(str(error)) from error
