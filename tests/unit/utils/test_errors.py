@@ -5,10 +5,13 @@ from __future__ import annotations
 import ast
 import errno
 import os
+import re
 
 import pytest
 
+from lstmbench.models.presets import load_preset
 from lstmbench.utils.errors import as_bench_error, last_error, last_error_in
+from lstmbench.utils.files import write_text
 from lstmbench.utils.paths import PACKAGE
 
 
@@ -46,9 +49,44 @@ def test_nothing_else_reads_errors_from_logs():
     assert users - others == {"training/failure.py"}
 
 
-def test_a_path_that_is_not_there_is_a_fault_of_ours_and_keeps_its_traceback(tmp_path):
-    with pytest.raises(FileNotFoundError) as caught:
-        (tmp_path / "absent").read_bytes()
+def write(path):
+    write_text(path, "")
+
+
+@pytest.mark.parametrize(
+    ("use", "path", "message"),
+    [
+        (
+            load_preset,
+            "absent.yaml",
+            "/absent.yaml: expected a file or folder that is there or can be created, found n",
+        ),
+        (load_preset, "absent/x.yaml", "/absent: expected a folder, found nothing"),
+        (load_preset, "folder", "/folder: expected a file, found a folder"),
+        (load_preset, "file/x.yaml", "/file: expected a folder, found a file"),
+        (load_preset, "link", "/link: expected .*, found a link to nowhere, which is not there"),
+        (write, "file/x", "/file: expected a folder, found a file"),
+        (write, "file/x/y", "/file: expected a folder, found a file"),
+        (write, "link/x", "/link: expected a folder, found a link to nowhere, which is not there"),
+        (write, "folder", "/folder: expected a file, found a folder"),
+    ],
+)
+def test_a_path_that_is_not_what_a_command_takes_it_for_is_told_with_what_is_there(tmp_path, use, path, message):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to("nowhere")
+    with pytest.raises(OSError, match=r"\[Errno") as caught:
+        use(tmp_path / path)
+    error = as_bench_error(caught.value)
+    assert error.label == "E2-USAGE"
+    assert re.match(re.escape(str(tmp_path)) + message, str(error))
+    assert re.search(r"\(errno \d+, E\w+, at \w+/\w+\.py:\d+\); correct the path", str(error))
+
+
+def test_what_only_a_fault_of_ours_can_cause_keeps_its_traceback(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match="not empty") as caught:
+        tmp_path.rmdir()
     assert as_bench_error(caught.value) is None
 
 

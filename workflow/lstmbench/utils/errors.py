@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import errno
 import re
+import traceback
 from collections.abc import Iterable
+from os import PathLike
 from pathlib import Path
 
 from lstmbench.utils.escaping import brief, one_line
+from lstmbench.utils.paths import PACKAGE
 
 PREFIX = "error: "
 
@@ -115,8 +118,13 @@ class Interrupted(BenchError):
 
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 _NOT_WRITABLE = {errno.EROFS, errno.EACCES, errno.EPERM}
-_FAULTS_OF_OURS = {errno.ENOENT, errno.EEXIST, errno.ENOTEMPTY}
-"""Path errors that this project must have caused; any other error of a path comes from its file system."""
+_MISTAKEN = {
+    errno.ENOENT: "a file or folder that is there or can be created",
+    errno.EEXIST: "a folder",
+    errno.ENOTDIR: "a folder",
+    errno.EISDIR: "a file",
+}
+"""What was expected at a path that is not what a command takes it for."""
 
 _NO_MEMORY = re.compile(
     r"out[ _]of[ _]memory|can(no|')t allocate memory|OOM when allocating"
@@ -147,16 +155,44 @@ def as_bench_error(error: Exception) -> BenchError | None:
     return None
 
 
-def _of_file_system(error: OSError, code: int) -> ResourceError | None:
+def _of_file_system(error: OSError, code: int) -> BenchError | None:
     number = f"(errno {code}, {errno.errorcode.get(code, 'unknown')})"
-    where = "" if error.filename is None else f"{error.filename}: "
+    path = error.filename2 or error.filename  # a file is renamed from a temporary name, which tells a user nothing
+    where = "" if path is None else f"{path}: "
     if code in _NO_SPACE:
         free = "free some, and run the same command again"
         return ResourceError(f"{where}no space left on its file system {number}: {free}")
     if code in _NOT_WRITABLE:
         allowed = "expected to be allowed to read and to write there"
         return ResourceError(f"{where}{error.strerror} {number}: {allowed}")
-    if error.filename is None or code in _FAULTS_OF_OURS:
+    if not isinstance(path, (str, PathLike)) or code == errno.ENOTEMPTY:  # a fault of ours
         return None
+    if code in _MISTAKEN:
+        mistake = _mistake(Path(path), _MISTAKEN[code])
+        return UsageError(f"{mistake} {number[:-1]}, at {_place(error)}); correct the path or what is there")
     again = "use another file system, or run the same command again when this one is sound"
-    return ResourceError(f"{error.filename}: {error.strerror} {number}: {again}")
+    return ResourceError(f"{where}{error.strerror} {number}: {again}")
+
+
+def _mistake(path: Path, expected: str) -> str:
+    """Return what is expected and found at the first part of a path that is not what the path takes it for."""
+    for folder in reversed(path.parents):
+        if (found := _found(folder)) != "a folder":
+            return f"{folder}: expected a folder, found {found}"
+    return f"{path}: expected {expected}, found {_found(path)}"
+
+
+def _found(path: Path) -> str:
+    try:
+        if path.is_symlink() and not path.exists():
+            return f"a link to {path.readlink()}, which is not there"
+        return "a folder" if path.is_dir() else "a file" if path.exists() else "nothing"
+    except OSError as error:
+        return f"what cannot be looked at ({error.strerror})"
+
+
+def _place(error: Exception) -> str:
+    """Return where in this package an error was met, as file and line: perhaps the path is a fault of ours."""
+    files = [(Path(frame.filename), frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
+    ours = [f"{file.relative_to(PACKAGE)}:{line}" for file, line in files if file.is_relative_to(PACKAGE)]
+    return ours[-1] if ours else "an unknown place"
