@@ -102,6 +102,13 @@ def test_only_keys_with_a_default_may_be_missing(tmp_path, key):
         ("epochs: [", "YAML"),
         ("", "mapping"),
         ("a: !!python/object/apply:os.getcwd []\n", "YAML"),
+        ("seeds: 1\nsource: 2001-99-99\n", "YAML: no such value: month must be in 1..12(?s:.*)line 2"),
+        (f"epochs: {'9' * 5000}\n", "YAML: no such value"),
+        ("epochs: !!int abc\n", "YAML: no such value"),
+        ('epochs: !!int ""\n', "YAML: no such value"),
+        ("epochs: !!bool abc\n", "YAML: no such value"),
+        ("epochs: !!timestamp abc\n", "YAML: no such value"),
+        ("!!int abc: 1\n", "YAML: no such value"),
     ],
 )
 def test_text_that_yaml_would_let_pass_is_refused(tmp_path, text, message):

@@ -219,6 +219,12 @@ def test_numbers_from_snakemakes_command_line_are_numbers():
     assert checked({**SHIPPED, "device": "cpu", "max_updates": "null"}).max_updates is None
 
 
+@pytest.mark.parametrize("text", ["9" * 5000, "\u0663"])
+def test_a_text_on_the_command_line_that_is_no_usual_integer_is_refused(text):
+    with pytest.raises(UsageError, match=r"max_updates.*expected integer"):
+        checked({**SHIPPED, "device": "cpu", "max_updates": text})
+
+
 def understood(*keys):
     """The selection of the shipped configuration with what Snakemake's command line says of these keys."""
     config = copy.deepcopy(SHIPPED)

@@ -117,12 +117,21 @@ def _last_rate(preset: Preset) -> float:
 
 
 class _UniqueKeyLoader(yaml.SafeLoader):  # type: ignore[misc]  # PyYAML has no types
-    """Refuse duplicate keys, of which YAML would use the last, and aliases, which can expand without bound."""
+    """Refuse duplicate keys, of which YAML would use the last, and aliases, which can expand without bound.
+
+    A value that is no date, number or other of what it looks like is a YAMLError too, with its line.
+    """
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.AliasEvent):
             raise yaml.YAMLError("aliases are not allowed here")
         return super().compose_node(parent, index)
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> object:
+        try:
+            return super().construct_object(node, deep)
+        except (ValueError, LookupError, AttributeError, OverflowError) as error:
+            raise yaml.constructor.ConstructorError(None, None, f"no such value: {error}", node.start_mark) from error
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[object, object]:
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]

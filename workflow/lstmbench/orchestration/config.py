@@ -6,6 +6,7 @@ Without this check, Snakemake would answer a misspelt name with "Nothing to be d
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,9 @@ SWITCHES = ("keep_models",)
 
 UNIQUE = ("datasets", "sizes", "implementations", "seeds", "precisions", "workers", "threads", "speed")
 """Keys whose lists may not have a value twice."""
+
+_INTEGER = re.compile(r"[0-9]{1,18}")
+"""An integer as Snakemake's command line leaves it; a longer one stays a text, and is refused as one."""
 
 _BOOLEANS = {"true": True, "True": True, "false": False, "False": False}
 """Booleans as YAML writes them, which Snakemake's command line leaves as text, and as Python writes them."""
@@ -198,5 +202,5 @@ def _read(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {name: _read(member) for name, member in value.items()}
     if isinstance(value, str):
-        return None if value == "null" else int(value) if value.isdecimal() else value
+        return None if value == "null" else int(value) if _INTEGER.fullmatch(value) else value
     return value
