@@ -533,6 +533,20 @@ def test_a_wrong_local_copy_is_passed_over(fetch: Fetch, server: Server, tmp_pat
     assert server.asked == ["/0"]
 
 
+def test_a_local_copy_that_is_too_large_is_not_read(fetch: Fetch, tmp_path: Path) -> None:
+    with (tmp_path / FILE).open("wb") as large:
+        large.truncate(1 << 40)
+    with pytest.raises(DataError, match=f"{tmp_path / FILE}: expected at most {len(CONTENT)} bytes, found {1 << 40}"):
+        fetch([body(b"", status=404)], local=[tmp_path])
+
+
+def test_a_local_gzip_file_that_is_too_large_for_its_content_is_not_read(labels: Source, tmp_path: Path) -> None:
+    with (tmp_path / labels.file).open("wb") as large:
+        large.truncate(1 << 40)
+    with pytest.raises(DataError, match=rf"expected at most \d+ bytes, found {1 << 40}"):
+        download(dataset="mnist", file=labels.file, output=tmp_path / "packed" / labels.file, local=[tmp_path])
+
+
 def test_a_wrong_local_copy_and_no_network_is_a_data_error_that_names_the_copy(fetch: Fetch, tmp_path: Path) -> None:
     (tmp_path / FILE).write_bytes(WRONG)
     with pytest.raises(DataError, match=f"{tmp_path / FILE}: expected {len(CONTENT)} bytes with sha256 {SHA256}"):

@@ -14,6 +14,9 @@ from lstmbench.datasets import Source
 from lstmbench.preparation.archive import write_member
 from lstmbench.preparation.failures import UnavailableError, WrongContentError
 
+GZIP_BYTES = 1 << 20
+"""A gzip file is at most this much larger than its content: 5 bytes per 16 KiB, of a content below 3 GiB."""
+
 
 def local_paths(sources: list[Source]) -> dict[str, Callable[[Path, BinaryIO], None]]:
     """Return where the file may be in a user's folder, and how to write it from there to a stream.
@@ -29,7 +32,7 @@ def local_paths(sources: list[Source]) -> dict[str, Callable[[Path, BinaryIO], N
         folders += [inner, own / inner, PurePosixPath(inner.name)]
     paths: dict[str, Callable[[Path, BinaryIO], None]] = {}
     for folder in folders:
-        paths[str(folder / first.file)] = _copy
+        paths[str(folder / first.file)] = partial(_copy, first)
         if first.unpacked_sha256:
             paths[str(folder / first.file.removesuffix(".gz"))] = partial(_copy_packed, first)
     for source in sources:
@@ -49,7 +52,12 @@ def absent_from(sources: list[Source], local: Sequence[Path]) -> list[str]:
     ]
 
 
-def _copy(path: Path, stream: BinaryIO) -> None:
+def _copy(source: Source, path: Path, stream: BinaryIO) -> None:
+    """Copy a file that has at most the listed bytes; a gzip file may be compressed otherwise than the listed one."""
+    limit = source.unpacked_bytes + GZIP_BYTES if source.unpacked_sha256 else source.bytes
+    found = path.stat().st_size
+    if found > limit:
+        raise WrongContentError(f"expected at most {limit} bytes, found {found}")
     with _opened(path) as original:
         shutil.copyfileobj(original, stream)
 
