@@ -11,7 +11,7 @@ import pandas as pd
 
 from lstmbench.records.measurement import BLOCK_COLUMNS, Measurement
 from lstmbench.records.measurement_record import MeasurementRecord, ProcessReport
-from lstmbench.statistics.intervals import iqr_over_median
+from lstmbench.statistics.spread import iqr_over_median
 from lstmbench.utils.conversion import converted, plain
 from tests.factories.records import change, make_record
 

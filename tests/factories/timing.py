@@ -1,6 +1,10 @@
-"""Make steps, products and operations whose time is told and not measured."""
+"""Make steps, products, operations and blocks whose time is told and not measured."""
 
 from __future__ import annotations
+
+import math
+
+import numpy as np
 
 from lstmbench.records.measurement_record import Operation
 
@@ -32,3 +36,16 @@ class Machine:
 
     def run(self, count):
         pass
+
+
+WITHIN, CORRELATION = 0.03, 0.5
+"""Standard deviation of the logarithm between blocks of a process, and the correlation of neighbours."""
+
+
+def block_noise(generator: np.random.Generator, *shape: int) -> np.ndarray:
+    """Autocorrelated noise along the last axis, of standard deviation WITHIN."""
+    noise = generator.normal(0, WITHIN, shape)
+    for place in range(1, shape[-1]):
+        fresh = math.sqrt(1 - CORRELATION**2) * noise[..., place]
+        noise[..., place] = CORRELATION * noise[..., place - 1] + fresh
+    return noise

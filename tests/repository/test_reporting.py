@@ -20,7 +20,13 @@ STATISTICS = {
 
 TESTS_OF_TEXT = {"startswith", "endswith", "partition", "contains", "match", "fullmatch", "search", "removeprefix"}
 
-THRESHOLDS = ("lstmbench.statistics.equivalence", "lstmbench.statistics.intervals", "lstmbench.records.interference")
+THRESHOLDS = (
+    "lstmbench.statistics.equivalence",
+    "lstmbench.statistics.intervals",
+    "lstmbench.statistics.spread",
+    "lstmbench.statistics.steady_state",
+    "lstmbench.records.interference",
+)
 """Modules of judgements and of the numbers that they judge by."""
 
 IN_WORDS = {"reporting/margins.py"}

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from lstmbench.orchestration.dependencies import PACKAGE
 from lstmbench.records.interference import CHECKS, MAX_FOREIGN_SHARE, Load, disturbances, not_judged
-from lstmbench.statistics.intervals import iqr_over_median
+from lstmbench.statistics.spread import iqr_over_median
 from lstmbench.timing.counters import Counters, Span, load
 
 COMPUTE = """

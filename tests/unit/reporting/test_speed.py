@@ -7,7 +7,7 @@ import pytest
 from lstmbench.records.measurement import write_measurement
 from lstmbench.records.tables import read_table
 from lstmbench.reporting import speed
-from lstmbench.statistics.intervals import iqr_over_median
+from lstmbench.statistics.spread import iqr_over_median
 from tests.factories.measurements import edited, make_measurement
 from tests.helpers.run_command import run_command
 

@@ -22,7 +22,8 @@ from lstmbench.records.measurement_consistency import SAMPLE, name_of
 from lstmbench.records.measurement_record import Details, ProcessSample, TimedProduct, Trace
 from lstmbench.records.paths import GROUP_COLUMNS
 from lstmbench.records.tables import MACHINE, machine_columns, machine_kind, versions_column
-from lstmbench.statistics import intervals
+from lstmbench.statistics import intervals, steady_state
+from lstmbench.statistics.spread import iqr_over_median
 from lstmbench.statistics.verdict import Kind, Verdict
 
 GROUP = [*GROUP_COLUMNS, "threads"]
@@ -97,10 +98,12 @@ class _Group:
         times = [(part["seconds"] / part["steps"]).to_numpy() for part in blocks]
         together = np.concatenate(times)
         unsteady = [
-            f"process {place}: {reason}" for place, reason in enumerate(map(intervals.unsteadiness, times), 1) if reason
+            f"process {place}: {reason}"
+            for place, reason in enumerate(map(steady_state.unsteadiness, times), 1)
+            if reason
         ]
-        tested = STEADY if min(map(len, times)) >= intervals.MIN_BLOCKS else "too few blocks to test"
-        spread = intervals.iqr_over_median(together)
+        tested = STEADY if min(map(len, times)) >= steady_state.MIN_BLOCKS else "too few blocks to test"
+        spread = iqr_over_median(together)
         held_back = [reason for sample in samples for reason in _held_back(sample, self.record.threads)]
         verdict = _verdict(held_back, len(unsteady) / len(times), spread)
         ceilings = [product_seconds(sample) for sample in samples]

@@ -13,7 +13,7 @@ from lstmbench.records.consistency import ROUNDING, Check, between, equal, memor
 from lstmbench.records.format import MIN_BLOCK_SECONDS
 from lstmbench.records.interference import disturbances
 from lstmbench.records.measurement_record import Details, MeasurementRecord, ProcessSample
-from lstmbench.statistics.intervals import iqr_over_median
+from lstmbench.statistics.spread import iqr_over_median
 from lstmbench.system.device import split_device
 
 SAMPLE = ["implementation", "round", "attempt"]

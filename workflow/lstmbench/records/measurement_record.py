@@ -14,7 +14,7 @@ from lstmbench.models.presets import Preset
 from lstmbench.records.interference import Load
 from lstmbench.records.run_record import CodeCommit, CommitDirty, Finished, Precision, Started, Unit, Versions
 from lstmbench.records.version import SchemaVersion
-from lstmbench.statistics.intervals import iqr_over_median
+from lstmbench.statistics.spread import iqr_over_median
 from lstmbench.system.machine import Machine
 from lstmbench.utils.fields import Count, Name, NonNegative, Number, Positive, Sha256, StrictStruct, Text
 

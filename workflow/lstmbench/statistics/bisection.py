@@ -13,9 +13,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy import special, stats
 
-from lstmbench.statistics.intervals import Interval, geometric_mean
+from lstmbench.statistics.intervals import Interval, arithmetic_mean, geometric_mean
 from lstmbench.utils.errors import MachineError
 
 ROUNDS = (5, 10, 20, 40)
@@ -71,7 +70,7 @@ def first_slow(versions: Sequence[str], measure: Measure, least_loss: float) -> 
     if not end.slow:
         return result
     # The estimate of a noisy loss that was found large enough is too large, so the bound of it counts.
-    threshold = sum(_log_mean(end.ratios)) / 2
+    threshold = _log_mean(end.ratios).high / 2
     low, high, uncertain = 0, last, 0
     while uncertain < MAX_UNCERTAIN:
         untested = [place for place in range(low + 1, high) if versions[place] not in result.skipped]
@@ -108,22 +107,20 @@ def judge(version: str, measure: Measure, threshold: float, precise: bool = Fals
     for rounds in ROUNDS:
         ratios += measure(version, rounds - len(ratios))
         slow = is_below(ratios, threshold)
-        mean, half = _log_mean(ratios)
-        if slow is False or (slow and not (precise and half > abs(mean) / 2)):
+        loss = _log_mean(ratios)
+        if slow is False or (slow and not (precise and loss.high - loss.low > abs(loss.estimate))):
             break
     return Judged(slow, ratios)
 
 
 def is_below(ratios: Sequence[float], threshold: float) -> bool | None:
     """Return whether the mean of the logs of ratios is below ``threshold``; None if it is not certain."""
-    mean, half = _log_mean(ratios)
-    if mean + half < threshold:
+    mean = _log_mean(ratios)
+    if mean.high < threshold:
         return True
-    return False if mean - half > threshold else None
+    return False if mean.low > threshold else None
 
 
-def _log_mean(ratios: Sequence[float]) -> tuple[float, float]:
-    """Return the mean of the logs of ratios, and half the width of its interval."""
-    logs = np.log(np.asarray(ratios, dtype=float))
-    error = max(float(stats.sem(logs)), np.finfo(float).eps)  # ratios may agree in every bit
-    return float(logs.mean()), float(special.stdtrit(len(logs) - 1, (1 + CONFIDENCE) / 2)) * error
+def _log_mean(ratios: Sequence[float]) -> Interval:
+    """Return the mean of the logs of ratios."""
+    return arithmetic_mean(np.log(np.asarray(ratios, dtype=float)), CONFIDENCE)

@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
-from lstmbench.statistics.intervals import CONFIDENCE, Interval
+from lstmbench.statistics.intervals import CONFIDENCE, Interval, arithmetic_mean, standard_error
 from lstmbench.statistics.verdict import Kind
 
 MARGINS = {"perplexity": math.log(1.01), "accuracy": 0.002}
@@ -54,12 +54,12 @@ def compare(first: Sequence[float], second: Sequence[float], metric: str) -> Com
     n, mean = len(differences), float(differences.mean())
     if n < 2:
         return Comparison(n, mean, math.nan, math.nan, math.nan, math.nan)
-    error = max(float(stats.sem(differences)), np.finfo(float).tiny)  # pairs may agree in every bit
-    half = stats.t.ppf((1 + CONFIDENCE) / 2, n - 1) * error
+    interval = arithmetic_mean(differences)
+    error = max(standard_error(differences), np.finfo(float).tiny)  # pairs may agree in every bit
     margin = MARGINS[metric]
-    p_different = 2 * stats.t.sf(abs(mean) / error, n - 1)
-    p_equal = stats.t.sf((margin - abs(mean)) / error, n - 1)
-    return Comparison(n, mean, mean - half, mean + half, float(p_different), float(p_equal))
+    p_different = 2 * special.stdtr(n - 1, -abs(mean) / error)
+    p_equal = special.stdtr(n - 1, (abs(mean) - margin) / error)
+    return Comparison(n, mean, interval.low, interval.high, float(p_different), float(p_equal))
 
 
 def verdicts(comparisons: Sequence[Comparison]) -> list[Kind]:
