@@ -70,10 +70,18 @@ def test_speed_is_told_faster_slower_or_equal(factor, verdict):
     assert row["second_rate"] / row["first_rate"] == pytest.approx(factor)
 
 
-def test_one_process_on_a_side_is_inconclusive():
+def test_one_process_on_a_side_has_no_interval_which_is_not_one_that_is_too_wide():
     row = only(against(Records([], speeds()), Records([], [make_measurement({"pytorch": [9.0]})]))["speed"])
-    assert row["verdict"] == Verdict(Kind.INCONCLUSIVE)
+    assert row["verdict"] == Verdict(Kind.NO_INTERVAL)
     assert math.isnan(row["low"])
+
+
+def test_a_case_without_an_interval_hides_no_change_of_another():
+    # A loss with a p-value of 0.04, which Holm's correction for a second test would let pass.
+    slower = make_measurement({"pytorch": [4.4, 4.8, 4.95, 4.75, 4.7]})
+    lone = make_measurement({"pytorch": [5.0]}, size="medium")
+    rows = against(Records([], [*speeds(), lone]), Records([], [slower, lone]))["speed"]
+    assert {*map(str, rows["verdict"])} == {"no interval", "slower"}
 
 
 @pytest.mark.parametrize(
@@ -192,7 +200,7 @@ def test_a_verdict_that_is_listed_ends_the_command_with_10_after_its_tables(bund
     assert (tmp_path / "out/comparison.html").exists()
 
 
-@pytest.mark.parametrize("listed", ["inconclusive", "missing,failed,not-compared", "no-claim"])
+@pytest.mark.parametrize("listed", ["inconclusive", "missing,failed,not-compared", "no-claim,no-interval"])
 def test_verdicts_that_no_case_has_end_the_command_well(bundles, tmp_path, listed):
     run_command("compare", [*map(str, bundles), "--fail-on", listed, "--output-dir", str(tmp_path / "out")])
 
@@ -213,7 +221,9 @@ def test_only_listed_verdicts_count_and_their_absence_is_no_excuse_for_comparing
 
 def test_an_unknown_verdict_is_refused_with_those_that_there_are():
     expected = r"--fail-on: unknown verdict 'slow' \(did you mean slower\?\); known: slower, faster, different, "
-    with pytest.raises(UsageError, match=expected + "inconclusive, no-claim, failed, missing, not-compared"):
+    with pytest.raises(
+        UsageError, match=expected + "inconclusive, no-claim, no-interval, failed, missing, not-compared"
+    ):
         listable("different,slow")
 
 

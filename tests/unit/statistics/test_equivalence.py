@@ -69,7 +69,10 @@ def test_many_comparisons_together_cry_wolf_no_more_often_than_one():
         ([0.01, 0.04, 0.03], [True, False, False]),
         ([0.01, 0.04, 0.02], [True, True, True]),
         ([0.02, 0.02, 0.02], [False, False, False]),
+        # What has no p-value is no test, so it makes no other test stricter.
         ([math.nan, 0.01], [False, True]),
+        ([0.04, math.nan], [True, False]),
+        ([math.nan], [False]),
         ([], []),
     ],
 )

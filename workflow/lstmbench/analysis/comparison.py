@@ -43,8 +43,8 @@ ONLY_SECOND = Verdict(Kind.NOT_COMPARED, "only in the second")
 LISTABLE = {
     kind.replace(" ", "-"): kind
     for kind in (
-        Kind.SLOWER, Kind.FASTER, Kind.DIFFERENT, Kind.INCONCLUSIVE, Kind.NO_CLAIM, Kind.FAILED, Kind.MISSING,
-        Kind.NOT_COMPARED,
+        Kind.SLOWER, Kind.FASTER, Kind.DIFFERENT, Kind.INCONCLUSIVE, Kind.NO_CLAIM, Kind.NO_INTERVAL, Kind.FAILED,
+        Kind.MISSING, Kind.NOT_COMPARED,
     )
 }  # fmt: skip
 """Every verdict of a comparison but *equal*, by the word that a user lists it by."""

@@ -26,8 +26,8 @@ NOTES = {
     "speed": [
         "Speed: the second over the first, of the geometric means over the processes, with Welch's 95 % interval. "
         f"Equal: the interval lies within {margins.SPEED} of 1; faster or slower: by Welch's t-test, corrected in the "
-        "same way. The two were not measured in turn: whatever differs between the machines, or between the moments "
-        "on one machine, is part of a ratio.",
+        "same way; no interval: one process on a side. The two were not measured in turn: whatever differs between "
+        "the machines, or between the moments on one machine, is part of a ratio.",
     ],
     "circumstances": ["Machine, libraries and commit: what is not named here was the same."],
 }

@@ -80,6 +80,8 @@ def verdicts(comparisons: Sequence[Comparison]) -> list[Kind]:
 
 def speed_verdict(ratio: Interval, differs: bool) -> Kind:
     """Return the verdict on the ratio of a second speed over a first; ``differs``: a test rejects equality."""
+    if math.isnan(ratio.low):
+        return Kind.NO_INTERVAL
     if ratio.low > 1 - SPEED_MARGIN and ratio.high < 1 + SPEED_MARGIN:
         return Kind.EQUAL
     if differs:
@@ -88,10 +90,14 @@ def speed_verdict(ratio: Interval, differs: bool) -> Kind:
 
 
 def holm(probabilities: Sequence[float]) -> list[bool]:
-    """Return which null hypotheses are rejected, at 5 % for all of them together (Holm 1979)."""
+    """Return which null hypotheses are rejected, at 5 % for all of them together (Holm 1979).
+
+    NaN is no test: it is not rejected, and makes no other test stricter.
+    """
     rejected = [False] * len(probabilities)
-    for rank, place in enumerate(np.argsort(probabilities)):
-        if not probabilities[place] <= (1 - CONFIDENCE) / (len(probabilities) - rank):
+    tested = [place for place, probability in enumerate(probabilities) if not math.isnan(probability)]
+    for rank, place in enumerate(sorted(tested, key=lambda place: probabilities[place])):
+        if probabilities[place] > (1 - CONFIDENCE) / (len(tested) - rank):
             break
         rejected[place] = True
     return rejected

@@ -16,7 +16,7 @@ class Kind(enum.StrEnum):
     SLOWER = "slower"
     INCONCLUSIVE = "inconclusive"
     NO_CLAIM = "no claim"  # too few seeds, or capped runs
-    NO_INTERVAL = "no interval"  # one pair of processes
+    NO_INTERVAL = "no interval"  # one pair of processes, or one process on a side
     NOT_QUOTABLE = "not to be quoted"
     HELD_BACK = "not the speed of this machine"
     UNSTEADY = "not steady"
