@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -28,6 +29,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--seconds", type=float, metavar="N", help="start no test after N seconds; skip those that are left"
     )
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object | None:
+    """Run what shares the fixture ``workdir`` in one process, if whole files are given to processes."""
+    if config.getoption("dist") != "loadfile":
+        return None
+    from tests.helpers.distribution import ByScope
+
+    return ByScope(config, log)
 
 
 @pytest.hookimpl(tryfirst=True)
