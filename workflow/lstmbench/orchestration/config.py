@@ -94,7 +94,7 @@ def _require_known_names(selection: Selection) -> None:
             require_known(f"environment of {name}:", environment, selection.environments)
     _require_one_level(selection)
     for dataset in selection.datasets:
-        for size in [*selection.sizes, *speed.sizes]:
+        for size in dict.fromkeys([*selection.sizes, *speed.sizes]):
             require_known(f"size of dataset {dataset}", size, sizes(selection.preset_folder(dataset)))
             preset = load_preset(selection.preset_file(dataset, size))
             try:
@@ -180,10 +180,10 @@ def _require_workers(selection: Selection) -> None:
             f"workers {selection.workers}: each of {', '.join(selection.implementations)} runs with 1 alone; add 1, or "
             f"an implementation of several: {', '.join(several)}"
         )
-    for implementation, device in selection.cases:
-        for dataset in selection.datasets:
-            for size in selection.sizes:
-                preset = load_preset(selection.preset_file(dataset, size))
+    for dataset in selection.datasets:
+        for size in selection.sizes:
+            preset = load_preset(selection.preset_file(dataset, size))
+            for implementation, device in selection.cases:
                 try:
                     implementations.require_shared(implementation, preset.batch_size, split_device(device).workers)
                 except UsageError as error:
