@@ -191,7 +191,7 @@ def _cases(measurements: Iterable[Measurement]) -> Iterator[_MeasuredCase]:
     for measurement in measurements:
         record = measurement.record
         rates = analyse.process_rates(measurement)
-        for row in analyse.analyse([measurement])["speed"].to_dict("records"):
+        for row in analyse.speed_table([measurement]).to_dict("records"):
             samples = [one for one in record.samples if one.implementation == row["implementation"]]
             yield _MeasuredCase(
                 case=(*(row[part] for part in CASE), row["threads"]),

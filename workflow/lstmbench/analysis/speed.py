@@ -6,6 +6,7 @@ blocks spread too far.  Its figures are shown with the reason, and no ratio with
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections.abc import Iterable
@@ -46,19 +47,25 @@ UNMEASURED = intervals.Interval(math.nan, math.nan, math.nan)
 STEADY = "steady"
 """What the column of that name has if every process was tested and none was found unsteady."""
 
-SHOWN_FROM = {"phases": "speed"}
-"""Text tables that show columns of another table."""
-
 
 def analyse(measurements: Iterable[Measurement]) -> dict[str, pd.DataFrame]:
     """Return the tables speed, ratios, anatomy and products."""
     groups = [_Group(measurement) for measurement in measurements]
     return {
-        "speed": pd.DataFrame([row for group in groups for row in group.speed()], columns=SPEED),
+        "speed": _speed_table(groups),
         "ratios": pd.DataFrame([row for group in groups for row in group.ratios()], columns=RATIOS),
         "anatomy": pd.DataFrame([row for group in groups for row in group.anatomy()], columns=ANATOMY),
         "products": pd.DataFrame([row for group in groups for row in group.products()], columns=PRODUCTS),
     }
+
+
+def speed_table(measurements: Iterable[Measurement]) -> pd.DataFrame:
+    """Return the table speed alone."""
+    return _speed_table(map(_Group, measurements))
+
+
+def _speed_table(groups: Iterable[_Group]) -> pd.DataFrame:
+    return pd.DataFrame([row for group in groups for row in group.speed], columns=SPEED)
 
 
 class _Group:
@@ -80,6 +87,7 @@ class _Group:
             for implementation, samples in self.cases.items()
         }
 
+    @functools.cached_property
     def speed(self) -> list[dict[str, object]]:
         """Return a row per implementation, including those that failed."""
         rows = [self._speed(implementation, samples) for implementation, samples in sorted(self.cases.items())]
@@ -161,7 +169,7 @@ class _Group:
 
     def ratios(self) -> list[dict[str, object]]:
         """Return a row per pair of implementations, faster over slower, over the rounds that both have."""
-        quotable = {row["implementation"]: row["quotable"] for row in self.speed()}
+        quotable = {row["implementation"]: row["quotable"] for row in self.speed}
         rows = []
         by_speed = sorted(self.cases, key=lambda name: intervals.geometric_mean(self._rates(name)).estimate)
         for denominator, numerator in itertools.combinations(by_speed, 2):

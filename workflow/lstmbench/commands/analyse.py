@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from lstmbench.analysis.speed import SHOWN_FROM, analyse
+from lstmbench.analysis.speed import analyse
 from lstmbench.records.measurement import read_measurement
+from lstmbench.records.table_names import SHOWN_FROM
 from lstmbench.records.tables import read_table, write_table
 from lstmbench.reporting import speed
 from lstmbench.reporting.text_tables import write_text_tables

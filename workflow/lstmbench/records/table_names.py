@@ -11,8 +11,11 @@ QUALITY = ("quality", "differences", "environment", "milestone_means", "time_to_
 SPEED = ("speed", "ratios", "anatomy", "products")
 """Of ``analyse``."""
 
-SPEED_SHOWN = (*SPEED, "phases")
-"""Those of ``analyse`` that people read: ``phases`` shows columns of ``speed``."""
+SHOWN_FROM = {"phases": "speed"}
+"""Text tables that show other columns of a table of ``analyse``."""
+
+SPEED_SHOWN = (*SPEED, *SHOWN_FROM)
+"""Those of ``analyse`` that people read."""
 
 AGAINST_BASELINES = ("baseline_quality", "baseline_speed", "baseline_circumstances")
 """Of ``against-baselines``."""
