@@ -23,7 +23,12 @@ for name in commands.names():
 
 
 def test_every_command_line_starts_in_a_python_that_drops_docstrings():
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONOPTIMIZE": "2"}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(sys.path),
+        "PYTHONDONTWRITEBYTECODE": "",  # or every test run compiles all libraries again
+        "PYTHONOPTIMIZE": "2",
+    }
     done = subprocess.run([sys.executable, "-c", HELP], env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     started = dict(line.split() for line in done.stdout.splitlines())

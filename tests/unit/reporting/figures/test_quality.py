@@ -99,6 +99,7 @@ def test_what_a_user_set_for_other_programs_changes_no_byte_of_a_figure(tables, 
         "LC_ALL": "C",
         "MATPLOTLIBRC": str(tmp_path / "matplotlibrc"),
         "MPLBACKEND": "svg",
+        "PYTHONDONTWRITEBYTECODE": "",  # or every test run compiles all libraries again
         "PYTHONHASHSEED": "7",
         "PYTHONOPTIMIZE": "2",
         "PYTHONPATH": os.pathsep.join(sys.path),
