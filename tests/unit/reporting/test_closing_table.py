@@ -11,8 +11,8 @@ from lstmbench.analysis import speed
 from lstmbench.records.tables import write_table
 from lstmbench.reporting import closing_table
 from lstmbench.statistics.verdict import Kind, Verdict
-from tests.factories.measurements import make_measurement
-from tests.factories.records import CAPS, make_pair, make_record, save
+from tests.factories.measurements import edited, make_measurement
+from tests.factories.records import CAPS, make_failure, make_pair, make_record, save
 from tests.factories.tables import PUBLISHED, TARGETS
 from tests.helpers.run_command import run_command
 
@@ -112,14 +112,44 @@ def test_a_speed_that_was_disturbed_has_a_mark_which_is_explained(closed):
     assert closing_table.DISTURBED in text
 
 
-def test_a_speed_that_was_disturbed_is_compared_with_none(closed):
+STEAL = "steal 4.5 % > 1.0 %"
+
+
+def disturb(measurement, *names):
+    """The measurement with every process of these implementations disturbed."""
+
+    def edit(sample):
+        if sample["implementation"] in names:
+            sample["disturbances"] = [STEAL]
+            sample["load"]["steal_share"] = 0.045
+
+    return edited(measurement, edit)
+
+
+def test_a_ratio_with_a_disturbed_speed_has_its_mark(closed):
     speeds = {"pytorch": [10.0] * 5, "tensorflow": [5.0] * 5}
     records = [make_record(implementation=name) for name in speeds]
-    assert "0.50x as fast" in closed(*records, measured=[make_measurement(speeds)])
-    busy = make_measurement(speeds, disturbances=["steal 4.5 % > 1.0 %"], load__steal_share=0.045)
-    text = closed(*records, measured=[busy])
-    assert "x as fast" not in text
-    assert rows(text)[1].endswith("speed unclear")
+    assert "0.50x as fast\n" in closed(*records, measured=[make_measurement(speeds)])
+    text = closed(*records, measured=[disturb(make_measurement(speeds), *speeds)])
+    assert rows(text)[1].endswith("0.50x as fast*")
+    assert closing_table.DISTURBED in text
+
+
+def test_the_others_are_compared_with_one_that_was_not_disturbed_if_there_is_one(closed):
+    speeds = {"jax": [4.0] * 5, "pytorch": [10.0] * 5, "tensorflow": [5.0] * 5}
+    measured = [disturb(make_measurement(speeds), "jax")]
+    base, *others = rows(closed(measured=measured, options=["--speed-only"]))
+    assert re.search(rf" pytorch .* {closing_table.BASE}$", base)
+    assert [re.search(r"(\S+) as fast.*", row)[0] for row in others] == ["0.40x as fast*", "0.50x as fast"]
+
+
+def test_the_others_are_compared_with_one_that_trained_and_has_a_quotable_speed_if_there_is_one(closed):
+    speeds = {"jax": [4.0] * 5, "pytorch": [10.0] * 5, "tensorflow": [5.0] * 5}
+    failure = make_failure(implementation="jax")
+    records = [make_record(implementation=name) for name in ("pytorch", "tensorflow")]
+    measured = [make_measurement(speeds)]
+    base, *_ = rows(closed(failure, *records, measured=measured))
+    assert re.search(rf" pytorch .* {closing_table.BASE}$", base)
 
 
 def test_of_many_rows_some_are_shown_and_the_others_counted(closed):

@@ -14,7 +14,7 @@ from lstmbench.analysis import speed as analyse
 from lstmbench.analysis.chosen_size import choose_size
 from lstmbench.records.tables import read_published, read_table, read_targets, write_table
 from lstmbench.reporting.findings import findings
-from tests.factories.measurements import make_measurement
+from tests.factories.measurements import edited, make_measurement
 from tests.factories.records import CAPS, make_failure, make_record, save
 from tests.factories.tables import PUBLISHED, TARGETS
 
@@ -181,6 +181,21 @@ def test_what_does_not_reach_the_target_is_said_with_how_many_runs_did(tables):
         "PyTorch 500 s, TensorFlow not (1 of 2 runs) of training to a validation perplexity of 121.39 (less is better)"
     )
     assert time.evidence.startswith("2 seeds each, the median counts; ")
+
+
+def test_what_disturbed_a_speed_is_said_of_the_two_that_are_compared_and_of_no_other(tables):
+    reason = "spread of the blocks 12.2 % > 10.0 %"
+
+    def speed_of(*disturbed):
+        def disturb(sample):
+            sample["disturbances"] = [reason] if sample["implementation"] in disturbed else []
+
+        of_five = edited(*measurement(("pytorch_fused", "tensorflow", "jax"), "five"), disturb)
+        return findings("markov", tables(runs(NAMES[:2], 1, "equal", False), [of_five]))[1]
+
+    assert "disturbed" not in speed_of("jax").evidence
+    assert speed_of("tensorflow", "jax").evidence.endswith(f"5 pairs of processes; TensorFlow was disturbed ({reason})")
+    assert "used the machine" not in speed_of("tensorflow").evidence
 
 
 def test_a_speed_is_told_of_the_size_whose_quality_is(tables):

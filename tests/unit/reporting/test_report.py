@@ -372,14 +372,15 @@ def test_the_line_on_speed_is_a_ratio_with_its_interval(page):
     )
 
 
-def test_a_disturbed_speed_is_said_to_be_and_not_by_what_and_nothing_says_that_nothing_else_ran(page):
+def test_a_disturbed_speed_is_said_to_be_and_by_what_and_nothing_says_that_nothing_else_ran(page):
     speeds = {"pytorch": [10.0, 10.2], "tensorflow": [5.0, 5.1]}
     measured = make_measurement(speeds, disturbances=["steal 4.5 % > 1.0 %"], load__steal_share=0.045)
     text = page(*make_pair(), measured=[measured])
     assert line(text, "PTB small", "speed")[1].endswith(
-        "2 pairs of processes; something else used the machine meanwhile"
+        "2 pairs of processes; PyTorch was disturbed (steal 4.5 % > 1.0 %); "
+        "TensorFlow was disturbed (steal 4.5 % > 1.0 %)"
     )
-    assert "While 2 of 2 were measured, something outside the workflow used the machine" in first_screen(text)
+    assert "2 of 2 are disturbed: steal 4.5 % > 1.0 %." in first_screen(text)
     assert "No other use of the machine was noticed" not in text
     assert "nothing else running" not in text
     quiet = page(*make_pair(), measured=[make_measurement(speeds)])

@@ -41,7 +41,7 @@ BASE = "others against it"
 """In the row of a size that its other rows are compared with."""
 
 ONE_PROCESS = "~: one process of each, no interval."
-DISTURBED = "*: something else used the machine meanwhile, so the speed is doubtful and compared with none."
+DISTURBED = "*: disturbed while it was measured (the table of speeds says by what), so it is less certain."
 BRACKETS = "In brackets: a speed that may not be quoted."
 NOTES = (ONE_PROCESS, DISTURBED, BRACKETS)
 """The meanings of the marks in a row; those that are used are below the table."""
@@ -106,14 +106,14 @@ def _fitted(fields: list[list[str]]) -> str:
 
 
 def _rows(quality: pd.DataFrame, differences: pd.DataFrame, speed: pd.DataFrame, ratios: pd.DataFrame) -> list[_Row]:
-    """Return the rows as text, in the order of data sets, sizes and devices."""
+    """Return the rows as text, in the order of data sets, sizes and devices; the others follow their base."""
     keys = pd.concat([table[CASE_COLUMNS] for table in (quality, speed)])
     keys = keys.drop_duplicates().sort_values(["dataset", "implementation"], kind="stable")
     rows = []
     for (dataset, size, device), members in present.by_size(keys).groupby(GROUP_COLUMNS, sort=False):
         group = {"dataset": dataset, "size": size, "device": device}
         own = [_of(table, group) for table in (quality, differences, speed, ratios)]
-        names = list(members["implementation"])
+        names = _base_first(list(members["implementation"]), own[0], own[2])
         disturbed = {*own[2].loc[own[2]["disturbed"] != "", "implementation"]}
         for name in names:
             learned, timed = (_of(own[place], {"implementation": name}) for place in (0, 2))
@@ -140,6 +140,18 @@ def _rows(quality: pd.DataFrame, differences: pd.DataFrame, speed: pd.DataFrame,
                     )
                 )
     return rows
+
+
+def _base_first(names: list[str], quality: pd.DataFrame, speed: pd.DataFrame) -> list[str]:
+    """Return the implementations, first the one to compare with: trained, with a quotable and undisturbed speed.
+
+    If none is all of that, it is the one that lacks the least, in this order.
+    """
+    failed = {row["implementation"] for row in quality.to_dict("records") if row["failure"]}
+    quotable = {*speed.loc[speed["quotable"] == 1, "implementation"]}
+    disturbed = {*speed.loc[speed["disturbed"] != "", "implementation"]}
+    base = min(names, key=lambda name: (name in failed, name not in quotable, name in disturbed))
+    return [base, *(name for name in names if name != base)]
 
 
 def _of(table: pd.DataFrame, values: Mapping[str, Any]) -> pd.DataFrame:
@@ -199,7 +211,7 @@ def _on_quality(row: Mapping[str, Any] | None, differences: pd.DataFrame, first:
 def _on_speed(ratios: pd.DataFrame, first: str, second: str, disturbed: Set[str]) -> tuple[str, bool]:
     """Return how many times as fast the second implementation is, and whether that is without an interval.
 
-    If one of the two was disturbed, no number is given.
+    A ratio with a disturbed speed has the mark of that speed.
     """
     there = _of(ratios, {"numerator": second, "denominator": first})
     back = _of(ratios, {"numerator": first, "denominator": second})
@@ -208,9 +220,10 @@ def _on_speed(ratios: pd.DataFrame, first: str, second: str, disturbed: Set[str]
     row = pd.concat([there, back]).iloc[0]
     ratio = row["ratio"] if len(there) else 1 / row["ratio"]
     verdict = present_speed.verdict_on_ratio(row)
-    if not row["quotable"] or math.isnan(ratio) or disturbed & {first, second}:
+    if verdict.kind is Kind.NOT_QUOTABLE or math.isnan(ratio):
         return "speed unclear", False
     if verdict.kind is Kind.INCONCLUSIVE:
         return "speed inconclusive", False
     approximate = verdict.kind is Kind.NO_INTERVAL
-    return f"{'~' if approximate else ''}{ratio:.2f}x as fast", approximate
+    mark = "*" if disturbed & {first, second} else ""
+    return f"{'~' if approximate else ''}{ratio:.2f}x as fast{mark}", approximate

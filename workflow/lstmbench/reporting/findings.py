@@ -18,6 +18,7 @@ from lstmbench.analysis.quality import better_of, interval_of_mean, largest_diff
 from lstmbench.implementations import framework
 from lstmbench.reporting import quality as present
 from lstmbench.reporting import speed as present_speed
+from lstmbench.reporting.interference import reasons
 from lstmbench.reporting.margins import SEEDS, in_words, unit_of_difference
 from lstmbench.reporting.quality import BETTER, called, called_dataset
 from lstmbench.statistics.verdict import Kind
@@ -152,9 +153,10 @@ def _speed(where: str, here: dict[str, pd.DataFrame], anywhere: pd.DataFrame) ->
     unit = present_speed.unit(good)
     rates = [f"{called(row.implementation)} {present_speed.rounded(row.rate)}" for row in good.itertuples()]
     text = f"{', '.join(rates)} {unit} (higher is faster)"
-    notes = ["something else used the machine meanwhile"] if (good["disturbed"] != "").any() else []
-    notes += [f"not compared: {', '.join(left)}"] if left else []
     row = _first_pair(good["implementation"], here["ratios"])
+    compared = good if row is None else good[good["implementation"].isin([row["numerator"], row["denominator"]])]
+    notes = _disturbed(compared)
+    notes += [f"not compared: {', '.join(left)}"] if left else []
     if row is None:
         why = "not measured in the same rounds, so not compared" if len(good) > 1 else "no second speed to compare with"
         return Finding(where, "speed", text, "; ".join([why, *notes]), False)
@@ -171,6 +173,14 @@ def _speed(where: str, here: dict[str, pd.DataFrame], anywhere: pd.DataFrame) ->
         case _:
             evidence = f"{pairs}, too few for an interval, so this is a hint and not a result"
     return Finding(where, "speed", text, "; ".join([evidence, *notes]), verdict.conclusive)
+
+
+def _disturbed(speed: pd.DataFrame) -> list[str]:
+    """Return a note on each speed that was disturbed, with the recorded reasons."""
+    rows = speed[speed["disturbed"] != ""]
+    return [
+        f"{called(row.implementation)} was disturbed ({_short(reasons([row.disturbed]))})" for row in rows.itertuples()
+    ]
 
 
 def _first_pair(by_speed: Iterable[str], ratios: pd.DataFrame) -> pd.Series | None:
@@ -235,10 +245,15 @@ def _seeds(counts: pd.Series, each: bool) -> str:
     return f"{words} each" if each else words
 
 
-def _why(row: Any) -> str:
-    """Return why a speed is not quotable, in at most ``MAX_REASON`` characters."""
-    reason = one_line(sentence_and_details(str(row.verdict))[0])
+def _short(reason: str) -> str:
+    """Return a reason in at most ``MAX_REASON`` characters."""
+    reason = one_line(reason)
     return reason if len(reason) <= MAX_REASON else f"{reason[: MAX_REASON - 3]}..."
+
+
+def _why(row: Any) -> str:
+    """Return why a speed is not quotable."""
+    return _short(sentence_and_details(str(row.verdict))[0])
 
 
 def _values(quality: pd.DataFrame, runs: pd.DataFrame, metric: str) -> str:

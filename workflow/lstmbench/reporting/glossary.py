@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from lstmbench.reporting import margins
+from lstmbench.reporting.interference import reasons
 from lstmbench.reporting.speed import GOOD
 from lstmbench.statistics.verdict import Kind
 
@@ -24,7 +25,8 @@ WORDS = {
     "case": "One data set, size, implementation and device; it is trained once per seed.",
     "device": "cpu or gpu. After a hyphen: the precision of the matrix products (gpu-bfloat16, gpu-tf32) unless it is "
     "float32, the threads of a worker (cpu-t4) and the workers that share a training (cpu-x2).",
-    "disturbed": "Measured while something outside the workflow used the machine.",
+    "disturbed": "Measured while counters of the system show that something outside the workflow used the machine, or "
+    "while the blocks spread as if it had. The reason is in the table of speeds; each repeat was disturbed too.",
     "epoch": "One pass over the training data.",
     "floor": "Of a generated text: the perplexity of its own source on the same words. No model is better on average.",
     "GFLOP/s": "Higher is faster: billions of additions and multiplications per second, counting those of the matrix "
@@ -122,10 +124,7 @@ def _words(quality: pd.DataFrame, speed: pd.DataFrame, runs: pd.DataFrame) -> It
 
 
 def _interference(speed: pd.DataFrame) -> str:
-    disturbed = int((speed["disturbed"] != "").sum())
-    if disturbed:
-        return (
-            f"While {disturbed} of {len(speed)} were measured, something outside the workflow used the machine; the "
-            "tables call these disturbed."
-        )
-    return "No other use of the machine was noticed meanwhile."
+    disturbed = speed.loc[speed["disturbed"] != "", "disturbed"]
+    if disturbed.empty:
+        return "No other use of the machine was noticed meanwhile."
+    return f"{len(disturbed)} of {len(speed)} are disturbed: {reasons(disturbed)}."

@@ -15,6 +15,7 @@ from lstmbench.analysis.speed import STEADY
 from lstmbench.implementations import framework
 from lstmbench.records.format import NOT_SEEN
 from lstmbench.records.tables import MACHINE
+from lstmbench.reporting.interference import reasons
 from lstmbench.reporting.quality import ABSENT, by_size, number
 from lstmbench.statistics.verdict import Kind, Verdict
 from lstmbench.timing.probes import PARTS
@@ -191,7 +192,7 @@ def remarks(row: Any) -> list[str]:
     found = [
         sentence_and_details(text)[0] if row.verdict.kind is Kind.FAILED else text,
         "" if row.steady == STEADY else row.steady,
-        f"disturbed: {row.disturbed}" if row.disturbed else "",
+        f"disturbed: {reasons([row.disturbed])}" if row.disturbed else "",
         f"path {NOT_SEEN}" if row.path == NOT_SEEN else "",
     ]
     return [*filter(None, found)]
