@@ -161,6 +161,31 @@ def test_one_seed_says_both_numbers_and_that_they_are_too_few(tables):
     )
 
 
+DOUBTFUL = (1.2, 0.5, 1.6, 0.4, 1.9)
+"""Differences in % whose own 95 % interval excludes 0."""
+
+
+def apart(dataset, differences):
+    """Runs of two implementations whose perplexities differ by this many per cent."""
+    for seed, difference in enumerate(differences, start=1):
+        for name, value in zip(NAMES, (100.0, 100.0 * (1 + difference / 100)), strict=False):
+            yield make_record(dataset, implementation=name, seed=seed, metric=value)
+
+
+def test_a_difference_that_only_the_correction_makes_uncertain_is_said_to_be_so(tables):
+    several = tables([*apart("ptb", DOUBTFUL), *runs(NAMES, 5, "inconclusive", False)])
+    evidence = findings("ptb", several)[0].evidence
+    assert "95 % interval +0.30 to +1.94 %, not certain once corrected for the 4 comparisons of the page" in evidence
+    wide = findings("ptb", tables(apart("ptb", SPREADS["inconclusive"])))[0].evidence
+    assert wide.endswith("too wide to call them equal or different (inconclusive)")
+
+
+def test_an_equality_whose_95_percent_interval_leaves_the_margin_names_the_interval_that_decides(tables):
+    quality, _, _ = findings("ptb", tables(apart("ptb", (0.1, 1.0, 0.3, 0.9, 0.35))))
+    assert quality.text.endswith("equal within 1 %")
+    assert quality.evidence.endswith("to +1.02 %; the 90 % interval, which decides on equality, is within 1 %")
+
+
 def test_the_better_one_is_named_whichever_way_is_better(tables):
     assert "): PyTorch is better by 3.08 %" in str(lines_of(tables, NAMES[:2], 5, "different")[0])
     accuracies = [

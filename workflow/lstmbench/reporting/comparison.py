@@ -19,7 +19,7 @@ from lstmbench.statistics.verdict import Kind
 NOTES = {
     "quality": [
         "Quality: the second relative to the first, over pairs of runs of one seed from the same initial weights: mean "
-        f"with its 95 % interval (t). {margins.EQUAL} by two one-sided t-tests; "
+        f"with its 95 % interval (t). {margins.EQUAL} {margins.TESTED}; "
         "different: by a t-test, corrected for all comparisons of the table (Holm); inconclusive: neither. "
         f"{margins.FEWER} no claim is made.",
     ],

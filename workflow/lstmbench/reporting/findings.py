@@ -19,7 +19,7 @@ from lstmbench.implementations import framework
 from lstmbench.reporting import quality as present
 from lstmbench.reporting import speed as present_speed
 from lstmbench.reporting.interference import reasons
-from lstmbench.reporting.margins import SEEDS, in_words, unit_of_difference
+from lstmbench.reporting.margins import SEEDS, in_words, unit_of_difference, within
 from lstmbench.reporting.quality import BETTER, called, called_dataset
 from lstmbench.statistics.verdict import Kind
 from lstmbench.utils.escaping import one_line, sentence_and_details
@@ -49,23 +49,24 @@ class Finding:
 def findings(dataset: str, tables: dict[str, pd.DataFrame]) -> list[Finding]:
     """Return the lines on one data set, for the size that ``chosen_size`` chooses and each of its devices.
 
-    tables: runs, quality, differences, speed, ratios and time_to_quality of the data set.
+    tables: runs, quality, differences, speed, ratios and time_to_quality, of all data sets of the page.
     """
-    size = choose_size(tables["quality"], tables["differences"], tables["speed"])
-    own = {
-        name: tables[name][tables[name]["size"] == size]
-        for name in ("runs", "quality", "differences", "speed", "ratios", "time_to_quality")
-    }
+    names = ("runs", "quality", "differences", "speed", "ratios", "time_to_quality")
+    of_dataset = {name: tables[name][tables[name]["dataset"] == dataset] for name in names}
+    size = choose_size(of_dataset["quality"], of_dataset["differences"], of_dataset["speed"])
+    own = {name: table[table["size"] == size] for name, table in of_dataset.items()}
+    corrected = sum(verdict.kind is not Kind.NO_CLAIM for verdict in tables["differences"]["verdict"])
     devices = present.devices(own["quality"]["device"])
     lines = []
     for device in devices:
         here = {name: table[table["device"] == device] for name, table in own.items()}
         where = f"{called_dataset(dataset)} {size}" + (f" ({device})" if len(devices) > 1 else "")
-        lines += [_quality(where, here), _speed(where, here, tables["speed"]), _time(where, here)]
+        lines += [_quality(where, here, corrected), _speed(where, here, of_dataset["speed"]), _time(where, here)]
     return lines
 
 
-def _quality(where: str, here: dict[str, pd.DataFrame]) -> Finding:
+def _quality(where: str, here: dict[str, pd.DataFrame], corrected: int) -> Finding:
+    """State the means over the seeds and what they show, ``corrected`` for this number of comparisons."""
     well = here["quality"][here["quality"]["failure"] == ""]
     complete = well[well["caps"] == ""]
     metric = here["quality"]["metric"].iloc[0]
@@ -92,7 +93,7 @@ def _quality(where: str, here: dict[str, pd.DataFrame]) -> Finding:
         seeds = _seeds(complete["n"], each=len(complete) > 1)
         return Finding(where, "quality", values, f"{seeds}, and nothing to compare with{note}", False)
     apart = f"{largest_difference(compared):.2f} {unit_of_difference(metric)}"
-    evidence, conclusive = _carries(compared, metric)
+    evidence, conclusive = _carries(compared, metric, corrected)
     evidence += note
     if len(compared) > 1:
         return Finding(where, "quality", f"{values}, at most {apart} apart", evidence, conclusive)
@@ -107,7 +108,7 @@ def _quality(where: str, here: dict[str, pd.DataFrame]) -> Finding:
     return Finding(where, "quality", text, evidence, conclusive)
 
 
-def _carries(compared: pd.DataFrame, metric: str) -> tuple[str, bool]:
+def _carries(compared: pd.DataFrame, metric: str, corrected: int) -> tuple[str, bool]:
     """Return the evidence for differences in quality, and whether it is conclusive."""
     seeds = _seeds(compared["n"], each=True)
     counts = compared["verdict"].map(lambda verdict: verdict.kind.value).value_counts()
@@ -127,7 +128,16 @@ def _carries(compared: pd.DataFrame, metric: str) -> tuple[str, bool]:
         case Kind.NO_CLAIM:
             return too_few + interval, conclusive
         case Kind.INCONCLUSIVE:
-            return f"{seeds}{interval}, too wide to call them equal or different (inconclusive)", conclusive
+            excludes_0 = row["low"] > 0 or row["high"] < 0
+            why = (
+                f"not certain once corrected for the {corrected} comparisons of the page"
+                if excludes_0
+                else "too wide to call them equal or different"
+            )
+            return f"{seeds}{interval}, {why} (inconclusive)", conclusive
+        case Kind.EQUAL if not within(metric, row["low"], row["high"]):
+            decides = f"the 90 % interval, which decides on equality, is within {in_words(metric)}"
+            return f"{seeds}{interval}; {decides}", conclusive
         case _:
             return seeds + interval, conclusive
 

@@ -62,11 +62,14 @@ OF_A_TEXT = ("perplexity", "capped", "words/s, images/s")
 VERDICTS = {
     Kind.GOOD: "A speed that is steady enough to be compared with others or repeated elsewhere.",
     Kind.EQUAL: f"The difference is shown to be small: within {margins.in_words('perplexity')} of a perplexity, "
-    f"{margins.in_words('accuracy')} of an accuracy, or {margins.SPEED} of a speed.",
+    f"{margins.in_words('accuracy')} of an accuracy, or {margins.SPEED} of a speed. The 90 % interval of a "
+    "quality decides (two one-sided tests at 5 % each). The 95 % interval that is shown may leave the margin, or "
+    "exclude 0: a small difference need not be none.",
     Kind.DIFFERENT: "Chance does not explain the difference, even corrected for all comparisons shown together.",
     Kind.FASTER: "The first of the two compared trains faster; beside a baseline and between bundles, the second does.",
     Kind.SLOWER: "The opposite of faster.",
-    Kind.INCONCLUSIVE: "The interval is too wide to call the two equal or different; more seeds may decide.",
+    Kind.INCONCLUSIVE: "Neither equal nor different is shown, nor which is faster. The interval is too wide, or the "
+    "difference is not certain once corrected for all comparisons shown together. More seeds or processes may decide.",
     Kind.NO_CLAIM: f"Too little to judge: fewer than {margins.SEEDS} seeds, or capped runs.",
     Kind.NO_INTERVAL: "One process of each gives a ratio, but not how far chance may have moved it.",
     Kind.NOT_QUOTABLE: "The ratio of two speeds of which at least one is not good.",

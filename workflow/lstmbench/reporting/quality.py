@@ -41,7 +41,7 @@ NOTES = {
     "differences": [
         "A with B: implementation A relative to B, over n pairs of runs from the same initial weights: "
         "mean over the seeds with its 95 % interval (t), the lowest and the highest. "
-        f"{margins.EQUAL} by two one-sided t-tests; different: by a t-test, corrected for all comparisons "
+        f"{margins.EQUAL} {margins.TESTED}; different: by a t-test, corrected for all comparisons "
         f"(Holm); inconclusive: neither. {margins.FEWER}, and of capped runs, the verdict is no claim: too little.",
     ],
     "environment": [

@@ -189,7 +189,7 @@ def _dataset(dataset: str, data: dict[str, pd.DataFrame], figures: Path) -> dict
     measured = not own["speed"].empty
     size = choose_size(own["quality"], own["differences"], own["speed"])
     lines: dict[str, list[Any]] = {}
-    for line in findings(dataset, own):
+    for line in findings(dataset, data):
         text, evidence = (_UNIT.sub("\N{NO-BREAK SPACE}", part) for part in (line.text, line.evidence))
         lines.setdefault(line.where, []).append(dataclasses.replace(line, text=text, evidence=evidence))
     return {
