@@ -235,6 +235,27 @@ def test_a_speed_is_told_of_the_size_whose_quality_is(tables):
     assert str(of_medium[1]) == "markov medium: the speed of 0 of 2 implementations was measured; only small was."
 
 
+def test_several_workers_without_a_speed_are_told_that_it_is_measured_for_one_only(tables):
+    devices = ("cpu-t2", "cpu-t2-x2")
+    records = [make_record("markov", device=device, settings__threads=2) for device in devices]
+    measured = [make_measurement({"pytorch": [10.0]}, "markov", device="cpu-t2")]
+    _, one, _, _, two, _ = findings("markov", tables(records, measured))
+    assert one.where == "markov small (cpu-t2)"
+    assert one.text == "PyTorch 3,999 words/s (higher is faster)"
+    assert str(two) == (
+        "markov small (cpu-t2-x2): the speed of 0 of 1 implementation was measured; make bench measures one worker "
+        "only; the speeds of the runs themselves are under Several workers."
+    )
+    _, alone, _ = findings("markov", tables(records[1:]))
+    assert alone.evidence == "make bench measures one worker only"
+
+
+def test_a_size_that_was_not_measured_on_a_device_does_not_name_itself_as_the_only_one_that_was(tables):
+    records = [make_record("markov", device=device) for device in ("cpu", "cpu-t1")]
+    measured = [make_measurement({"pytorch": [10.0]}, "markov")]
+    assert findings("markov", tables(records, measured))[4].evidence == "make bench does it"
+
+
 def chosen(tables, *records, measured=()):
     found = tables(records, measured)
     return choose_size(found["quality"], found["differences"], found["speed"])

@@ -21,7 +21,9 @@ from lstmbench.reporting import speed as present_speed
 from lstmbench.reporting.interference import reasons
 from lstmbench.reporting.margins import SEEDS, in_words, unit_of_difference, within
 from lstmbench.reporting.quality import BETTER, called, called_dataset
+from lstmbench.reporting.scaling import WORDS as SCALED_WORDS
 from lstmbench.statistics.verdict import Kind
+from lstmbench.system.device import split_device
 from lstmbench.utils.escaping import one_line, sentence_and_details
 
 MAX_REASON = 90
@@ -61,7 +63,7 @@ def findings(dataset: str, tables: dict[str, pd.DataFrame]) -> list[Finding]:
     for device in devices:
         here = {name: table[table["device"] == device] for name, table in own.items()}
         where = f"{called_dataset(dataset)} {size}" + (f" ({device})" if len(devices) > 1 else "")
-        lines += [_quality(where, here, corrected), _speed(where, here, of_dataset["speed"]), _time(where, here)]
+        lines += [_quality(where, here, corrected), _speed(where, here, of_dataset), _time(where, here)]
     return lines
 
 
@@ -142,14 +144,14 @@ def _carries(compared: pd.DataFrame, metric: str, corrected: int) -> tuple[str, 
             return seeds + interval, conclusive
 
 
-def _speed(where: str, here: dict[str, pd.DataFrame], anywhere: pd.DataFrame) -> Finding:
+def _speed(where: str, here: dict[str, pd.DataFrame], of_dataset: dict[str, pd.DataFrame]) -> Finding:
     """State the quotable speeds, and how much faster the fastest framework is than the next one."""
     speed = here["speed"]
     if speed.empty:
         asked = _count(here["quality"]["implementation"].nunique(), "implementation")
-        others = present.by_size(anywhere[anywhere["processes"] > 0].assign(dataset=""))["size"].unique()
-        hint = f"only {present.joined(others)} was" if len(others) else "make bench does it"
-        return Finding(where, "speed", f"the speed of 0 of {asked} was measured", hint, False)
+        return Finding(
+            where, "speed", f"the speed of 0 of {asked} was measured", _not_measured(here, of_dataset), False
+        )
     good = speed[speed["quotable"] == 1].sort_values("rate", ascending=False)
     left = [f"{called(row.implementation)} ({_why(row)})" for row in speed[speed["quotable"] == 0].itertuples()]
     if good.empty:
@@ -183,6 +185,20 @@ def _speed(where: str, here: dict[str, pd.DataFrame], anywhere: pd.DataFrame) ->
         case _:
             evidence = f"{pairs}, too few for an interval, so this is a hint and not a result"
     return Finding(where, "speed", text, "; ".join([evidence, *notes]), verdict.conclusive)
+
+
+def _not_measured(here: dict[str, pd.DataFrame], of_dataset: dict[str, pd.DataFrame]) -> str:
+    """Return what to do about a speed that was not measured, or where there is one."""
+    (size, device), *_ = here["quality"][["size", "device"]].itertuples(index=False)
+    if split_device(device).workers > 1:
+        compared = of_dataset["runs"]["device"].map(lambda name: split_device(name).workers).nunique() > 1
+        table = f"; the speeds of the runs themselves are under {SCALED_WORDS['workers'].title}" if compared else ""
+        return f"make bench measures one worker only{table}"
+    measured = of_dataset["speed"][of_dataset["speed"]["processes"] > 0]
+    others = present.by_size(measured[measured["size"] != size])["size"].unique()
+    if not len(others):
+        return "make bench does it"
+    return f"only {present.joined(others)} {'was' if len(others) == 1 else 'were'}"
 
 
 def _disturbed(speed: pd.DataFrame) -> list[str]:
