@@ -34,6 +34,17 @@ def test_a_table_without_a_verdict_keeps_its_order():
     assert header("n", "size", "words/s") == ["n", "size", "words/s"]
 
 
+def test_dates_and_names_are_sorted_by_themselves_and_numbers_by_their_value():
+    columns = {
+        "date": ["2026-01-02", "2025-12-31"],
+        "processor": ["12th Gen", "3rd Gen"],
+        "words/s": ["1,200 w", "800"],
+    }
+    table = as_table(pd.DataFrame(columns))
+    assert table.numeric == [False, False, True]
+    assert table.keys == [["2026-01-02", "12th Gen", "1200"], ["2025-12-31", "3rd Gen", "800"]]
+
+
 def test_a_page_of_tables_alone_allows_no_script():
     text = tables_page("Title", {"": pd.DataFrame({"a": ["1"]})}, [])
     assert "script-src 'none'" in html.unescape(text)

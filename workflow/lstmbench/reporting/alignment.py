@@ -6,10 +6,19 @@ import re
 
 import pandas as pd
 
-NUMBER = re.compile(r"^(\d|[+\N{MINUS SIGN}]\d|\N{EN DASH}$)")
-"""The beginning of a cell that is aligned to the right."""
+from lstmbench.reporting.quality import ABSENT
+
+_NUMBER = re.compile(r"[+\N{MINUS SIGN}]?\d+(,\d{3})*(\.\d+)?(e[+-]\d+)?(?=[\s,;%]|$)")
+"""A number ends before a space, a sign or the end of its cell: a date or a name that begins with a digit is none."""
+
+
+def leading_number(cell: str) -> str:
+    """Return the number that a cell of text begins with, as Python writes it; "" if it begins with none."""
+    found = _NUMBER.match(cell)
+    return found[0].replace(",", "").replace("\N{MINUS SIGN}", "-").replace("+", "") if found else ""
 
 
 def numeric(frame: pd.DataFrame) -> list[bool]:
-    """Return which columns of a table of text contain only numbers."""
-    return [all(NUMBER.match(cell) for cell in frame.iloc[:, place]) for place in range(frame.shape[1])]
+    """Return which columns of a table of text contain only numbers, and dashes for those that are missing."""
+    columns = (frame.iloc[:, place] for place in range(frame.shape[1]))
+    return [all(cell == ABSENT or leading_number(cell) for cell in column) for column in columns]

@@ -23,7 +23,7 @@ from lstmbench import __version__
 from lstmbench.analysis.chosen_size import STANDARD_SIZES
 from lstmbench.records.paths import CASE_COLUMNS
 from lstmbench.reporting import quality
-from lstmbench.reporting.alignment import numeric
+from lstmbench.reporting.alignment import leading_number, numeric
 from lstmbench.utils.errors import DataError
 from lstmbench.utils.paths import WORKFLOW
 
@@ -50,8 +50,6 @@ WIDE_POINTS = 360
 """A wider figure has several panels."""
 
 _WIDTH = re.compile(rb'<svg[^>]* width="([\d.]+)pt"')
-
-_LEADING = re.compile(r"^[+\N{MINUS SIGN}]?\d[\d,]*(\.\d+)?(e[+-]\d+)?")
 
 
 @dataclass(frozen=True)
@@ -153,8 +151,7 @@ def _key(cell: str, numeric: bool) -> str:
         return ""
     if not numeric:
         return SIZES.get(cell.partition(",")[0], cell)
-    found = _LEADING.match(cell)
-    return found[0].replace(",", "").replace("\N{MINUS SIGN}", "-").replace("+", "") if found else ""
+    return leading_number(cell)
 
 
 def picture(path: Path, text: str) -> Picture:
