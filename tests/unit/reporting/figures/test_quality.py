@@ -18,7 +18,7 @@ from lstmbench.reporting.figures import overview as plot_overview
 from lstmbench.reporting.figures import quality, style
 from lstmbench.reporting.figures.style import looks
 from tests.factories.records import CAPS, make_record, save
-from tests.factories.tables import PUBLISHED, TARGETS
+from tests.factories.tables import PUBLISHED, TARGETS, make_tables
 from tests.helpers.run_command import run_command
 
 
@@ -205,6 +205,31 @@ def test_no_legend_is_cut_off_however_few_the_panels(tables, kind, sizes):
         figure.canvas.draw()
     (legend,) = figure.legends
     assert legend.get_window_extent().x1 <= figure.bbox.x1
+
+
+@pytest.mark.parametrize(("caps", "floors"), [({}, 1), ({"caps": CAPS}, 0)])
+def test_a_legend_names_a_floor_only_if_one_is_drawn(tmp_path, caps, floors):
+    made = make_tables(tmp_path, make_record("markov", metric=22.0, **caps))
+    own = quality.Tables(*(made[name] for name in ("runs", "history", "quality")))
+    with quality.figure_style():
+        figure = quality.draw_quality("markov", own)
+    assert [text.get_text() for text in figure.legends[0].get_texts()].count("floor") == floors
+    assert figure.axes[0].get_xlabel().count("floor") == floors
+
+
+def test_the_overview_names_the_device_that_it_draws_if_there_are_several(tmp_path):
+    records = [make_record("ptb", device=device) for device in ("gpu", "cpu")]
+    make_tables(tmp_path, *records, make_record("mnist"))
+    assert list(overview(tmp_path / "tables")) == ["MNIST small", "PTB small (cpu)"]
+
+
+def test_the_legend_of_the_overview_names_what_it_draws_and_nothing_else(tmp_path):
+    of_another_size = make_record("glyphs", "medium", "tensorflow", caps=CAPS)
+    make_tables(tmp_path, make_record("glyphs", "small"), of_another_size)
+    (panel,) = overview(tmp_path / "tables").values()
+    (legend,) = panel.figure.legends
+    named = [text.get_text() for text in legend.get_texts()]
+    assert named == ["PyTorch", *["target"] * (len(panel.lines) - 1)]
 
 
 def overview(tables):

@@ -33,23 +33,28 @@ def draw(tables: dict[str, pd.DataFrame]) -> Figure:
     figure = Figure(figsize=(WIDTH, 0.5 + PANEL_HEIGHT * len(datasets)))
     FigureCanvasAgg(figure)
     grid = figure.subplots(len(datasets), 1, squeeze=False)
+    drawn: set[str] = set()
+    targets = False
     for axes, dataset in zip(grid[:, 0], datasets, strict=True):
         own = {name: table[table["dataset"] == dataset] for name, table in tables.items()}
         size = choose_size(own["quality"], own["differences"], own["speed"])
         here = {name: table[table["size"] == size] for name, table in own.items()}
         # Several devices would need their own legend; the tables and the other figures have them all.
         device = quality.devices(here["history"]["device"])[0]
+        several = here["quality"]["device"].nunique() > 1
         here = {name: table[table["device"] == device] for name, table in here.items()}
-        axes.set_title(f"{called_dataset(dataset)} {size}")
+        axes.set_title(f"{called_dataset(dataset)} {size}" + (f" ({device})" if several else ""))
         _panel(axes, here, looked)
+        drawn |= {*here["history"]["implementation"]}
+        targets |= not here["time_to_quality"].empty
     grid[-1, 0].set_xlabel("seconds of training (further left is faster)")
-    drawn = sorted(set(tables["history"]["implementation"]))
     handles = [
         Line2D([], [], color=looked[name].colour, linestyle=looked[name].line, marker=looked[name].marker,
                markersize=4, label=called(name))
-        for name in drawn
+        for name in sorted(drawn)
     ]  # fmt: skip
-    handles.append(Line2D([], [], color=REFERENCE, linestyle=PUBLISHED_LINE, linewidth=0.9, label="target"))
+    if targets:
+        handles.append(Line2D([], [], color=REFERENCE, linestyle=PUBLISHED_LINE, linewidth=0.9, label="target"))
     figure.legend(handles=handles, loc="outside lower left", ncols=3, handlelength=3)
     return figure
 

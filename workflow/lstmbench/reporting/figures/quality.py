@@ -40,6 +40,12 @@ TRAINING_LINE = (0, (2, 1.5))
 PUBLISHED_LINE = (0, (6, 3))
 FLOOR_LINE = (0, (1, 2))
 
+FLOORS = {"published": ("floor", "on this text"), "published_valid": ("source_perplexity", "on average")}
+"""The column of the floor beside a published value, and what it is of.
+
+A test is compared with what the source would score on its words, other splits with endless text.
+"""
+
 
 @dataclass(frozen=True)
 class Tables:
@@ -260,8 +266,7 @@ def _published_lines(axes: Axes, quality: pd.DataFrame, column: str, metric: str
     for value, source in zip(published[column], published[f"{column}_source"], strict=True):
         axes.axhline(value, color=REFERENCE, linestyle=PUBLISHED_LINE, linewidth=0.9, zorder=1)
         texts.append(f"published: {_value(value, metric)}\n{source}")
-    # A test is compared with what the source would score on its words, other splits with endless text.
-    floor, text = ("floor", "on this text") if column == "published" else ("source_perplexity", "on average")
+    floor, text = FLOORS[column]
     for value in quality[floor].dropna().unique():
         axes.axhline(value, color=REFERENCE, linestyle=FLOOR_LINE, linewidth=1.2, zorder=1)
         texts.append(f"floor, the source {text}: {_value(value, metric)}")
@@ -277,7 +282,7 @@ def _dot(size: float, face: str, label: str) -> Line2D:
 
 
 def _legend(figure: Figure, handles: list[Line2D], quality: pd.DataFrame, column: str) -> None:
-    lines = (("published", column, PUBLISHED_LINE, 0.9), ("floor", "source_perplexity", FLOOR_LINE, 1.2))
+    lines = (("published", column, PUBLISHED_LINE, 0.9), ("floor", FLOORS[column][0], FLOOR_LINE, 1.2))
     for label, where, line, width in lines:
         if quality[where].notna().any():
             handles = [*handles, Line2D([], [], color=REFERENCE, linestyle=line, linewidth=width, label=label)]
