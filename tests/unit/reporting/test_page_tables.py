@@ -8,7 +8,7 @@ from lstmbench.analysis.speed import analyse
 from lstmbench.records.tables import read_table, write_table
 from lstmbench.reporting import page_tables
 from tests.factories.measurements import make_measurement
-from tests.factories.records import CAPS, make_pair, make_record
+from tests.factories.records import CAPS, make_failure, make_pair, make_record
 from tests.factories.tables import make_tables
 
 
@@ -27,6 +27,18 @@ def test_a_repeated_remark_and_target_are_notes_with_the_sizes_that_they_are_abo
     times = page_tables.quality_table("time_to_quality", found["time_to_quality"])
     assert "source of the target" not in times.header
     assert times.note.count("The target of small and medium: ") == times.note.count("The target of large: ") == 1
+
+
+def test_a_failure_below_a_table_names_whose_it_is(tables):
+    failures = [make_failure(implementation="tensorflow", device=device, seed=3) for device in ("cpu", "gpu")]
+    found = tables(make_record(), make_failure(implementation="tensorflow", seed=3))
+    assert page_tables.quality_table("quality", found["quality"]).note.startswith(
+        "Small, tensorflow: failed (seed 3): "
+    )
+    found = tables(make_record(), *failures)
+    assert page_tables.quality_table("quality", found["quality"]).note.startswith(
+        "Small, tensorflow on cpu and tensorflow on gpu: failed (seed 3): "
+    )
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from lstmbench.reporting import quality as present
 from lstmbench.reporting import speed as present_speed
 from lstmbench.reporting.html import Table, as_table
 
-BELOW = {"remark": "{Sizes} {text}.", "source of the target": "The target of {sizes}: {text}."}
+BELOW = {"remark": "{Sizes}{whose} {text}.", "source of the target": "The target of {sizes}: {text}."}
 """Columns that become notes, each text once with the sizes that it is about."""
 
 ELSEWHERE = ("source",)
@@ -65,9 +65,21 @@ def machines_and_libraries(environment: pd.DataFrame) -> dict[str, Table]:
 
 def _noted(frame: pd.DataFrame, column: str, words: str) -> list[str]:
     """Return a note on each text of a column that has one."""
-    marked = frame[frame[column] != present.ABSENT]
+    frame = frame.reset_index(drop=True)
+    names = frame["size"].str.removesuffix(", capped")
+    marked = frame[column] != present.ABSENT
     notes = []
-    for text, group in marked.groupby(column, sort=False):
-        sizes = present.joined(group["size"].str.removesuffix(", capped").unique())
-        notes.append(words.format(sizes=sizes, Sizes=sizes.capitalize(), text=text))
+    for text, group in frame[marked].groupby(column, sort=False):
+        sizes = names[group.index].unique()
+        # Name the cases unless the text is about every one of these sizes.
+        whose = "" if len(group) == names.isin(sizes).sum() else f", {present.joined(_cases(group, frame))}:"
+        listed = present.joined(sizes)
+        notes.append(words.format(sizes=listed, Sizes=listed.capitalize(), whose=whose, text=text))
     return notes
+
+
+def _cases(group: pd.DataFrame, frame: pd.DataFrame) -> list[str]:
+    """Return each implementation in a part of a table, with its device if the table has several."""
+    several = frame["device"].nunique() > 1
+    cases = group["implementation"] + (" on " + group["device"] if several else "")
+    return list(cases.unique())
