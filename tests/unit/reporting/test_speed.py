@@ -216,3 +216,14 @@ def test_peak_memory_stands_beside_the_least(tables):
         "500", "50", "0.50 %", "oneDNN LSTM"
     )  # fmt: skip
     assert "peak GPU memory, MB" not in row
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (0.00449, "0.00449"), (0.0196, "0.0196"), (0.449, "0.449"), (1.5, "1.50"), (9.999, "10.0"), (99.96, "100"),
+        (1234.5, "1,234"), (0.0, "0"), (float("nan"), "\N{EN DASH}"),
+    ],
+)  # fmt: skip
+def test_a_small_number_has_three_significant_digits_as_well(value, expected):
+    assert speed.rounded(value) == expected

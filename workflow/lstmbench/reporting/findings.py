@@ -298,8 +298,7 @@ def _values(quality: pd.DataFrame, runs: pd.DataFrame, metric: str) -> str:
 def _amount(runs: pd.DataFrame, metric: str) -> str:
     """Return the mean over the seeds, with half of its 95 % interval (t) if there are two or more."""
     mean = interval_of_mean(runs[f"test_{metric}"].tolist(), metric)
-    text, half = present.metric(mean.estimate, metric), (mean.high - mean.low) / 2
+    half = (mean.high - mean.low) / 2
     if np.isnan(half):
-        return text
-    number, space, unit = text.partition(" ")
-    return f"{number} \N{PLUS-MINUS SIGN} {present.metric(half, metric).partition(' ')[0]}{space}{unit}"
+        return present.metric(mean.estimate, metric)
+    return present.metric_with_half(mean.estimate, half, metric)

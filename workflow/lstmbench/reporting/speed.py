@@ -16,7 +16,7 @@ from lstmbench.implementations import framework
 from lstmbench.records.format import NOT_SEEN
 from lstmbench.records.tables import MACHINE
 from lstmbench.reporting.interference import reasons
-from lstmbench.reporting.quality import ABSENT, by_size, number
+from lstmbench.reporting.quality import ABSENT, by_size, decimals, number
 from lstmbench.statistics.verdict import Kind, Verdict
 from lstmbench.timing.probes import PARTS
 from lstmbench.utils.escaping import sentence_and_details
@@ -164,7 +164,7 @@ def _named(found: str) -> str:
 
 def rounded(value: float) -> str:
     """Format a rate or a time with three significant digits, never rounding before the point; a dash if missing."""
-    return number(value, 0 if value >= 100 else 1 if value >= 10 else 2)
+    return number(value, decimals(value, 3))
 
 
 def share(value: float, low: float = math.nan, high: float = math.nan) -> str:
