@@ -86,3 +86,28 @@ def test_a_precision_is_held_against_as_many_workers(found):
               for device, dtype, metric in (("gpu", "float32", 100.0), ("gpu-tf32", "tf32", 103.0))]  # fmt: skip
     rows, _ = found([*RUNS[:1], *RUNS[2:3], *shared])
     assert [(row["device"], row["n"], round(row["cost"], 6)) for row in rows] == [("gpu", 1, 1.0), ("gpu-x2", 1, 3.0)]
+
+
+def test_bfloat16_on_a_processor_that_multiplies_in_it_is_held_against_float32_there(found):
+    runs = [
+        make_record(device=device, seed=seed, metric=metric, machine__bfloat16="amx")
+        for device, seed, metric in (("cpu", 1, 100.0), ("cpu", 2, 110.0), ("cpu-bfloat16", 1, 102.0))
+    ]
+    machine = runs[0]["machine"]
+    speeds = [
+        edited(make_measurement({"pytorch": [speed]}, device=device, versions=VERSIONS), threads=1, machine=machine)
+        for device, speed in (("cpu", 10.0), ("cpu-bfloat16", 15.0))
+    ]
+    (row,), _ = found(runs, speeds)
+    assert (row["device"], row["precision"], row["n"]) == ("cpu", "bfloat16", 1)
+    assert row["cost"] == pytest.approx(2.0)
+    assert row["gain"] == pytest.approx(1.5)
+
+
+def test_processors_that_multiply_in_bfloat16_in_other_ways_have_a_row_each(found):
+    rows, _ = found(
+        make_record(device=device, seed=seed, metric=metric, machine__bfloat16=how)
+        for how, seed, metric in (("amx", 1, 102.0), ("avx512", 2, 101.0))
+        for device, metric in (("cpu", 100.0), ("cpu-bfloat16", metric))
+    )
+    assert [(row["n"], round(row["cost"], 6)) for row in rows] == [(1, 2.0), (1, 1.0)]

@@ -98,6 +98,24 @@ def test_a_difference_of_machines_that_changes_nothing_is_noted_and_keeps_no_see
     assert (noted["machine"].tolist(), noted["runs"].tolist()) in (([1, 1], [2, 1]), ([1, 1], [1, 2]))
 
 
+def test_a_machine_that_computed_in_float32_and_bfloat16_is_one(tables):
+    built = tables(*(make_record(device=device, machine__bfloat16="amx") for device in ("cpu", "cpu-bfloat16")))
+    shown = by_dataset("environment", built["environment"])[""]
+    rows = shown[["machine", "device", "bfloat16 by"]].to_numpy().tolist()
+    assert rows == [["1", "cpu", "\N{EN DASH}"], ["1", "cpu-bfloat16", "amx"]]
+
+
+def test_how_a_processor_multiplies_in_bfloat16_keeps_only_runs_in_that_apart(tables):
+    records = [
+        make_record(device=device, seed=seed, machine__bfloat16=how)
+        for device in ("cpu", "cpu-bfloat16")
+        for seed, how in ((1, "amx"), (2, "avx512"), (3, "avx512"))
+    ]
+    quality = tables(*records)["quality"]
+    found = sorted(quality[["device", "machine", "seeds"]].itertuples(index=False, name=None))
+    assert found == [("cpu", 1, "1 2 3"), ("cpu-bfloat16", 1, "1"), ("cpu-bfloat16", 2, "2 3")]
+
+
 def test_two_arm_machines_are_two_whether_their_processors_have_a_name_or_not(tables):
     arm = [{"machine__cpu": "Neoverse-N1"}, {"machine__cpu": "Neoverse-V1"}, {"machine__cpu": "aarch64"}]
     arm.append({"machine__cpu": "aarch64", "machine__cores": 64})

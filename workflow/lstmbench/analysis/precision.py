@@ -9,6 +9,7 @@ from lstmbench.records.paths import CASE_COLUMNS
 from lstmbench.system.device import split_device
 
 CASE = [*CASE_COLUMNS, "threads", "cpu", "gpu", "machine_kind", "versions"]
+PRECISION = ["precision", "bfloat16"]
 PAIR = [*CASE, "seed", "initial_weights_sha256", "data_sha256", "caps"]
 COLUMNS = [
     *CASE_COLUMNS, "precision", "metric", "caps", "n", "test_mean", "float32_test_mean",
@@ -22,14 +23,14 @@ def precisions(runs: pd.DataFrame, speed: pd.DataFrame) -> pd.DataFrame:
     runs = _split(runs)
     rates = _against_float32(speed, CASE)
     rows = []
-    for (*case, precision, caps), pairs in _against_float32(runs, PAIR).groupby([*CASE, "precision", "caps"]):
+    for (*case, precision, how, caps), pairs in _against_float32(runs, PAIR).groupby([*CASE, *PRECISION, "caps"]):
         key = dict(zip(CASE, case, strict=True))
         metric = metric_of(pairs)
         here, there = mean(pairs[f"test_{metric}"], metric), mean(pairs[f"test_{metric}_float32"], metric)
         row = key | {"precision": precision, "caps": caps, "metric": metric, "n": len(pairs)}
         row |= {"test_mean": here, "float32_test_mean": there, "cost": difference(here, there, metric)}
         mine = rates[(rates[CASE].fillna("") == pd.Series(key).fillna("")).all(axis="columns")]
-        mine = mine[mine["precision"] == precision]
+        mine = mine[(mine[PRECISION] == [precision, how]).all(axis="columns")]
         if len(mine) == 1:
             row |= {"rate": mine["rate"].item(), "float32_rate": mine["rate_float32"].item()}
             row["gain"] = row["rate"] / row["float32_rate"]

@@ -23,8 +23,15 @@ ALIKE = [*CASE_COLUMNS, "settings_sha256", "data_sha256", "machine", "versions",
 
 
 def number_machines(runs: pd.DataFrame) -> pd.DataFrame:
-    """Return ``runs`` with a column ``machine`` that numbers the machines 1, 2, ... by what affects results."""
-    return runs.assign(machine=runs.groupby(["cpu", "machine_kind"], sort=True, dropna=False).ngroup() + 1)
+    """Return ``runs`` with a column ``machine`` that numbers the machines 1, 2, ... by what affects results.
+
+    How a CPU multiplies in bfloat16 affects only the runs in that.  The others on machines of that kind have the number
+    of the first of them.
+    """
+    kind = ["cpu", "machine_kind"]
+    how = runs["bfloat16"].where(runs["bfloat16"] != "")
+    how = how.fillna(how.groupby([runs[name] for name in kind]).transform("min"))
+    return runs.assign(machine=runs.assign(how=how).groupby([*kind, "how"], sort=True, dropna=False).ngroup() + 1)
 
 
 def quality(runs: pd.DataFrame, failures: pd.DataFrame, published: pd.DataFrame) -> pd.DataFrame:
@@ -105,7 +112,7 @@ def differences(runs: pd.DataFrame) -> pd.DataFrame:
 def environment(runs: pd.DataFrame) -> pd.DataFrame:
     """Return one row per machine, set of libraries and noted difference; identical cluster nodes are one machine."""
     rows = []
-    names = ["machine", *MACHINE, "implementation", "device", "threads", "versions"]
+    names = ["machine", *MACHINE, "implementation", "device", "bfloat16", "threads", "versions"]
     for values, group in runs.groupby(names, sort=True, dropna=False):
         commits = {
             (commit[:12] or "no git checkout") + (" with changes" if dirty else "")

@@ -14,7 +14,7 @@ from lstmbench.records.interference import limits
 from lstmbench.records.paths import RUN_COLUMNS
 from lstmbench.records.run import read_record
 from lstmbench.records.run_record import Epoch, Facts, FailedRun, Milestone, RunName, RunRecord
-from lstmbench.records.tables import machine_columns, machine_kind, versions_column
+from lstmbench.records.tables import kind_columns, machine_columns, versions_column
 from lstmbench.utils.errors import DataError
 
 MILESTONE = ["updates", "protocol", "loss", "accuracy", "predictions"]
@@ -141,7 +141,7 @@ def _run_row(record: RunRecord) -> Row:
         "threads": settings.threads,
         "dtype": settings.dtype,
         **machine_columns(record.machine),
-        "machine_kind": machine_kind(record.machine, record.run.device),
+        **kind_columns(record.machine, record.run.device),
         "limited": "; ".join(held_back),
         "node": record.machine.node,
         "versions": versions_column(record.versions),

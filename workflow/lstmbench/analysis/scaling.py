@@ -14,7 +14,7 @@ import pandas as pd
 from lstmbench.records.paths import CASE_COLUMNS
 from lstmbench.system.device import split_device
 
-CASE = [*CASE_COLUMNS, "cpu", "machine_kind", "versions"]
+CASE = [*CASE_COLUMNS, "cpu", "machine_kind", "bfloat16", "versions"]
 FOUND = ["n", "unit", "rate", "speed_up", "efficiency"]
 
 

@@ -22,7 +22,7 @@ from lstmbench.records.measurement import Measurement
 from lstmbench.records.measurement_consistency import SAMPLE, name_of
 from lstmbench.records.measurement_record import Details, ProcessSample, TimedProduct, Trace
 from lstmbench.records.paths import GROUP_COLUMNS
-from lstmbench.records.tables import MACHINE, machine_columns, machine_kind, versions_column
+from lstmbench.records.tables import MACHINE, kind_columns, machine_columns, versions_column
 from lstmbench.statistics import intervals, steady_state
 from lstmbench.statistics.spread import iqr_over_median
 from lstmbench.statistics.verdict import Kind, Verdict
@@ -33,7 +33,8 @@ SPEED = [
     "gflops", "share", "share_low", "share_high", "ceiling_ms", "steady", "disturbed", "not_judged", "verdict",
     "quotable", "path", "import_seconds", "build_seconds", "first_step_seconds", "peak_rss_mb", "peak_device_mb",
     "least_mb", "valid_rate", "test_rate", "loop_share", "memory_gbs",
-    *(name for name in MACHINE if name != "spin_limits"), "machine_kind", "versions", "commit", "commit_dirty",
+    *(name for name in MACHINE if name != "spin_limits"), "machine_kind", "bfloat16", "versions", "commit",
+    "commit_dirty",
 ]  # fmt: skip
 RATIOS = [*GROUP, "numerator", "denominator", "pairs", "ratio", "low", "high", "quotable"]
 ANATOMY = [*GROUP, "implementation", "part", "direction", "milliseconds", "product_milliseconds", "coverage"]
@@ -157,7 +158,7 @@ class _Group:
             "loop_share": loop and 1 - loop.learner_seconds / loop.seconds,
             "memory_gbs": bandwidth and bandwidth.bytes / bandwidth.seconds / 1e9,
             **machine_columns(self.record.machine),
-            "machine_kind": machine_kind(self.record.machine, self.record.group.device),
+            **kind_columns(self.record.machine, self.record.group.device),
             "versions": versions_column(first.versions),
             "commit": self.record.commit,
             "commit_dirty": int(self.record.commit_dirty),

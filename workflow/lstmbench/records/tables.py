@@ -26,7 +26,7 @@ TEXTS = {
     "output_init", "optimizer", "dtype", "steady", "disturbed", "verdict", "path", "numerator", "denominator", "part",
     "direction", "framework", "product", "transposed", "precision", "applies_to", "published_metric", "why",
     "target_source", "target_note", "failure", "bundle", "what", "node", "nodes", "libc", "spin_limits", "machine_kind",
-    "processor", "limited", "not_judged", "level", "about", "recipe", "version", "certificate",
+    "processor", "limited", "not_judged", "level", "about", "recipe", "version", "certificate", "bfloat16",
 }  # fmt: skip
 """Columns of text.  pandas would read a hash of digits as a number, and a device called "NA" as missing."""
 
@@ -62,9 +62,15 @@ def machine_columns(machine: Machine) -> dict[str, Any]:
     }
 
 
-def machine_kind(machine: Machine, device: str) -> str:
-    """Return a name of what counts of a machine, the same for identical machines, for runs on ``device``."""
-    return hash_json(machine_fingerprint(machine, device))[:16]
+def kind_columns(machine: Machine, device: str) -> dict[str, str]:
+    """Return what counts of a machine for runs on ``device``.
+
+    machine_kind: a name of what counts in every precision, the same for identical machines.  bfloat16: how a CPU
+    multiplied in that; empty in another precision.
+    """
+    counted = machine_fingerprint(machine, device)
+    how = counted.pop("bfloat16", "")
+    return {"machine_kind": hash_json(counted)[:16], "bfloat16": how}
 
 
 def _variables(values: Mapping[str, str]) -> str:

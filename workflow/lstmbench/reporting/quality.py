@@ -250,6 +250,8 @@ def _environment(table: pd.DataFrame) -> pd.DataFrame:
     rows["machine"] = _each(table, "machine", lambda value: f"{value:.0f}")
     rows["implementation"] = table["implementation"]
     rows["device"] = table["device"]
+    if (table["bfloat16"] != "").any():
+        rows["bfloat16 by"] = table["bfloat16"].replace("", ABSENT)
     rows["threads"] = _each(table, "threads", lambda value: f"{value:.0f}")
     rows["libraries"] = table["versions"]
     rows["cpu"] = table["cpu"]
