@@ -35,7 +35,8 @@ def test_the_reference_in_float32_is_near_itself_in_float64_and_not_equal(certif
     (row,) = shown(table).to_dict("records")
     assert row["verdict"] == "within tolerance"
     assert [name for name in row if name in set(table["what"])] == [
-        "loss", "gradient", "state", "evaluation", "20 steps of SGD with a clip", "20 steps of Adam with a clip"
+        "loss", "gradient", "state", "evaluation", "state of evaluation", "20 steps of SGD with a clip",
+        "20 steps of Adam with a clip",
     ]  # fmt: skip
     assert "cpu: loss 5e-06, gradient 1e-05" in note(table)
 

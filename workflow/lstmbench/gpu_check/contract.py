@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +12,7 @@ import pandas as pd
 
 from lstmbench.gpu_check.jobs import Found, Job
 from lstmbench.parity import comparison
+from lstmbench.parity.certificate import STATE_OF_EVALUATION
 from lstmbench.records.tables import read_table
 from lstmbench.system.device import split_device
 from lstmbench.utils.errors import DataError
@@ -71,7 +73,7 @@ def certificate_of(implementation: str, device: str, folder: Path) -> Job:
 
 
 def read_certificate(table: Path, precision: str) -> Found:
-    """Return the largest deviation as a multiple of its tolerance.
+    """Return the largest deviation as a multiple of its tolerance; None if it is not finite, because of a NaN.
 
     Above 1 the card computes wrongly, unless the deviation is known of its library (``comparison.CUDNN_FLOAT32``).
     """
@@ -79,25 +81,29 @@ def read_certificate(table: Path, precision: str) -> Found:
     failures = sorted({reason for reason in rows["failure"] if reason})
     if failures:
         return Found(failure=failures[0])
-    parts = rows["deviation"] / rows["tolerance"]
-    value: dict[str, object] = {"precision": precision, "largest_part_of_tolerance": float(parts.max())}
+    parts = (rows["deviation"] / rows["tolerance"]).fillna(math.inf)
+    largest = float(parts.max())
+    value: dict[str, object] = {"precision": precision}
+    value["largest_part_of_tolerance"] = largest if math.isfinite(largest) else None
     beyond = rows[~(rows["deviation"] <= rows["tolerance"])]
-    known = [row for row in beyond.to_dict("records") if _is_known(row)]
-    if known:
-        value["known_deviations"] = [f"{row['task']}, {row['what']}: {row['deviation']:.1e}" for row in known]
-    if len(known) == len(beyond):
-        return Found(value)
-    return Found(value, _beyond(rows.loc[parts.fillna(float("inf")).idxmax()]))
+    are_known = pd.Series([_is_known(row) for row in beyond.to_dict("records")], beyond.index, dtype=bool)
+    known, unknown = beyond[are_known], beyond[~are_known]
+    if len(known):
+        value["known_deviations"] = [
+            f"{row['task']}, {row['what']}: {row['deviation']:.1e}" for row in known.to_dict("records")
+        ]
+    return Found(value, _beyond(unknown.loc[parts[unknown.index].idxmax()]) if len(unknown) else "")
 
 
 def _is_known(row: Mapping[str, Any]) -> bool:
     """Return whether a deviation beyond its tolerance is the known one of cuDNN's LSTM in float32."""
-    bound = comparison.CUDNN_FLOAT32.get("state" if row["what"] == "evaluation" else row["what"], 0.0)
+    bound = comparison.CUDNN_FLOAT32.get("state" if row["what"] == STATE_OF_EVALUATION else row["what"], 0.0)
     return bool(row["device"] == "gpu" and row["deviation"] <= bound)
 
 
 def _beyond(row: pd.Series) -> str:
+    found = f"{row['deviation']:.1e}" if math.isfinite(row["deviation"]) else "a result that is not finite"
     return (
-        f"{row['task']}, {row['what']}: expected a relative error of at most {row['tolerance']:.1e}, found "
-        f"{row['deviation']:.1e} from the NumPy reference"
+        f"{row['task']}, {row['what']}: expected a relative error of at most {row['tolerance']:.1e} from the NumPy "
+        f"reference, found {found}"
     )

@@ -25,6 +25,9 @@ TASKS = {"language_model": comparison.LANGUAGE_MODEL, "classifier": comparison.C
 CLIP = 0.2
 """Smaller than the norm of every gradient of the 20 steps, so that each is clipped (see tests/helpers/checks.py)."""
 
+STATE_OF_EVALUATION = "state of evaluation"
+"""The comparison of the state that an evaluation ends with; that of its summed losses is called evaluation."""
+
 
 def certify(implementation: str, device: str, threads: int) -> pd.DataFrame:
     """Return one row per model and comparison, or one row with the reason if the implementation cannot run here.
@@ -78,9 +81,16 @@ def _deviations(build: comparison.Build, spec: ModelSpec, precision: str) -> Ite
     ):
         worst: dict[str, tuple[float, float]] = {}
         for what, found, expected in compared:
-            part = kind or next((name for name in ("gradient", "state") if name in what), what)
             if what == "correct predictions":
                 continue  # whole numbers, which a table of relative errors cannot show
+            part = _part(kind, what)
             now = comparison.relative_error(found, expected), comparison.tolerance(what, precision)
             worst[part] = max(worst.get(part, now), now, key=lambda pair: pair[0] / pair[1])
         yield from ((part, *values) for part, values in worst.items())
+
+
+def _part(kind: str, what: str) -> str:
+    """Return the name of the row of a certificate that a comparison of this kind belongs to."""
+    if kind:
+        return STATE_OF_EVALUATION if "state" in what else kind
+    return next((name for name in ("gradient", "state") if name in what), what)
