@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from lstmbench.gpu_check.resume import check_resume
+from lstmbench.gpu_check.resume import check_resume, read_resume
 from lstmbench.implementations import reference
+from lstmbench.utils.files import write_json
 from tests.factories.cases import Images, Text, make_case, make_request
 
 
@@ -22,3 +23,18 @@ def test_a_sound_learner_repeats_and_resumes(case):
 def test_a_learner_that_forgets_its_optimizer_does_not_resume(case, monkeypatch):
     monkeypatch.setattr(reference.Learner, "load_training_state", lambda self, arrays: None)
     assert check_resume(case, 8) == {"updates": 8, "repeats": True, "resumes": False}
+
+
+@pytest.mark.parametrize(
+    ("repeats", "resumes", "failure"),
+    [
+        (True, True, ""),
+        (True, False, "expected the same bits after 60 updates, found others in a resumed run"),
+        (False, False, "expected the same bits after 60 updates, found others in a repeated run and a resumed run"),
+    ],
+)
+def test_other_bits_are_a_failure_that_names_the_run(tmp_path, repeats, resumes, failure):
+    answer = {"updates": 60, "repeats": repeats, "resumes": resumes}
+    write_json(tmp_path / "answer.json", answer)
+    found = read_resume(tmp_path / "answer.json")
+    assert (found.value, found.failure) == (answer, failure)

@@ -16,6 +16,7 @@ from lstmbench.gpu_check import contract
 from lstmbench.gpu_check.budget import Budget
 from lstmbench.gpu_check.card import describe_card, require_idle
 from lstmbench.gpu_check.jobs import DONE, FAILED, PREDICTED, SKIPPED, Found, Job, Runner, Summary
+from lstmbench.gpu_check.resume import read_resume
 from lstmbench.models.presets import PRESETS, load_preset
 from lstmbench.preparation.download import download
 from lstmbench.preparation.initialise import initialise
@@ -162,7 +163,7 @@ class Check:
                         "-m", "lstmbench", "gpu-resume", *self._files(dataset, size, 1), "--implementation", name,
                         "--device", device, "--threads", str(self.options.threads), "--output", output,
                     ],
-                    read=partial(_found_in, output),
+                    read=partial(read_resume, output),
                 )
             )  # fmt: skip
         self.runner.run(jobs, usable_cores())

@@ -6,12 +6,14 @@ import math
 import tempfile
 from pathlib import Path
 
+from lstmbench.gpu_check.jobs import Found
 from lstmbench.records.run_record import Caps
 from lstmbench.training.checkpoint import CheckpointFolder
 from lstmbench.training.loop import Supervision, TrainingLoop, TrainingRequest
 from lstmbench.training.session import RunRequest, open_session
 from lstmbench.utils.errors import Interrupted
 from lstmbench.utils.files import hash_arrays
+from lstmbench.utils.strict_json import read_json
 
 UPDATES = 60
 EVALUATED_PREDICTIONS = 2_000
@@ -53,6 +55,15 @@ def check_resume(request: RunRequest, updates: int = UPDATES) -> dict[str, objec
         else:
             raise AssertionError("the run was to be interrupted and was not")
     return {"updates": updates, "repeats": again == whole, "resumes": resumed == whole}
+
+
+def read_resume(path: Path) -> Found:
+    """Return the answers of ``check_resume`` in a file; that other bits came out is a failure."""
+    answer = read_json(path)
+    runs = {"repeats": "a repeated run", "resumes": "a resumed run"}
+    others = [run for question, run in runs.items() if not answer[question]]
+    failure = f"expected the same bits after {answer['updates']} updates, found others in {' and '.join(others)}"
+    return Found(answer, failure if others else "")
 
 
 def _train(request: RunRequest, updates: int, blocks: int | None, checkpoints: Path | None = None) -> str:
