@@ -13,7 +13,7 @@ from lstmbench.utils.errors import DataError, UsageError
 from lstmbench.utils.paths import ROOT
 from tests.factories.certificates import make_certificate
 from tests.factories.measurements import edited, make_measurement
-from tests.factories.records import make_run
+from tests.factories.records import CAPS, make_run
 from tests.helpers.run_command import run_command
 
 VERSIONS = [f"2.{minor}.0" for minor in range(6, 16)]
@@ -107,6 +107,28 @@ def test_machines_are_ranked_by_speed_within_a_case_and_a_number_of_threads():
     ]
     parts, _ = shown(rows, "machine")
     assert [*parts["ptb"]["rank"]] == ["1", "2", "3", "\N{EN DASH}"]
+
+
+def test_a_speed_whose_case_has_capped_runs_too_is_counted_once():
+    def capped_too(place: int, factor: float = 1.0) -> Records:
+        found = bundle(place, factor)
+        capped = make_run(seed=2, caps=CAPS, versions__torch=VERSIONS[place], started=found.runs[0].started)
+        return Records([*found.runs, capped], found.measurements)
+
+    rows = history({f"b{place}": capped_too(place, 1.2 if place else 1.0) for place in range(5)}, "date")
+    assert [*rows["caps"]] == ["", *CAPS] * 5
+    assert rows["rate"].notna().sum() == 5  # too few for a change of level
+    assert rows["speed_change"].isna().all()
+    assert summary(history({"one": capped_too(0)}, "machine"), "machine")[1:] == [
+        "1 speeds are of a case that only one machine measured"
+    ]
+
+
+def test_a_quality_whose_speed_was_measured_with_several_threads_is_in_one_row():
+    more = edited(bundle(0).measurements[0], threads=4)
+    rows = history({"one": Records(bundle(0).runs, [*bundle(0).measurements, more])}, "date")
+    assert [*rows["threads"]] == [2, 4]
+    assert rows["mean"].notna().sum() == 1
 
 
 def test_another_recipe_is_a_row_of_its_own_that_says_so():

@@ -133,6 +133,15 @@ def test_a_service_gets_one_value_of_a_case_at_a_time():
     assert len(files("json", RECORDS, other)["lstm-bench.json"]["rows"]) == 4
 
 
+def test_a_service_gets_the_complete_run_of_a_case_that_has_capped_ones_too():
+    both = Records([*RECORDS.runs, make_run(seed=3, metric=130.0, caps=CAPS)], RECORDS.measurements)
+    found = files("bencher", both)["bencher.json"]["ptb/small/pytorch/cpu"]
+    assert [*found] == ["throughput", "perplexity"]
+    assert found["perplexity"]["value"] < 115
+    capped = [row["caps"] for row in files("json", both)["lstm-bench.json"]["rows"] if row["quality"]]
+    assert capped.count("") == 1
+
+
 def test_a_service_gets_no_empty_file():
     nothing = Records([], [make_measurement({}, failures={"pytorch": "no"})])
     with pytest.raises(DataError, match="expected a speed that may be quoted or a complete run, found none"):

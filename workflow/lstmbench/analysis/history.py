@@ -6,6 +6,7 @@ Change points are marked between rows that share everything but time and version
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Hashable, Iterator, Mapping
 from typing import Any
@@ -43,6 +44,8 @@ HISTORY = [*_GROUP, "version", "started", *_SPEED, *_QUALITY, "certificate", "ra
 
 NO_CERTIFICATE = "none"
 
+NO_SPEED = {"verdict": Verdict(Kind.GOOD), "rate": math.nan, "threads": math.nan}
+
 _RANKED = [*CASE, "recipe", "threads"]
 """What the speeds share that are ranked."""
 
@@ -76,7 +79,7 @@ def shared_cases(rows: pd.DataFrame) -> tuple[pd.DataFrame, int]:
     ``rows`` are a ranking of ``history``.  The second value is the number of speeds of a case that no other has.
     """
     fast = rows[rows["rate"] > 0]
-    machines = fast.groupby(_RANKED)["bundle"].transform("count")
+    machines = fast.groupby(_RANKED)["bundle"].transform("nunique")
     shared = fast[machines > 1].assign(cases=1, won=lambda table: (table["rank"] == 1).astype(int))
     found = shared.groupby(["bundle", "processor"], as_index=False)[["cases", "won"]].sum()
     return found.sort_values("won", ascending=False, kind="stable"), int((machines == 1).sum())
@@ -93,7 +96,7 @@ def _sort_key(row: Mapping[Hashable, Any], by: str) -> tuple[Any, ...]:
 
 
 def _rows(bundle: str, records: Records) -> Iterator[dict[str, Any]]:
-    """Yield a row per group of a bundle that has a speed, a quality or both."""
+    """Yield rows for each group of a bundle: as many as it has speeds or qualities, whichever are more."""
     certificates = {
         (table["implementation"].iloc[0], table["device"].iloc[0]): str(parity.verdict(table))
         for table in records.certificates
@@ -103,11 +106,11 @@ def _rows(bundle: str, records: Records) -> Iterator[dict[str, Any]]:
         name = {"bundle": bundle, **dict(zip(_GROUP[1:], key, strict=True))}
         found = certificates.get((name["implementation"], name["device"]), NO_CERTIFICATE)
         name |= {"version": _main_version(name["implementation"], name["versions"]), "certificate": found}
-        nothing: list[dict[str, Any]] = [{"verdict": Verdict(Kind.GOOD), "rate": math.nan, "threads": math.nan}]
-        for speed in speeds.get(key, nothing):
-            for quality in qualities.get(key, [{}]):
-                dates = [part["started"] for part in (speed, quality) if "started" in part]
-                yield {**name, **speed, **quality, "started": min(dates)}
+        # Each speed and each quality is in one row only, because rows are ranked, counted and searched for changes.
+        both = itertools.zip_longest(speeds.get(key, []), qualities.get(key, []))
+        for speed, quality in both:
+            dates = [part["started"] for part in (speed, quality) if part]
+            yield {**name, **(speed or NO_SPEED), **(quality or {}), "started": min(dates)}
 
 
 def _grouped(rows: Iterator[tuple[tuple[str, ...], dict[str, Any]]]) -> dict[tuple[str, ...], list[dict[str, Any]]]:
@@ -131,7 +134,10 @@ def _speeds(records: Records) -> Iterator[tuple[tuple[str, ...], dict[str, Any]]
 
 
 def _qualities(records: Records) -> Iterator[tuple[tuple[str, ...], dict[str, Any]]]:
-    """Yield the group and the quality of the runs that differ by their seed only, or by their threads."""
+    """Yield the group and the quality of the runs that differ by their seed only, or by their threads.
+
+    The complete runs of a group come before the capped ones.
+    """
     groups: dict[tuple[tuple[str, ...], str], list[RunRecord]] = {}
     for run in records.runs:
         processor = _processor(machine_columns(run.machine), run.run.device)
@@ -142,7 +148,7 @@ def _qualities(records: Records) -> Iterator[tuple[tuple[str, ...], dict[str, An
             versions_column(run.versions),
         )
         groups.setdefault((key, "; ".join(run.caps)), []).append(run)
-    for (key, caps), runs in groups.items():
+    for (key, caps), runs in sorted(groups.items()):
         metric = runs[0].final.metric
         found = interval_of_mean([run.final.value for run in runs], metric)
         row = {"caps": caps, "metric": metric, "mean": found.estimate, "low": found.low, "high": found.high}
@@ -184,8 +190,7 @@ def _with_changes(rows: pd.DataFrame) -> pd.DataFrame:
         for place, change in change_points(np.log(rates), SPEED_MARGIN).items():
             rows.loc[rates.index[place], "speed_change"] = math.expm1(change)
     for (*_, metric), series in rows[rows["n"] > 0].groupby([*_SERIES, "caps", "metric"], sort=False):
-        # A speed with several numbers of threads repeats its quality.
-        means = series.drop_duplicates(["bundle", "versions"])["mean"].astype(float)
+        means = series["mean"].astype(float)
         values = np.log(means) if metric == "perplexity" else means
         for place, change in change_points(values, MARGINS[str(metric)]).items():
             rows.loc[means.index[place], "quality_change"] = math.expm1(change) if metric == "perplexity" else change

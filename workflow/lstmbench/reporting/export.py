@@ -23,6 +23,7 @@ from typing import Annotated, Any
 
 import pandas as pd
 from msgspec import Meta
+from msgspec.structs import replace
 
 from lstmbench import __version__
 from lstmbench.records.paths import CASE_COLUMNS
@@ -168,7 +169,7 @@ def texts(rows: list[Row], form: str) -> dict[str, str]:
 
 def _measures(rows: list[Row]) -> list[_Measure]:
     """Return the values for a service, which takes one of each case and measure at a time."""
-    found = [measure for row in rows for measure in _of_row(row)]
+    found = [measure for row in _complete_first(rows) for measure in _of_row(row)]
     twice = [name for name, count in Counter((one.case, one.name) for one in found).items() if count > 1]
     if twice:
         case, name = twice[0]
@@ -181,8 +182,19 @@ def _measures(rows: list[Row]) -> list[_Measure]:
     return found
 
 
+def _complete_first(rows: list[Row]) -> Iterator[Row]:
+    """Yield the rows, without the quality of capped runs if the bundle has complete ones of that case."""
+    complete = {(row.bundle, _case(row)) for row in rows if row.quality and not row.caps}
+    for row in rows:
+        yield replace(row, quality=None) if row.caps and (row.bundle, _case(row)) in complete else row
+
+
+def _case(row: Row) -> str:
+    return "/".join(getattr(row, part) for part in CASE_COLUMNS)
+
+
 def _of_row(row: Row) -> Iterator[_Measure]:
-    case = "/".join(getattr(row, part) for part in CASE_COLUMNS)
+    case = _case(row)
     about = [row.bundle, row.processor, row.versions, f"certificate: {row.certificate}"]
     if row.speed:
         extra = [*about, f"{row.threads} threads", f"{row.speed.n} processes"]
