@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import math
 
+import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lstmbench.records.run import read_record, write_record
@@ -66,7 +67,7 @@ RUNS = {
     "quartiles out of order": ("ptb", "$.speed", {"speed__p75": 3750.0}),
     "a median without blocks": ("ptb", "$.speed", {"speed__blocks": 0}),
     "a speed in thousands": ("ptb", "$.speed.median", {"speed__p25": 3.7, "speed__median": 3.8, "speed__p75": 3.9}),
-    "a speed per minute": ("ptb", "$.speed.median", {"speed__p25": 4e6, "speed__median": 4.1e6, "speed__p75": 4.2e6}),
+    "more blocks than updates": ("ptb", "$.speed.blocks", {"speed__blocks": 4647}),
     "a GPU's memory on a CPU": ("ptb", "$.memory.peak_device_bytes", {"memory__peak_device_bytes": 10**9}),
     "memory in kilobytes": ("ptb", "$.memory.peak_rss_bytes", {"memory__peak_rss_bytes": 900_000}),
     "more memory than there is": ("ptb", "$.memory.peak_rss_bytes", {"memory__peak_rss_bytes": 26 * 10**9}),
@@ -135,6 +136,21 @@ def test_a_text_of_an_earlier_version_has_no_share_of_words_predicted_right(tmp_
 def test_a_run_on_a_slow_and_busy_machine_is_a_good_record(tmp_path):
     pauses = {"history__0__train_seconds": 2500.0, "speed__train_seconds": 2750.0, "speed__first_step_seconds": 1000.0}
     write_record(tmp_path / "run.json", make_record(**pauses))
+
+
+BLOCKS = st.lists(st.tuples(st.integers(1, 50), st.floats(1e-6, 1e6)), min_size=1, max_size=40)
+
+
+@given(blocks=BLOCKS, warm_up_seconds=st.floats(1e-6, 1e6))
+@example(blocks=[(1, 0.01)] * 2 + [(1, 0.1)] * 8, warm_up_seconds=0.02)
+@example(blocks=[(1, 0.1)] * 39 + [(1, 1e6)], warm_up_seconds=0.02)
+def test_whatever_time_each_block_took_the_record_is_a_good_one(tmp_path_factory, blocks, warm_up_seconds):
+    seconds = warm_up_seconds + sum(took for _, took in blocks)
+    p25, median, p75 = np.quantile([steps * 400 / took for steps, took in blocks], [0.25, 0.5, 0.75])
+    speed = {"speed__p25": p25, "speed__median": median, "speed__p75": p75, "speed__blocks": len(blocks)}
+    times = {"history__0__train_seconds": seconds, "speed__train_seconds": seconds}
+    first = {"speed__first_step_seconds": warm_up_seconds, "resumed": 1}
+    write_record(tmp_path_factory.mktemp("record") / "run.json", make_record(epochs=1, **speed, **times, **first))
 
 
 OWN_TEXT = {"vocab_size": 10_000, "about": "Text that the user supplied."}

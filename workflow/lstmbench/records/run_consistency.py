@@ -22,9 +22,6 @@ from lstmbench.utils.files import hash_json
 MAX_EXPONENT = 709.0
 """The largest whole number whose exp is a float."""
 
-SUFFICIENT_BLOCKS = 8
-"""With at least this number of blocks, the quartiles of a speed bound its average."""
-
 MIN_PERPLEXITY = 20.0
 REAL_VOCABULARY = 1000
 """No model of a text with at least ``REAL_VOCABULARY`` words, trained on that text alone, has come near this perplexity
@@ -200,12 +197,15 @@ def _speed(record: RunRecord) -> Iterator[Check]:
     there = len(quartiles) == (3 if speed.blocks > 0 else 0)
     ordered = there and quartiles == sorted(quartiles)
     yield Check("$.speed", ordered, "p25 <= median <= p75, all null without blocks", found)
-    if speed.blocks >= SUFFICIENT_BLOCKS and speed.p25 is not None and speed.p75 is not None:
-        trained = sum(row.train_predictions for row in record.history)
-        average = trained / max(speed.train_seconds, 1e-9)
-        # Only a wrong unit or an edited value is outside these bounds; tracing and pauses lower the average.
-        near = speed.p25 / 1000 < average < 2 * speed.p75
-        yield Check("$.speed.median", near, f"near {average:.4g}, the predictions over the time", speed.median)
+    updates = record.history[-1].updates
+    yield between("$.speed.blocks", speed.blocks, 0, updates, "no more than updates")
+    if speed.median is not None:
+        # A machine may become slower, or stop for hours, at any moment, so the average speed bounds no quartile.  But
+        # half of the blocks were no faster than the median, and none has less than one training step.
+        per_step = sum(row.train_predictions for row in record.history) / updates
+        fit = speed.blocks / 2 * per_step <= speed.median * speed.train_seconds * (1 + ROUNDING)
+        expected = f"half of the {speed.blocks:,} blocks to fit into {speed.train_seconds:.4g} s at this speed"
+        yield Check("$.speed.median", fit, expected, speed.median)
 
 
 def _energy(record: RunRecord) -> Iterator[Check]:
