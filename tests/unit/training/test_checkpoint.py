@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import random
 import re
@@ -10,6 +11,7 @@ import pytest
 
 from lstmbench.training import checkpoint
 from lstmbench.training.checkpoint import Checkpoint, CheckpointFolder
+from lstmbench.utils.errors import ResourceError, as_bench_error
 from lstmbench.utils.files import write_arrays
 
 FLIPS = 200
@@ -145,10 +147,36 @@ def test_the_file_name_of_an_earlier_form_is_another_runs(folder):
 def test_a_damaged_checkpoint_takes_no_good_ones_place(folder):
     for updates in (5, 10):
         folder.save(at(updates))
-    folder.latest().write_bytes(b"damaged")
-    for updates in (6, 7, 8):  # it goes on from 5
+    damaged = folder.latest()
+    damaged.write_bytes(b"damaged")
+    output = []
+    assert folder.newest(output.append).progress["updates"] == 5
+    aside = damaged.with_name(f"{damaged.name}.damaged")
+    assert f"kept as {aside.name}" in output[0]
+    for updates in (6, 7, 10):
         folder.save(at(updates))
-    assert updates_in(folder) == [7, 8]
+    assert updates_in(folder) == [7, 10]
+    assert aside.read_bytes() == b"damaged"
+    folder.clear()
+    assert not list(folder.folder.iterdir())
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EIO, errno.ESTALE, errno.EMFILE], ids=errno.errorcode.get)
+def test_a_file_that_cannot_be_read_ends_the_run_with_its_path_and_number_and_stays(folder, monkeypatch, number):
+    def fail(path, *_):
+        raise OSError(number, os.strerror(number))
+
+    folder.save(at(5))
+    folder.save(at(10))
+    path = folder.latest()
+    with monkeypatch.context() as unreadable:
+        unreadable.setattr(Path, "open", fail)
+        with pytest.raises(OSError, match=os.strerror(number)) as refused:
+            folder.newest(pytest.fail)
+        assert folder.latest() is None
+    assert (refused.value.errno, refused.value.filename) == (number, str(path))
+    assert isinstance(as_bench_error(refused.value), ResourceError)
+    assert updates_in(folder) == [5, 10]
 
 
 def test_the_latest_is_one_that_can_be_used(folder):
