@@ -7,7 +7,7 @@ import math
 import pytest
 
 from lstmbench.inference.language import LanguageModel
-from lstmbench.inference.scoring import score
+from lstmbench.inference.scoring import Scored, score
 from lstmbench.utils.errors import DataError
 from tests.helpers.run_command import run_command
 
@@ -26,6 +26,11 @@ def test_an_expected_word_surprises_less(model):
     usual = score(model, ["the", "cat", "<eos>"] * 2)
     assert usual.perplexity == pytest.approx(math.exp2(sum(usual.bits) / 6))
     assert all(bits > 0 for bits in usual.bits)
+
+
+def test_a_model_that_has_nearly_diverged_has_an_infinite_perplexity():
+    assert Scored(["a"], ["a"], [2000.0]).perplexity == math.inf
+    assert Scored(["a"], ["a"], [10.0]).perplexity == pytest.approx(1024)
 
 
 def test_nothing_to_predict_is_refused(model):

@@ -313,6 +313,24 @@ def test_a_diverging_run_stops_and_says_where(tmp_path):
         run(tmp_path, preset=preset)
 
 
+@pytest.mark.parametrize("loss", [1e9, math.inf, math.nan])
+@pytest.mark.parametrize("dataset", [TEXT, IMAGES], ids=lambda dataset: dataset.name)
+@pytest.mark.parametrize(("good_blocks", "split"), [(0, "validation"), (1, "test")])
+def test_a_divergence_that_only_an_evaluation_sees_stops_the_run_and_says_where(
+    tmp_path, monkeypatch, loss, dataset, good_blocks, split
+):
+    reference, blocks = implementations.load("reference").Learner, itertools.count()
+    evaluated = reference.eval_block
+
+    def diverged(*arguments):
+        losses, hits, state = evaluated(*arguments)
+        return losses if next(blocks) < good_blocks else np.full_like(losses, loss), hits, state
+
+    monkeypatch.setattr(reference, "eval_block", diverged)
+    with pytest.raises(DivergedError, match=rf"loss of {split} after update 1 is \S+ at learning rate 0\.5: "):
+        run(tmp_path, dataset=dataset, caps=Caps(max_updates=1))
+
+
 def test_the_first_validation_of_an_untrained_model_is_near_the_uniform_guess(tmp_path):
     reached, *_ = run(tmp_path, preset=msgspec.structs.replace(PRESET, learning_rate=1e-9))
     assert reached.history[0]["valid_loss"] == pytest.approx(math.log(5), abs=0.1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from lstmbench.records.paths import RUN_COLUMNS
 from lstmbench.records.run import read_record
 from lstmbench.records.run_record import Epoch, Facts, FailedRun, Milestone, RunName, RunRecord
 from lstmbench.records.tables import kind_columns, machine_columns, versions_column
+from lstmbench.statistics.perplexity import perplexity
 from lstmbench.utils.errors import DataError
 
 MILESTONE = ["updates", "protocol", "loss", "accuracy", "predictions"]
@@ -99,7 +99,7 @@ def _floors(facts: Facts) -> dict[str, float | None]:
     on_test = facts.source_cross_entropy_nats_test
     return {
         "source_perplexity": None if facts.floor_perplexity is UNSET else facts.floor_perplexity,
-        "source_test_perplexity": None if on_test is UNSET else math.exp(on_test),
+        "source_test_perplexity": None if on_test is UNSET else perplexity(on_test),
     }
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lstmbench.inference.language import LanguageModel, log_softmax, windows
+from lstmbench.statistics.perplexity import perplexity
 from lstmbench.utils.errors import DataError
 from lstmbench.utils.progress import Progress
 
@@ -23,8 +24,8 @@ class Scored:
 
     @property
     def perplexity(self) -> float:
-        """Return 2 to the mean surprise."""
-        return math.exp2(math.fsum(self.bits) / len(self.bits))
+        """Return the perplexity of the mean surprise."""
+        return _perplexity(self.bits)
 
 
 def score(model: LanguageModel, words: Sequence[str]) -> Scored:
@@ -46,8 +47,12 @@ def score(model: LanguageModel, words: Sequence[str]) -> Scored:
             logits, state = model.kept.logits(window[np.newaxis], state)
             chosen = log_softmax(logits[:, 0])[np.arange(len(targets)), targets]
             bits += (-chosen / math.log(2)).tolist()
-            progress.advance(len(targets), f"perplexity {math.exp2(math.fsum(bits) / len(bits)):.2f}")
+            progress.advance(len(targets), f"perplexity {_perplexity(bits):.2f}")
     finally:
         progress.close()
     read_as = [model.words[number] for number in ids[1:]]
     return Scored(list(words)[-len(bits) :], read_as, bits)
+
+
+def _perplexity(bits: Sequence[float]) -> float:
+    return perplexity(math.fsum(bits) / len(bits) * math.log(2))

@@ -15,12 +15,10 @@ from lstmbench.records.caps import caps_in_words, whole_schedule
 from lstmbench.records.consistency import ROUNDING, Check, between, equal, memory
 from lstmbench.records.format import FIRST_LOSSES
 from lstmbench.records.run_record import Epoch, RunRecord
+from lstmbench.statistics.perplexity import perplexity
 from lstmbench.system.device import split_device
 from lstmbench.utils.conversion import plain
 from lstmbench.utils.files import hash_json
-
-MAX_EXPONENT = 709.0
-"""The largest whole number whose exp is a float."""
 
 MIN_PERPLEXITY = 20.0
 REAL_VOCABULARY = 1000
@@ -87,7 +85,7 @@ def _perplexities(record: RunRecord) -> Iterator[Check]:
         rows.append((here, "valid_", row.valid_loss, row.valid_perplexity))
     for where, split, loss, found in rows:
         if found is not None:
-            value = math.exp(loss) if loss < MAX_EXPONENT else math.inf
+            value = perplexity(loss)
             close = math.isclose(found, value, rel_tol=ROUNDING)
             yield Check(f"{where}.{split}perplexity", close, f"exp({split}loss) = {value:.9g}", found)
 

@@ -17,6 +17,7 @@ from lstmbench.datasets import Facts
 from lstmbench.datasets.ptb import batch_windows
 from lstmbench.models.learner import Examples, ModelSpec
 from lstmbench.models.presets import Preset
+from lstmbench.statistics.perplexity import perplexity
 from lstmbench.tasks import Part
 from lstmbench.utils.errors import UsageError
 
@@ -103,7 +104,7 @@ def evaluation_parts(arrays: Mapping[str, np.ndarray], split: str, preset: Prese
 
 def metrics(loss: float) -> dict[str, float]:
     """Return the perplexity: exp of the mean negative log-likelihood per word."""
-    return {"perplexity": math.exp(loss)}
+    return {"perplexity": perplexity(loss)}
 
 
 def _examples(ids: np.ndarray, batch_size: int, num_steps: int) -> Examples:

@@ -143,7 +143,7 @@ class TrainingLoop:
         ``checkpoint_seconds`` or more after the last checkpoint.
 
         Raises:
-            DivergedError: a loss reached ``MAX_LOSS`` or is NaN.
+            DivergedError: a loss of an update or of an evaluation reached ``MAX_LOSS`` or is NaN.
             Interrupted: the process was asked to stop.
             DataError: this worker does not find the checkpoint from which rank 0 resumes.
             WorkerError: another worker is lost.
@@ -157,7 +157,7 @@ class TrainingLoop:
                 self.progress.log(_sentence(row))
                 self._save()
             self.progress.log("tests")
-            return self.evaluate(self.test)
+            return self.evaluate(self.test, "test")
         except Interrupted as error:
             self._save()
             raise Interrupted(
@@ -192,13 +192,17 @@ class TrainingLoop:
         row["train_seconds"] = self.epoch_seconds
         if self.epoch_joules is not None:
             row["train_joules"] = self.epoch_joules
-        row |= {f"valid_{name}": value for name, value in self.evaluate(self.valid).items()}
+        row |= {f"valid_{name}": value for name, value in self.evaluate(self.valid, "validation").items()}
         self.epoch, self.epoch_updates, self.epoch_seconds, self.epoch_joules = number, 0, 0.0, 0.0
         self.history.append(row)
         return row
 
-    def evaluate(self, parts: list[_Split]) -> Row:
-        """Return loss (mean nats per prediction), metric, count and seconds of a split, from the zero state on."""
+    def evaluate(self, parts: list[_Split], name: str) -> Row:
+        """Return loss (mean nats per prediction), metric, count and seconds of a split, from the zero state on.
+
+        Raises:
+            DivergedError: the loss is ``MAX_LOSS`` or more, or NaN; with the ``name`` of the split.
+        """
         watch = Stopwatch()
         of_batches: list[np.ndarray] = []  # summed at the end, so that the block length does not change the sum
         correct, count, state = 0, 0, None
@@ -213,8 +217,11 @@ class TrainingLoop:
                 of_batches.append(losses.astype(np.float64))
                 correct += int(hits.sum())
                 count += block.size * per_example
-        loss = float(np.concatenate(of_batches).sum())
-        return {**self._named("", loss / count, correct / count, count), "seconds": watch.seconds()}
+        loss = float(np.concatenate(of_batches).sum()) / count
+        if not loss < MAX_LOSS:
+            of_last_update = learning_rate_at(self.preset, self.epoch + (self.epoch_updates > 0))
+            raise _diverged(f"{name} after update {self.updates:,}", loss, of_last_update)
+        return {**self._named("", loss, correct / count, count), "seconds": watch.seconds()}
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return all arrays that a later process needs to resume."""
@@ -351,10 +358,7 @@ class TrainingLoop:
     def _refuse_divergence(self, losses: np.ndarray, learning_rate: float) -> None:
         bad = np.flatnonzero(~(losses < MAX_LOSS))
         if bad.size:
-            raise DivergedError(
-                f"the loss of update {self.updates + bad[0] + 1} is {losses[bad[0]]} at learning rate "
-                f"{learning_rate:g}: the run has diverged; lower the preset's learning_rate or max_grad_norm"
-            )
+            raise _diverged(f"update {self.updates + bad[0] + 1}", losses[bad[0]], learning_rate)
 
     def _milestone(self) -> list[Milestone]:
         """Return the test values now: for the whole split, and for its first batch, as the tutorial's exercise does."""
@@ -365,7 +369,7 @@ class TrainingLoop:
             f"first {self.preset.batch_size} test images, as the tutorial": first,
         }
         return [
-            {"updates": self.updates, "protocol": protocol, **self.evaluate(parts)}
+            {"updates": self.updates, "protocol": protocol, **self.evaluate(parts, protocol)}
             for protocol, parts in protocols.items()
         ]
 
@@ -379,6 +383,13 @@ class TrainingLoop:
 
 
 _SAVED = tuple(one.name for one in fields(TrainingLoop) if not one.init)
+
+
+def _diverged(of: str, loss: float, learning_rate: float) -> DivergedError:
+    return DivergedError(
+        f"the loss of {of} is {loss} at learning rate {learning_rate:g}: the run has diverged; lower the preset's "
+        "learning_rate or max_grad_norm"
+    )
 
 
 def _sentence(row: Row) -> str:
