@@ -82,6 +82,23 @@ def test_who_keeps_no_models_has_none_that_an_earlier_run_left_either(train, tmp
     assert not (tmp_path / RUN / MODEL).exists()
 
 
+def test_a_record_of_another_name_is_refused_because_two_would_share_a_model(tmp_path, monkeypatch):
+    monkeypatch.setattr(reference.Learner, "train_block", lambda *_: pytest.fail("it was trained"))
+    request = make_request(make_case(tmp_path, monkeypatch, Text))
+    output = tmp_path / "runs/seed1.json"
+    with pytest.raises(UsageError, match=r"seed1\.json: expected the name run\.json"):
+        train_run(request, caps=Caps(), checkpoints=tmp_path / "checkpoints", output=output)
+    assert not output.parent.exists()
+
+
+def test_a_users_own_files_beside_those_for_tensorboard_stay(train, tmp_path):
+    notes = tmp_path / RUN / "tensorboard/notes.txt"
+    notes.parent.mkdir(parents=True)
+    notes.write_text("keep", encoding="utf-8")
+    train(Text)
+    assert notes.read_text(encoding="utf-8") == "keep"
+
+
 def test_there_is_no_record_before_its_model_and_no_model_of_a_record_that_is_refused(train, tmp_path, monkeypatch):
     checked = []
 

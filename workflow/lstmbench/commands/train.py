@@ -9,7 +9,7 @@ from pathlib import Path
 from lstmbench.commands._arguments import add
 from lstmbench.commands._request import request_of
 from lstmbench.models import process_group
-from lstmbench.records.run import MODEL
+from lstmbench.records.run import MODEL, RECORD
 from lstmbench.records.run_record import Caps
 from lstmbench.system.cores import require_cores
 from lstmbench.system.device import resolve_device, split_device
@@ -30,7 +30,9 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument(
         "--checkpoint-seconds", type=float, default=CHECKPOINT_SECONDS, help="between two checkpoints, at least"
     )
-    result.add_argument("--output", type=Path, required=True, help="the run's record, run.json")
+    result.add_argument(
+        "--output", type=Path, required=True, help=f"the run's record, {RECORD}, in a folder of its own"
+    )
     result.add_argument(
         "--keep-model",
         type=int,

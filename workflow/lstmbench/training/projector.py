@@ -16,6 +16,9 @@ CONFIG = "projector_config.pbtxt"
 
 VECTORS, WORDS = "embedding.bytes", "words.tsv"
 
+FILES = (VECTORS, WORDS, CONFIG)
+"""The names of all files that ``write_projector`` writes."""
+
 NAME = "embedding"
 
 _NOT_IN_UTF8 = 0xFF

@@ -10,20 +10,20 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from tensorboard.compat.proto.graph_pb2 import GraphDef
 
 from lstmbench.datasets import load_vocabulary
 from lstmbench.models import process_group
-from lstmbench.records.run import MODEL, checked_record, write_record
+from lstmbench.records.run import MODEL, RECORD, checked_record, write_record
 from lstmbench.records.run_record import Caps, RunRecord
 from lstmbench.system import spin
 from lstmbench.system.device import split_device
 from lstmbench.system.identity import noted
 from lstmbench.system.nvml import energy_of
-from lstmbench.training import launcher
+from lstmbench.training import launcher, projector
 from lstmbench.training.checkpoint import CheckpointFolder
 from lstmbench.training.loop import Supervision, TrainingLoop, TrainingRequest
 from lstmbench.training.model_graph import model_graph
-from lstmbench.training.projector import write_projector
 from lstmbench.training.recorder import Recorder, Start
 from lstmbench.training.rehearsal import rehearse
 from lstmbench.training.session import RunRequest, memory_explained, open_session
@@ -59,6 +59,11 @@ def train_run(
     Raises:
         UsageError, DataError, MachineError, DivergedError, LockedError, WorkerError, Interrupted: see ``errors``.
     """
+    if output.name != RECORD:
+        raise UsageError(
+            f"{output}: expected the name {RECORD}, found {output.name}: its folder also holds the run's model, so "
+            "every run has a folder of its own"
+        )
     group, where = process_group.current_group(), split_device(request.device)
     if group.size != where.workers:
         raise UsageError(
@@ -88,7 +93,7 @@ def train_run(
     with locked(checkpoints) if group.is_main else alone, memory_explained(session.spec, session.preset):
         with (
             Interruption(launcher.launcher()) as interruption,
-            EventFile(output.parent / TENSORBOARD, graph) if group.is_main else alone as events,
+            _begin(output, graph) if group.is_main else alone as events,
         ):
             supervision = Supervision(
                 label=label,
@@ -107,6 +112,14 @@ def train_run(
             folder.clear()
 
 
+def _begin(output: Path, graph: GraphDef) -> EventFile:
+    """Begin the event file, after removing the projector's files of an earlier attempt."""
+    folder = output.parent / TENSORBOARD
+    for name in projector.FILES:
+        (folder / name).unlink(missing_ok=True)
+    return EventFile(folder, graph)
+
+
 def _write(output: Path, record: RunRecord, model: dict[str, np.ndarray] | None, words: Sequence[str]) -> None:
     """Write a record, and the final weights beside it or none; with them a text's ``words`` for TensorBoard.
 
@@ -118,5 +131,5 @@ def _write(output: Path, record: RunRecord, model: dict[str, np.ndarray] | None,
     else:
         write_arrays(output.with_name(MODEL), model)
         if "embedding" in model:
-            write_projector(output.parent / TENSORBOARD, model["embedding"], words)
+            projector.write_projector(output.parent / TENSORBOARD, model["embedding"], words)
     write_record(output, record)

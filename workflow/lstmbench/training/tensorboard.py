@@ -6,7 +6,6 @@ load the other.  TensorBoard's own record writer and messages need neither.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -30,8 +29,6 @@ class EventFile:
     """
 
     def __init__(self, folder: Path, graph: GraphDef | None = None) -> None:
-        shutil.rmtree(folder, ignore_errors=True)
-        # On a network share the folder remains while another program has one of its files open.
         folder.mkdir(parents=True, exist_ok=True)
         self._path = folder / FILE_NAME
         self._file = self._path.open("wb")
