@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import re
+import sys
 import tomllib
 
 import pytest
 import yaml
 from packaging.requirements import Requirement
 
-from lstmbench.utils.paths import ROOT
+from lstmbench import commands, implementations
+from lstmbench.orchestration.dependencies import closure
+from lstmbench.utils.paths import PACKAGE, ROOT
 
 ENVS = ROOT / "envs"
 
@@ -79,6 +83,58 @@ def test_the_conda_environments_pin_the_same_versions(path):
     found = pins(environment["dependencies"][-1]["pip"])
     assert found
     assert found.items() <= {**CPU, **JAX}.items()
+
+
+BRINGS = {
+    "google": "tensorboard",  # protobuf
+    "jaxlib": "jax",
+    "keras": "tensorflow",
+    "markupsafe": "jinja2",
+    "urllib3": "requests",
+    "yaml": "pyyaml",
+}
+"""The package that brings a module of another name."""
+
+
+def imported(module: str) -> set[str]:
+    """The packages that a module of ours imports, be it within a function."""
+    path = PACKAGE.joinpath(*module.split("."))
+    path = path / "__init__.py" if path.is_dir() else path.with_name(f"{path.name}.py")
+    names = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            names.append(node.module)
+    tops = {name.partition(".")[0] for name in names} - sys.stdlib_module_names - {"lstmbench"}
+    return {BRINGS.get(top, top) for top in tops}
+
+
+def jobs():
+    """Each rule's conda file and the modules that its jobs start from; per implementation if the file depends on it."""
+    for path in sorted((ROOT / "workflow/rules").glob("*.smk")):
+        for block in re.split(r"^(?:rule|checkpoint) ", path.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]:
+            rule, shell = block.partition(":")[0], block.partition("    shell:\n")[2]
+            words = set(re.findall(r'(?<=\s)[a-z-]+(?=[\s"])', shell)) & {*commands.names()}
+            if not words:
+                continue
+            roots = tuple(f"commands.{word.replace('-', '_')}" for word in sorted(words))
+            (conda,) = re.findall(r"    conda:\n +(\S+)\n", block)
+            if conda != "environment":
+                yield pytest.param(conda.strip('"').rpartition("/")[2], roots, id=rule)
+                continue
+            for name in implementations.names():
+                own = f"{implementations.framework(name)}.yaml"
+                file = own if (ENVS / own).exists() else "tools.yaml"
+                yield pytest.param(file, (*roots, f"implementations.{name}"), id=f"{rule}-{name}")
+
+
+@pytest.mark.parametrize(("file", "roots"), jobs())
+def test_the_conda_environment_of_each_job_has_all_that_the_job_imports(file, roots):
+    environment = yaml.safe_load((ENVS / file).read_text(encoding="utf-8"))
+    has = pins(environment["dependencies"][-1]["pip"])
+    lacks = {package: module for module in closure(roots) for package in imported(module) if package not in has}
+    assert lacks == {}
 
 
 @pytest.mark.parametrize("name", ["requirements.txt", "requirements-jax.txt", "requirements-dev.txt"])
