@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 import yaml
 
 from lstmbench import tasks
 from lstmbench.datasets import load_dataset
 from lstmbench.implementations import reference
-from lstmbench.models.presets import load_preset
-from lstmbench.models.weights import shapes
+from lstmbench.models.presets import Preset, load_preset
+from lstmbench.models.weights import are_initial, initial_weights, shapes
 from lstmbench.records.run import MODEL, read_record
 from lstmbench.records.run_record import Caps
 from lstmbench.system import hardware, provenance, spin
@@ -241,6 +244,37 @@ def test_a_run_tells_what_held_it_back(train):
 def test_weights_of_another_model_are_refused(train):
     with pytest.raises(UsageError, match=r"weights\.safetensors.*initialise it again"):
         train(Text, weights_of={"hidden_size": 5})
+
+
+OTHERS = {
+    "of another preset": ({"init_scale": 0.2}, 1),
+    "of another seed": ({}, 2),
+}
+
+
+@pytest.mark.parametrize(("weights_of", "seed"), OTHERS.values(), ids=OTHERS)
+def test_weights_that_the_preset_and_the_seed_do_not_give_are_refused(tmp_path, monkeypatch, weights_of, seed):
+    files = make_case(tmp_path, monkeypatch, Text, **weights_of)
+    files["preset_file"].write_text(yaml.safe_dump(PRESET), encoding="utf-8")
+    with pytest.raises(UsageError, match=rf"expected the initial weights of \S+tiny\.yaml and seed {seed}, found"):
+        train_run(
+            replace(make_request(files), seed=seed),
+            caps=Caps(),
+            checkpoints=tmp_path / "checkpoints",
+            output=tmp_path / "runs/run.json",
+        )
+    assert not (tmp_path / "runs").exists()
+
+
+def test_weights_that_another_machine_rounded_otherwise_are_the_same():
+    preset = Preset(**{**PRESET, "lstm_init": "normal"})
+    spec = language_model.model_spec(preset, {"vocab_size": 7})
+    weights = initial_weights(spec, preset, 1)
+    assert are_initial(weights, spec, preset, 1)
+    assert are_initial(
+        {name: np.nextafter(value, np.inf) * (value != 0) for name, value in weights.items()}, spec, preset, 1
+    )
+    assert not are_initial({name: value.astype(float) for name, value in weights.items()}, spec, preset, 1)
 
 
 def test_a_model_larger_than_the_memory_is_not_tried_and_told_with_both_sizes(train, monkeypatch):

@@ -20,6 +20,7 @@ has its own stream, keyed by its name, so adding one tensor does not change the 
 from __future__ import annotations
 
 import zlib
+from collections.abc import Mapping
 from functools import cache
 
 import numpy as np
@@ -53,6 +54,18 @@ def parameter_count(spec: ModelSpec) -> int:
 def initial_weights(spec: ModelSpec, preset: Preset, seed: int) -> dict[str, np.ndarray]:
     """Draw the initial weights (float32) that ``preset`` asks for."""
     return {name: _draw(name, shape, spec, preset, seed) for name, shape in shapes(spec).items()}
+
+
+def are_initial(weights: Mapping[str, np.ndarray], spec: ModelSpec, preset: Preset, seed: int) -> bool:
+    """Return whether weights of the right names and shapes are the ``initial_weights``; draw one tensor at a time.
+
+    Another machine may have drawn them, whose logarithm may round otherwise.
+    """
+    pairs = ((weights[name], _draw(name, shape, spec, preset, seed)) for name, shape in shapes(spec).items())
+    return all(
+        found.dtype == drawn.dtype and (np.array_equal(found, drawn) or np.allclose(found, drawn, rtol=1e-6, atol=0))
+        for found, drawn in pairs
+    )
 
 
 def _draw(name: str, shape: tuple[int, ...], spec: ModelSpec, preset: Preset, seed: int) -> np.ndarray:

@@ -14,6 +14,7 @@ from tensorboard.compat.proto.graph_pb2 import GraphDef
 
 from lstmbench.datasets import load_vocabulary
 from lstmbench.models import process_group
+from lstmbench.models.weights import are_initial
 from lstmbench.records.run import MODEL, RECORD, checked_record, write_record
 from lstmbench.records.run_record import Caps, RunRecord
 from lstmbench.system import spin
@@ -72,6 +73,12 @@ def train_run(
     start = Start()
     with spin.limited(where.kind) as spin_limits:
         session = open_session(request)
+    # A speed may be measured with the weights of any seed, but a run is of the seed that its record names.
+    if not are_initial(session.weights, session.spec, session.preset, request.seed):
+        raise UsageError(
+            f"{request.weights_file}: expected the initial weights of {request.preset_file} and seed {request.seed}, "
+            "found others: initialise them again"
+        )
     words = load_vocabulary(request.data) if keep_model else ()
     recorder = Recorder(start, request, session, caps, spin_limits)
     label = str(recorder.name)
