@@ -61,6 +61,29 @@ def test_all_commands_are_listed_each_with_what_it_does():
     assert max(map(len, lines)) <= 80
 
 
+SEEDS = [
+    ("initialise", "-1"),
+    ("initialise", "2147483648"),
+    ("generate", "-1"),
+    ("generate", "9" * 5000),
+    ("train", "x"),
+]
+
+
+@pytest.mark.parametrize(("name", "seed"), SEEDS)
+def test_a_seed_that_no_record_may_hold_is_refused(capsys, name, seed):
+    with pytest.raises(SystemExit, match="2"):
+        commands.parse(name, ["--seed", seed])
+    assert "argument --seed: expected a number from 0 to 2147483647, found" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("seconds", ["nan", "inf", "-1", "soon"])
+def test_seconds_between_checkpoints_that_never_pass_are_refused(capsys, seconds):
+    with pytest.raises(SystemExit, match="2"):
+        commands.parse("train", ["--checkpoint-seconds", seconds])
+    assert "argument --checkpoint-seconds: expected a number of at least 0.0, found" in capsys.readouterr().err
+
+
 def test_a_call_in_the_old_form_is_answered_in_one_line_with_the_new_one():
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, "-m", "lstmbench.gpu_check", "--budget", "60"]

@@ -162,7 +162,6 @@ def test_the_best_of_all_rounds_judges_those_of_an_earlier_measurement_too():
     ("changes", "message"),
     [
         ({"--preset": "Small Case.yaml"}, r"its record would be refused, so it is not measured: .*\$\.group\.size"),
-        ({"--seed": "-1"}, r"its record would be refused, so it is not measured: .*\$\.seed"),
     ],
 )
 def test_what_would_refuse_the_record_is_told_before_the_first_process(tmp_path, monkeypatch, changes, message):

@@ -111,7 +111,7 @@ def test_there_is_no_record_before_its_model_and_no_model_of_a_record_that_is_re
         checked.append(record)
 
     with monkeypatch.context() as refusing:
-        refusing.setattr("lstmbench.training.run.checked_record", check)
+        refusing.setattr("lstmbench.training.run.require_readable", check)
         with pytest.raises(DataError):
             train(Text)
     assert not (tmp_path / RUN / MODEL).exists()
@@ -146,6 +146,7 @@ REFUSED = {
     "a cap of no update": ({"caps": Caps(max_updates=0)}, r"\$\.settings\.max_updates"),
     "a cap below that": ({"caps": Caps(max_updates=-1)}, r"\$\.settings\.max_updates|\$\.history"),
     "an evaluation of nothing": ({"caps": Caps(max_eval_predictions=0)}, "expected a prediction at least"),
+    "a cap that JSON cannot hold": ({"caps": Caps(max_updates=10**18)}, "too large for a whole number"),
     "no thread": ({"threads": 0}, r"\$\.settings\.threads"),
     "a preset whose name no path may have": ({"size": "Tiny Case"}, r"\$\.run\.size"),
     "the path of another run": ({"size": "small"}, r"\$\.run\.size: expected 'tiny' as in its path"),

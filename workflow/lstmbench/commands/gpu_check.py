@@ -8,6 +8,7 @@ import signal
 from pathlib import Path
 
 from lstmbench import datasets, implementations
+from lstmbench.commands._arguments import SEED
 from lstmbench.gpu_check import __doc__ as description
 from lstmbench.gpu_check.budget import Budget
 from lstmbench.gpu_check.check import BUNDLE, Check, Options
@@ -39,7 +40,7 @@ def parser() -> argparse.ArgumentParser:
         help="whose speed is measured, if they run here %(default)s",
     )
     result.add_argument("--trained", nargs="+", default=["pytorch", "jax", "tensorflow"], help="that train whole runs")
-    result.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3, 4, 5], help="of whole runs [1 to 5]")
+    result.add_argument("--seeds", nargs="+", type=SEED, default=[1, 2, 3, 4, 5], help="of whole runs [1 to 5]")
     result.add_argument("--threads", type=int, default=2, help="CPU threads of the framework [%(default)s]")
     result.add_argument("--blocks", type=int, default=BLOCKS, help="timed blocks per process [%(default)s]")
     result.add_argument("--max-updates", type=int, help="cap whole runs, to try the check")

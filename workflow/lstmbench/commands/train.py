@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from lstmbench.commands._arguments import add
+from lstmbench.commands._arguments import add, at_least
 from lstmbench.commands._request import request_of
 from lstmbench.models import process_group
 from lstmbench.records.run import MODEL, RECORD
@@ -28,7 +28,10 @@ def parser() -> argparse.ArgumentParser:
     )
     result.add_argument("--checkpoints", type=Path, required=True, help="folder from which an interrupted run resumes")
     result.add_argument(
-        "--checkpoint-seconds", type=float, default=CHECKPOINT_SECONDS, help="between two checkpoints, at least"
+        "--checkpoint-seconds",
+        type=at_least(0.0, float),
+        default=CHECKPOINT_SECONDS,
+        help="between two checkpoints, at least",
     )
     result.add_argument(
         "--output", type=Path, required=True, help=f"the run's record, {RECORD}, in a folder of its own"

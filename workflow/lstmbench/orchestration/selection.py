@@ -21,12 +21,11 @@ from lstmbench.models.presets import PRESETS
 from lstmbench.records import paths
 from lstmbench.system.device import resolve_device, split_device
 from lstmbench.utils.errors import UsageError
-from lstmbench.utils.fields import Name, Number, StrictStruct
+from lstmbench.utils.fields import Name, Number, Seed, StrictStruct
 
 _UNIQUE = {"uniqueItems": True}
 _Names = Annotated[list[Name], Meta(min_length=1, extra_json_schema=_UNIQUE)]
-_Seed = Annotated[int, Meta(ge=0, le=2**31 - 1)]
-_Seeds = Annotated[list[_Seed], Meta(min_length=1, extra_json_schema=_UNIQUE)]
+_Seeds = Annotated[list[Seed], Meta(min_length=1, extra_json_schema=_UNIQUE)]
 _Processes = Annotated[int, Meta(ge=1, le=1024)]
 _Word = Annotated[str, Meta(min_length=1)]
 _EnvironmentName = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,31}(?!\n)$")]

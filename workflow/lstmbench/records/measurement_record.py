@@ -16,7 +16,7 @@ from lstmbench.records.run_record import CodeCommit, CommitDirty, Finished, Prec
 from lstmbench.records.version import SchemaVersion
 from lstmbench.statistics.spread import iqr_over_median
 from lstmbench.system.machine import Machine
-from lstmbench.utils.fields import Count, Name, NonNegative, Number, Positive, Sha256, StrictStruct, Text
+from lstmbench.utils.fields import Count, Name, NonNegative, Number, Positive, Seed, Sha256, StrictStruct, Text
 
 
 class Group(StrictStruct, frozen=True):
@@ -235,7 +235,7 @@ class Circumstances(StrictStruct, frozen=True):
     group: Group
     threads: Annotated[Number, Meta(description="CPU threads of the framework, a count.")]
     dtype: Annotated[Precision, Meta(description="Precision of the matrix products.")]
-    seed: Annotated[Count, Meta(description="Seed of the order of the implementations.")]
+    seed: Annotated[Seed, Meta(description="Seed of the order of the implementations.")]
     commit: CodeCommit
     commit_dirty: CommitDirty
     machine: Machine

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from lstmbench.records.version import require_known_version
 from lstmbench.utils.conversion import converted, plain
 from lstmbench.utils.errors import DataError
 from lstmbench.utils.files import write_json
-from lstmbench.utils.strict_json import read_json
+from lstmbench.utils.strict_json import parse_json, read_json
 
 RECORD = Path(paths.RUN).name
 """A run's record, in the run's folder."""
@@ -53,9 +54,17 @@ def write_record(path: Path, record: RunRecord | FailedRun) -> None:
     Raises:
         DataError: as for ``read_record``; nothing is written then.
     """
-    content = plain(record)
-    checked_record(path, content)
-    write_json(path, content)
+    require_readable(path, record)
+    write_json(path, plain(record))
+
+
+def require_readable(path: Path, record: RunRecord | FailedRun) -> None:
+    """Refuse a record that could not be read back from ``path``: what JSON, its types or its values would refuse.
+
+    Raises:
+        DataError: as for ``read_record``.
+    """
+    checked_record(path, parse_json(json.dumps(plain(record)), path))
 
 
 def checked_record(path: Path, content: Any) -> RunRecord | FailedRun:

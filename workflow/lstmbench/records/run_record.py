@@ -25,6 +25,7 @@ from lstmbench.utils.fields import (
     Number,
     Perplexity,
     Positive,
+    Seed,
     Sha256,
     Share,
     StrictStruct,
@@ -65,7 +66,7 @@ class RunName(StrictStruct, frozen=True):
             "behind it: gpu-tf32-x2."
         ),
     ]
-    seed: Annotated[Count, Meta(description="Seed of the initial weights, the data order and the dropout masks.")]
+    seed: Annotated[Seed, Meta(description="Seed of the initial weights, the data order and the dropout masks.")]
 
     @property
     def case(self) -> tuple[str, str, str, str]:

@@ -15,7 +15,7 @@ from tensorboard.compat.proto.graph_pb2 import GraphDef
 from lstmbench.datasets import load_vocabulary
 from lstmbench.models import process_group
 from lstmbench.models.weights import are_initial
-from lstmbench.records.run import MODEL, RECORD, checked_record, write_record
+from lstmbench.records.run import MODEL, RECORD, require_readable, write_record
 from lstmbench.records.run_record import Caps, RunRecord
 from lstmbench.system import spin
 from lstmbench.system.device import split_device
@@ -29,7 +29,6 @@ from lstmbench.training.recorder import Recorder, Start
 from lstmbench.training.rehearsal import rehearse
 from lstmbench.training.session import RunRequest, memory_explained, open_session
 from lstmbench.training.tensorboard import EventFile
-from lstmbench.utils.conversion import plain
 from lstmbench.utils.errors import DataError, UsageError
 from lstmbench.utils.files import hash_arrays, hash_json, write_arrays
 from lstmbench.utils.lock import locked
@@ -91,7 +90,7 @@ def train_run(
         seed=request.seed,
     )
     try:
-        checked_record(output, plain(recorder.record(*rehearse(training), hash_json("other weights"))))
+        require_readable(output, recorder.record(*rehearse(training), hash_json("other weights")))
     except DataError as error:
         raise UsageError(f"{label}: its record would be refused, so it is not trained: {error}") from error
     folder = CheckpointFolder(checkpoints, recorder.fingerprint(), noted(recorder.machine, request.device))
@@ -132,7 +131,7 @@ def _write(output: Path, record: RunRecord, model: dict[str, np.ndarray] | None,
 
     The weights are written first, because the record tells Snakemake that the run is complete.
     """
-    checked_record(output, plain(record))
+    require_readable(output, record)
     if model is None:
         output.with_name(MODEL).unlink(missing_ok=True)
     else:

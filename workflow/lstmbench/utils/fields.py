@@ -53,6 +53,12 @@ Number = Annotated[int, Meta(ge=1)]
 Count = Annotated[int, Meta(ge=0)]
 """A whole number from 0."""
 
+MAX_SEED = 2**31 - 1
+"""The largest random seed: every framework takes it, and JSON holds it exactly."""
+
+Seed = Annotated[int, Meta(ge=0, le=MAX_SEED)]
+"""A random seed."""
+
 NonNegative = Annotated[float, Meta(ge=0)]
 """A finite number from 0, such as seconds or a loss."""
 
