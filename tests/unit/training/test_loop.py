@@ -20,6 +20,7 @@ from lstmbench.models.presets import Preset
 from lstmbench.models.weights import initial_weights
 from lstmbench.records.run_record import Caps
 from lstmbench.system.nvml import not_measured
+from lstmbench.tasks import classifier
 from lstmbench.training.checkpoint import CheckpointFolder
 from lstmbench.training.loop import Supervision, TrainingLoop, TrainingRequest
 from lstmbench.utils.errors import DataError, DivergedError, Interrupted
@@ -305,6 +306,16 @@ def test_a_milestone_is_tested_at_its_update_on_both_protocols(tmp_path):
     assert [(m["updates"], m["predictions"]) for m in reached.milestones] == [(5, 20), (5, 6)]
     assert 0 <= final["accuracy"] <= 1
     assert "perplexity" not in final
+
+
+def test_a_milestone_names_the_number_of_images_that_it_tested(tmp_path, monkeypatch):
+    monkeypatch.setattr(classifier, "EVALUATION_BATCH", 4)
+    preset = msgspec.structs.replace(PRESET, batch_size=6, report_after_updates=2, optimizer="adam", learning_rate=1e-3)
+    reached, *_ = run(tmp_path, preset=preset, dataset=IMAGES)
+    assert [(m["protocol"], m["predictions"]) for m in reached.milestones] == [
+        ("all test images", 20),
+        ("first 4 test images, as the tutorial", 4),
+    ]
 
 
 def test_a_diverging_run_stops_and_says_where(tmp_path):

@@ -361,12 +361,15 @@ class TrainingLoop:
             raise _diverged(f"update {self.updates + bad[0] + 1}", losses[bad[0]], learning_rate)
 
     def _milestone(self) -> list[Milestone]:
-        """Return the test values now: for the whole split, and for its first batch, as the tutorial's exercise does."""
+        """Return the test values now: for the whole split, and for its first batch, as the tutorial's exercise does.
+
+        Evaluation has batches of its own, so the first batch has no more images than one of those.
+        """
         whole = self.test[0]
         first = [whole._replace(batches=whole.batches[:1, : self.preset.batch_size])]
         protocols = {
             "all test images": self.test,
-            f"first {self.preset.batch_size} test images, as the tutorial": first,
+            f"first {first[0].batches.size} test images, as the tutorial": first,
         }
         return [
             {"updates": self.updates, "protocol": protocol, **self.evaluate(parts, protocol)}
