@@ -19,4 +19,5 @@ def parser() -> argparse.ArgumentParser:
 
 def main(options: argparse.Namespace) -> None:
     """Run the command."""
-    print("\n".join(verify(options.record, options.data)))
+    for line in verify(options.record, options.data):
+        print(line, flush=True)

@@ -6,6 +6,7 @@ Losses are identical only on the same kind of CPU with the same libraries and th
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -29,8 +30,10 @@ TOLERANCE = 1e-4
 """Relative tolerance of each loss: ten times the tolerance between implementations over 20 updates (tests/contract)."""
 
 
-def verify(path: Path, data: Path) -> list[str]:
-    """Return the findings, one per line; ``data`` is the folder of the prepared data sets.
+def verify(path: Path, data: Path) -> Iterator[str]:
+    """Yield the findings, one per line; ``data`` is the folder of the prepared data sets.
+
+    What differs in machine and versions comes before the verdict, so that it is known whatever the verdict is.
 
     Raises:
         DataError: the record holds no losses to compare with, the data or the initial weights differ from the record's,
@@ -63,12 +66,11 @@ def verify(path: Path, data: Path) -> list[str]:
     there = replace(record.machine, spin_limits={})  # set for a whole training, but not here
     here = _as_much(session.described(described), there)
     sides = {"machine": machine_fingerprint(there, name.device), "versions": record.versions}
-    lines = [
-        f"fingerprint: {line}"
-        for line in differences(sides, {"machine": machine_fingerprint(here, name.device), "versions": versions})
-    ]
-    lines += [f"noted: {line}" for line in differences(noted(there, name.device), noted(here, name.device), "machine")]
-    return [*lines, f"{name}: {_verdict(path, losses.astype(np.float64), expected)}"]
+    for line in differences(sides, {"machine": machine_fingerprint(here, name.device), "versions": versions}):
+        yield f"fingerprint: {line}"
+    for line in differences(noted(there, name.device), noted(here, name.device), "machine"):
+        yield f"noted: {line}"
+    yield f"{name}: {_verdict(path, losses.astype(np.float64), expected)}"
 
 
 def _as_much(machine: Machine, recorded: Machine) -> Machine:
