@@ -13,18 +13,19 @@ from lstmbench.datasets import load_dataset
 from lstmbench.implementations import reference
 from lstmbench.models.presets import Preset, load_preset
 from lstmbench.models.weights import are_initial, initial_weights, shapes
+from lstmbench.orchestration.failed_runs import FAILED
 from lstmbench.records.run import MODEL, read_record
 from lstmbench.records.run_record import Caps
 from lstmbench.system import hardware, provenance, spin
 from lstmbench.system.machine import Machine
 from lstmbench.tasks import language_model
-from lstmbench.training import session
+from lstmbench.training import projector, session
 from lstmbench.training.loop import TrainingRequest
 from lstmbench.training.rehearsal import rehearse
 from lstmbench.training.run import train_run
 from lstmbench.utils.conversion import plain
 from lstmbench.utils.errors import DataError, Interrupted, ResourceError, UsageError
-from lstmbench.utils.files import hash_arrays, read_arrays
+from lstmbench.utils.files import atomic, hash_arrays, read_arrays
 from lstmbench.utils.signals import Interruption
 from tests.factories.cases import PRESET, Images, Text, make_case, make_request
 
@@ -100,6 +101,23 @@ def test_a_users_own_files_beside_those_for_tensorboard_stay(train, tmp_path):
     notes.write_text("keep", encoding="utf-8")
     train(Text)
     assert notes.read_text(encoding="utf-8") == "keep"
+
+
+def test_what_a_killed_process_left_half_written_is_removed_when_the_run_is_trained_again(train, tmp_path):
+    checkpoint = tmp_path / "checkpoints/made/aaaa-000000001.safetensors"
+    shown = tmp_path / RUN / "tensorboard" / projector.VECTORS
+    outputs = [tmp_path / RUN / name for name in ("run.json", MODEL, FAILED)]
+    left = []
+    for path in [*outputs, shown, checkpoint]:
+        with atomic(path) as temporary:
+            left.append(temporary)
+        path.unlink()
+        temporary.write_bytes(b"half")
+    edited = tmp_path / RUN / ".run.json.swp"
+    edited.write_bytes(b"an editor's")
+    train(Text)
+    assert not [path for path in left if path.exists()]
+    assert edited.exists()
 
 
 def test_there_is_no_record_before_its_model_and_no_model_of_a_record_that_is_refused(train, tmp_path, monkeypatch):

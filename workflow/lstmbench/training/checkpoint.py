@@ -105,9 +105,14 @@ class CheckpointFolder:
         return None
 
     def clear(self) -> None:
-        """Delete the checkpoints of a complete run, damaged ones too, and half-written files of killed processes."""
-        damaged = self.folder.glob(f"{self._prefix}*{_SUFFIX}{_DAMAGED}")
-        for path in [*self._own(), *damaged, *self.folder.glob(f".*{_SUFFIX}.*")]:
+        """Delete the checkpoints of a complete run, damaged ones too, and half-written files."""
+        for path in [*self._own(), *self.folder.glob(f"{self._prefix}*{_SUFFIX}{_DAMAGED}")]:
+            path.unlink()
+        self.remove_half_written()
+
+    def remove_half_written(self) -> None:
+        """Delete the half-written files of killed processes; nobody else may be writing here."""
+        for path in self.folder.glob(f".*{_SUFFIX}.*"):
             path.unlink()
 
     def _own(self) -> list[Path]:

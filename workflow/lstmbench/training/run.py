@@ -15,6 +15,7 @@ from tensorboard.compat.proto.graph_pb2 import GraphDef
 from lstmbench.datasets import load_vocabulary
 from lstmbench.models import process_group
 from lstmbench.models.weights import are_initial
+from lstmbench.orchestration.failed_runs import FAILED
 from lstmbench.records.run import MODEL, RECORD, require_readable, write_record
 from lstmbench.records.run_record import Caps, RunRecord
 from lstmbench.system import spin
@@ -36,6 +37,9 @@ from lstmbench.utils.signals import Interruption
 
 CHECKPOINT_SECONDS = 60.0
 """Seconds between checkpoints: the most that a crash can lose."""
+
+_RANDOM = "?" * 8
+"""Matches what ``tempfile`` adds to a name, but not the files of an editor."""
 
 TENSORBOARD = "tensorboard"
 """The folder beside the record for what TensorBoard shows: the event file, and the words of a text's model."""
@@ -97,6 +101,9 @@ def train_run(
     graph = model_graph(session.spec, session.preset.batch_size, session.preset.num_steps)
     alone = contextlib.nullcontext()  # on the workers that are not main
     with locked(checkpoints) if group.is_main else alone, memory_explained(session.spec, session.preset):
+        if group.is_main:
+            folder.remove_half_written()
+            _remove_half_written(output)
         with (
             Interruption(launcher.launcher()) as interruption,
             _begin(output, graph) if group.is_main else alone as events,
@@ -116,6 +123,14 @@ def train_run(
             weights = session.learner.weights()
             _write(output, recorder.record(loop, final, hash_arrays(weights)), weights if keep_model else None, words)
             folder.clear()
+
+
+def _remove_half_written(output: Path) -> None:
+    """Delete what processes that were killed left of this run's files, each under the name that ``atomic`` gave it."""
+    tables = [output.parent / TENSORBOARD / name for name in projector.FILES]
+    for path in [output, output.with_name(MODEL), output.with_name(FAILED), *tables]:
+        for left in path.parent.glob(f".{path.name}.{_RANDOM}"):
+            left.unlink(missing_ok=True)
 
 
 def _begin(output: Path, graph: GraphDef) -> EventFile:
