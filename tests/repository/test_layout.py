@@ -43,6 +43,7 @@ ELSEWHERE = {
     "unit/reporting/test_findings.py": ["analysis/chosen_size"],
     "unit/reporting/test_report.py": ["reporting/chosen_size", "reporting/data_sets"],
     "unit/system/test_identity.py": ["system/machine"],
+    "unit/system/test_cores.py": ["system/control_groups"],
     "unit/tasks/test_init.py": ["tasks/classifier", "tasks/language_model"],
     "unit/timing/probes/test_pytorch.py": ["timing/probes/__init__", "utils/clock"],
     "unit/timing/test_calibration.py": ["records/calibration"],

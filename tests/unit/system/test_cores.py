@@ -15,7 +15,7 @@ import pytest
 
 from lstmbench.orchestration.dependencies import PACKAGE
 from lstmbench.records.interference import limits
-from lstmbench.system import cores
+from lstmbench.system import cores, linux
 from lstmbench.utils.errors import MachineError
 
 PERIOD = 100_000
@@ -73,7 +73,7 @@ def system(tmp_path, monkeypatch):
             file = mount / name
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(content)
-        monkeypatch.setattr(cores, "PROCESS", process)
+        monkeypatch.setattr(linux, "PROCESS", process)
         monkeypatch.setattr(cores, "_affinity", lambda: 8)
 
     return build
@@ -108,7 +108,7 @@ def test_throttled_periods_are_counted_over_all_groups_that_hold_the_process(sys
 def test_a_system_without_control_groups_limits_nothing_and_does_not_say_that_nothing_was_throttled(
     tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(cores, "PROCESS", tmp_path)
+    monkeypatch.setattr(linux, "PROCESS", tmp_path)
     assert (cores.cpu_quota(), cores.throttling()) == (None, None)
     assert cores.Limits().throttled_share() is None
 

@@ -11,16 +11,14 @@ import hashlib
 import math
 import os
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 
 from lstmbench.system import linux
+from lstmbench.system.control_groups import control_groups
 from lstmbench.utils.clock import Stopwatch, cpu_seconds
 from lstmbench.utils.errors import MachineError
-
-PROCESS = linux.PROC / "self"
 
 GRANT_SECONDS = 0.1
 GRANT_TRIES = 5
@@ -58,7 +56,7 @@ def require_cores(threads: int, workers: int = 1) -> None:
 
 def cpu_quota() -> float | None:
     """Return the CPU time / wall time that the control groups of this process grant; None: no limit is known."""
-    found = [quota for folder in _groups() if (quota := _quota(folder)) is not None]
+    found = [quota for folder in control_groups("cpu") if (quota := _quota(folder)) is not None]
     return min(found, default=None)
 
 
@@ -67,10 +65,10 @@ def throttling() -> tuple[int, int] | None:
 
     The parents of its control groups count too.  None: this system has no control groups.
     """
-    if linux.read(PROCESS / "cgroup") is None:
+    if linux.read(linux.PROCESS / "cgroup") is None:
         return None
     periods = throttled = 0
-    for folder in _groups():
+    for folder in control_groups("cpu"):
         counters = dict(line.split(maxsplit=1) for line in _read(folder / "cpu.stat").splitlines() if " " in line)
         periods += int(counters.get("nr_periods", 0))
         throttled += int(counters.get("nr_throttled", 0))
@@ -143,28 +141,6 @@ def _granted(threads: int) -> float:
     for other in others:
         other.join()
     return (cpu_seconds() - before) / watch.seconds() / threads
-
-
-def _groups() -> Iterator[Path]:
-    """Yield the folders of the control groups that limit this process's CPU time: its own, and their parents."""
-    paths = {}
-    for line in _read(PROCESS / "cgroup").splitlines():
-        _, controllers, path = line.split(":", 2)
-        if controllers == "" or "cpu" in controllers.split(","):
-            paths[controllers == ""] = path
-    for line in _read(PROCESS / "mountinfo").splitlines():
-        left, _, right = line.partition(" - ")
-        root, mount = (part.encode().decode("unicode_escape") for part in left.split()[3:5])
-        kind, _, *options = right.split()
-        if kind != "cgroup2" and not (kind == "cgroup" and "cpu" in options[-1].split(",")):
-            continue
-        own = paths.get(kind == "cgroup2")
-        if own is None:
-            continue
-        inside = own.removeprefix(root.rstrip("/")).strip("/")
-        folder = Path(mount, inside)
-        yield folder
-        yield from (parent for parent in folder.parents if parent.is_relative_to(mount))
 
 
 def _quota(folder: Path) -> float | None:

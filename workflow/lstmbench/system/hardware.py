@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import resource
 
 import psutil
 
 from lstmbench.system import linux, nvidia
+from lstmbench.system.control_groups import control_groups
 from lstmbench.system.cores import cpu_quota, usable_cores
 from lstmbench.system.machine import Machine
 from lstmbench.system.processor import ARCHITECTURES, UNKNOWN, processor
@@ -16,8 +18,10 @@ from lstmbench.system.switches import switches
 from lstmbench.utils.errors import MachineError
 from lstmbench.utils.escaping import one_line
 
-CGROUP_MEMORY = linux.CGROUPS / "memory.max"
-"""Within a container, this file holds the container's own limit (Linux, cgroup-v2.rst)."""
+MEMORY_LIMITS = ("memory.max", "memory.limit_in_bytes")
+"""The files of a control group that may hold a limit in bytes, of versions 2 and 1."""
+
+_PEAK = re.compile(r"^VmHWM:\s+(\d+) kB$", re.MULTILINE)
 
 NODE = "SLURMD_NODENAME"
 """Slurm's variable for the name of the node on which a process runs."""
@@ -56,16 +60,19 @@ def gpu_names() -> list[str]:
 
 
 def memory_limit_bytes() -> int:
-    """Return the bytes that this process may use: the machine's, or its control group's (v2) if that is less."""
+    """Return the bytes that this process may use: the machine's, or the least limit of its control groups if less."""
     total = int(psutil.virtual_memory().total)
-    limit = (linux.read(CGROUP_MEMORY) or "").strip()
-    return min(total, int(limit)) if limit.isdecimal() else total  # none, or "max"
+    texts = [linux.read(group / name) or "" for group in control_groups("memory") for name in MEMORY_LIMITS]
+    return min([total, *(int(text) for text in texts if text.strip().isdecimal())])  # others: no such file, or "max"
 
 
 def peak_rss_bytes() -> int:
     """Return the peak resident memory of this process in bytes."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if platform.system() == "Darwin" else peak * 1024  # Linux counts KiB
+    # The peak of getrusage begins with that of the process that started this one.
+    if peak := _PEAK.search(linux.read(linux.PROCESS / "status") or ""):
+        return int(peak[1]) * 1024
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return used if platform.system() == "Darwin" else used * 1024  # Linux counts KiB
 
 
 def _gpu() -> str | None:
