@@ -260,6 +260,7 @@ def test_every_module_that_finds_a_file_of_the_workflow_by_itself_is_known():
         "commands.bisect": "no rule runs it",
         "gpu_check.contract": "no rule runs it",
         "system.provenance": "the commit of the checkout",
+        "utils.errors": "names the line of the package at which an error was met",
         "models.presets": "the rules take the values of a preset",
         "orchestration.environments": "where another Python finds the package",
     }

@@ -88,8 +88,8 @@ with Interruption() as interruption:
 
 
 def test_whatever_bytes_a_worker_writes_are_shown(capfd):
-    assert started("if rank == 1: sys.stderr.buffer.write(b'caf\\xe9'), sys.exit(5)\ntime.sleep(0.1)") == 5
-    assert "caf\ufffd" in capfd.readouterr().err
+    assert started("if rank == 1: sys.stderr.buffer.write(b'x\\xe9'), sys.exit(5)\ntime.sleep(0.1)") == 5
+    assert "x\ufffd" in capfd.readouterr().err
 
 
 def test_no_worker_is_left_running():

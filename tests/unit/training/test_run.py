@@ -57,7 +57,7 @@ def test_a_classifiers_record_is_whole_with_the_tests_made_on_the_way(train, tmp
     assert [row.updates for row in record.history] == [5, 10]
     assert record.caps == []
     assert record.final_weights_sha256 != record.initial_weights_sha256
-    assert not (tmp_path / "checkpoints").exists()
+    assert not (tmp_path / "checkpoints/made").exists()
     assert list((tmp_path / "runs/made/tiny/reference/cpu/seed-1/tensorboard").iterdir())
 
 
