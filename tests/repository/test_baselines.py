@@ -192,7 +192,7 @@ def test_published_values_are_only_asked_for_where_they_are_known(results):
     assert "no published value is known: add it to PUBLISHED in tests/repository/baselines.py, or say" in line
 
 
-def test_a_bundle_without_an_entry_is_told_where_to_add_one(results):
+def test_a_bundle_without_an_entry_is_told_where_to_add_one():
     with pytest.raises(UndeclaredError, match=r"other\.zip: no entry in results/baselines/bundles\.yaml: add one"):
         entry_of("other", entries_in(FOLDER))
 

@@ -51,7 +51,7 @@ def read_only(tmp_path):
         yield folder
 
 
-def test_a_full_disk_ends_the_run_with_its_code_and_leaves_nothing_half_written(case, small, tmp_path):
+def test_a_full_disk_ends_the_run_with_its_code_and_leaves_nothing_half_written(case, small):
     (small / "filler").write_bytes(bytes(960_000))
     process = case.train("reference", small)
     assert process.wait() == ResourceError.exit_code

@@ -175,11 +175,19 @@ def test_a_damaged_record_stops_the_tables_and_is_named(workdir, tmp_path):
     assert damaged.snakemake("collect").returncode == 0
 
 
-def test_every_rule_takes_its_share_of_the_machine(workdir):
-    rules = "\n".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk"))
-    executing = len(re.findall(r"^(?:rule|checkpoint) ", rules, flags=re.MULTILINE))
+RULES = "\n".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "workflow/rules").glob("*.smk")))
+
+
+def test_every_rule_takes_its_share_of_the_machine():
+    executing = len(re.findall(r"^(?:rule|checkpoint) ", RULES, flags=re.MULTILINE))
     assert executing
-    assert rules.count("machine=") == executing
+    assert RULES.count("machine=") == executing
+
+
+def test_every_rule_of_several_threads_has_the_parameter_by_which_too_few_cores_are_refused():
+    of_several = [rule for rule in re.split(r"^rule ", RULES, flags=re.MULTILINE) if "\n    threads: " in rule]
+    assert len(of_several) == 3
+    assert all("\n        threads=threads_as_argument," in rule for rule in of_several)
 
 
 @pytest.mark.slow
@@ -209,13 +217,14 @@ DISTRIBUTED = {"workers": "[2]", "implementations": "[pytorch_ddp]"}
 @pytest.mark.parametrize(
     ("limit", "target", "changes", "needs"),
     [
-        ("--cores 1", "runs/markov/tiny/copycat/cpu/seed-1/run.json", {"threads": "2"}, "2 threads"),
-        ("--max-threads 1", "runs/markov/tiny/copycat/cpu/seed-1/run.json", {"threads": "2"}, "2 threads"),
-        ("--set-threads train=1", "runs/markov/tiny/copycat/cpu/seed-1/run.json", {"threads": "2"}, "2 threads"),
-        ("--cores 1", "runs/markov/tiny/copycat/cpu-t2/seed-1/run.json", {"threads": "[1,2]"}, "2 threads"),
-        ("--cores 1", "runs/markov/tiny/pytorch_ddp/cpu-x2/seed-1/run.json", DISTRIBUTED, "2 workers of 1 thread"),
         ("--cores 1", "measurements/markov/tiny/cpu/measurement.json", {"threads": "2"}, "2 threads"),
-        ("--cores 1", "plan/plan.csv", {"threads": "2"}, "2 threads"),
+        ("--set-threads train=1", "runs/markov/tiny/copycat/cpu-t2/seed-1/run.json", {"threads": "[1,2]"}, "2 threads"),
+        (
+            "--max-threads 1",
+            "runs/markov/tiny/pytorch_ddp/cpu-x2/seed-1/run.json",
+            DISTRIBUTED,
+            "2 workers of 1 thread",
+        ),
     ],
 )
 def test_fewer_cores_than_a_job_has_threads_are_refused_before_any_job(workdir, limit, target, changes, needs):

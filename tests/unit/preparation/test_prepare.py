@@ -78,7 +78,7 @@ def test_the_vocabulary_has_the_word_of_each_id(prepared: Path) -> None:
     assert read == "a b a c <eos>"
 
 
-def test_other_words_for_the_same_ids_are_the_same_data(raw: Path, prepared: Path) -> None:
+def test_other_words_for_the_same_ids_are_the_same_data(prepared: Path) -> None:
     path = prepared / "vocabulary.json"
     content = json.loads(path.read_text(encoding="utf-8"))
     assert content["data_sha256"] == load_dataset(prepared).sha256

@@ -84,7 +84,7 @@ def test_a_long_reason_is_one_sentence_in_the_table_and_in_words(tables):
     assert in_words(built).endswith("tensorflow (failed: E4-MACHINE: it did not run as loop over time).")
 
 
-def test_a_group_of_which_all_failed_is_shown_and_quotes_nothing(tables, tmp_path):
+def test_a_group_of_which_all_failed_is_shown_and_quotes_nothing(tables):
     built = tables(make_measurement({}, failures={"tensorflow": "no GPU"}), make_measurement(SPEEDS, size="large"))
     assert shown(built, "speed").columns[3] == "words/s"
     small, large = in_words(built).splitlines()

@@ -117,7 +117,7 @@ def test_turns_end_when_there_were_enough_or_they_took_long_but_some_there_must_
     assert enough(turns, seconds, asked=10) is expected
 
 
-def test_alone_a_process_takes_as_many_turns_as_led(tmp_path):
+def test_alone_a_process_takes_as_many_turns_as_led():
     more, count, seconds = unled(10), 0, 0.0
     while more(seconds):
         count, seconds = count + 1, MAX_SECONDS / 5

@@ -100,7 +100,7 @@ def test_a_resumed_run_shows_its_graph_once_and_the_record_of_one_that_was_not_s
     assert list(served(folder.parent)["graphs"]) == [SHOWN]
 
 
-def test_a_missing_vocabulary_is_told_before_the_first_update(train, monkeypatch, tmp_path):
+def test_a_missing_vocabulary_is_told_before_the_first_update(train, monkeypatch):
     monkeypatch.setattr("lstmbench.training.run.TrainingLoop", lambda *_: pytest.fail("it was trained"))
     monkeypatch.setattr(datasets, "VOCABULARY", "lost.json")
     with pytest.raises(DataError, match=r"lost\.json: missing"):

@@ -151,7 +151,7 @@ def test_a_checkpoint_of_other_settings_is_passed_over_with_the_settings_that_di
     assert told.endswith(f"it belongs to another run: {differing}")
 
 
-def test_where_a_recipe_comes_from_is_no_setting_a_checkpoint_depends_on(train, monkeypatch, capsys):
+def test_where_a_recipe_comes_from_is_no_setting_a_checkpoint_depends_on(train, monkeypatch):
     with monkeypatch.context() as interrupted:
         interrupted.setattr(Interruption, "check", lambda self: (_ for _ in ()).throw(Interrupted("told to")))
         with pytest.raises(Interrupted):
