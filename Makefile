@@ -144,7 +144,7 @@ coverage: install-dev
 test-slow: install-dev
 	python -m pytest -m slow $(ARGS)
 
-test-cluster: install-dev
+test-cluster: install-dev $(VENV)/.installed-cluster
 	python -m pytest -m cluster
 
 test-tutorial: install-dev
@@ -220,4 +220,8 @@ $(VENV)/.installed-jax: $(VENV)/.installed envs/requirements-jax.txt
 
 $(VENV)/.installed-dev: $(VENV)/.installed $(VENV)/.installed-jax envs/requirements-dev.txt
 	python -m pip install -r envs/requirements-dev.txt
+	touch $@
+
+$(VENV)/.installed-cluster: $(VENV)/.installed-dev envs/requirements-cluster.txt
+	python -m pip install --quiet -r envs/requirements-cluster.txt
 	touch $@

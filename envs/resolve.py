@@ -26,7 +26,7 @@ SOURCE_ONLY = "connection-pool"
 """The one package without a wheel, which Snakemake needs; it is plain Python."""
 
 SETS = {
-    "everything": ("requirements.txt", "requirements-jax.txt", "requirements-dev.txt"),
+    "everything": ("requirements.txt", "requirements-jax.txt", "requirements-dev.txt", "requirements-cluster.txt"),
     "with CUDA": ("requirements-gpu.txt", "requirements-jax.txt"),
 }
 

@@ -137,7 +137,7 @@ def test_the_conda_environment_of_each_job_has_all_that_the_job_imports(file, ro
     assert lacks == {}
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-jax.txt", "requirements-dev.txt"])
+@pytest.mark.parametrize("name", sorted(path.name for path in ENVS.glob("requirements*.txt")))
 def test_the_constraints_agree_with_the_requirements(name):
     constraints = of_file("constraints.txt")
     for package, version in of_file(name).items():
@@ -174,6 +174,13 @@ def test_readme_names_the_systems_and_pythons_that_are_resolved():
 def test_both_builds_for_cuda_get_a_pinned_cudnn_of_one_version():
     found = of_file("constraints.txt")
     assert found["nvidia-cudnn-cu12"] == found["nvidia-cudnn-cu13"]
+
+
+@pytest.mark.parametrize("path", ["docs/cluster.md", "profiles/slurm/config.yaml"])
+def test_users_of_a_cluster_are_told_the_version_of_the_plugin_that_is_tested(path):
+    told = re.findall(r"pip install (\S+==[\d.]+)", (ROOT / path).read_text(encoding="utf-8"))
+    assert told
+    assert pins(told) == of_file("requirements-cluster.txt")
 
 
 LOCKED = (ENVS / "locked.txt").read_text(encoding="utf-8")

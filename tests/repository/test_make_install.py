@@ -27,6 +27,7 @@ case "$*" in
 *requirements.txt) mkdir -p "$here/lib/python3.11/site-packages/$TENSORFLOW-2.21.0.dist-info"; echo cpu >> calls;;
 *requirements-jax.txt) echo jax >> calls;;
 *requirements-dev.txt) echo dev >> calls;;
+*requirements-cluster.txt) echo cluster >> calls;;
 *--editable*) touch "$here/bin/lstm-bench";;
 esac
 """
@@ -114,6 +115,12 @@ def test_jax_is_installed_once_it_was_asked_for_and_kept_with_either_build(check
 def test_the_tests_have_jax(checkout):
     assert checkout.make("install-dev") == ["venv", "cpu", "jax", "dev"]
     assert checkout.make("install-dev") == []
+
+
+def test_the_plugin_of_a_cluster_is_installed_once_for_its_tests_alone(checkout):
+    assert checkout.make("install-dev") == ["venv", "cpu", "jax", "dev"]
+    assert checkout.make("test-cluster") == ["cluster"]
+    assert checkout.make("test-cluster") == []
 
 
 def test_a_build_that_is_not_the_one_that_was_noted_is_mended(checkout):
