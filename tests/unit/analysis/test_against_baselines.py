@@ -7,10 +7,12 @@ import math
 import pytest
 
 from lstmbench.analysis import speed
-from lstmbench.analysis.against_baselines import SIDES, TABLES
-from lstmbench.records.bundle import GPU_CHECK, pack
+from lstmbench.analysis.against_baselines import TABLES, against
+from lstmbench.records.bundle import GPU_CHECK, Records, pack
 from lstmbench.records.measurement import write_measurement
 from lstmbench.records.tables import read_table, write_table
+from lstmbench.reporting.comparison import SIDES_OF_BASELINES
+from lstmbench.statistics.verdict import Kind
 from tests.factories.certificates import make_certificate, save_certificate
 from tests.factories.measurements import make_measurement
 from tests.factories.records import make_record, save
@@ -86,7 +88,18 @@ def test_cases_of_other_settings_are_shown_with_the_reason(baseline, tmp_path):
     assert math.isnan(tables["quality"]["difference"].item())
     text = (here / "tables/baseline_quality.md").read_text()
     assert "learning_rate differs" in text
-    assert SIDES in text
+    assert SIDES_OF_BASELINES in text
+
+
+def test_many_baselines_of_the_same_speed_cry_wolf_no_more_often_than_one():
+    # Slower by what alone would pass for a difference in one case of twenty.
+    there, here = (
+        Records([], [make_measurement({"pytorch": rates})])
+        for rates in ([5.0, 5.4, 4.7, 5.2, 5.1], [4.7, 5.0, 4.3, 4.8, 4.6])
+    )
+    for baselines, kind in ((1, Kind.SLOWER), (40, Kind.INCONCLUSIVE)):
+        table = against({f"b{place}": there for place in range(baselines)}, here)["speed"]
+        assert [verdict.kind for verdict in table["verdict"]] == [kind] * baselines
 
 
 @pytest.fixture

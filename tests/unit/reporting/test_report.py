@@ -14,11 +14,11 @@ import pytest
 import yaml
 
 from lstmbench import datasets
-from lstmbench.analysis.against_baselines import TITLE
 from lstmbench.inference.learned import Continuation, Learned, Sentence, Shown
 from lstmbench.orchestration.config import checked
 from lstmbench.records.bundle import pack
 from lstmbench.records.measurement import write_measurement
+from lstmbench.reporting.comparison import TITLE_OF_BASELINES
 from lstmbench.reporting.data_sets import about
 from lstmbench.reporting.html import SCRIPTS, TEMPLATES
 from lstmbench.reporting.reproduce import measure_command, train_command, whole_command
@@ -482,7 +482,7 @@ def test_each_row_has_the_command_that_makes_it_again(page):
 def test_results_stand_beside_those_of_a_baseline_machine_with_the_same_case(page, tmp_path):
     save(tmp_path / "there", make_record())
     pack(tmp_path / "there", tmp_path / "example.zip")
-    assert TITLE in page(*make_pair(), baselines=[tmp_path / "example.zip"])
+    assert TITLE_OF_BASELINES in page(*make_pair(), baselines=[tmp_path / "example.zip"])
 
 
 @pytest.mark.parametrize(("settings", "verdict"), [({}, "faster"), ({"learning_rate": 0.5}, "learning_rate differs")])
@@ -493,7 +493,7 @@ def test_speeds_beside_those_of_a_baseline_machine_are_shown_compared_or_not(pag
         write_measurement(root / "measurements/ptb/small/cpu/measurement.json", measurement)
     pack(tmp_path / "there", tmp_path / "example.zip")
     text = page(*make_pair(), measured=[here], baselines=[tmp_path / "example.zip"])
-    assert verdict in text[text.index(TITLE) :]
+    assert verdict in text[text.index(TITLE_OF_BASELINES) :]
 
 
 @pytest.mark.parametrize("device", ["cpu", "gpu"])
@@ -506,10 +506,10 @@ def test_a_baseline_machine_may_be_a_gpu_without_tensorflow(page, tmp_path, devi
     pack(tmp_path / "there", tmp_path / "example.zip")
     runs = [make_record(implementation=name, device=device) for name in ("pytorch", "tensorflow")]
     text = page(*runs, measured=[here], baselines=[tmp_path / "example.zip"])
-    assert (TITLE in text) == (device == "gpu")
+    assert (TITLE_OF_BASELINES in text) == (device == "gpu")
 
 
 def test_without_a_common_case_no_baseline_machine_is_spoken_of(page, tmp_path):
     save(tmp_path / "there", make_record(size="large"))
     pack(tmp_path / "there", tmp_path / "example.zip")
-    assert TITLE not in page(*make_pair(), baselines=[tmp_path / "example.zip"])
+    assert TITLE_OF_BASELINES not in page(*make_pair(), baselines=[tmp_path / "example.zip"])

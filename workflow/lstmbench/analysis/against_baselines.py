@@ -14,11 +14,7 @@ from lstmbench.records import paths
 from lstmbench.records.bundle import Records
 from lstmbench.records.paths import GROUP_COLUMNS, RUN_COLUMNS
 
-TITLE = "Here beside the baseline machines"
-SIDES = "First: the machine that a bundle in results/baselines names; second: here. What both have is compared."
 TABLES = ("quality", "speed", "circumstances")
-
-"""Columns that identify a measurement."""
 
 
 def against(baselines: Mapping[str, Records], here: Records) -> dict[str, pd.DataFrame]:
@@ -27,21 +23,12 @@ def against(baselines: Mapping[str, Records], here: Records) -> dict[str, pd.Dat
     Column ``bundle`` names the baseline, which is first; the results of this configuration are second.  Baselines that
     share no case with these results are left out.
     """
-    found: dict[str, list[pd.DataFrame]] = {name: [] for name in TABLES}
-    for name, baseline in baselines.items():
-        others = {name: here}
-        tables = {
-            "quality": _shared(comparison.quality(baseline.runs, {name: here.runs})),
-            "speed": _shared(comparison.speed(baseline.measurements, {name: here.measurements})),
-        }
-        if any(len(table) for table in tables.values()):
-            for kind, table in (tables | {"circumstances": comparison.circumstances(baseline, others)}).items():
-                found[kind].append(table)
-    empty = {"quality": comparison.QUALITY, "speed": comparison.SPEED, "circumstances": comparison.CIRCUMSTANCES}
-    return {
-        kind: pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=empty[kind])
-        for kind, parts in found.items()
-    }
+    tables = comparison.compare_sides({name: (baseline, here) for name, baseline in baselines.items()})
+    found = {name: _shared(tables[name]) for name in ("quality", "speed")}
+    named = {bundle for table in found.values() for bundle in table["bundle"]}
+    differing = tables["circumstances"]
+    found["circumstances"] = differing[differing["bundle"].isin(named)]
+    return {name: found[name].reset_index(drop=True) for name in TABLES}
 
 
 def _shared(table: pd.DataFrame) -> pd.DataFrame:

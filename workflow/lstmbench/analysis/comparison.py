@@ -37,6 +37,9 @@ IGNORED_KEYS = {"preset", "source", "threads"}
 number of ``threads`` changes the order of summation, which changes a run less than a random seed does; measurements
 have it in their case."""
 
+Sides = Mapping[str, tuple[Records, Records]]
+"""What is compared: the first and the second records, by the name that the column ``bundle`` has."""
+
 ONLY_FIRST = Verdict(Kind.MISSING, "only in the first")
 ONLY_SECOND = Verdict(Kind.NOT_COMPARED, "only in the second")
 
@@ -53,11 +56,12 @@ LISTABLE = {
 def compare(bundles: Mapping[str, Records]) -> dict[str, pd.DataFrame]:
     """Return the tables quality, speed and circumstances of every other bundle against the first."""
     (_, first), *others = bundles.items()
-    return {
-        "quality": quality(_all_runs(first), {name: _all_runs(records) for name, records in others}),
-        "speed": speed(first.measurements, {name: records.measurements for name, records in others}),
-        "circumstances": circumstances(first, dict(others)),
-    }
+    return compare_sides({name: (first, records) for name, records in others})
+
+
+def compare_sides(sides: Sides) -> dict[str, pd.DataFrame]:
+    """Return the tables quality, speed and circumstances; verdicts are corrected for all comparisons of a table."""
+    return {"quality": quality(sides), "speed": speed(sides), "circumstances": circumstances(sides)}
 
 
 def require_compared(tables: Mapping[str, pd.DataFrame]) -> None:
@@ -90,13 +94,11 @@ def with_verdicts(tables: Mapping[str, pd.DataFrame], kinds: Collection[Kind]) -
     return pd.concat([part[[verdict.kind in kinds for verdict in part["verdict"]]] for part in parts])
 
 
-def quality(
-    first: Sequence[RunRecord | FailedRun], others: Mapping[str, Sequence[RunRecord | FailedRun]]
-) -> pd.DataFrame:
+def quality(sides: Sides) -> pd.DataFrame:
     """Return a row per case of run records; ``difference``, second from first, is in % or percentage points."""
     rows, found = [], {}
-    for name, records in others.items():
-        for case, *both in _matched(first, records, lambda one: one.run.case):
+    for name, (first, second) in sides.items():
+        for case, *both in _matched(_all_runs(first), _all_runs(second), lambda one: one.run.case):
             row = {"bundle": name, **dict(zip(CASE, case, strict=True))}
             before, after = ([one for one in side if isinstance(one, RunRecord)] for side in both)
             pairs = list(_pairs(before, after))
@@ -118,12 +120,14 @@ def quality(
     return pd.DataFrame(rows, columns=QUALITY)
 
 
-def speed(first: list[Measurement], others: Mapping[str, list[Measurement]]) -> pd.DataFrame:
+def speed(sides: Sides) -> pd.DataFrame:
     """Return a row per case of measurements; ``ratio`` is the second speed over the first."""
     rows, found = [], {}
-    cases = list(_cases(first))
-    for name, measurements in others.items():
-        for case, before, after in _matched(cases, list(_cases(measurements)), lambda one: one.case):
+    # One side is the same in all comparisons, and to analyse a bundle takes a second.
+    everyone = {id(records): records for both in sides.values() for records in both}
+    cases = {key: list(_cases(records.measurements)) for key, records in everyone.items()}
+    for name, (first, second) in sides.items():
+        for case, before, after in _matched(cases[id(first)], cases[id(second)], lambda one: one.case):
             row = {"bundle": name, **dict(zip([*CASE, "threads"], case, strict=True))}
             verdict = _one_sided(before, after) or _unlike_speeds(before[0], after[0])
             if verdict:
@@ -147,16 +151,15 @@ def range_of_ratios(speed: pd.DataFrame) -> tuple[float, float, float] | None:
     return (ratios.min(), ratios.max(), ratios.median()) if len(ratios) > 1 else None
 
 
-def circumstances(first: Records, others: Mapping[str, Records]) -> pd.DataFrame:
-    """Return a row per machine, library or commit that differs between the first bundle's records and another's."""
-    before = _circumstances(first)
+def circumstances(sides: Sides) -> pd.DataFrame:
+    """Return a row per machine, library or commit that differs between the records of the two."""
     rows = []
-    for name, records in others.items():
-        after = _circumstances(records)
+    for name, (first, second) in sides.items():
+        before, after = _circumstances(first), _circumstances(second)
         for what in sorted({*before, *after}):
-            sides = ["; ".join(sorted(one.get(what, ()))) for one in (before, after)]
-            if sides[0] != sides[1]:
-                rows.append(dict(zip(CIRCUMSTANCES, (name, what, *sides), strict=True)))
+            values = ["; ".join(sorted(one.get(what, ()))) for one in (before, after)]
+            if values[0] != values[1]:
+                rows.append(dict(zip(CIRCUMSTANCES, (name, what, *values), strict=True)))
     return pd.DataFrame(rows, columns=CIRCUMSTANCES)
 
 

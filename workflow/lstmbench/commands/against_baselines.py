@@ -6,7 +6,7 @@ import argparse
 import itertools
 from pathlib import Path
 
-from lstmbench.analysis.against_baselines import SIDES, TITLE, against, paths_of
+from lstmbench.analysis.against_baselines import against, paths_of
 from lstmbench.commands._arguments import add
 from lstmbench.records.bundle import records, unpacked
 from lstmbench.records.paths import GROUP_COLUMNS, RUN_COLUMNS
@@ -42,4 +42,9 @@ def main(options: argparse.Namespace) -> None:
     for name, table in tables.items():
         write_table(options.tables / f"baseline_{name}.csv", table)
         parts, notes = comparison.shown({name: table})
-        write_text_tables(options.tables / f"baseline_{name}", TITLE, parts, [SIDES, *notes])
+        write_text_tables(
+            options.tables / f"baseline_{name}",
+            comparison.TITLE_OF_BASELINES,
+            parts,
+            [comparison.SIDES_OF_BASELINES, *notes],
+        )

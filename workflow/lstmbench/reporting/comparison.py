@@ -38,6 +38,11 @@ EMPTY = {
     "circumstances": "Machine, libraries and commit are the same.",
 }
 
+TITLE_OF_BASELINES = "Here beside the baseline machines"
+SIDES_OF_BASELINES = (
+    "First: the machine that a bundle in results/baselines names; second: here. What both have is compared."
+)
+
 FIRST_CASES = 3
 """Cases that a line names of each verdict."""
 

@@ -135,7 +135,7 @@ def _baselines(tables: dict[str, pd.DataFrame]) -> Iterator[Section]:
         parts, notes = comparison.shown({name: table})
         shown |= {heading: as_table(frame, " ".join(notes)) for heading, frame in parts.items()}
     if shown:
-        yield Section("baselines", against_baselines.TITLE, [against_baselines.SIDES], shown)
+        yield Section("baselines", comparison.TITLE_OF_BASELINES, [comparison.SIDES_OF_BASELINES], shown)
 
 
 def _parity(certificates: pd.DataFrame) -> Section:
