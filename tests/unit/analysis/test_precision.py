@@ -81,6 +81,16 @@ def test_with_float32_alone_the_table_says_so(found):
     assert precision.EMPTY in text
 
 
+def test_with_several_libraries_each_row_says_its_own(found):
+    newer = [
+        dict(run, versions={"torch": "2.14.0"}) for run in (trained("float32", 3, 100.0), trained("tf32", 3, 99.0))
+    ]
+    rows, text = found([*RUNS, *newer])
+    assert [(row["versions"], row["n"]) for row in rows] == [("numpy 2.4.6, torch 2.13.0", 2), ("torch 2.14.0", 1)]
+    assert "libraries" in text
+    assert "libraries" not in found(RUNS)[1]
+
+
 def test_a_precision_is_held_against_as_many_workers(found):
     shared = [make_record(device=f"{device}-x2", seed=1, metric=metric, settings__dtype=dtype)
               for device, dtype, metric in (("gpu", "float32", 100.0), ("gpu-tf32", "tf32", 103.0))]  # fmt: skip

@@ -139,6 +139,18 @@ def test_what_distinguishes_two_rows_of_one_case_is_shown(tables, tmp_path):
     assert "machine" in header
 
 
+def test_differences_say_with_which_libraries_where_an_implementation_ran_with_several(tables):
+    def upgraded(seed, version):
+        first, second = make_pair(seed=seed)
+        return [first, second | {"versions": {"tensorflow": version}}]
+
+    built = tables(*upgraded(1, "2.20.0"), *upgraded(2, "2.21.0"))["differences"]
+    shown = by_dataset("differences", built)["ptb"]
+    torch = "numpy 2.4.6, torch 2.13.0"
+    assert [*shown["libraries"]] == [f"tensorflow 2.20.0 with {torch}", f"tensorflow 2.21.0 with {torch}"]
+    assert "libraries" not in by_dataset("differences", built[:1])["ptb"]
+
+
 def test_the_floor_of_generated_text_stands_beside_its_perplexity(tables):
     row = tables(make_record("markov", metric=22.0))["quality"].iloc[0]
     assert math.isclose(row["floor"], 20.0)

@@ -92,6 +92,13 @@ def test_other_threads_machines_and_caps_are_not_compared(found):
     assert present_scaling.WORDS["workers"].empty in text
 
 
+def test_with_several_libraries_each_row_says_its_own(found):
+    older = [ran("cpu", 1000.0), ran("cpu-x2", 1500.0)]
+    newer = [ran(device, 1200.0, seed=2, versions={"torch": "2.14.0"}) for device in ("cpu", "cpu-x2")]
+    assert "| libraries" in found(*older, *newer)[1]
+    assert "| libraries" not in found(*older)[1]
+
+
 def test_a_run_too_short_for_a_speed_gives_none(found):
     nothing = {f"speed__{name}": None for name in ("p25", "median", "p75")}
     rows, _ = found(

@@ -12,7 +12,7 @@ CASE = [*CASE_COLUMNS, "threads", "cpu", "gpu", "machine_kind", "versions"]
 PRECISION = ["precision", "bfloat16"]
 PAIR = [*CASE, "seed", "initial_weights_sha256", "data_sha256", "caps"]
 COLUMNS = [
-    *CASE_COLUMNS, "precision", "metric", "caps", "n", "test_mean", "float32_test_mean",
+    *CASE_COLUMNS, "precision", "versions", "metric", "caps", "n", "test_mean", "float32_test_mean",
     "cost", "rate", "float32_rate", "gain",
 ]  # fmt: skip
 

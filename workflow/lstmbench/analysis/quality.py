@@ -81,9 +81,8 @@ def differences(runs: pd.DataFrame) -> pd.DataFrame:
     ``verdict`` is what they support (``equivalence``), with all comparisons of complete runs taken together.
     """
     columns = [
-        *GROUP_COLUMNS, "metric", "first", "second", "n", "seeds", "mean", "low", "high", "min", "max",
-        "verdict", "caps",
-        "settings_sha256", "data_sha256", "machine", "threads",
+        *GROUP_COLUMNS, "metric", "first", "second", "first_versions", "second_versions", "n", "seeds",
+        "mean", "low", "high", "min", "max", "verdict", "caps", "settings_sha256", "data_sha256", "machine", "threads",
     ]  # fmt: skip
     same = [*GROUP_COLUMNS, "settings_sha256", "data_sha256", "machine", "threads", "caps"]
     rows = []
@@ -91,7 +90,7 @@ def differences(runs: pd.DataFrame) -> pd.DataFrame:
     for values, group in runs[[*same, *kept]].groupby(same, sort=True, dropna=False):
         metric = metric_of(group)
         sides = list(group.groupby(["implementation", "versions"], sort=True))
-        for ((first, _), left), ((second, _), right) in itertools.combinations(sides, 2):
+        for ((first, before_versions), left), ((second, after_versions), right) in itertools.combinations(sides, 2):
             pairs = left.merge(right, on=["seed", "initial_weights_sha256"], suffixes=("_first", "_second"))
             if first == second or pairs.empty:
                 continue
@@ -100,6 +99,7 @@ def differences(runs: pd.DataFrame) -> pd.DataFrame:
             found = equivalence.compare(before, after, metric)
             row = dict(zip(same, values, strict=True)) | _seeds(pairs)
             row |= {"metric": metric, "first": first, "second": second, "min": min(each), "max": max(each)}
+            row |= {"first_versions": before_versions, "second_versions": after_versions}
             row |= {name: equivalence.in_unit(getattr(found, name), metric) for name in ("mean", "low", "high")}
             rows.append(row | {"comparison": found, "verdict": Verdict(Kind.NO_CLAIM)})
     complete = [row for row in rows if not row["caps"]]

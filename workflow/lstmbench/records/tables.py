@@ -27,6 +27,7 @@ TEXTS = {
     "direction", "framework", "product", "transposed", "precision", "applies_to", "published_metric", "why",
     "target_source", "target_note", "failure", "bundle", "what", "node", "nodes", "libc", "spin_limits", "machine_kind",
     "processor", "limited", "not_judged", "level", "about", "recipe", "version", "certificate", "bfloat16",
+    "first_versions", "second_versions",
 }  # fmt: skip
 """Columns of text.  pandas would read a hash of digits as a number, and a device called "NA" as missing."""
 

@@ -21,6 +21,8 @@ def _as_text(table: pd.DataFrame) -> pd.DataFrame:
     marks = table["caps"].map(lambda caps: ", capped" if caps else "")
     rows = pd.DataFrame({"size": table["size"] + marks, "implementation": table["implementation"]})
     rows["device"], rows["precision"] = table["device"], table["precision"]
+    if quality.mixed_versions(table):
+        rows["libraries"] = table["versions"]
     rows["n"] = table["n"].map("{:.0f}".format)
     rows[f"test {metric}"] = table["test_mean"].map(lambda value: quality.metric(value, metric))
     rows["in float32"] = table["float32_test_mean"].map(lambda value: quality.metric(value, metric))

@@ -89,6 +89,9 @@ _WHEN_MIXED = {
 }
 
 
+_SIDES = ("first", "second")
+
+
 def notes(name: str, table: pd.DataFrame) -> list[str]:
     """Return the notes below the table called ``name``; on published values and floors only if it has any."""
     if table.empty:
@@ -237,6 +240,9 @@ def _differences(table: pd.DataFrame) -> pd.DataFrame:
     unit = unit_of_difference(table["metric"].iloc[0])
     rows = _sizes(table)
     rows["compared"] = table["second"] + " with " + table["first"]
+    sides = [table[[side, f"{side}_versions"]].set_axis(["implementation", "versions"], axis=1) for side in _SIDES]
+    if mixed_versions(pd.concat(sides)):
+        rows["libraries"] = table["second_versions"] + " with " + table["first_versions"]
     rows["n"] = _each(table, "n", lambda value: f"{value:.0f}")
     rows[f"difference in test {table['metric'].iloc[0]}"] = _each(table, "mean", lambda value: signed(value, unit))
     rows["95 % interval"] = _range(table, "low", "high", lambda value: signed(value, unit))
@@ -319,9 +325,14 @@ def _energy(row: Mapping[Hashable, Any]) -> str:
 def _identity(table: pd.DataFrame) -> pd.DataFrame:
     rows = _sizes(table)
     rows.insert(1, "implementation", table["implementation"])
-    if table.groupby("implementation")["versions"].nunique().max() > 1:
+    if mixed_versions(table):
         rows["libraries"] = table["versions"]
     return rows
+
+
+def mixed_versions(table: pd.DataFrame) -> bool:
+    """Return whether an implementation ran with several sets of libraries."""
+    return bool(table.groupby("implementation")["versions"].nunique().max() > 1)
 
 
 def _sizes(table: pd.DataFrame) -> pd.DataFrame:

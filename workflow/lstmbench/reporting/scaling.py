@@ -55,6 +55,8 @@ def _as_text(scaled: Scaled, table: pd.DataFrame) -> pd.DataFrame:
     rows = table[["size", "implementation", "device"]].copy()
     if "caps" in table:
         rows["size"] += table["caps"].map(lambda caps: ", capped" if caps else "")
+    if quality.mixed_versions(table):
+        rows["libraries"] = table["versions"]
     if "threads" in scaled.others:
         rows["threads each"] = table["threads"].map("{:.0f}".format)
     for column in (scaled.count, "n"):
