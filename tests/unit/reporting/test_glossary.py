@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pandas as pd
 import pytest
 
@@ -42,6 +44,12 @@ def test_a_page_explains_the_words_that_it_uses(tables):
 def test_an_explanation_says_whether_speeds_were_disturbed_and_by_what(tables, disturbed, message):
     tables["speed"]["disturbed"] = disturbed
     assert dict(words(tables))["words/s, images/s"].endswith(message)
+
+
+def test_the_explanation_of_a_share_holds_on_every_machine_and_above_100_percent():
+    meaning = WORDS["share of the ceiling"]
+    assert set(re.findall(r"\d+ %", meaning)) == {"50 %", "100 %"}
+    assert "On a GPU" in meaning
 
 
 def test_every_verdict_has_a_meaning():

@@ -204,6 +204,14 @@ def test_the_notes_say_where_a_speed_was_measured(tables, tmp_path):
     assert "commit 0123456789ab." in text
 
 
+@pytest.mark.parametrize(("device", "said"), [("gpu-tf32", True), ("cpu", False)])
+def test_a_share_of_a_gpu_s_ceiling_is_said_to_be_of_products_that_are_launched_one_at_a_time(tables, device, said):
+    table = tables(make_measurement({"pytorch": [10.0]}, device=device))["speed"]
+    assert (speed.CEILING_ON_GPU in speed.notes("speed", table)) is said
+    unmeasured = table.assign(share=float("nan"))
+    assert speed.CEILING_ON_GPU not in speed.notes("speed", unmeasured)
+
+
 def test_a_product_shows_its_shapes_and_which_operand_lies_transposed(tables):
     rows = shown(tables(make_measurement({"pytorch": [10.0]})), "products").set_index("product")
     assert rows.loc["layer 0 state, forward", "times"] == "20"

@@ -45,9 +45,9 @@ WORDS = {
     "\N{LEFT DOUBLE QUOTATION MARK}no claim\N{RIGHT DOUBLE QUOTATION MARK}. "
     "\N{PLUS-MINUS SIGN} is half of the 95 % interval over the seeds.",
     "share of the ceiling": "Higher is better. The ceiling is the speed of a training step that does nothing but its "
-    "matrix products, as fast as the same framework computes them here. The fastest implementations here have reached "
-    "about 60 to 85 % of it at size small, and 90 % or more at large; below 50 %, most of the time goes into something "
-    "else.",
+    "matrix products, as fast as the same framework computes them here one at a time. Below 50 %, most of the time "
+    "goes into something else. Above 100 %, the step computes its products faster than they were timed alone. On a GPU "
+    "the products of a small case take as long as their launch, and one kernel for many of them may be faster.",
     "size": "The hyper-parameters of one recipe, such as the number of layers and their width; they are under Recipes.",
     "target": "The validation result that training has to reach, for the time to quality.",
     "update, training step": "One batch: forward and backward pass, gradient clipping, new weights.",

@@ -18,6 +18,7 @@ from lstmbench.records.tables import MACHINE
 from lstmbench.reporting.interference import reasons
 from lstmbench.reporting.quality import ABSENT, by_size, decimals, number
 from lstmbench.statistics.verdict import Kind, Verdict
+from lstmbench.system.device import split_device
 from lstmbench.timing.probes import PARTS
 from lstmbench.utils.escaping import sentence_and_details
 
@@ -43,7 +44,8 @@ NOTES = {
         "ms/step: that of the median block. First step: with all tracing and compiling.",
         "Share of the ceiling: of the time of a step, the part that its matrix products alone would take, at the pace "
         "which the same framework reached with the same shapes, threads and precision in the same process between the "
-        "blocks, in the fastest of its ways. 100 % would be a step that does nothing but multiply matrices.",
+        "blocks, in the fastest of its ways. 100 % would be a step that does nothing but multiply matrices. "
+        "Above 100 % the step computes its products faster than they were timed alone: the ceiling is then too low.",
         "Only a speed whose verdict is good may be quoted, which means compared with others or repeated elsewhere. "
         "Disturbed: something outside the workflow used the machine, or the blocks spread as if it had, and each "
         "repeat was disturbed too.",
@@ -72,6 +74,11 @@ NOTES = {
         "Each row: how many times a training step computes the product, and the milliseconds of all of them together.",
     ],
 }
+
+CEILING_ON_GPU = (
+    "On a GPU the ceiling is what products reach that are launched one at a time. Those of a small case take as long "
+    "as their launch, whatever they compute, so one kernel for many of them may be faster than this ceiling."
+)
 
 EMPTY = {
     "speed": "No speed was measured.",
@@ -102,7 +109,7 @@ def notes(name: str, table: pd.DataFrame) -> list[str]:
     """
     if table.empty:
         return [EMPTY[name]]
-    more = {"speed": _circumstances, "anatomy": _what_is_covered}
+    more = {"speed": _about_speeds, "anatomy": _what_is_covered}
     return [*NOTES[name], *(more[name](table) if name in more else [])]
 
 
@@ -323,6 +330,13 @@ def _products(table: pd.DataFrame) -> pd.DataFrame:
     rows["GFLOP/s"] = table["gflops"].map(rounded)
     rows["n"] = _whole(table["processes"])
     return rows
+
+
+def _about_speeds(table: pd.DataFrame) -> list[str]:
+    """Return what the ceiling of a GPU is, if a share of one is shown, and where the speeds were measured."""
+    shares = table[table["share"] > 0]
+    on_gpu = any(split_device(device).kind == "gpu" for device in shares["device"])
+    return [*([CEILING_ON_GPU] if on_gpu else []), *_circumstances(table)]
 
 
 def _circumstances(table: pd.DataFrame) -> list[str]:
