@@ -168,6 +168,67 @@ def test_a_python_that_cannot_be_used_is_one_that_says_why(tmp_path, monkeypatch
     assert f"error: E4-MACHINE: environment mine: {why}" in output(folder, "-m", "lstmbench", "sample").stderr
 
 
+@pytest.fixture
+def usable(tmp_path, nothing_else, monkeypatch):
+    """An environment that works; what it was asked for cannot be built a second time."""
+    script = f'exec {sys.executable} "$@"'
+    monkeypatch.setattr(environments.venv, "create", lambda folder, **_: environments._write_python(folder, script))
+    monkeypatch.setattr(environments, "_install", lambda python, *words: None)
+    folder = tmp_path / "environments/good"
+    listed = install(["tiny"], folder, nothing_else)
+    (folder / "installed.txt").unlink()  # as Snakemake does before it starts a job
+
+    def fail(python, *words):
+        raise MachineError("no network")
+
+    monkeypatch.setattr(environments, "_install", fail)
+    return folder, listed
+
+
+def test_a_failed_rebuild_leaves_the_environment_and_its_list_and_is_noted(usable, nothing_else, capfd):
+    folder, listed = usable
+    assert install(["tiny"], folder, nothing_else) == listed
+    assert output(folder, "-c", "print(1)").stdout == "1\n"
+    assert last_failure(failure_file(folder))
+    assert "error: E4-MACHINE: environment good: no network" in capfd.readouterr().err.splitlines()
+    assert [path.name for path in folder.parent.iterdir() if path.is_dir()] == ["good"]
+
+
+def test_other_words_that_fail_keep_what_ran_and_refuse_what_is_new(usable, nothing_else):
+    folder, listed = usable
+    for _ in range(2):
+        assert install(["tiny>=2"], folder, nothing_else) == listed
+        assert "environment good: no network" in output(folder, "-m", "lstmbench", "train").stderr
+
+
+def test_an_interrupted_rebuild_loses_no_environment(usable, nothing_else, monkeypatch):
+    folder, listed = usable
+
+    def interrupt(python, *words):
+        raise Interrupted("pip was ended by signal 15")
+
+    for _ in range(2):
+        with monkeypatch.context() as during:
+            during.setattr(environments, "_install", interrupt)
+            with pytest.raises(Interrupted):
+                install(["tiny"], folder, nothing_else)
+    assert install(["tiny"], folder, nothing_else) == listed
+    assert output(folder, "-c", "print(1)").stdout == "1\n"
+
+
+def test_a_python_that_is_gone_keeps_what_ran_and_refuses_what_is_new(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("mine").symlink_to(Path(sys.prefix))
+    description = {"python": f"mine/bin/{Path(sys.executable).name}"}
+    folder = Path("environments/mine")
+    listed = install(description, folder)
+    Path("mine").unlink()
+    for _ in range(2):
+        (folder / "installed.txt").unlink()
+        assert install(description, folder) == listed
+        assert "expected a Python at mine/bin/" in output(folder, "-m", "lstmbench", "train").stderr
+
+
 def test_an_installation_that_a_signal_ended_has_not_failed(tmp_path, nothing_else, monkeypatch):
     def create(folder, **options):
         with_the_pip_at_hand(folder)

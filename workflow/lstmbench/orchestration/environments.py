@@ -5,11 +5,15 @@ installs the described packages after the tools of ``envs/tools.yaml``, so that 
 
 An environment that cannot be used does not affect others.  Its ``bin/python`` prints the reason and exits with the code
 of a missing framework.  So the runs and speeds of its implementations become rows with the reason.
+
+``installed.txt``, on which runs and measurements depend, keeps its content if an attempt fails.  So a failure repeats
+nothing that ran before.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shlex
 import shutil
@@ -23,12 +27,17 @@ import yaml
 
 from lstmbench.implementations import split
 from lstmbench.utils.clock import utc_now
-from lstmbench.utils.errors import PREFIX, Interrupted, MachineError, UsageError
+from lstmbench.utils.conversion import converted, plain
+from lstmbench.utils.errors import PREFIX, DataError, Interrupted, MachineError, UsageError
 from lstmbench.utils.escaping import one_line
+from lstmbench.utils.fields import StrictStruct
 from lstmbench.utils.files import hash_json, write_json, write_text
 from lstmbench.utils.paths import PACKAGE
 
 INSTALLED = "installed.txt"
+
+SUCCESS = "success.json"
+"""A file in the folder of an environment: the last success, because Snakemake deletes installed.txt before a job."""
 
 TRIAL = """\
 import sys
@@ -42,6 +51,13 @@ LIST = """\
 import importlib.metadata
 print(*sorted(f"{found.metadata['Name']}=={found.version}" for found in importlib.metadata.distributions()), sep="\\n")
 """
+
+
+class Success(StrictStruct, frozen=True):
+    """What was asked for when an environment could last be used, and the content of ``installed.txt``."""
+
+    description: list[str] | dict[str, str]
+    installed: str
 
 
 def interpreter(implementation: str, environments: Path | None, own: str = "python") -> str:
@@ -124,27 +140,74 @@ def adopt(folder: Path, path: str) -> str:
 
 def refuse(folder: Path, error: MachineError) -> None:
     """Make the environment's Python a script that prints ``error`` as the commands do, and exits with its code."""
-    line = f"{PREFIX}{error.label}: {one_line(str(error))}"
-    _write_python(folder, f"printf '%s\\n' {shlex.quote(line)} >&2\nexit {error.exit_code}")
+    _write_python(folder, f"printf '%s\\n' {shlex.quote(_in_log(error))} >&2\nexit {error.exit_code}")
 
 
-def make(folder: Path, own: list[str], description: list[str] | Mapping[str, str]) -> None:
-    """Make the environment that a configuration describes, or one that says why it failed.
+def _in_log(error: MachineError) -> str:
+    return f"{PREFIX}{error.label}: {one_line(str(error))}"
 
-    ``installed.txt`` is written last and lists what is installed.  After a failure its content is always the same, so
-    that only a success repeats the jobs that depend on it.
+
+def make(folder: Path, own: list[str], description: list[str] | dict[str, str]) -> None:
+    """Make the environment that a configuration describes, or else keep the earlier one, or say why it failed.
+
+    After a failure, the earlier environment stays in use if it is the described one and still works.  Otherwise the
+    environment's Python says why it failed.  ``installed.txt`` is written last, and lists what was installed when the
+    environment could last be used.  If it never could, the content is the same after each failure.  So only a success
+    repeats the jobs that depend on it.
 
     Raises:
-        Interrupted: a signal ended pip.
+        Interrupted: a signal ended pip; the next call still has the earlier environment.
     """
+    earlier = _set_aside(folder)
+    before = _last_success(earlier)
     try:
-        content = prepared(folder, own, description)
+        success: Success | None = Success(description, prepared(folder, own, description))
     except MachineError as error:
-        print(error, file=sys.stderr)
-        refuse(folder, MachineError(f"environment {folder.name}: {error}"))
+        failure = MachineError(f"environment {folder.name}: {error}")
+        print(_in_log(failure), file=sys.stderr)
         write_json(failure_file(folder), {"failed": utc_now(), "message": str(error)})
-        content = f"nothing, as it failed: {hash_json(description)}\n"
-    write_text(folder / INSTALLED, content)
+        success = before
+        if before and before.description == description and _works(_python(earlier)):
+            shutil.rmtree(folder, ignore_errors=True)
+            earlier.replace(folder)
+        else:
+            refuse(folder, failure)
+    if success:
+        write_json(folder / SUCCESS, plain(success))
+    if earlier.exists():
+        shutil.rmtree(earlier)
+    write_text(
+        folder / INSTALLED, success.installed if success else f"nothing, as it failed: {hash_json(description)}\n"
+    )
+
+
+def _set_aside(folder: Path) -> Path:
+    """Move an environment that could once be used to a place beside its own, and return that place.
+
+    The new one is built at its own place, since the programs that pip installs hold the path of their environment.
+    What an interrupted attempt left is not moved, because it would replace the environment that was moved before it.
+    """
+    place = folder.with_name(f".{folder.name}")  # not the name of an environment
+    if (folder / SUCCESS).exists():
+        shutil.rmtree(place, ignore_errors=True)
+        folder.replace(place)
+    return place
+
+
+def _last_success(folder: Path) -> Success | None:
+    """Return what ``make`` noted in an environment; None if it could never be used."""
+    try:
+        return converted(json.loads((folder / SUCCESS).read_text(encoding="utf-8")), Success, folder / SUCCESS)
+    except (OSError, ValueError, DataError):
+        return None
+
+
+def _works(python: Path) -> bool:
+    try:
+        try_python(python)
+    except (MachineError, OSError):  # a link to a Python that is gone
+        return False
+    return True
 
 
 def prepared(folder: Path, own: list[str], description: list[str] | Mapping[str, str]) -> str:
