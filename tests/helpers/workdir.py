@@ -8,6 +8,8 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -103,6 +105,21 @@ class Workdir:
     def planned(self, *arguments: str, **changes: str) -> Counter[str]:
         """How many jobs of each rule a dry run plans."""
         return planned(self.snakemake("--dry-run", *arguments, **changes))
+
+
+@contextmanager
+def edited(workdir: Workdir, *edits: tuple[str, str, str]) -> Iterator[None]:
+    """Replace texts in files of the workdir, for a time."""
+    before = {workdir.root / path: (workdir.root / path).read_text(encoding="utf-8") for path, _, _ in edits}
+    try:
+        for path, old, new in edits:
+            text = (workdir.root / path).read_text(encoding="utf-8")
+            assert old in text
+            (workdir.root / path).write_text(text.replace(old, new), encoding="utf-8")
+        yield
+    finally:
+        for path, text in before.items():
+            path.write_text(text, encoding="utf-8")
 
 
 def planned(dry_run: subprocess.CompletedProcess[str]) -> Counter[str]:

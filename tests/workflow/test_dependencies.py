@@ -8,7 +8,6 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,22 +15,7 @@ import yaml
 
 from lstmbench.orchestration import dependencies
 from lstmbench.utils.paths import ROOT
-from tests.helpers.workdir import CONFIG, Workdir, planned
-
-
-@contextmanager
-def edited(workdir: Workdir, *edits: tuple[str, str, str]) -> Iterator[None]:
-    """Replace texts in files of the workdir, for a time."""
-    before = {workdir.root / path: (workdir.root / path).read_text(encoding="utf-8") for path, _, _ in edits}
-    try:
-        for path, old, new in edits:
-            text = (workdir.root / path).read_text(encoding="utf-8")
-            assert old in text
-            (workdir.root / path).write_text(text.replace(old, new), encoding="utf-8")
-        yield
-    finally:
-        for path, text in before.items():
-            path.write_text(text, encoding="utf-8")
+from tests.helpers.workdir import CONFIG, Workdir, edited, planned
 
 
 def test_another_schedule_of_the_learning_rate_trains_again(workdir):
@@ -56,6 +40,14 @@ def test_prose_plans_nothing(workdir):
         ("workflow/presets/markov/tiny.yaml", "source:", "# Another comment.\nsource:"),
     ):
         assert not workdir.planned()
+
+
+def test_a_published_value_and_a_target_of_another_data_set_plan_nothing(workdir):
+    for path in ("workflow/published.tsv", "workflow/targets.tsv"):
+        with edited(workdir, (path, "\nptb\tsmall\t", "\n\nptb\tmedium\t")):
+            assert not workdir.planned()
+    with edited(workdir, ("workflow/targets.tsv", "\t16.31\t", "\t16.4\t")):
+        assert workdir.planned()["tabulate"] == 1
 
 
 NUMBERS = {

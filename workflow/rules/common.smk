@@ -1,5 +1,6 @@
 # Define what all rules share: the checked selection, the paths, and the environment of the jobs.
 
+import csv
 import json
 import os
 import shlex
@@ -23,7 +24,7 @@ if not workflow.deployment_settings.deployment_method:
 
 from lstmbench import datasets
 from lstmbench.orchestration.dependencies import code_hash, content_hash, numbers_hash, roots_of_sample, training_hash
-from lstmbench.orchestration.environments import failure_file, installed, interpreter
+from lstmbench.orchestration.environments import failure_file, installed, interpreter, tools
 from lstmbench.utils.errors import PREFIX, BenchError, UsageError
 from lstmbench.orchestration.announcement import announce
 from lstmbench.utils.conversion import plain
@@ -57,7 +58,7 @@ except BenchError as error:
     stop(error)
 
 # Files of the workflow.  As inputs they would repeat everything after the folder has moved.  As parameters, Snakemake
-# compares texts and numbers, but no Path.  So each is a parameter together with a hash of its content.
+# compares texts and numbers, but no Path.  So each is a parameter together with what a rule reads in it.
 PRESETS = Path(HOME, "workflow/presets")
 PUBLISHED = Path(HOME, "workflow/published.tsv")
 TARGETS = Path(HOME, "workflow/targets.tsv")
@@ -181,6 +182,19 @@ def code_of_certificate(wildcards):
 @cache
 def hash_of_preset(path):
     return hash_json(plain(load_preset(path)))
+
+
+@cache
+def rows_of_selection(path):
+    """Return what the tables of the selection depend on in a file of the workflow whose first column is a data set."""
+    with path.open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.reader(stream, delimiter="\t"))
+    return hash_json([*rows[:1], *(row for row in rows[1:] if row and row[0] in SELECTION.datasets)])
+
+
+def own_tools(environment):
+    """Return the tools that an environment is built with; none are installed into a Python that exists."""
+    return tools(TOOLS) if isinstance(SELECTION.environments[environment], list) else []
 
 
 def preset_file(wildcards):

@@ -57,7 +57,7 @@ rule tabulate:
         tables=TABLES,
         published=PUBLISHED,
         targets=TARGETS,
-        contents=[content_hash(PUBLISHED), content_hash(TARGETS)],
+        rows=[rows_of_selection(PUBLISHED), rows_of_selection(TARGETS)],
         code=code_hash("commands.tabulate"),
     message:
         "Making the tables"

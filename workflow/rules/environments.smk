@@ -20,7 +20,7 @@ checkpoint install:
         tools=TOOLS,
         description=lambda wildcards: json.dumps(SELECTION.environments[wildcards.environment]),
         failed=lambda wildcards: last_failure(failure_file(ENVIRONMENTS / wildcards.environment)),
-        contents=content_hash(TOOLS),
+        own=lambda wildcards: own_tools(wildcards.environment),
         code=numbers_hash("commands.environment"),
     message:
         "Installing the environment {wildcards.environment}: {params.description}"
