@@ -15,7 +15,7 @@ import yaml
 
 from lstmbench.orchestration import dependencies
 from lstmbench.utils.paths import ROOT
-from tests.helpers.workdir import CONFIG, Workdir, edited, planned
+from tests.helpers.workdir import CONFIG, TINY, Workdir, edited, planned
 
 
 def test_another_schedule_of_the_learning_rate_trains_again(workdir):
@@ -40,6 +40,29 @@ def test_prose_plans_nothing(workdir):
         ("workflow/presets/markov/tiny.yaml", "source:", "# Another comment.\nsource:"),
     ):
         assert not workdir.planned()
+
+
+def test_a_run_depends_on_the_content_of_weights_of_any_size_not_on_their_time(workdir):
+    (workdir.root / "workflow/presets/markov/wide.yaml").write_text(TINY.replace("hidden_size: 8", "hidden_size: 256"))
+    run = "results/wide/runs/markov/wide/reference/cpu/seed-1/run.json"
+    changes = {"sizes": "[wide]", "results": "results/wide"}
+    done = workdir.snakemake(run, **changes)
+    assert done.returncode == 0, done.stdout
+    weights = workdir.root / "results/weights/markov/wide/seed-1.safetensors"
+    content = weights.read_bytes()
+    assert len(content) > 1_000_000  # up to here Snakemake would compare content by itself
+    weights.touch()
+    assert not workdir.planned(run, **changes)
+    weights.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    assert workdir.planned(run, **changes) == {"train": 1}
+
+
+def test_the_profile_for_slurm_compares_inputs_as_the_default_one_does():
+    limits = [
+        yaml.safe_load((ROOT / "profiles" / name / "config.yaml").read_text(encoding="utf-8"))["max-checksum-file-size"]
+        for name in ("default", "slurm")
+    ]
+    assert limits[0] == limits[1]
 
 
 def test_a_published_value_and_a_target_of_another_data_set_plan_nothing(workdir):
