@@ -77,6 +77,16 @@ def test_an_implementation_that_cannot_run_has_its_reason_in_place_of_numbers(ce
     assert rows["cpu"]["verdict"] == "within tolerance"
 
 
+@pytest.mark.parametrize(("code", "name"), [(132, "SIGILL"), (134, "SIGABRT"), (139, "SIGSEGV")])
+def test_an_implementation_that_crashes_has_the_signal_in_place_of_numbers(tmp_path, code, name):
+    log, output = tmp_path / "log", tmp_path / "parity.csv"
+    log.touch()
+    assert write_failed_certificate(code, log, "pytorch", "cpu", output)
+    (row,) = shown(read_table(output)).to_dict("records")
+    assert f"ended by {name}" in row["verdict"]
+    assert not write_failed_certificate(143, log, "pytorch", "cpu", output)
+
+
 def test_an_environment_that_is_none_has_its_reason_in_place_of_numbers_and_no_other_failure_has(tmp_path):
     log, output = tmp_path / "log", tmp_path / "parity.csv"
     log.write_text("Traceback\nerror: E4-MACHINE: environment old: no such wheel\n", encoding="utf-8")

@@ -82,6 +82,7 @@ def test_one_that_ends_before_or_in_its_turn_fails_and_the_others_go_on(tmp_path
 def test_one_that_is_killed_fails_with_its_signal(tmp_path):
     found = run(tmp_path, a=command(tmp_path, "a", during="os.kill(os.getpid(), 9)"))
     assert found["a"].exit_code == -9
+    assert found["a"].failure.startswith("E137-KILLED: ended by SIGKILL, as the system does when memory runs out")
 
 
 def test_a_process_whose_leader_is_gone_ends_by_itself(tmp_path):

@@ -14,10 +14,10 @@ from lstmbench.orchestration.failed_runs import failed_sample
 from lstmbench.records.calibration import FailedCalibration
 from lstmbench.records.interference import ATTEMPTS
 from lstmbench.records.measurement_record import ProcessReport
-from lstmbench.timing.calibration import DETAILS, OWN, CannotRun, calibrated
+from lstmbench.timing.calibration import DETAILS, CannotRun, calibrated
 from lstmbench.utils.clock import utc_now
 from lstmbench.utils.conversion import converted, plain
-from lstmbench.utils.errors import last_error_in
+from lstmbench.utils.exit_codes import is_outcome, reason
 from lstmbench.utils.files import write_json
 from lstmbench.utils.strict_json import read_json
 
@@ -48,8 +48,8 @@ def main(options: argparse.Namespace) -> None:
             with errors.open("wb") as stream:
                 code = subprocess.run(command, stderr=stream).returncode
             print(errors.read_text(encoding="utf-8", errors="replace"), end="", file=sys.stderr)
-            if code in OWN:
-                raise CannotRun(last_error_in(errors))
+            if is_outcome(code):
+                raise CannotRun(reason(code, errors))
             if code:
                 sys.exit(code)
             return converted(read_json(output), ProcessReport, output)

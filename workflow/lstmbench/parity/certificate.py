@@ -19,7 +19,8 @@ from lstmbench.parity import comparison
 from lstmbench.records.certificate import COLUMNS
 from lstmbench.records.tables import versions_column, write_table
 from lstmbench.system.device import require_precision, split_device
-from lstmbench.utils.errors import MachineError, last_error_in
+from lstmbench.utils.errors import MachineError
+from lstmbench.utils.exit_codes import is_outcome, reason
 
 TASKS = {"language_model": comparison.LANGUAGE_MODEL, "classifier": comparison.CLASSIFIER}
 CLIP = 0.2
@@ -57,9 +58,9 @@ def certify(implementation: str, device: str, threads: int) -> pd.DataFrame:
 
 def write_failed_certificate(exit_code: int, log: Path, implementation: str, device: str, output: Path) -> bool:
     """Write a certificate that says why an implementation cannot run here; return False if it failed otherwise."""
-    if exit_code != MachineError.exit_code:
+    if not is_outcome(exit_code):
         return False
-    write_table(output, _not_certified(implementation, device, last_error_in(log)))
+    write_table(output, _not_certified(implementation, device, reason(exit_code, log)))
     return True
 
 

@@ -44,7 +44,12 @@ Versions = Annotated[
     dict[LibraryName, Text],
     Meta(min_length=1, description="Version of each library that a result depends on, by name."),
 ]
-ExitCode = Literal[4, 5, 6, 134, 137, 139]
+ExitCode = Literal[
+    4, 5, 6,
+    131, 132, 133, 134, 135, 136, 137, 138, 139, 140, 141, 142, 144, 145, 146, 147, 148, 149, 150, 151, 152, 153, 154,
+    155, 156, 157, 158, 159,
+]  # fmt: skip
+"""Those of ``exit_codes.is_outcome``."""
 
 MAX_MESSAGE_LENGTH = 2000
 """Characters of the message of a failed run."""
@@ -325,8 +330,8 @@ class Failure(StrictStruct, frozen=True):
     exit_code: Annotated[
         ExitCode,
         Meta(
-            description="What `lstm-bench train` ended with: 4 machine, 5 diverged, 6 resources, 134 aborted without "
-            "memory, 137 killed, 139 crashed."
+            description="What `lstm-bench train` ended with: 4 machine, 5 diverged, 6 resources, 128 + N: ended by "
+            "signal N, such as 134 aborted, 137 killed, 139 crashed."
         ),
     ]
     message: Annotated[

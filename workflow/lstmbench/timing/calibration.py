@@ -13,16 +13,12 @@ from msgspec.structs import asdict, replace
 from lstmbench.records.calibration import Calibration
 from lstmbench.records.interference import disturbances
 from lstmbench.records.measurement_record import Details, EvaluationSpeed, EvaluationSpeeds, Phases, ProcessReport
-from lstmbench.utils.errors import MachineError, ResourceError
 
 DETAILS = ("evaluation", "checkpoint")
 
-OWN = (MachineError.exit_code, ResourceError.exit_code)
-"""Exit codes that mean that this case cannot run here, but other cases may."""
-
 
 class CannotRun(Exception):
-    """The process of a case ended with one of ``OWN``; the message says why."""
+    """The process of a case failed in a way that leaves other cases sound; the message says why."""
 
 
 def calibrated(

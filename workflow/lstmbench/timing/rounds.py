@@ -37,7 +37,8 @@ from lstmbench.timing.interleaving import InterleavedProcess, ended_at_last, run
 from lstmbench.training.checkpoint import differences
 from lstmbench.utils.clock import Stopwatch
 from lstmbench.utils.conversion import converted, plain
-from lstmbench.utils.errors import DataError, last_error_in
+from lstmbench.utils.errors import DataError
+from lstmbench.utils.exit_codes import reason
 from lstmbench.utils.strict_json import read_json
 
 
@@ -174,7 +175,9 @@ def run_round(
             code = process.finish()
             output = folder / f"{name}.json"
             result[name] = (
-                _failure(process.errors, code) if code else converted(read_json(output), ProcessReport, output)
+                Ended(reason(code, process.errors), code)
+                if code
+                else converted(read_json(output), ProcessReport, output)
             )
     return result
 
@@ -201,10 +204,6 @@ def _counting(circumstances: Circumstances) -> dict[str, object]:
     names = [name for name in Circumstances.__struct_fields__ if name != "machine"]
     same = {name: plain(getattr(circumstances, name)) for name in names}
     return {**same, "machine": machine_fingerprint(circumstances.machine, circumstances.group.device)}
-
-
-def _failure(errors: Path, code: int) -> Ended:
-    return Ended(last_error_in(errors), code)
 
 
 def _sentence(sample: ProcessSample) -> str:

@@ -1,7 +1,7 @@
 """Record a failed run, if its failure does not affect other runs.
 
 ``lstm-bench attempt train`` exits with 0 if the failure is itself a result.  Such failures are a missing framework or
-GPU, a loss that diverged, a crash in a framework's own code, and a lack of memory once no retry with more is left.
+GPU, a loss that diverged, and a crash or a lack of memory once no retry is left (``utils.exit_codes``).
 After any other failure (a wrong configuration, damaged data, an interruption, a bug here) it exits with the run's code.
 """
 
@@ -19,28 +19,7 @@ from lstmbench.records.run_record import MAX_MESSAGE_LENGTH, ExitCode, FailedRun
 from lstmbench.records.version import SCHEMA_VERSION
 from lstmbench.training.session import RunRequest, memory_needed
 from lstmbench.utils.clock import utc_now
-from lstmbench.utils.errors import (
-    PREFIX,
-    DivergedError,
-    MachineError,
-    ResourceError,
-    last_error,
-    mentions_out_of_memory,
-)
-from lstmbench.utils.escaping import one_line
-
-ABORTED, KILLED, CRASHED = 128 + 6, 128 + 9, 128 + 11
-"""Exit codes that a shell reports for SIGABRT, SIGKILL and SIGSEGV.
-
-All three can mean a lack of memory.  C++ aborts, Linux kills a process to free memory, and TensorFlow's oneDNN writes
-to memory that it requested but did not get.
-"""
-
-PERMANENT_FAILURES = (MachineError.exit_code, DivergedError.exit_code)
-"""Exit codes of failures that affect only this run and that no retry can mend."""
-
-OUTCOMES = (*PERMANENT_FAILURES, ResourceError.exit_code, KILLED, CRASHED)
-"""Exit codes of failures that affect only this run.  ABORTED is one too if the log mentions a lack of memory."""
+from lstmbench.utils.exit_codes import PERMANENT, can_lack_memory, is_outcome, reason
 
 
 @dataclass(frozen=True)
@@ -55,23 +34,18 @@ class Attempt:
 def write_failure(request: RunRequest, attempt: Attempt, output: Path) -> bool:
     """Write why the run failed, as its log says, to ``output`` and to ``FAILED`` in the same folder.
 
-    Returns False, and writes nothing, if the failure may affect other runs.  A lack of memory is recorded only if
-    no retry is left, because a retry may have more memory.
+    Returns False, and writes nothing, if the failure may affect other runs.  A crash and a lack of memory are recorded
+    only if no retry is left, because a retry may have more memory.
 
     Raises:
         UsageError, DataError: a faulty preset or damaged data.
     """
     exit_code, log = attempt.exit_code, attempt.log
-    lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
-    lines = [line for line in map(one_line, lines) if line]
-    no_memory = exit_code == ABORTED and any(map(mentions_out_of_memory, lines))
-    if exit_code not in OUTCOMES and not no_memory:
-        return False
-    if attempt.retries_left > 0 and exit_code not in PERMANENT_FAILURES:
+    if not is_outcome(exit_code) or (attempt.retries_left > 0 and exit_code not in PERMANENT):
         return False
     dataset = load_dataset(request.data)
-    message = _message(exit_code, lines)
-    if exit_code in (ABORTED, KILLED, CRASHED):
+    message = reason(exit_code, log)
+    if can_lack_memory(exit_code, log):
         message += f"; {_memory(dataset, request.preset_file)}"
     record = FailedRun(
         schema_version=SCHEMA_VERSION,
@@ -84,18 +58,6 @@ def write_failure(request: RunRequest, attempt: Attempt, output: Path) -> bool:
     write_record(output.with_name(FAILED), record)
     write_record(output, record)
     return True
-
-
-def _message(exit_code: int, lines: list[str]) -> str:
-    # A process that a signal ended printed no error of ours: whatever is last is nearest to the cause.
-    last = lines[-1].removeprefix(PREFIX) if lines else "none"
-    if exit_code == KILLED:
-        return f"E{KILLED}-KILLED: ended by SIGKILL, as the system does when memory runs out; its last words: {last}"
-    if exit_code == CRASHED:
-        return f"E{CRASHED}-CRASHED: ended by SIGSEGV, as a framework can when memory runs out; its last words: {last}"
-    if exit_code == ABORTED:
-        return f"E{ABORTED}-ABORTED: out of memory; its last words: {last}"
-    return last_error(lines)
 
 
 def _memory(dataset: Dataset, preset_file: Path) -> str:
