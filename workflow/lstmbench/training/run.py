@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from tensorboard.compat.proto.graph_pb2 import GraphDef
 
 from lstmbench.datasets import load_vocabulary
 from lstmbench.models import process_group
@@ -28,7 +27,7 @@ from lstmbench.training.loop import Supervision, TrainingLoop, TrainingRequest
 from lstmbench.training.model_graph import model_graph
 from lstmbench.training.recorder import Recorder, Start
 from lstmbench.training.rehearsal import rehearse
-from lstmbench.training.session import RunRequest, memory_explained, open_session
+from lstmbench.training.session import RunRequest, Session, memory_explained, open_session
 from lstmbench.training.tensorboard import EventFile
 from lstmbench.utils.errors import DataError, UsageError
 from lstmbench.utils.files import hash_arrays, hash_json, write_arrays
@@ -63,11 +62,7 @@ def train_run(
     Raises:
         UsageError, DataError, MachineError, DivergedError, LockedError, WorkerError, Interrupted: see ``errors``.
     """
-    if output.name != RECORD:
-        raise UsageError(
-            f"{output}: expected the name {RECORD}, found {output.name}: its folder also holds the run's model, so "
-            "every run has a folder of its own"
-        )
+    _require_own_folder(output)
     group, where = process_group.current_group(), split_device(request.device)
     if group.size != where.workers:
         raise UsageError(
@@ -76,12 +71,7 @@ def train_run(
     start = Start()
     with spin.limited(where.kind) as spin_limits:
         session = open_session(request)
-    # A speed may be measured with the weights of any seed, but a run is of the seed that its record names.
-    if not are_initial(session.weights, session.spec, session.preset, request.seed):
-        raise UsageError(
-            f"{request.weights_file}: expected the initial weights of {request.preset_file} and seed {request.seed}, "
-            "found others: initialise them again"
-        )
+    _require_initial_weights(request, session)
     words = load_vocabulary(request.data) if keep_model else ()
     recorder = Recorder(start, request, session, caps, spin_limits)
     label = str(recorder.name)
@@ -103,10 +93,10 @@ def train_run(
     with locked(checkpoints) if group.is_main else alone, memory_explained(session.spec, session.preset):
         if group.is_main:
             folder.remove_half_written()
-            _remove_half_written(output)
+            _remove_leftovers(output)
         with (
             Interruption(launcher.launcher()) as interruption,
-            _begin(output, graph) if group.is_main else alone as events,
+            EventFile(output.parent / TENSORBOARD, graph) if group.is_main else alone as events,
         ):
             supervision = Supervision(
                 label=label,
@@ -125,20 +115,34 @@ def train_run(
             folder.clear()
 
 
-def _remove_half_written(output: Path) -> None:
-    """Delete what processes that were killed left of this run's files, each under the name that ``atomic`` gave it."""
-    tables = [output.parent / TENSORBOARD / name for name in projector.FILES]
-    for path in [output, output.with_name(MODEL), output.with_name(FAILED), *tables]:
+def _require_own_folder(output: Path) -> None:
+    if output.name != RECORD:
+        raise UsageError(
+            f"{output}: expected the name {RECORD}, found {output.name}: its folder also holds the run's model, so "
+            "every run has a folder of its own"
+        )
+
+
+def _require_initial_weights(request: RunRequest, session: Session) -> None:
+    """Refuse weights of another seed or preset: a speed may be measured with any, but a record names the seed."""
+    if not are_initial(session.weights, session.spec, session.preset, request.seed):
+        raise UsageError(
+            f"{request.weights_file}: expected the initial weights of {request.preset_file} and seed {request.seed}, "
+            "found others: initialise them again"
+        )
+
+
+def _remove_leftovers(output: Path) -> None:
+    """Delete an earlier attempt's files for the projector, and what killed processes left of this run's files.
+
+    Each of those has the name that ``files.atomic`` gave it.
+    """
+    shown = [output.parent / TENSORBOARD / name for name in projector.FILES]
+    for path in shown:
+        path.unlink(missing_ok=True)
+    for path in [output, output.with_name(MODEL), output.with_name(FAILED), *shown]:
         for left in path.parent.glob(f".{path.name}.{_RANDOM}"):
             left.unlink(missing_ok=True)
-
-
-def _begin(output: Path, graph: GraphDef) -> EventFile:
-    """Begin the event file, after removing the projector's files of an earlier attempt."""
-    folder = output.parent / TENSORBOARD
-    for name in projector.FILES:
-        (folder / name).unlink(missing_ok=True)
-    return EventFile(folder, graph)
 
 
 def _write(output: Path, record: RunRecord, model: dict[str, np.ndarray] | None, words: Sequence[str]) -> None:
