@@ -18,7 +18,7 @@ rule closing:
     params:
         page=rules.report.output.page,
         tables=TABLES,
-        code=code_hash("commands.closing"),
+        code=lambda wildcards: code_hash("commands.closing"),
     message:
         "Making the closing table"
     shell:
@@ -38,7 +38,7 @@ rule closing_speed:
         machine=1,
     params:
         tables=TABLES,
-        code=code_hash("commands.closing"),
+        code=lambda wildcards: code_hash("commands.closing"),
     message:
         "Making the closing table of the speeds"
     shell:

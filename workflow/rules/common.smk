@@ -161,6 +161,7 @@ wildcard_constraints:
 task_of = SELECTION.task_of
 
 
+# The parameter `code` of each rule is a function, so that only the code of rules in the plan is read and hashed.
 def code_of_run(wildcards):
     return training_hash(task_of(wildcards.dataset), wildcards.implementation)
 

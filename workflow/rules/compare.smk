@@ -33,7 +33,7 @@ rule collect:
         machine=1,
     params:
         tables=TABLES,
-        code=code_hash("commands.collect"),
+        code=lambda wildcards: code_hash("commands.collect"),
         selection=SELECTED,
     message:
         "Collecting the records of the runs"
@@ -58,7 +58,7 @@ rule tabulate:
         published=PUBLISHED,
         targets=TARGETS,
         rows=[rows_of_selection(PUBLISHED), rows_of_selection(TARGETS)],
-        code=code_hash("commands.tabulate"),
+        code=lambda wildcards: code_hash("commands.tabulate"),
     message:
         "Making the tables"
     shell:
@@ -81,7 +81,7 @@ rule precision:
         machine=1,
     params:
         tables=TABLES,
-        code=code_hash("commands.precision"),
+        code=lambda wildcards: code_hash("commands.precision"),
     message:
         "Setting the cost of precisions beside their gain"
     shell:
@@ -106,7 +106,7 @@ rule against_baselines:
         results=RESULTS,
         tables=TABLES,
         contents=[content_hash(path) for path in sorted(BASELINES.glob("*.zip"))],
-        code=code_hash("commands.against_baselines"),
+        code=lambda wildcards: code_hash("commands.against_baselines"),
     message:
         "Setting the results beside those of the baseline machines"
     shell:
@@ -130,7 +130,7 @@ rule scaling:
         machine=1,
     params:
         tables=TABLES,
-        code=code_hash("commands.scaling"),
+        code=lambda wildcards: code_hash("commands.scaling"),
     message:
         "Setting the speeds with several {wildcards.scaled} beside those with fewer"
     shell:
@@ -152,7 +152,7 @@ rule plot_scaling:
     params:
         tables=TABLES,
         figures=FIGURES,
-        code=code_hash("commands.plot_scaling"),
+        code=lambda wildcards: code_hash("commands.plot_scaling"),
     message:
         "Drawing how {wildcards.dataset} speeds up with {wildcards.scaled}"
     shell:
@@ -177,7 +177,7 @@ rule plot:
     params:
         tables=TABLES,
         figures=FIGURES,
-        code=code_hash("commands.plot"),
+        code=lambda wildcards: code_hash("commands.plot"),
     message:
         "Drawing the figures"
     shell:
@@ -200,7 +200,7 @@ rule plot_overview:
     params:
         tables=TABLES,
         figures=FIGURES,
-        code=code_hash("commands.plot_overview"),
+        code=lambda wildcards: code_hash("commands.plot_overview"),
     message:
         "Drawing quality and time together"
     shell:
@@ -221,7 +221,7 @@ rule learned:
         machine=1,
     params:
         data=DATA,
-        code=code_hash("commands.learned"),
+        code=lambda wildcards: code_hash("commands.learned"),
         selection=SELECTED,
     message:
         "Looking at what the models of {wildcards.dataset} learned"
@@ -262,7 +262,7 @@ rule report:
     params:
         tables=TABLES,
         figures=FIGURES,
-        code=code_hash("commands.report"),
+        code=lambda wildcards: code_hash("commands.report"),
         # The Snakefile's own configuration comes first, because later files override it.
         configuration=", ".join(
             sorted(map(os.path.relpath, workflow.configfiles), key=lambda path: path != OWN_CONFIGURATION)

@@ -21,7 +21,7 @@ checkpoint install:
         description=lambda wildcards: json.dumps(SELECTION.environments[wildcards.environment]),
         failed=lambda wildcards: last_failure(failure_file(ENVIRONMENTS / wildcards.environment)),
         own=lambda wildcards: own_tools(wildcards.environment),
-        code=numbers_hash("commands.environment"),
+        code=lambda wildcards: numbers_hash("commands.environment"),
     message:
         "Installing the environment {wildcards.environment}: {params.description}"
     shell:

@@ -57,7 +57,7 @@ rule analyse:
         machine=1,
     params:
         tables=TABLES,
-        code=code_hash("commands.analyse"),
+        code=lambda wildcards: code_hash("commands.analyse"),
     message:
         "Making the tables of speed"
     shell:
@@ -80,7 +80,7 @@ rule plot_speed:
     params:
         tables=TABLES,
         figures=FIGURES,
-        code=code_hash("commands.plot_speed"),
+        code=lambda wildcards: code_hash("commands.plot_speed"),
     message:
         "Drawing the figures of speed"
     shell:

@@ -62,7 +62,7 @@ rule plan:
         data=DATA,
         calibrations=CALIBRATION,
         plans=PLANS,
-        code=code_hash("commands.plan"),
+        code=lambda wildcards: code_hash("commands.plan"),
         selection=SELECTED,
     message:
         "Planning the runs of this configuration"
