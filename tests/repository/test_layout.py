@@ -45,7 +45,7 @@ ELSEWHERE = {
     "unit/system/test_identity.py": ["system/machine"],
     "unit/system/test_cores.py": ["system/control_groups"],
     "unit/tasks/test_init.py": ["tasks/classifier", "tasks/language_model"],
-    "unit/timing/probes/test_pytorch.py": ["timing/probes/__init__", "utils/clock"],
+    "unit/timing/probes/test_pytorch.py": ["timing/probes/__init__"],
     "unit/timing/test_calibration.py": ["records/calibration"],
     "unit/training/test_failure.py": ["orchestration/failed_runs", "reporting/missing_runs"],
     "unit/training/test_run.py": ["training/recorder", "training/rehearsal", "training/session"],

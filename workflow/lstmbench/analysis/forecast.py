@@ -36,7 +36,7 @@ MEMORY_MARGIN = 1.2
 
 RECORD_BYTES = 12_000
 EPOCH_BYTES = 1_000
-"""MB of a run's record and TensorBoard file, in whole blocks of the file system, and MB that an epoch adds to them."""
+"""Bytes of a run's record and TensorBoard file, in whole blocks of the file system, and those that an epoch adds."""
 
 MB = 1e6
 DAY = 86_400.0
@@ -93,6 +93,9 @@ def predict(
     others slower, up to a hundred times beside spinning threads. ``disk_mb`` applies during training.  It includes one
     checkpoint more than are kept, because one is written before one is deleted, and one of other settings
     (``format.OTHERS``).  ``kept_mb`` applies once the run is complete, with its final weights if they are kept.
+
+    Raises:
+        DataError: the process did not measure evaluation and checkpoint.
     """
     details, phases = figures.details or Details(), figures.phases
     evaluation, checkpoint = details.evaluation, details.checkpoint

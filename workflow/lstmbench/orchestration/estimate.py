@@ -116,8 +116,8 @@ class Costs:
 
     def _seconds(self, job: Job) -> float:
         if job.rule == "train":
-            case = case_of(job)
-            return self.planned[case] if case in self.planned else self._run(*case)
+            dataset, size, _, device = case = case_of(job)
+            return self.planned[case] if case in self.planned else self._run(dataset, size, device)
         if job.rule in ALONE:
             speed = self._selection.speed
             processes = speed.processes * len(speed.implementations) if job.rule == "measure" else 1
@@ -127,7 +127,7 @@ class Costs:
             return processes * (MEASURED_SECONDS + MEASURED_STEPS * step)
         return RULE_SECONDS.get(job.rule, OTHER_SECONDS)
 
-    def _run(self, dataset: str, size: str, implementation: str, device: str) -> float:
+    def _run(self, dataset: str, size: str, device: str) -> float:
         if self._selection.device == "gpu":
             raise UnknownTimeError("no plan covers these runs, and how fast a GPU is shows only when one trains")
         caps = self._selection.max_updates_of(size), self._selection.max_eval_predictions

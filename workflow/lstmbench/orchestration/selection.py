@@ -230,7 +230,11 @@ class Selection(StrictStruct, frozen=True):
         return self.seeds[size] if isinstance(self.seeds, Mapping) else self.seeds
 
     def threads_of(self, device: str) -> int:
-        """Return the CPU threads of each worker of a run on ``device``."""
+        """Return the CPU threads of each worker of a run on ``device``.
+
+        Raises:
+            UsageError: the selection has several numbers of threads, and ``device`` names none.
+        """
         threads = self.threads if isinstance(self.threads, int) else split_device(device).threads
         if threads is None:
             known = ", ".join(self.devices)

@@ -26,7 +26,7 @@ from lstmbench.system import hardware
 
 
 def advice(rows: pd.DataFrame, lanes: int) -> list[str]:
-    """Return what takes longer than a day, and a selection that does not; "" if all of it takes less."""
+    """Return what takes longer than a day, and a selection that does not; nothing if all takes less."""
     found = advise(rows, lanes)
     if found is None:
         return []

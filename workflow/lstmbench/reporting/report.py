@@ -227,7 +227,7 @@ def _dataset(dataset: str, data: dict[str, pd.DataFrame], figures: Path) -> dict
 
 
 def _others(own: dict[str, pd.DataFrame]) -> dict[str, dict[str, object]]:
-    """Yield the tables that have their own modules, if they have rows."""
+    """Return the tables that have their own modules, by name, if they have rows."""
     tables = {}
     if not own["precision"].empty:
         (frame,) = precision.by_dataset(own["precision"]).values()

@@ -35,7 +35,11 @@ POLL_SECONDS = 0.1
 
 
 def launcher() -> psutil.Process | None:
-    """Return the process of ``launch`` that started this worker, or None if it was started otherwise."""
+    """Return the process of ``launch`` that started this worker, or None if it was started otherwise.
+
+    Raises:
+        WorkerError: that process is gone.
+    """
     with contextlib.suppress(psutil.NoSuchProcess):
         return psutil.Process(int(os.environ[LAUNCHER])) if LAUNCHER in os.environ else None
     raise WorkerError("the process that started this worker is gone already")

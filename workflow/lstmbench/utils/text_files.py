@@ -26,7 +26,7 @@ def read_text(path: Path) -> str:
 
 
 def remarks(path: Path, end_of_sentence: str) -> Iterator[str]:
-    """Return what looks wrong in a usable text: a sentence per kind, with the offset of the first place."""
+    """Yield what looks wrong in a usable text: a sentence per kind, with the offset of the first place."""
     text = _read(path)
     if "\n" not in text:
         yield f"{path}: is this meant? It holds no line end: no {end_of_sentence} among its words."
