@@ -11,7 +11,7 @@ from lstmbench.records.measurement_record import ProcessReport
 from lstmbench.utils.conversion import converted
 from lstmbench.utils.errors import DataError
 from lstmbench.utils.fields import Number, StrictStruct, Time
-from lstmbench.utils.strict_json import read_json
+from lstmbench.utils.strict_json import RERUN_HINT, read_json
 
 
 class Calibration(ProcessReport, frozen=True, kw_only=True):
@@ -42,4 +42,4 @@ def read_calibration(path: Path) -> Calibration | FailedCalibration:
             return converted(content, FailedCalibration, path)
         return converted(content, Calibration, path)
     except DataError as error:
-        raise DataError(f"{error}. Delete it and run the workflow again.") from error
+        raise DataError(f"{error}. {RERUN_HINT}") from error

@@ -10,11 +10,10 @@ import pandas as pd
 from lstmbench.records.tables import TEXTS, read_table
 from lstmbench.utils.errors import DataError
 from lstmbench.utils.escaping import short
+from lstmbench.utils.strict_json import RERUN_HINT
 
 COLUMNS = ["implementation", "device", "task", "what", "deviation", "tolerance", "versions", "failure"]
 """Columns of a certificate."""
-
-RERUN_HINT = "Delete it and run the workflow again."
 
 
 def read_certificate(path: Path) -> pd.DataFrame:

@@ -12,6 +12,9 @@ from lstmbench.utils.errors import DataError
 MAX_DIGITS = 18
 """Largest number of digits of a whole number, so that it fits into 64 bits."""
 
+RERUN_HINT = "Delete it and run the workflow again."
+"""What to do about a damaged file that the workflow made."""
+
 
 def read_json(path: Path) -> Any:
     """Read a file of strict JSON (``parse_json``).
@@ -24,7 +27,7 @@ def read_json(path: Path) -> Any:
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}. Run the workflow again to make it.") from error
     except DataError as error:
-        raise DataError(f"{error}. Delete it and run the workflow again.") from error
+        raise DataError(f"{error}. {RERUN_HINT}") from error
 
 
 def parse_json(text: str | bytes, where: object) -> Any:
