@@ -12,8 +12,8 @@ CUMULATIVE_SHARES = {1: 0.20, 2: 0.20, 3: 0.20, 4: 0.55, 5: 1.0}
 35 % and step 5 has 45 %."""
 
 MIN_SECONDS = 30.0
-"""Step 1 can take this long: each framework is imported and trains one step.  Importing PyTorch with CUDA takes 5 to
-10 s."""
+"""Step 1 can take this long, and may, whatever its share: each framework is imported and trains one step, and the other
+steps need to know which can.  Importing PyTorch with CUDA takes 5 to 10 s."""
 
 
 @dataclass
@@ -44,4 +44,5 @@ class Budget:
 
     def left_for(self, step: int) -> float:
         """Return the seconds in which ``step`` may still start a job; negative once they have passed."""
-        return CUMULATIVE_SHARES[step] * self.seconds - self.spent()
+        share = CUMULATIVE_SHARES[step] * self.seconds
+        return (max(share, MIN_SECONDS) if step == 1 else share) - self.spent()
