@@ -16,6 +16,7 @@ from lstmbench.records.run_record import FailedRun
 from lstmbench.records.tables import read_table
 from lstmbench.reporting.comparison import shown, summary
 from lstmbench.statistics.verdict import Kind, Verdict
+from lstmbench.system.machine import Machine
 from lstmbench.utils.conversion import converted
 from lstmbench.utils.errors import DataError, UsageError, VerdictError
 from lstmbench.utils.paths import ROOT
@@ -137,6 +138,16 @@ def test_what_differs_in_machine_and_libraries_is_named_and_nothing_else():
         "cpu": ["Example CPU", "Another CPU"],
         "torch": ["2.13.0", "2.14.0"],
     }
+
+
+@pytest.mark.parametrize("field", Machine.__struct_fields__)
+def test_whatever_differs_between_two_machines_is_named(field):
+    other = {"cores": 64, "memory_bytes": 50_000_000_000, "cpu_quota": 1.5}.get(field, "another")
+    if field in ("switches", "spin_limits"):
+        other = {"OMP_PROC_BIND": "true"}
+    table = against(Records(runs(), []), Records(runs(**{f"machine__{field}": other}), []))["circumstances"]
+    named = {"capability": "cpu", "memory_bytes": "memory_gb"}.get(field, field)
+    assert only(table)["what"] == named
 
 
 def test_certificates_are_not_compared():

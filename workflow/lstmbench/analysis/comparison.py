@@ -170,7 +170,8 @@ def _circumstances(records: Records) -> dict[str, set[str]]:
     for record in everything:
         commit = (record.commit or "no git checkout")[:12] + (" with changes" if record.commit_dirty else "")
         versions = [record.versions] if isinstance(record, RunRecord) else [one.versions for one in record.samples]
-        properties = [*machine_columns(record.machine).items(), ("commit", commit)]
+        machine = machine_columns(record.machine) | {"bfloat16": record.machine.bfloat16, "node": record.machine.node}
+        properties = [*machine.items(), ("commit", commit)]
         if isinstance(record, RunRecord):
             properties.append(("threads of runs", record.settings.threads))
         for what, value in [*properties, *(item for one in versions for item in one.items())]:
