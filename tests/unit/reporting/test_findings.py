@@ -208,6 +208,22 @@ def test_what_does_not_reach_the_target_is_said_with_how_many_runs_did(tables):
     assert time.evidence.startswith("2 seeds each, the median counts; ")
 
 
+def test_a_ratio_that_only_the_correction_makes_uncertain_is_said_to_be_so(tables):
+    doubtful = [1.05, 1.01, 1.08, 1.02, 1.09]
+    wide = [1.2, 0.8, 1.0, 1.1, 0.9]
+    speeds = {"pytorch": [10 * value for value in doubtful], "tensorflow": [10.0] * 5, "pytorch_fused": wide}
+    alone = {name: speeds[name] for name in NAMES[:2]}
+    records = list(runs(NAMES[:2], 1, "equal", False))
+    lines = [findings("markov", tables(records, [make_measurement(of, "markov")]))[1] for of in (alone, speeds)]
+    assert [line.conclusive for line in lines] == [True, True]
+    speeds["pytorch_fused"] = [10 * value for value in wide]
+    line = findings("markov", tables(records, [make_measurement(speeds, "markov")]))[1]
+    assert not line.conclusive
+    assert (
+        "; not certain once corrected for the 3 ratios of the measurement, so which is faster is open" in line.evidence
+    )
+
+
 def test_what_disturbed_a_speed_is_said_of_the_two_that_are_compared_and_of_no_other(tables):
     reason = "spread of the blocks 12.2 % > 10.0 %"
 

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from msgspec.structs import asdict
 
+from lstmbench.analysis import ratios
 from lstmbench.implementations import framework
 from lstmbench.records.format import NOT_SEEN
 from lstmbench.records.interference import MAX_QUOTABLE_SPREAD, limits, not_judged
@@ -36,7 +37,7 @@ SPEED = [
     *(name for name in MACHINE if name != "spin_limits"), "machine_kind", "bfloat16", "versions", "commit",
     "commit_dirty",
 ]  # fmt: skip
-RATIOS = [*GROUP, "numerator", "denominator", "pairs", "ratio", "low", "high", "quotable"]
+RATIOS = [*GROUP, "numerator", "denominator", "pairs", "ratio", "low", "high", "quotable", "verdict"]
 ANATOMY = [*GROUP, "implementation", "part", "direction", "milliseconds", "product_milliseconds", "coverage"]
 PRODUCTS = [
     *GROUP, "framework", "product", "part", "direction", "left_rows", "inner", "right_columns", "transposed", "count",
@@ -171,7 +172,7 @@ class _Group:
     def ratios(self) -> list[dict[str, object]]:
         """Return a row per pair of implementations, faster over slower, over the rounds that both have."""
         quotable = {row["implementation"]: row["quotable"] for row in self.speed}
-        rows = []
+        rows, of_rounds = [], []
         by_speed = sorted(self.cases, key=lambda name: intervals.geometric_mean(self._rates(name)).estimate)
         for denominator, numerator in itertools.combinations(by_speed, 2):
             of_round = [
@@ -181,7 +182,9 @@ class _Group:
             rounds = sorted(of_round[0].keys() & of_round[1].keys())
             if not rounds:
                 continue
-            found = intervals.ratio(*([rates[number] for number in rounds] for rates in of_round))
+            above, below = ([rates[number] for number in rounds] for rates in of_round)
+            found = intervals.ratio(above, below)
+            of_rounds.append(np.divide(above, below).tolist())
             rows.append(
                 {
                     **self.name,
@@ -194,7 +197,8 @@ class _Group:
                     "quotable": int(bool(quotable[numerator] and quotable[denominator])),
                 }
             )
-        return rows
+        judged = ratios.verdicts(of_rounds, [bool(row["quotable"]) for row in rows])
+        return [row | {"verdict": verdict} for row, verdict in zip(rows, judged, strict=True)]
 
     def anatomy(self) -> list[dict[str, object]]:
         """Return a row per implementation and part of a training step, from the one step that was traced."""

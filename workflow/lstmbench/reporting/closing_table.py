@@ -219,7 +219,7 @@ def _on_speed(ratios: pd.DataFrame, first: str, second: str, disturbed: Set[str]
         return "", False
     row = pd.concat([there, back]).iloc[0]
     ratio = row["ratio"] if len(there) else 1 / row["ratio"]
-    verdict = present_speed.verdict_on_ratio(row)
+    verdict = row["verdict"]
     if verdict.kind is Kind.NOT_QUOTABLE or math.isnan(ratio):
         return "speed unclear", False
     if verdict.kind is Kind.INCONCLUSIVE:

@@ -176,12 +176,13 @@ def _speed(where: str, here: dict[str, pd.DataFrame], of_dataset: dict[str, pd.D
     text += f": {called(row['numerator'])} is {times}"
     over = present_speed.interval(row["low"], row["high"], row["pairs"], "pair", 2)
     pairs = _count(int(row["pairs"]), "pair") + " of processes"
-    verdict = present_speed.verdict_on_ratio(row)
+    verdict = row["verdict"]
     match verdict.kind:
         case Kind.FASTER | Kind.SLOWER:
             evidence = f"95 % interval {over}, {pairs}"
         case Kind.INCONCLUSIVE:
-            evidence = f"95 % interval {over}, {pairs}; it includes 1, so which is faster is open (inconclusive)"
+            why = verdict.reason or "it includes 1"
+            evidence = f"95 % interval {over}, {pairs}; {why}, so which is faster is open (inconclusive)"
         case _:
             evidence = f"{pairs}, too few for an interval, so this is a hint and not a result"
     return Finding(where, "speed", text, "; ".join([evidence, *notes]), verdict.conclusive)

@@ -66,7 +66,8 @@ VERDICTS = {
     "quality decides (two one-sided tests at 5 % each). The 95 % interval that is shown may leave the margin, or "
     "exclude 0: a small difference need not be none.",
     Kind.DIFFERENT: "Chance does not explain the difference, even corrected for all comparisons shown together.",
-    Kind.FASTER: "The first of the two compared trains faster; beside a baseline and between bundles, the second does.",
+    Kind.FASTER: "The first of the two compared trains faster; beside a baseline and between bundles, the second does. "
+    "Chance does not explain it, even corrected for all ratios of one measurement, or all of such a comparison.",
     Kind.SLOWER: "The opposite of faster.",
     Kind.INCONCLUSIVE: "Neither equal nor different is shown, nor which is faster. The interval is too wide, or the "
     "difference is not certain once corrected for all comparisons shown together. More seeds or processes may decide.",

@@ -9,7 +9,6 @@ from typing import Any
 
 import pandas as pd
 
-from lstmbench.analysis import ratios as judged
 from lstmbench.analysis.anatomy import little_covered
 from lstmbench.analysis.speed import STEADY
 from lstmbench.implementations import framework
@@ -17,7 +16,7 @@ from lstmbench.records.format import NOT_SEEN
 from lstmbench.records.tables import MACHINE
 from lstmbench.reporting.interference import reasons
 from lstmbench.reporting.quality import ABSENT, by_size, decimals, number
-from lstmbench.statistics.verdict import Kind, Verdict
+from lstmbench.statistics.verdict import Kind
 from lstmbench.system.device import split_device
 from lstmbench.timing.probes import PARTS
 from lstmbench.utils.escaping import sentence_and_details
@@ -52,7 +51,8 @@ NOTES = {
     ],
     "ratios": [
         "A / B: the speed of A over that of B, over the rounds in which both ran: geometric mean, with its "
-        "95 % t-interval over these pairs. An interval that holds 1 shows no difference: inconclusive.",
+        "95 % t-interval over these pairs. Faster or slower: by a t-test, corrected for all ratios of one measurement "
+        "(Holm). Otherwise inconclusive, which an interval that excludes 1 may be too: it is of its ratio alone.",
     ],
     "phases": [
         "Import, build and first step in seconds, medians over the processes. Evaluation in predictions per second: "
@@ -157,10 +157,12 @@ def _telling(by_speed: Iterable[str]) -> list[tuple[str, str]]:
 def _ratio_in_words(row: pd.Series) -> str:
     found = _named(interval(row["low"], row["high"], row["pairs"], "pair", 2))
     found += f", {row['pairs']:.0f} pairs" if row["pairs"] > 1 else ""
-    if verdict_on_ratio(row).kind is Kind.INCONCLUSIVE:
+    judged = row["verdict"]
+    if judged.kind is Kind.INCONCLUSIVE:
+        why = f"; {judged.reason}" if judged.reason else ""
         return (
             f"Between {row['numerator']} and {row['denominator']} it is inconclusive "
-            f"({row['ratio']:.2f} times as fast, {found})."
+            f"({row['ratio']:.2f} times as fast, {found}{why})."
         )
     return f"{row['numerator']} trains {row['ratio']:.2f} times as fast as {row['denominator']} ({found})."
 
@@ -223,16 +225,6 @@ def short_verdict(row: Any) -> str:
     return "; ".join(filter(None, found))
 
 
-def verdict_on_ratio(row: Any) -> Verdict:
-    """Return the verdict on a row of ``ratios``."""
-    return judged.verdict(row.quotable, row.low, row.high)
-
-
-def _on_ratio(row: Any) -> str:
-    found = verdict_on_ratio(row)
-    return ABSENT if found.kind is Kind.NO_INTERVAL else str(found)
-
-
 def _speed(table: pd.DataFrame) -> pd.DataFrame:
     rows = _case(table)
     rows[unit(table)] = table["rate"].map(rounded)
@@ -254,7 +246,7 @@ def _ratios(table: pd.DataFrame) -> pd.DataFrame:
     rows["times as fast"] = table["ratio"].map(lambda value: number(value, 2))
     rows["95 % interval"] = [interval(row.low, row.high, row.pairs, "pair", 2) for row in table.itertuples()]
     rows["pairs"] = _whole(table["pairs"])
-    rows["verdict"] = [_on_ratio(row) for row in table.itertuples()]
+    rows["verdict"] = [ABSENT if found.kind is Kind.NO_INTERVAL else str(found) for found in table["verdict"]]
     return rows
 
 
