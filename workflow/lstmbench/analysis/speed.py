@@ -49,6 +49,9 @@ UNMEASURED = intervals.Interval(math.nan, math.nan, math.nan)
 STEADY = "steady"
 """What the column of that name has if every process was tested and none was found unsteady."""
 
+UNTESTED = "too few blocks to test"
+"""What it has if some process was not tested and no other was found unsteady."""
+
 
 def analyse(measurements: Iterable[Measurement]) -> dict[str, pd.DataFrame]:
     """Return the tables speed, ratios, anatomy and products."""
@@ -112,7 +115,7 @@ class _Group:
             for place, reason in enumerate(map(steady_state.unsteadiness, times), 1)
             if reason
         ]
-        tested = STEADY if min(map(len, times)) >= steady_state.MIN_BLOCKS else "too few blocks to test"
+        tested = STEADY if min(map(len, times)) >= steady_state.MIN_BLOCKS else UNTESTED
         spread = iqr_over_median(together)
         held_back = [reason for sample in samples for reason in _held_back(sample, self.record.threads)]
         verdict = _verdict(held_back, len(unsteady) / len(times), spread)

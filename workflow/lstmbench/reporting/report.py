@@ -13,6 +13,7 @@ import pandas as pd
 from lstmbench.analysis import against_baselines
 from lstmbench.analysis.chosen_size import choose_size
 from lstmbench.analysis.scaling import SCALED
+from lstmbench.analysis.speed import STEADY, UNTESTED
 from lstmbench.orchestration.selection import Selection
 from lstmbench.records import table_names
 from lstmbench.records.paths import CASE_COLUMNS, GROUP_COLUMNS, SIZE_COLUMNS
@@ -151,15 +152,28 @@ def _steadiness(speed: pd.DataFrame) -> Section:
     speed = present.by_size(speed)
     verdicts = [present_speed.verdict(row) for row in speed.itertuples()]
     rows = speed[CASE_COLUMNS].assign(verdict=verdicts)
-    quoted = int(speed["quotable"].sum())
+    quoted = speed[speed["quotable"] == 1]
     paragraphs = [
-        f"{quoted} of {len(speed)} measured speeds may be quoted. A process must be in a steady state, its blocks "
-        "must not spread too far, and system counters show whether something else used the machine."
+        f"{len(quoted)} of {len(speed)} measured speeds may be quoted{_how_steady(quoted['steady'])}. Of a speed "
+        "that may be quoted, no more than half of the processes were found unsteady, and the blocks do not spread too "
+        "far. System counters show whether something else used the machine."
     ]
     remarked = rows[[bool(present_speed.remarks(row)) for row in speed.itertuples()]]
     if remarked.empty:
         return Section("steadiness", title, [*paragraphs, "Nothing disturbed any of them, and all were steady."])
     return Section("steadiness", title, paragraphs, {"What speaks against a speed": as_table(remarked)})
+
+
+def _how_steady(steady: pd.Series) -> str:
+    """Return how many of these speeds are steady, how many are not in some process, and how many were not tested."""
+    found, untested = int((steady == STEADY).sum()), int((steady == UNTESTED).sum())
+    parts = {
+        "steady": found,
+        "unsteady in some process": len(steady) - found - untested,
+        f"not tested for it ({UNTESTED})": untested,
+    }
+    listed = [f"{count} {what}" for what, count in parts.items() if count]
+    return f": {present.joined(listed)}" if listed else ""
 
 
 def _again(quality: pd.DataFrame, speed: pd.DataFrame, selection: Selection) -> Table:
