@@ -22,7 +22,7 @@ from lstmbench.records.paths import RUN
 from lstmbench.records.run import write_record
 from lstmbench.records.run_record import Caps
 from lstmbench.records.tables import read_table, write_table
-from lstmbench.reporting.forecast import advice, duration
+from lstmbench.reporting.forecast import advice
 from lstmbench.training.projector import VECTORS
 from lstmbench.training.run import train_run
 from lstmbench.utils.conversion import converted, plain
@@ -254,11 +254,6 @@ def test_a_plan_of_days_names_what_takes_them_and_what_to_choose_instead():
 
 def test_where_the_smallest_size_takes_days_one_seed_is_advised():
     assert "sizes: [small] with one seed: 11.1 hours" in advice(rows(seconds=[40_000.0], seeds=[3]), 1)[-1]
-
-
-def test_durations_are_told_in_the_unit_people_use():
-    shown = [duration(seconds) for seconds in (0.4, 89, 90, 5399, 5400, 129_599, 976_320)]
-    assert shown == ["0 s", "89 s", "2 min", "90 min", "1.5 hours", "36.0 hours", "11.3 days"]
 
 
 def test_a_finished_run_shows_how_far_its_plan_was_off():

@@ -47,6 +47,7 @@ def test_a_kind_of_which_nothing_has_ended_goes_by_the_plan_and_without_one_is_n
         (20, True, "less than a minute left"),
         (0, False, "time left not known yet"),
         (20, False, "at least 20 s left"),
+        (75, True, "about 1 min left"),
         (130, True, "about 2 min left"),
         (130, False, "at least 2 min left"),
         (7200, True, "about 2.0 hours left"),

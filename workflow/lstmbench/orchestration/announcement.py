@@ -13,6 +13,7 @@ from lstmbench.orchestration.resources import Case
 from lstmbench.orchestration.selection import Selection
 from lstmbench.system.device import split_device
 from lstmbench.utils.escaping import one_line
+from lstmbench.utils.wording import counted, largest_unit
 
 LONG_SECONDS = 30 * 60.0
 LARGE_BYTES = 10e9
@@ -66,7 +67,8 @@ def _unknown(reason: str) -> str:
 def _time_in_words(selection: Selection, costs: Costs, jobs: Sequence[Job], cores: int | None) -> str:
     runs = [job for job in jobs if job.rule == "train"]
     measured = sum(job.rule in ALONE for job in jobs)
-    what = " and ".join(filter(None, [_counted(len(runs), "run"), _counted(measured, "speed measurement")]))
+    counts = {"run": len(runs), "speed measurement": measured}
+    what = " and ".join(counted(count, noun) for noun, count in counts.items() if count)
     if cores is None and not runs:
         return ""
     if cores is None:
@@ -84,10 +86,6 @@ def _time_in_words(selection: Selection, costs: Costs, jobs: Sequence[Job], core
     return f"{text}{better}{f' Shorter: {choices}.' if choices else ''}"
 
 
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'s' * (number > 1)}" if number else ""
-
-
 def _source(costs: Costs, runs: Iterable[Job]) -> str:
     cases = {*map(case_of, runs)}
     covered = cases & {*costs.planned}
@@ -97,7 +95,7 @@ def _source(costs: Costs, runs: Iterable[Job]) -> str:
         return estimated
     if covered == cases:
         return "the runs as planned"
-    return f"{len(covered)} of {_counted(len(cases), 'case')} as planned, the rest {estimated}"
+    return f"{len(covered)} of {counted(len(cases), 'case')} as planned, the rest {estimated}"
 
 
 def smaller_choices(selection: Selection, costs: Costs, jobs: Sequence[Job], cores: int) -> list[str]:
@@ -134,10 +132,8 @@ def _disk_in_words(selection: Selection, costs: Costs, jobs: Sequence[Job], core
 
 def about(seconds: float) -> str:
     """Return a time with at most two significant digits, in days, hours, minutes or seconds."""
-    for unit, length in (("days", 86_400.0), ("hours", 3600.0), ("min", 60.0)):
-        if seconds >= 1.5 * length:
-            return f"{_rounded(seconds / length)} {unit}"
-    return f"{_rounded(seconds)} s"
+    value, unit = largest_unit(seconds)
+    return f"{_rounded(value)} {unit}"
 
 
 def _rounded(value: float) -> str:

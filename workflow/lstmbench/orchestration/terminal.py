@@ -15,6 +15,7 @@ from tqdm import tqdm
 from lstmbench.utils.clock import Stopwatch
 from lstmbench.utils.errors import PREFIX, last_error
 from lstmbench.utils.escaping import one_line, printable, sentence_and_details
+from lstmbench.utils.wording import duration
 
 SHORT_JOB_SECONDS = 5.0
 """Guess for a job without a size, until one has ended.  Most of them start Python and make a table."""
@@ -79,10 +80,8 @@ def in_words(seconds: float, known: bool) -> str:
     if seconds < 60:
         some = f"at least {seconds:.0f} s left" if seconds >= 1 else "time left not known yet"
         return "less than a minute left" if known else some
-    for unit, length in (("days", 86_400.0), ("hours", 3600.0)):
-        if seconds >= 1.5 * length:
-            return f"{about} {seconds / length:.1f} {unit} left"
-    return f"{about} {seconds / 60:.0f} min left"
+    shown = duration(seconds) if seconds >= 90 else "1 min"
+    return f"{about} {shown} left"
 
 
 @dataclass

@@ -25,6 +25,7 @@ from lstmbench.reporting.scaling import WORDS as SCALED_WORDS
 from lstmbench.statistics.verdict import Kind
 from lstmbench.system.device import split_device
 from lstmbench.utils.escaping import one_line, sentence_and_details
+from lstmbench.utils.wording import counted
 
 MAX_REASON = 90
 """Show at most this number of characters of a reason in a line; the page has the full reason further below."""
@@ -75,7 +76,7 @@ def _quality(where: str, here: dict[str, pd.DataFrame], corrected: int) -> Findi
     failed = sorted(set(here["quality"].loc[here["quality"]["failure"] != "", "implementation"]))
     note = f"; {present.joined(map(called, failed))} failed" if failed else ""
     if well.empty:
-        text = f"0 of {_count(len(failed), 'implementation')} trained to the end"
+        text = f"0 of {counted(len(failed), 'implementation')} trained to the end"
         return Finding(where, "quality", text, note.removeprefix("; "), False)
     if complete.empty:
         count = int(well["n"].sum())
@@ -148,7 +149,7 @@ def _speed(where: str, here: dict[str, pd.DataFrame], of_dataset: dict[str, pd.D
     """State the quotable speeds, and how much faster the fastest framework is than the next one."""
     speed = here["speed"]
     if speed.empty:
-        asked = _count(here["quality"]["implementation"].nunique(), "implementation")
+        asked = counted(here["quality"]["implementation"].nunique(), "implementation")
         return Finding(
             where, "speed", f"the speed of 0 of {asked} was measured", _not_measured(here, of_dataset), False
         )
@@ -158,7 +159,7 @@ def _speed(where: str, here: dict[str, pd.DataFrame], of_dataset: dict[str, pd.D
         return Finding(
             where,
             "speed",
-            f"0 of {_count(len(speed), 'speed')} can be relied on",
+            f"0 of {counted(len(speed), 'speed')} can be relied on",
             f"not compared: {', '.join(left)}",
             False,
         )
@@ -175,7 +176,7 @@ def _speed(where: str, here: dict[str, pd.DataFrame], of_dataset: dict[str, pd.D
     times = f"{row['ratio']:.2f} times as fast as {called(row['denominator'])}"
     text += f": {called(row['numerator'])} is {times}"
     over = present_speed.interval(row["low"], row["high"], row["pairs"], "pair", 2)
-    pairs = _count(int(row["pairs"]), "pair") + " of processes"
+    pairs = counted(int(row["pairs"]), "pair") + " of processes"
     verdict = row["verdict"]
     match verdict.kind:
         case Kind.FASTER | Kind.SLOWER:
@@ -234,7 +235,7 @@ def _time(where: str, here: dict[str, pd.DataFrame]) -> Finding:
     target = f"a validation {metric} of {present.metric(rows['target'].iloc[0], metric)}"
     reached, runs = int(rows["reached"].sum()), int(rows["n"].sum())
     if not reached:
-        text = f"0 of {_count(runs, 'run')} reached {target}"
+        text = f"0 of {counted(runs, 'run')} reached {target}"
         return Finding(where, what, text, _cut_short(rows) or "the whole schedule was trained", False)
     each = [_reached(row) for row in rows.itertuples()]
     text = f"{', '.join(each)} of training to {target} (less is better)"
@@ -248,17 +249,13 @@ def _time(where: str, here: dict[str, pd.DataFrame]) -> Finding:
 def _reached(row: Any) -> str:
     name, seconds = called(row.implementation), row.seconds_median
     if np.isnan(seconds):
-        return f"{name} not ({row.reached:.0f} of {_count(int(row.n), 'run')})"
+        return f"{name} not ({row.reached:.0f} of {counted(int(row.n), 'run')})"
     return f"{name} {present.number(seconds, 0 if seconds >= 100 else 1)} s"
 
 
 def _cut_short(rows: pd.DataFrame) -> str:
     caps = rows["caps"].iloc[0]
     return f"runs were cut short ({caps}), so the target is a loose one" if caps else ""
-
-
-def _count(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _all_runs(count: int) -> str:

@@ -7,7 +7,6 @@ from pathlib import Path
 import pandas as pd
 
 from lstmbench.analysis.forecast import (
-    DAY,
     MEMORY_MARGIN,
     advise,
     calibration_file,
@@ -23,6 +22,7 @@ from lstmbench.orchestration.selection import Selection
 from lstmbench.records.paths import CASE_COLUMNS as CASE
 from lstmbench.reporting import quality
 from lstmbench.system import hardware
+from lstmbench.utils.wording import duration
 
 
 def advice(rows: pd.DataFrame, lanes: int) -> list[str]:
@@ -34,14 +34,6 @@ def advice(rows: pd.DataFrame, lanes: int) -> list[str]:
     choice = f"sizes: [{', '.join(found.sizes)}]{' with one seed' if found.one_seed else ''}"
     shorter = duration(found.seconds)
     return [*lines, f"on this machine choose {choice}: {shorter}; or make quick, every case cut short"]
-
-
-def duration(seconds: float) -> str:
-    """Return seconds in a readable unit, with one decimal above minutes."""
-    for unit, length, digits in (("days", DAY, 1), ("hours", 3600.0, 1), ("min", 60.0, 0)):
-        if seconds >= 1.5 * length:
-            return f"{seconds / length:,.{digits}f} {unit}"
-    return f"{seconds:.0f} s"
 
 
 def disturbed_in_words(rows: pd.DataFrame, calibrations: Path) -> list[str]:

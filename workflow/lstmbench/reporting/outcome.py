@@ -16,6 +16,7 @@ from lstmbench.statistics.verdict import Kind
 from lstmbench.utils.conversion import plain
 from lstmbench.utils.errors import UsageError
 from lstmbench.utils.paths import WORKFLOW
+from lstmbench.utils.wording import counted
 
 CONFIGS = WORKFLOW / "configs"
 
@@ -52,19 +53,15 @@ def happened(
         measured = f"all {len(speed)} speeds were measured"
     kinds = dict(zip(CASE_COLUMNS, ("data set", "size", "implementation", "device"), strict=True))
     numbers = {column: cases[column].nunique() for column in kinds}
-    parts = [_count(number, kinds[column]) for column, number in numbers.items() if column != "device" or number > 1]
+    parts = [counted(number, kinds[column]) for column, number in numbers.items() if column != "device" or number > 1]
     # Show the product of the numbers only if every combination was selected.
     whole = " \N{MULTIPLICATION SIGN} ".join(parts) + "; " if math.prod(numbers.values()) == len(cases) else ""
     ended = f"all {len(cases)}" if failed.empty else f"{len(cases) - len(failed)} of {len(cases)}"
-    trainings = _count(len(runs), "training")
+    trainings = counted(len(runs), "training")
     capped = int((runs["caps"] != "").sum())
     cut = f", {'all' if capped == len(runs) else capped} cut short" if capped else ""
     text = f"This was {called}: {ended} cases ran ({whole}{trainings}{cut}), and {measured}."
     return Happened(text, *(RETRY if len(failed) or lost else following))
-
-
-def _count(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def shipped_as(selection: Selection) -> str:
