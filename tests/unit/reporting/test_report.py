@@ -528,3 +528,12 @@ def test_without_a_common_case_no_baseline_machine_is_spoken_of(page, tmp_path):
     save(tmp_path / "there", make_record(size="large"))
     pack(tmp_path / "there", tmp_path / "example.zip")
     assert TITLE_OF_BASELINES not in page(*make_pair(), baselines=[tmp_path / "example.zip"])
+
+
+def test_a_data_set_whose_runs_all_failed_keeps_the_page_of_the_others(tmp_path):
+    failed = make_failure("ptb", message="E132-CRASHED: ended by SIGILL")
+    text = make_page(tmp_path, make_record("mnist"), failed, figures="drawn").read_text(encoding="utf-8")
+    assert "E132-CRASHED: ended by SIGILL" in text
+    assert (tmp_path / "figures/quality_ptb.svg").exists()
+    assert (tmp_path / "figures/learning_ptb.pdf").exists()
+    assert "ptb, small, pytorch on cpu, seed 1" in plain(text)

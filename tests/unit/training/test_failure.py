@@ -166,9 +166,22 @@ def test_a_failed_run_changes_no_number_of_the_others(shown, tmp_path):
     assert (row["n"], round(row["test_mean"], 9)) == (2, 200.0)
 
 
-def test_a_data_set_of_which_every_run_failed_says_why(shown, tmp_path):
-    with pytest.raises(DataError, match="every run of ptb failed:\nE5-DIVERGED"):
-        shown(*save(tmp_path, make_record("mnist")), fail(tmp_path))
+def test_a_data_set_of_which_every_run_failed_has_its_reason_beside_the_others_numbers(shown, tmp_path):
+    folder = shown(*save(tmp_path, make_record("mnist")), fail(tmp_path))
+    good, failed = read_table(folder / "quality.csv").to_dict("records")
+    assert (good["dataset"], good["n"], good["failure"]) == ("mnist", 1, "")
+    assert (failed["dataset"], failed["n"], failed["failure"]) == ("ptb", 0, WHY)
+
+
+def test_if_every_run_failed_the_tables_are_refused_in_one_line_with_the_reasons(shown, tmp_path):
+    with pytest.raises(DataError) as caught:
+        shown(fail(tmp_path), fail(tmp_path, 4, "error: E4-MACHINE: no GPU\n", seed=2))
+    assert str(caught.value) == f"every run failed: {WHY}; E4-MACHINE: no GPU"
+
+
+def test_of_many_reasons_why_every_run_failed_the_first_are_listed_and_the_others_counted(shown, tmp_path):
+    with pytest.raises(DataError, match=r"^every run failed: E5.*; E5-DIVERGED: 5; 3 more reasons$"):
+        shown(*(fail(tmp_path, log=f"error: E5-DIVERGED: {seed}\n", seed=seed) for seed in range(1, 9)))
 
 
 def test_the_report_counts_failures_and_lists_their_reasons(shown, tmp_path):

@@ -24,6 +24,9 @@ HISTORY = [
     "train_joules",
 ]  # fmt: skip
 
+MAX_REASONS = 5
+"""Reasons that an error lists if every run failed."""
+
 Row = Mapping[str, object]
 """A row of a table, by column."""
 
@@ -32,8 +35,8 @@ def collect(paths: Iterable[Path]) -> dict[str, pd.DataFrame]:
     """Return the tables runs, history, milestones, settings and failures of the records at ``paths``.
 
     Raises:
-        DataError: no path, a record that is missing or bad, two records of one run, or a data set of which no run
-            ended well; or texts that were read by words beside texts that were read by characters.
+        DataError: no path, a record that is missing or bad, two records of one run, or no run that ended well; or texts
+            that were read by words beside texts that were read by characters.
     """
     records: dict[tuple[str, str, str, str, int], RunRecord | FailedRun] = {}
     origins: dict[RunName, Path] = {}
@@ -47,7 +50,8 @@ def collect(paths: Iterable[Path]) -> dict[str, pd.DataFrame]:
     every = [record for _, record in sorted(records.items())]
     failures = [record for record in every if isinstance(record, FailedRun)]
     ordered = [record for record in every if isinstance(record, RunRecord)]
-    _require_some({record.run.dataset for record in every}, ordered, failures)
+    if not ordered:
+        raise DataError(f"every run failed: {_reasons(failures)}")
     _require_one_level(ordered)
     runs = pd.DataFrame([_run_row(record) for record in ordered])
     history = [_named(record.run, row) for record in ordered for row in record.history]
@@ -71,11 +75,11 @@ def _failure_row(record: FailedRun) -> Row:
     return asdict(record.run) | {"task": record.task, "exit_code": failure.exit_code, "failure": failure.message}
 
 
-def _require_some(datasets: Iterable[str], good: Iterable[RunRecord], failures: Iterable[FailedRun]) -> None:
-    """Raise an error if a data set has no complete run, because its tables and figures need one."""
-    for dataset in sorted(set(datasets) - {record.run.dataset for record in good}):
-        reasons = sorted({failed.failure.message for failed in failures if failed.run.dataset == dataset})
-        raise DataError("\n".join([f"every run of {dataset} failed:", *reasons]))
+def _reasons(failures: Iterable[FailedRun]) -> str:
+    """Return the different reasons of the failures on one line, and the number of those left out."""
+    reasons = list(dict.fromkeys(record.failure.message for record in failures))
+    more = [f"{len(reasons) - MAX_REASONS} more reasons"] if len(reasons) > MAX_REASONS else []
+    return "; ".join([*reasons[:MAX_REASONS], *more])
 
 
 def _level(record: RunRecord) -> str:

@@ -205,7 +205,7 @@ def capped(caps: str) -> str:
 
 def _quality(table: pd.DataFrame) -> pd.DataFrame:
     well = table["failure"] == ""
-    rows, failures = _learned(table[well]), table[~well]
+    rows, failures = _learned(table[well], table["metric"].iloc[0]), table[~well]
     if failures.empty:
         return rows
     rows = rows if "remark" in rows else rows.assign(remark=ABSENT)
@@ -215,8 +215,7 @@ def _quality(table: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([rows, shown]).fillna(ABSENT)
 
 
-def _learned(table: pd.DataFrame) -> pd.DataFrame:
-    name = table["metric"].iloc[0]
+def _learned(table: pd.DataFrame, name: str) -> pd.DataFrame:
     rows = _identity(table)
     rows["n"] = _each(table, "n", lambda value: f"{value:.0f}")
     rows[f"test {name}"] = _each(table, "test_mean", lambda value: metric(value, name))

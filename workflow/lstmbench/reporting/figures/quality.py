@@ -124,6 +124,14 @@ def draw_quality(dataset: str, tables: Tables) -> Figure:
 FIGURES = {"learning": draw_learning, "quality": draw_quality}
 
 
+def draw_nothing(dataset: str) -> Figure:
+    """Return what takes the place of each figure of a data set whose runs all failed."""
+    figure = Figure(figsize=(PANEL_WIDTH, 0.9))
+    FigureCanvasAgg(figure)
+    figure.text(0.5, 0.5, f"{dataset}: every run failed", horizontalalignment="center", verticalalignment="center")
+    return figure
+
+
 def plot(tables: Path, output_dir: Path) -> list[Path]:
     """Draw every figure of every data set in ``tables``, and return the paths written.
 
@@ -131,14 +139,15 @@ def plot(tables: Path, output_dir: Path) -> list[Path]:
         DataError: a table that is missing or unreadable.
     """
     runs, history, quality = (read_table(tables / f"{name}.parquet") for name in ("runs", "history", "quality"))
+    datasets = sorted(quality["dataset"].unique())
     quality = quality[quality["failure"] == ""]
     written = []
-    for dataset in sorted(runs["dataset"].unique()):
+    for dataset in datasets:
         parts = (_in_percent(table[table["dataset"] == dataset]) for table in (runs, history, quality))
         own = Tables(*parts)
         for kind, draw in FIGURES.items():
             with figure_style():
-                figure = draw(dataset, own)
+                figure = draw_nothing(dataset) if own.runs.empty else draw(dataset, own)
                 written += save(figure, output_dir / f"{kind}_{dataset}")
     return written
 
