@@ -12,8 +12,8 @@ TITLE = "Parity with the NumPy reference"
 NOTE = (
     "The largest relative error against the NumPy reference in float64, of a small language model and a small "
     "classifier, computed on this machine for this page. Loss, gradient and state: of one step. Evaluation: of its "
-    "losses or its state, whichever is nearer to the tolerance of a loss or a state. The last two: of the loss of each "
-    "of 20 steps whose gradients are all clipped. Tolerances are those of the contract tests: "
+    "summed losses, and of the state that it ends with. The last two: of the loss of each of 20 steps whose gradients "
+    "are all clipped. Tolerances are those of the contract tests: "
 )
 
 
