@@ -24,8 +24,9 @@ from lstmbench.records.measurement_consistency import SAMPLE, name_of
 from lstmbench.records.measurement_record import Details, ProcessSample, TimedProduct, Trace
 from lstmbench.records.paths import GROUP_COLUMNS
 from lstmbench.records.tables import MACHINE, kind_columns, machine_columns, versions_column
-from lstmbench.statistics import intervals, steady_state
+from lstmbench.statistics import intervals
 from lstmbench.statistics.spread import iqr_over_median
+from lstmbench.statistics.steady_state import MIN_BLOCKS, unsteadiness
 from lstmbench.statistics.verdict import Kind, Verdict
 
 GROUP = [*GROUP_COLUMNS, "threads"]
@@ -110,12 +111,9 @@ class _Group:
         rate = intervals.geometric_mean(self._rates(implementation))
         times = [(part["seconds"] / part["steps"]).to_numpy() for part in blocks]
         together = np.concatenate(times)
-        unsteady = [
-            f"process {place}: {reason}"
-            for place, reason in enumerate(map(steady_state.unsteadiness, times), 1)
-            if reason
-        ]
-        tested = STEADY if min(map(len, times)) >= steady_state.MIN_BLOCKS else UNTESTED
+        reasons = map(unsteadiness, times)
+        unsteady = [f"process {place}: {reason}" for place, reason in enumerate(reasons, 1) if reason]
+        tested = STEADY if min(map(len, times)) >= MIN_BLOCKS else UNTESTED
         spread = iqr_over_median(together)
         held_back = [reason for sample in samples for reason in _held_back(sample, self.record.threads)]
         verdict = _verdict(held_back, len(unsteady) / len(times), spread)
