@@ -7,13 +7,18 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Callable
+import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
 
 from lstmbench.orchestration.selection import Selection
 from lstmbench.utils.errors import UsageError
+from lstmbench.utils.escaping import one_line
+from lstmbench.utils.fields import Name
 
 TIME_SAFETY_FACTOR = 2.0
 SPARE_MINUTES = 10
@@ -45,20 +50,62 @@ UNPLANNED = ResourceRequest(minutes=3 * 24 * 60, mem_mb=16_000)
 Case = tuple[str, str, str, str]
 """Data set, size, implementation, device."""
 
-Value = TypeVar("Value")
+_Amount = Annotated[float, Meta(ge=0, le=1e12)]
+"""A number that a request can be computed from, so not infinity."""
+
+
+class _Planned(msgspec.Struct, frozen=True):
+    """What is read of a row of plan.csv."""
+
+    dataset: Name
+    size: Name
+    implementation: Name
+    device: Name
+    threads: _Amount
+    max_updates: _Amount | None
+    max_eval_predictions: _Amount | None
+    seconds: _Amount
+    mem_mb: _Amount
+
+    def is_of(self, selection: Selection) -> bool:
+        """Return whether the row was planned with the threads and caps of the selection."""
+        return (
+            self.device in selection.devices
+            and self.threads == selection.threads_of(self.device)
+            and self.max_updates == selection.max_updates_of(self.size)
+            and self.max_eval_predictions == selection.max_eval_predictions
+        )
+
+    @property
+    def case(self) -> Case:
+        return self.dataset, self.size, self.implementation, self.device
+
+    @property
+    def request(self) -> ResourceRequest:
+        minutes = TIME_SAFETY_FACTOR * self.seconds / 60 + SPARE_MINUTES
+        return ResourceRequest(math.ceil(minutes), math.ceil(self.mem_mb) + SNAKEMAKE_MB)
 
 
 def read_plan(path: Path, selection: Selection) -> dict[Case, ResourceRequest]:
     """Return the requests of all cases in plan.csv that were planned with the selection's threads and caps.
 
-    The result is empty if there is no plan, because training does not require one.
+    The result is empty if there is no plan, because training does not require one.  A damaged plan is no plan, which
+    one line on stderr says.
     """
-    return _read(path, selection, _request)
+    try:
+        rows = _read(path)
+    except ValueError as error:
+        print(f"{path}: no plan, so ignored: {one_line(str(error))}; make plan writes another", file=sys.stderr)
+        return {}
+    return {row.case: row.request for row in rows if row.is_of(selection)}
 
 
 def planned_seconds(path: Path, selection: Selection) -> dict[Case, float]:
     """Return the planned seconds per run of the same cases."""
-    return _read(path, selection, lambda row: float(row["seconds"]))
+    try:
+        return {row.case: row.seconds for row in _read(path) if row.is_of(selection)}
+    except ValueError:  # as read_plan has said
+        return {}
 
 
 def require_cores_of_job(output: str, threads: int, workers: int, found: int) -> None:
@@ -79,26 +126,17 @@ def require_cores_of_job(output: str, threads: int, workers: int, found: int) ->
         )
 
 
-def _read(path: Path, selection: Selection, value: Callable[[dict[str, str]], Value]) -> dict[Case, Value]:
+def _read(path: Path) -> list[_Planned]:
+    """Return the rows of a plan; none if it cannot be opened.
+
+    Raises:
+        ValueError: it is no plan.
+    """
     try:
         with path.open(encoding="utf-8", newline="") as stream:
-            rows = list(csv.DictReader(stream))
-        return {
-            (row["dataset"], row["size"], row["implementation"], row["device"]): value(row)
-            for row in rows
-            if row["device"] in selection.devices
-            and _number(row["threads"]) == selection.threads_of(row["device"])
-            and _number(row["max_updates"]) == selection.max_updates_of(row["size"])
-            and _number(row["max_eval_predictions"]) == selection.max_eval_predictions
-        }
-    except (OSError, KeyError, ValueError):
-        return {}
-
-
-def _request(row: dict[str, str]) -> ResourceRequest:
-    minutes = TIME_SAFETY_FACTOR * float(row["seconds"]) / 60 + SPARE_MINUTES
-    return ResourceRequest(math.ceil(minutes), math.ceil(float(row["mem_mb"])) + SNAKEMAKE_MB)
-
-
-def _number(text: str) -> float | None:
-    return float(text) if text else None
+            rows = [{name: text or None for name, text in row.items()} for row in csv.DictReader(stream)]
+    except OSError:
+        return []
+    except csv.Error as error:
+        raise ValueError(error) from error
+    return msgspec.convert(rows, list[_Planned], strict=False)
