@@ -55,6 +55,37 @@ def test_what_failed_and_only_that_is_tried_again(workdir, failed):
     assert json.loads(path.read_text(encoding="utf-8"))["failure"]["exit_code"] == 4
 
 
+LATER = {
+    "implementations": "[reference]",
+    "speed": "{sizes: [tiny], implementations: [reference, later], processes: 1, attempts: 1, blocks: 2}",
+    "results": "results/later",
+}
+LATER_TARGETS = ["results/later/measurements/markov/tiny/cpu/measurement.json", "results/later/parity/later/cpu.csv"]
+
+
+def test_a_framework_that_is_installed_later_is_measured_and_certified_once(workdir, tmp_path):
+    source = "import framework_of_later  # noqa: F401\n\nfrom lstmbench.implementations.reference import *\n"
+    (workdir.root / "workflow/lstmbench/implementations/later.py").write_text(source, encoding="utf-8")
+
+    def snakemake(*arguments):
+        words = workdir.words(*LATER_TARGETS, *arguments, **LATER)
+        return subprocess.run(words, **workdir.circumstances(modules=tmp_path))
+
+    assert snakemake().returncode == 0
+    record = workdir.root / LATER_TARGETS[0]
+    assert [one["implementation"] for one in json.loads(record.read_text(encoding="utf-8"))["failures"]] == ["later"]
+    assert not planned(snakemake("--dry-run"))
+    module = tmp_path / "framework_of_later.py"
+    module.touch()
+    assert planned(snakemake("--dry-run")) == {"measure": 1, "certify": 1}
+    assert snakemake().returncode == 0
+    assert not json.loads(record.read_text(encoding="utf-8"))["failures"]
+    assert set(read_table(workdir.root / LATER_TARGETS[1])["failure"]) == {""}
+    assert not planned(snakemake("--dry-run"))
+    module.unlink()
+    assert planned(snakemake("--dry-run")) == {"certify": 1}
+
+
 MOODY = {"implementations": "[reference,moody]", "results": "results/moody"}
 MOODY_SOURCE = """\
 import time

@@ -1,6 +1,6 @@
 # Measure how far each implementation deviates from the NumPy reference on this machine.
 #
-# inputs    the code of an implementation
+# inputs    the code of an implementation, and the versions of what it imports
 # outputs   table = {results}/parity/{implementation}/{device}.csv; if the implementation cannot run, the reason
 
 
@@ -18,6 +18,7 @@ rule certify:
         gpu=1 if SELECTION.device == "gpu" else 0,
     params:
         code=code_of_certificate,
+        versions=versions_here,
         python=lambda wildcards: interpreter(wildcards.implementation, ENVIRONMENTS),
     message:
         "Holding {wildcards.implementation} on {wildcards.device} against the NumPy reference"

@@ -23,6 +23,7 @@ if not workflow.deployment_settings.deployment_method:
     os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]))
 
 from lstmbench import datasets
+from lstmbench.orchestration import frameworks
 from lstmbench.orchestration.dependencies import code_hash, content_hash, numbers_hash, roots_of_sample, training_hash
 from lstmbench.orchestration.environments import failure_file, installed, interpreter, tools
 from lstmbench.utils.errors import PREFIX, BenchError, UsageError
@@ -178,6 +179,19 @@ def code_of_calibration(wildcards):
 
 def code_of_certificate(wildcards):
     return code_hash("commands.certify", f"implementations.{split(wildcards.implementation)[0]}")
+
+
+# Conda's environments are not the one that is looked at here; Snakemake itself compares their descriptions.
+def versions_here(wildcards):
+    """Return the versions of what an implementation imports, in the environment that the jobs share."""
+    return [] if workflow.deployment_settings.deployment_method else frameworks.versions(wildcards.implementation)
+
+
+def missing_in_measurement(wildcards):
+    """Return the implementations whose speed is not known, because their framework is missing."""
+    record = Path(RESULTS, paths.MEASUREMENT.format(**wildcards))
+    own = not workflow.deployment_settings.deployment_method
+    return frameworks.never_measured(record, SELECTION.speed.implementations) if own else []
 
 
 @cache

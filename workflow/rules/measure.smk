@@ -27,6 +27,7 @@ rule measure:
         preset=preset_file,
         values=preset_values,
         code=code_of_measurement,
+        missing=missing_in_measurement,
         implementations=shlex.join(SELECTION.speed.implementations),
         threads=threads_as_argument,
         counts=f"--processes {SELECTION.speed.processes} --attempts {SELECTION.speed.attempts} --blocks {SELECTION.speed.blocks}",
