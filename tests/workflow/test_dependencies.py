@@ -65,6 +65,12 @@ def test_the_profile_for_slurm_compares_inputs_as_the_default_one_does():
     assert limits[0] == limits[1]
 
 
+@pytest.mark.parametrize("seeds", ["[2]", "[2,1]"])
+def test_other_seeds_measure_no_speed_again(workdir, seeds):
+    jobs = workdir.planned(seeds=seeds)
+    assert (jobs["train"], jobs["measure"]) == (2, 0)
+
+
 def test_a_published_value_and_a_target_of_another_data_set_plan_nothing(workdir):
     for path in ("workflow/published.tsv", "workflow/targets.tsv"):
         with edited(workdir, (path, "\nptb\tsmall\t", "\n\nptb\tmedium\t")):

@@ -36,6 +36,7 @@ from lstmbench.models.presets import load_preset
 from lstmbench.records import paths, table_names
 from lstmbench.orchestration.resources import UNPLANNED, planned_seconds, read_plan, require_cores_of_job
 from lstmbench.orchestration.failed_runs import FAILED, failed_sample, last_failure
+from lstmbench.orchestration.selection import SPEED_SEED
 from lstmbench.orchestration.config import checked, own_contents, require_path
 from lstmbench.orchestration.terminal import Job
 from lstmbench.utils.escaping import printable
@@ -221,10 +222,9 @@ def preset_values(wildcards):
     return hash_of_preset(preset_file(wildcards))
 
 
-def first_weights(wildcards):
-    """Return the initial weights for measuring the speed of a size: those of its first seed."""
-    seed = SELECTION.seeds_of(wildcards.size)[0]
-    return expand(rules.initialise.output.weights, dataset=wildcards.dataset, size=wildcards.size, seed=seed)
+def weights_of_speed(wildcards):
+    """Return the initial weights for measuring the speed of a size, whatever the seeds of the runs."""
+    return expand(rules.initialise.output.weights, dataset=wildcards.dataset, size=wildcards.size, seed=SPEED_SEED)
 
 
 def listed_sources(dataset):

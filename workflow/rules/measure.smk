@@ -1,6 +1,6 @@
 # Measure speed apart from training: the machine is otherwise idle, and implementations are interleaved block by block.
 #
-# inputs    the prepared data, a preset, the initial weights of the size's first seed, and the code the speed depends on
+# inputs    the prepared data, a preset, the initial weights of seed 1, and the code the speed depends on
 # outputs   record = {results}/measurements/{dataset}/{size}/{device}/measurement.json, blocks.parquet beside it
 #           tables = {results}/tables/{speed,ratios,anatomy,products}.{csv,parquet,md,tex}, phases.{md,tex}
 
@@ -8,7 +8,7 @@
 rule measure:
     input:
         manifest=rules.prepare.output.manifest,
-        weights=first_weights,
+        weights=weights_of_speed,
         environments=installed(ENVIRONMENTS, *SELECTION.speed.implementations),
     output:
         record=RESULTS / paths.MEASUREMENT,

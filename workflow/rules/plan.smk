@@ -1,6 +1,6 @@
 # Estimate what the runs of this configuration take on this machine, before any of them starts.
 #
-# inputs    the prepared data, a preset, the initial weights of the size's first seed, and the code the speed depends on
+# inputs    the prepared data, a preset, the initial weights of seed 1, and the code the speed depends on
 # outputs   sample = results/calibration/{dataset}/{size}/{implementation}/{device}/threads-{threads}.json
 #           plan   = {results}/plan/plan and error.{csv,parquet,md,tex}, the latter on the runs that are finished
 
@@ -11,7 +11,7 @@ SAMPLE = "{dataset}/{size}/{implementation}/{device}/threads-{threads}.json"
 rule calibrate:
     input:
         manifest=rules.prepare.output.manifest,
-        weights=first_weights,
+        weights=weights_of_speed,
         environment=lambda wildcards: installed(ENVIRONMENTS, wildcards.implementation),
     output:
         sample=CALIBRATION / SAMPLE,

@@ -31,6 +31,10 @@ _Word = Annotated[str, Meta(min_length=1)]
 _EnvironmentName = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,31}(?!\n)$")]
 _Folder = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*(?!\n)$")]
 
+SPEED_SEED = 1
+"""The seed of the weights that speeds are measured with: another selection of seeds must not measure them again."""
+
+
 
 class Speed(StrictStruct, frozen=True):
     """What the measurement of speed covers; it is apart from training."""
@@ -226,7 +230,7 @@ class Selection(StrictStruct, frozen=True):
         return Path(self.results, record)
 
     def seeds_of(self, size: str) -> list[int]:
-        """Return the seeds of a size.  Its speed is measured with the weights of the first."""
+        """Return the seeds of a size."""
         return self.seeds[size] if isinstance(self.seeds, Mapping) else self.seeds
 
     def threads_of(self, device: str) -> int:
