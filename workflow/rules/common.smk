@@ -67,8 +67,8 @@ TARGETS = Path(HOME, "workflow/targets.tsv")
 TOOLS = Path(HOME, "envs/tools.yaml")
 BASELINES = Path(HOME, "results/baselines")
 
-# The selection for collect and plan, without the user's files and folders, whose places affect no table.
-SELECTED = json.dumps(plain(SELECTION.without_places()))
+# The selection for the commands that read it.
+SELECTED = json.dumps(plain(SELECTION.for_tables()))
 
 # All configurations share data, weights and environments; the rest is below `results`.
 DATA = Path("results/data")

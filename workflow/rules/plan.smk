@@ -63,7 +63,7 @@ rule plan:
         calibrations=CALIBRATION,
         plans=PLANS,
         code=lambda wildcards: code_hash("commands.plan"),
-        selection=SELECTED,
+        selection=json.dumps(plain(SELECTION.for_plan())),
     message:
         "Planning the runs of this configuration"
     shell:

@@ -16,6 +16,7 @@ from lstmbench.models.presets import PRESETS
 from lstmbench.orchestration.config import checked, own_contents, sizes
 from lstmbench.orchestration.selection import Selection
 from lstmbench.system import device
+from lstmbench.utils.conversion import plain
 from lstmbench.utils.errors import UsageError
 from lstmbench.utils.files import hash_file
 from lstmbench.utils.paths import ROOT
@@ -338,14 +339,39 @@ def test_a_folder_of_presets_with_its_name_is_that_of_a_data_set_of_ones_own(tmp
 def test_the_place_of_data_of_ones_own_is_found_from_home_and_is_no_part_of_what_is_kept(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     texts = {"novel": "~/secret/novel.txt", "letters": {"path": "~/secret/letters", "level": "character"}}
-    selection = checked({**SHIPPED, **OWN, "texts": texts, "device": "cpu", "local_data": [str(tmp_path)]})
+    config = {**SHIPPED, **OWN, "texts": texts, "datasets": ["novel"], "device": "cpu", "local_data": [str(tmp_path)]}
+    selection = checked(config)
     assert selection.own("novel").path == tmp_path / "secret/novel.txt"
     assert selection.own("letters").options == {"level": "character"}
-    kept = selection.without_places()
+    kept = selection.for_plan()
     assert kept.texts["novel"] == "novel.txt"
-    assert kept.own("letters").options == {"level": "character"}
+    letters = checked({**config, "datasets": ["letters"]}).for_plan()
+    assert letters.own("letters").options == {"level": "character"}
     assert str(tmp_path) not in str(kept)
     assert "secret" not in str(kept)
+
+
+def test_what_changes_no_table_is_no_part_of_the_selection_of_a_table():
+    config = {**SHIPPED, "sizes": ["small"], "speed": {**SHIPPED["speed"], "sizes": ["small"]}, "device": "cpu"}
+    before = checked(config)
+    unused = {
+        "texts": {"novel": "novel.txt"},
+        "images": {"fashion": "fashion"},
+        "environments": {"old": ["torch==1.0"]},
+        "max_updates": {"large": 7},
+        "checkpoint_seconds": 7,
+    }
+    after = checked({**config, **unused})
+    assert after.for_plan() == before.for_plan()
+    models = {"keep_models": not config["keep_models"]}
+    assert checked({**config, **models}).for_tables() == before.for_tables()
+    assert checked({**config, **models}).for_plan() != before.for_plan()
+    implementations = ["pytorch-old"]
+    for used in ({"max_updates": {"small": 7}}, {**unused, "implementations": implementations}):
+        chosen = checked({**config, **used})
+        assert chosen.for_tables() != before.for_tables()
+        assert checked(plain(chosen.for_tables())) == chosen.for_tables()
+    assert chosen.for_tables().environments == {"old": ["torch==1.0"]}
 
 
 def test_the_contents_of_selected_data_are_read_and_what_is_no_such_file_is_named_with_its_key(tmp_path, monkeypatch):

@@ -197,17 +197,35 @@ class Selection(StrictStruct, frozen=True):
         """Return the preset of a size."""
         return PRESETS / self.preset_folder(dataset) / f"{size}.yaml"
 
-    def without_places(self) -> Selection:
-        """Return the selection without what depends on this machine's folders and affects no result.
+    def for_plan(self) -> Selection:
+        """Return the selection without what changes no number of the plan, so that it repeats nothing.
 
-        The path of each data set of the user's own becomes its name, so that a moved file repeats nothing, and a report
-        tells nobody where a user keeps what.
+        That is what no case uses, and what depends on this machine's folders.  The path of each data set of the user's
+        own becomes its name, so that a report tells nobody where a user keeps what.
         """
         texts: dict[str, str | OwnText] = {
             name: f"{name}.txt" if isinstance(text, str) else replace(text, path=f"{name}.txt")
             for name, text in self.texts.items()
+            if name in self.datasets
         }
-        return replace(self, local_data=[], texts=texts, images={name: name for name in self.images})
+        sizes = {*self.sizes, *self.speed.sizes}
+        named = {implementations.split(name)[1] for name in (*self.implementations, *self.speed.implementations)}
+        caps = self.max_updates
+        if isinstance(caps, Mapping):
+            caps = {size: count for size, count in caps.items() if size in sizes} or None
+        return replace(
+            self,
+            local_data=[],
+            texts=texts,
+            images={name: name for name in self.images if name in self.datasets},
+            environments={name: words for name, words in self.environments.items() if name in named},
+            max_updates=caps,
+            checkpoint_seconds=1,
+        )
+
+    def for_tables(self) -> Selection:
+        """Return the selection without what changes no table, so that it repeats none."""
+        return replace(self.for_plan(), keep_models=True)
 
     def records(self) -> list[Path]:
         """Return the paths of the records of all runs, whether they exist or not."""

@@ -20,7 +20,7 @@ from lstmbench.records import paths
 from lstmbench.system.device import split_device
 from lstmbench.utils.conversion import plain
 
-IGNORED_KEYS = ("local_data", "checkpoint_seconds")
+IGNORED_KEYS = ("local_data", "checkpoint_seconds", "keep_models")
 """Keys that change no result."""
 
 UNLESS_EMPTY = ("environments", "texts", "images")
