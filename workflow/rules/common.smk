@@ -36,7 +36,7 @@ from lstmbench.models.presets import load_preset
 from lstmbench.records import paths, table_names
 from lstmbench.orchestration.resources import UNPLANNED, planned_seconds, read_plan, require_cores_of_job
 from lstmbench.orchestration.failed_runs import FAILED, failed_sample, last_failure
-from lstmbench.orchestration.selection import SPEED_SEED
+from lstmbench.orchestration.selection import SPEED_SEED, require_own_results
 from lstmbench.orchestration.config import checked, own_contents, require_path
 from lstmbench.orchestration.terminal import Job
 from lstmbench.utils.escaping import printable
@@ -55,6 +55,7 @@ if not workflow.is_main_process:
 try:
     require_path(Path(workflow.basedir))
     SELECTION = checked(config)
+    require_own_results(SELECTION.results)
     OWN_CONTENTS = own_contents(SELECTION) if workflow.is_main_process else {}
 except BenchError as error:
     stop(error)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import subprocess
 from pathlib import Path
 
 import msgspec
@@ -14,7 +15,7 @@ from snakemake.utils import update_config
 from lstmbench import datasets, implementations
 from lstmbench.models.presets import PRESETS
 from lstmbench.orchestration.config import checked, own_contents, sizes
-from lstmbench.orchestration.selection import Selection
+from lstmbench.orchestration.selection import FOLDERS_OF_OTHERS, Selection, require_own_results
 from lstmbench.system import device
 from lstmbench.utils.conversion import plain
 from lstmbench.utils.errors import UsageError
@@ -349,6 +350,23 @@ def test_the_place_of_data_of_ones_own_is_found_from_home_and_is_no_part_of_what
     assert letters.own("letters").options == {"level": "character"}
     assert str(tmp_path) not in str(kept)
     assert "secret" not in str(kept)
+
+
+@pytest.mark.parametrize("results", ["workflow", "envs", "docs/mine", "results/data", "results/baselines/mine"])
+def test_results_among_files_of_the_project_or_of_all_configurations_are_refused(results):
+    with pytest.raises(UsageError, match=rf"\$\.results: expected a folder of their own, found {results}, but"):
+        require_own_results(results)
+
+
+def test_every_folder_of_the_project_is_refused():
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False).stdout
+    tracked = {folder for folder, found, _ in (line.partition("/") for line in listed.splitlines()) if found}
+    assert {name for name in tracked - {"results"} if name[0] != "."} <= {*FOLDERS_OF_OTHERS}
+
+
+@pytest.mark.parametrize("results", ["results", "results/mine", "results/data2", "workflows", "a/workflow"])
+def test_any_other_folder_is_one_for_results(results):
+    require_own_results(results)
 
 
 def test_what_changes_no_table_is_no_part_of_the_selection_of_a_table():

@@ -35,6 +35,12 @@ SPEED_SEED = 1
 """The seed of the weights that speeds are measured with: another selection of seeds must not measure them again."""
 
 
+FOLDERS_OF_OTHERS = (
+    *("docs", "envs", "profiles", "tests", "workflow"),
+    *(f"results/{name}" for name in ("baselines", "calibration", "data", "environments", "logs", "weights")),
+)
+"""Folders with files of the project, or with what all configurations share."""
+
 
 class Speed(StrictStruct, frozen=True):
     """What the measurement of speed covers; it is apart from training."""
@@ -271,6 +277,20 @@ class Selection(StrictStruct, frozen=True):
         """Return the caps of a run of this size as arguments of ``lstm-bench train``."""
         caps = {"--max-updates": self.max_updates_of(size), "--max-eval-predictions": self.max_eval_predictions}
         return shlex.join(str(word) for name, value in caps.items() if value is not None for word in (name, value))
+
+
+def require_own_results(results: str) -> None:
+    """Refuse a folder of results that would mix them with other files.
+
+    Raises:
+        UsageError: the folder is one of ``FOLDERS_OF_OTHERS``, or below one.
+    """
+    for name in FOLDERS_OF_OTHERS:
+        if Path(results).is_relative_to(name):
+            raise UsageError(
+                f"configuration at $.results: expected a folder of their own, found {results}, but {name} holds files "
+                "of the project or of all configurations; write another, as in results/mine"
+            )
 
 
 def _expanded(path: str) -> Path:
