@@ -256,6 +256,11 @@ def in_cases(pattern, cases):
     return expand(pattern, zip, implementation=names, device=devices, threads=counts, allow_missing=True)
 
 
+def of_each_measurement(pattern):
+    """Return ``pattern`` for each measurement of speed."""
+    return expand(pattern, dataset=SELECTION.datasets, size=SELECTION.speed.sizes, device=SELECTION.devices)
+
+
 def data_tables(names):
     """Return the tables as CSV for people and Parquet for programs."""
     return expand(TABLES / "{name}.{suffix}", name=names, suffix=table_names.DATA_SUFFIXES, allow_missing=True)

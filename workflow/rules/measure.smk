@@ -41,12 +41,8 @@ rule measure:
 
 rule analyse:
     input:
-        records=expand(
-            rules.measure.output.record,
-            dataset=SELECTION.datasets,
-            size=SELECTION.speed.sizes,
-            device=SELECTION.devices,
-        ),
+        records=of_each_measurement(rules.measure.output.record),
+        blocks=of_each_measurement(rules.measure.output.blocks),
     output:
         tables=data_tables(table_names.SPEED),
         shown=text_tables(table_names.SPEED_SHOWN, caption="speed"),
