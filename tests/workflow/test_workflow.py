@@ -42,6 +42,21 @@ def test_a_colon_in_the_project_s_path_is_refused_in_one_line_before_anything_is
     assert not (tmp_path / "a:b/results").exists()
 
 
+def test_what_snakemake_would_lose_of_a_command_line_or_of_a_file_is_refused_in_one_line(tmp_path):
+    copy_workdir(tmp_path)
+    (tmp_path / "mine.yaml").write_text("threads: 1\nseeds: [1]\nthreads: 2\n", encoding="utf-8")
+    quick = ["--configfile", "workflow/configs/quick.yaml"]
+    for words, why in (
+        ([*quick, "--configfile", "mine.yaml"], "command line: expected --configfile once, found it twice"),
+        ([*quick, "mine.yaml"], "mine.yaml line 3: expected each key once, found 'threads' again"),
+    ):
+        done = Workdir(tmp_path).command(*words)
+        assert done.returncode == 2
+        (line,) = [line for line in done.stdout.splitlines() if line.startswith("error: E2-USAGE: ")]
+        assert why in line
+    assert not (tmp_path / "results").exists()
+
+
 def test_two_implementations_that_are_one_end_with_the_same_weights(workdir):
     runs = (workdir.root / "results/tiny/runs/markov/tiny").glob("*/cpu/seed-1/run.json")
     assert len({json.loads(path.read_text())["final_weights_sha256"] for path in runs}) == 1

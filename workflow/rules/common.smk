@@ -37,7 +37,7 @@ from lstmbench.records import paths, table_names
 from lstmbench.orchestration.resources import UNPLANNED, planned_seconds, read_plan, require_cores_of_job
 from lstmbench.orchestration.failed_runs import FAILED, failed_sample, last_failure
 from lstmbench.orchestration.selection import SPEED_SEED, require_own_results
-from lstmbench.orchestration.config import checked, own_contents, require_path
+from lstmbench.orchestration.config import checked, own_contents, require_once, require_path, require_plain
 from lstmbench.orchestration.terminal import Job
 from lstmbench.utils.escaping import printable
 
@@ -54,6 +54,10 @@ if not workflow.is_main_process:
 
 try:
     require_path(Path(workflow.basedir))
+    if workflow.is_main_process:
+        require_once(sys.argv)
+        for file in workflow.configfiles:
+            require_plain(Path(file))
     SELECTION = checked(config)
     require_own_results(SELECTION.results)
     OWN_CONTENTS = own_contents(SELECTION) if workflow.is_main_process else {}

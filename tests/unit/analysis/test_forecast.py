@@ -136,7 +136,7 @@ def test_a_plan_counts_the_runs_of_each_size_by_its_own_seeds(tmp_path, monkeypa
     monkeypatch.setattr(forecast, "load_dataset", lambda path: None)
     monkeypatch.setattr(forecast, "count_work", lambda *_, **caps: WORK)
     monkeypatch.setattr(forecast, "read_calibration", lambda path: converted(calibration(), Calibration, path))
-    chosen = {**CONFIG, "sizes": ["small", "large"], "seeds": {"small": [1, 2, 3]}}
+    chosen = {**CONFIG, "sizes": ["small", "large"], "seeds": {"small": [1, 2, 3]}, "max_updates": 150}
     planned, _ = forecast.plan(checked(chosen), tmp_path, tmp_path)
     assert planned["seeds"].tolist() == [3, 1]
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -14,7 +15,9 @@ from snakemake.utils import update_config
 
 from lstmbench import datasets, implementations
 from lstmbench.models.presets import PRESETS
-from lstmbench.orchestration.config import checked, own_contents, sizes
+from lstmbench.orchestration import config as config_module
+from lstmbench.orchestration import selection as selection_module
+from lstmbench.orchestration.config import checked, own_contents, require_once, require_plain, sizes
 from lstmbench.orchestration.selection import FOLDERS_OF_OTHERS, Selection, require_own_results
 from lstmbench.system import device
 from lstmbench.utils.conversion import plain
@@ -214,7 +217,8 @@ def test_a_device_without_the_threads_that_a_list_of_them_needs_is_refused():
 
 
 def test_numbers_from_snakemakes_command_line_are_numbers():
-    selection = checked({**SHIPPED, "device": "cpu", "seeds": ["1", "2"], "max_updates": {"small": "5"}})
+    caps = {"small": "5", "medium": "null", "large": None}
+    selection = checked({**SHIPPED, "device": "cpu", "seeds": ["1", "2"], "max_updates": caps})
     assert selection.seeds == [1, 2]
     assert selection.caps_as_arguments("small") == "--max-updates 5"
     assert selection.caps_as_arguments("large") == ""
@@ -227,9 +231,10 @@ def test_a_text_on_the_command_line_that_is_no_usual_integer_is_refused(text):
         checked({**SHIPPED, "device": "cpu", "max_updates": text})
 
 
-def understood(*keys):
-    """The selection of the shipped configuration with what Snakemake's command line says of these keys."""
+def understood(*keys, ready=None):
+    """The selection of the shipped configuration, and a ready one, with what Snakemake's command line says of keys."""
     config = copy.deepcopy(SHIPPED)
+    update_config(config, ready or {})
     update_config(config, parse_config(["device=cpu", *keys]))
     return checked(config)
 
@@ -252,9 +257,83 @@ def test_the_same_seeds_are_the_same_selection_whether_they_come_as_a_list_or_by
 
 def test_a_size_that_is_not_selected_may_keep_its_seeds_and_its_cap():
     narrow = ("sizes=[small]", "speed={sizes: [small]}")
-    narrowed = understood(*narrow, "seeds={small: [2], large: [5]}", "max_updates={large: 5}")
+    narrowed = understood(*narrow, "seeds={small: [2], large: [5]}", "max_updates={small: null, large: 5}")
     assert narrowed.seeds == [2]
     assert narrowed.max_updates_of("small") is None
+
+
+def test_a_selected_size_without_a_cap_beside_sizes_that_have_one_is_refused():
+    with pytest.raises(UsageError, match=r"for the selected size large, or null .* found medium, small; add it"):
+        understood("max_updates={small: 5, medium: null}")
+    # What is measured alone is not trained.
+    assert understood("sizes=[small]", "max_updates={small: 5}").max_updates_of("small") == 5
+
+
+def test_every_size_of_a_shipped_data_set_is_cut_short_by_the_quick_configuration():
+    quick = yaml.safe_load((ROOT / "workflow/configs/quick.yaml").read_text(encoding="utf-8"))
+    for dataset in datasets.names():
+        config = {**copy.deepcopy(SHIPPED), "device": "cpu", "datasets": [dataset], "sizes": sizes(dataset)}
+        update_config(config, quick)
+        assert all(checked(config).max_updates_of(size) for size in sizes(dataset))
+
+
+def test_the_quick_configuration_takes_presets_of_ones_own_once_they_have_a_cap(monkeypatch, tmp_path):
+    shutil.copytree(PRESETS, tmp_path / "presets")
+    (tmp_path / "presets/novel").mkdir()
+    shutil.copy(PRESETS / "ptb/small.yaml", tmp_path / "presets/novel/tiny.yaml")
+    for module in (config_module, selection_module):
+        monkeypatch.setattr(module, "PRESETS", tmp_path / "presets")
+    quick = yaml.safe_load((ROOT / "workflow/configs/quick.yaml").read_text(encoding="utf-8"))
+    own = ("texts={novel: novel.txt}", "datasets=[novel]", "sizes=[tiny]", "speed={sizes: [tiny]}")
+    with pytest.raises(UsageError, match=r"max_updates: expected a number for the selected size tiny"):
+        understood(*own, ready=quick)
+    assert understood(*own, "max_updates={tiny: 50}", ready=quick).max_updates_of("tiny") == 50
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("seeds: [1]\nthreads: 2\nseeds: [7]\n", r"mine\.yaml line 3: expected each key once, found 'seeds' again"),
+        ("speed: {blocks: 1, attempts: 2, blocks: 3}\n", "line 1: expected each key once, found 'blocks' again"),
+        ("threads: 2\nmax_updates: 010\n", "line 2: expected a number without a leading zero.*, found 010"),
+        ("seeds: [1, 08]\n", "line 1: expected a number without a leading zero.*, found 08"),
+        ('{\n\t"threads": 1,\n\t"threads": 2\n}', "line 3: expected each key once, found 'threads' again"),
+    ],
+)
+def test_a_file_that_yaml_would_read_otherwise_than_it_looks_is_refused_by_its_line(tmp_path, text, why):
+    path = tmp_path / "mine.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(UsageError, match=why):
+        require_plain(path)
+
+
+@pytest.mark.parametrize("path", [ROOT / "config.yaml", *sorted((ROOT / "workflow/configs").glob("*.yaml"))], ids=str)
+def test_a_shipped_file_is_read_as_it_looks_aliases_among_it(path):
+    require_plain(path)
+
+
+def test_numbers_that_begin_with_zero_in_a_text_or_before_a_point_are_what_they_look_like(tmp_path):
+    (tmp_path / "mine.yaml").write_text("results: '007'\nthreads: 0\nother: 0.5\n", encoding="utf-8")
+    require_plain(tmp_path / "mine.yaml")
+
+
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        ("--configfile workflow/configs/quick.yaml --configfile mine.yaml", "--configfile"),
+        ("--configfiles quick.yaml --cores 2 --configfile=mine.yaml", "--configfile"),
+        ("--config datasets=[ptb] -C sizes=[small]", "--config"),
+        ("plan -R calibrate --forcerun plan", "--forcerun"),
+    ],
+)
+def test_an_option_whose_first_values_would_be_lost_is_refused_in_one_line(words, name):
+    with pytest.raises(UsageError, match=f"^command line: expected {name} once, found it twice.*{name} "):
+        require_once(["snakemake", *words.split()])
+
+
+@pytest.mark.parametrize("words", ["--configfile a.yaml b.yaml --config a=1 b=2", "--cores 2 --cores 1", ""])
+def test_any_other_command_line_is_taken(words):
+    require_once(["snakemake", *words.split()])
 
 
 @pytest.mark.parametrize("text", ["false", "False"])

@@ -219,7 +219,8 @@ def test_a_complete_crossing_is_said_to_be_complete(page):
 
 
 def test_how_to_reproduce_names_the_commit_and_the_configuration(page):
-    selection = SELECTION | {"seeds": [4], "max_updates": {"small": 7}, "results": "results/mine"}
+    caps = {"small": 7, "medium": 7, "large": None}
+    selection = SELECTION | {"seeds": [4], "max_updates": caps, "results": "results/mine"}
     text = page(make_record(commit_dirty=True, resumed=2), selection=selection)
     assert f"git checkout {'0123456789abcdef' * 2}01234567   # and changes that were not committed" in text
     (command,) = re.findall(r"^make install\n\. \.venv/bin/activate\n(.*)</pre>$", text, re.M)
@@ -482,7 +483,8 @@ def test_the_guide_explains_the_words_that_this_page_uses_and_no_others(page):
 
 
 def test_each_row_has_the_command_that_makes_it_again(page):
-    changes = {"seeds": [2, 1, 3], "max_updates": {"small": 7, "large": 9}, "threads": 1, "results": "results/mine"}
+    caps = {"small": 7, "medium": None, "large": 9}
+    changes = {"seeds": [2, 1, 3], "max_updates": caps, "threads": 1, "results": "results/mine"}
     measured = [make_measurement({"pytorch": [10.0], "tensorflow": [5.0]})]
     text = page(*make_pair(1), *make_pair(2), measured=measured, selection=SELECTION | changes)
     found = [html.unescape(command) for command in re.findall(r'<td class="code"[^>]*>(snakemake .*?)</td>', text)]

@@ -61,7 +61,7 @@ def selections(draw):
     }
     chosen = draw(some([*datasets.names(), "novel", "fashion"], max_size=2))
     common = set.intersection(*(set(sizes({"novel": "ptb", "fashion": "mnist"}.get(name, name))) for name in chosen))
-    caps = OF_SOME_SIZE.map(lambda caps: {size: count for size, count in caps.items() if size in common} or None)
+    caps = OF_SOME_SIZE.map(lambda caps: {size: caps.get(size) for size in common})
     config = {
         "datasets": chosen,
         **{key: {name: where for name, where in there.items() if name in chosen} for key, there in own.items()},

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import yaml
 from msgspec.structs import replace
 
 from lstmbench import datasets, implementations, tasks
@@ -35,6 +36,15 @@ UNIQUE = ("datasets", "sizes", "implementations", "seeds", "precisions", "worker
 _INTEGER = re.compile(r"[0-9]{1,18}")
 """An integer as Snakemake's command line leaves it; a longer one stays a text, and is refused as one."""
 
+GIVEN_ONCE = {
+    ("--configfile", "--configfiles"): "--configfile workflow/configs/quick.yaml mine.yaml",
+    ("--config", "-C"): "--config 'datasets=[ptb]' 'sizes=[small]'",
+    ("--forcerun", "-R"): "--forcerun plan report",
+}
+"""Options of Snakemake that take several values, by their names, each with an example."""
+
+_LEADING_ZERO = re.compile(r"[-+]?0[0-9_]+")
+
 _BOOLEANS = {"true": True, "True": True, "false": False, "False": False}
 """Booleans as YAML writes them, which Snakemake's command line leaves as text, and as Python writes them."""
 
@@ -49,6 +59,68 @@ def require_path(folder: Path) -> None:
     """
     if os.pathsep in str(folder):
         raise UsageError(f"{folder}: a folder whose path holds {os.pathsep!r} cannot be on PATH: rename or move it")
+
+
+def require_once(words: Sequence[str]) -> None:
+    """Refuse a Snakemake command line that gives an option twice whose first values would be lost.
+
+    ``make quick ARGS="--configfile mine.yaml"`` would start the full benchmark.
+
+    Raises:
+        UsageError: says how to give it once.
+    """
+    for names, once in GIVEN_ONCE.items():
+        if sum(word.partition("=")[0] in names for word in words) > 1:
+            raise UsageError(
+                f"command line: expected {names[0]} once, found it twice, of which Snakemake would use the last alone; "
+                f"give all its values to one: {once}"
+            )
+
+
+def require_plain(path: Path) -> None:
+    """Refuse a configuration file of which YAML would make something else than it looks like.
+
+    Of a key that is there twice YAML uses the last, and it reads 010 as 8.
+
+    Raises:
+        UsageError: names the line.
+    """
+    try:
+        # JSON is YAML except for tabs.
+        yaml.compose(path.read_text(encoding="utf-8").replace("\t", " "), Loader=_PlainLoader)
+    except _NotPlain as error:
+        raise UsageError(f"{path} line {error}") from error
+    except yaml.YAMLError:
+        return  # Snakemake has read it in its own way
+
+
+class _NotPlain(Exception):
+    """A place of a file that looks like something else than it is."""
+
+    def __init__(self, node: yaml.Node, words: str) -> None:
+        super().__init__(f"{node.start_mark.line + 1}: expected {words}")
+
+
+class _PlainLoader(yaml.SafeLoader):  # type: ignore[misc]  # PyYAML has no types
+    """Refuse a key that is there twice, and a number with a leading zero.
+
+    Unlike that of presets it allows aliases: no value is built here, so none can expand.
+    """
+
+    def compose_mapping_node(self, anchor: Any) -> Any:
+        node = super().compose_mapping_node(anchor)
+        found: set[str] = set()
+        for key, _ in node.value:
+            if str(key.value) in found:
+                raise _NotPlain(key, f"each key once, found {short(key.value)} again")
+            found.add(str(key.value))
+        return node
+
+    def compose_scalar_node(self, anchor: Any) -> Any:
+        node = super().compose_scalar_node(anchor)
+        if node.style is None and _LEADING_ZERO.fullmatch(node.value):
+            raise _NotPlain(node, f"a number without a leading zero, which YAML reads as octal, found {node.value}")
+        return node
 
 
 def checked(config: Mapping[str, Any]) -> Selection:
@@ -101,11 +173,25 @@ def _require_known_names(selection: Selection) -> None:
                 tasks.require_suited(selection.task_of(dataset), preset)
             except UsageError as error:
                 raise UsageError(f"{dataset} {size}: {error}") from error
-    folders = map(selection.preset_folder, selection.datasets)
-    there = dict.fromkeys(size for folder in folders for size in sizes(folder))
+    # A configuration may name sizes of other data sets than those that the command line selects.
+    there = dict.fromkeys(size for folder in sorted(PRESETS.iterdir()) for size in sizes(folder.name))
     for key, by_size in (("max_updates", selection.max_updates), ("seeds", selection.seeds)):
         for size in by_size if isinstance(by_size, Mapping) else ():
             require_known(f"size in {key}", size, there)
+    _require_caps(selection)
+
+
+def _require_caps(selection: Selection) -> None:
+    """Refuse a mapping of caps without a selected size, which would run its whole schedule beside runs cut short."""
+    caps = selection.max_updates
+    if not isinstance(caps, Mapping):
+        return
+    for size in selection.sizes:
+        if size not in caps:
+            raise UsageError(
+                f"configuration at $.max_updates: expected a number for the selected size {size}, or null for its "
+                f"whole schedule; found {', '.join(sorted(caps)) or 'no size'}; add it: max_updates={{{size}: null}}"
+            )
 
 
 def _require_one_level(selection: Selection) -> None:

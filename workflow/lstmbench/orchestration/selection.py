@@ -126,7 +126,7 @@ class Selection(StrictStruct, frozen=True):
         list[_Word], Meta(description="Folders with local copies of the data files, looked at before any download.")
     ]
     max_updates: Annotated[
-        Number | dict[str, Number] | None,
+        Number | dict[str, Number | None] | None,
         Meta(description="Updates after which training stops, for all sizes or by size; null for the whole schedule."),
     ]
     max_eval_predictions: Annotated[
