@@ -100,8 +100,8 @@ def make_record(
         "milestones": _milestones(metric, updates * epochs) if classifier else [],
         "speed": {
             "unit": "images/s" if classifier else "words/s", "median": 3800.0, "p25": 3700.0, "p75": 3900.0,
-            "blocks": min(400, updates * epochs), "import_seconds": 2.1, "build_seconds": 0.1, "first_step_seconds": 0.4,
-            "train_seconds": 250.0 * epochs,
+            "blocks": min(400, updates * epochs), "import_seconds": 2.1, "build_seconds": 0.1,
+            "first_step_seconds": 0.4, "train_seconds": 250.0 * epochs,
         },
         "memory": {"peak_rss_bytes": 900_000_000, "peak_device_bytes": 10**9 if on_gpu else None},
         "machine": {
