@@ -106,10 +106,20 @@ for handler in terminal_handlers():
     handler.close_with(closing_text)
 
 
-def job_to_show(job, planned):
-    """Return what the terminal shows of a job; ``planned``: seconds of a training run of each planned case."""
-    case = tuple(job.wildcards_dict.get(name) for name in ("dataset", "size", "implementation", "device"))
-    return Job(job.rule.name, dict(job.wildcards_dict), planned.get(case) if job.rule.name == "train" else None)
+def jobs_to_show(planned):
+    """Return what the terminal shows of the jobs; ``planned``: seconds of a training run of each planned case."""
+    jobs = [job for job in workflow.dag.needrun_jobs() if job.is_shell]
+    makers = {str(path): job.jobid for job in jobs for path in job.output}
+    return [
+        Job(
+            job.rule.name,
+            dict(job.wildcards_dict),
+            planned.get(tuple(map(job.wildcards_dict.get, paths.CASE_COLUMNS))) if job.rule.name == "train" else None,
+            job.jobid,
+            frozenset(makers[str(path)] for path in job.input if str(path) in makers),
+        )
+        for job in jobs
+    ]
 
 
 # Not earlier: only now are the executor and the jobs known, and none of the jobs has started yet.
@@ -139,7 +149,7 @@ onstart:
             None if workflow.non_local_exec else workflow.cores,
         )
     for handler in terminal_handlers():
-        handler.expect(job_to_show(job, seconds) for job in workflow.dag.needrun_jobs() if job.is_shell)
+        handler.expect(jobs_to_show(seconds))
 
 
 onsuccess:

@@ -13,9 +13,9 @@ from lstmbench.orchestration.terminal import Job, Terminal, in_words, remaining
 from snakemake_logger_plugin_lstmbench import LogHandler
 
 SMALL, LARGE, TOOL = (
-    ("train", "ptb", "small", "pytorch"),
-    ("train", "ptb", "large", "pytorch"),
-    ("plot", None, None, None),
+    ("train", "ptb", "small", "pytorch", "cpu"),
+    ("train", "ptb", "large", "pytorch", "cpu"),
+    ("plot", None, None, None, None),
 )
 
 
@@ -86,6 +86,50 @@ def test_each_finished_job_is_one_line_with_what_is_left(terminal, clock, capsys
         "2 of 3 done, about 2 min left: Training seed 2, 120 s",
         "3 of 3 done: Training seed 3, 120 s",
     ]
+
+
+def chain(*needs, planned=60.0):
+    """Training runs of one size each, each of which needs the jobs of these numbers."""
+    return [
+        Job("train", {"dataset": "ptb", "size": f"size-{number}"}, planned, number, frozenset(of_one))
+        for number, of_one in enumerate(needs, start=1)
+    ]
+
+
+def last_line(capsys):
+    return capsys.readouterr().err.splitlines()[-1]
+
+
+def test_what_failed_and_what_needs_it_is_not_left(terminal, clock, capsys):
+    first, second, third, fourth, fifth = jobs = chain([], [], [2], [1, 3], [], planned=1200.0)
+    terminal.expect(jobs)
+    terminal.start(2, second, "second", ["log-2"])
+    terminal.fail(2, "train", ["log-2"])
+    terminal.start(1, first, "first", ["log-1"])
+    clock.now += 1200
+    terminal.finish(1)
+    assert last_line(capsys) == "1 of 5 done, about 20 min left: first, 1200 s"  # the fifth alone
+    # Once it is tried again, what needs it may run.
+    terminal.start(2, second, "second", ["log-2"])
+    terminal.start(5, fifth, "fifth", ["log-5"])
+    clock.now += 1200
+    terminal.finish(5)
+    assert last_line(capsys).startswith("2 of 5 done, about 27 min left")
+    assert third.needs == {2}
+    assert fourth.needs == {1, 3}
+
+
+def test_cases_of_other_threads_workers_or_precisions_have_a_plan_of_their_own(terminal, clock, capsys):
+    case = {"dataset": "ptb", "size": "small", "implementation": "pytorch"}
+    slow, fast = (
+        Job("train", {**case, "device": name}, planned) for name, planned in (("cpu-t1", 7200.0), ("cpu-t4", 600.0))
+    )
+    tool = Job("plot")
+    terminal.expect([slow, fast, tool])
+    terminal.start(9, tool, "plot", ["log"])
+    clock.now += 1
+    terminal.finish(9)
+    assert "about 2.2 hours left" in last_line(capsys)
 
 
 LOG = """\

@@ -23,21 +23,28 @@ SHORT_JOB_SECONDS = 5.0
 REFRESH_SECONDS = 1.0
 
 Kind = tuple[str | None, ...]
-"""Rule, data set, size and implementation.  Jobs of one kind take about the same time."""
+"""Rule, data set, size, implementation and device, with its precision, workers and threads.  Jobs of one kind take
+about the same time."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """A job to run; ``planned``: the seconds that ``make plan`` predicts for it, or None."""
+    """A job to run.
+
+    ``planned``: the seconds that ``make plan`` predicts for it, or None.  ``number``: Snakemake's number of the job;
+    ``needs``: the numbers of the jobs whose files it reads.
+    """
 
     rule: str
     wildcards: Mapping[str, str] = field(default_factory=dict)
     planned: float | None = None
+    number: int | None = None
+    needs: frozenset[int] = frozenset()
 
     @property
     def kind(self) -> Kind:
         """The kind of the job."""
-        return self.rule, *(self.wildcards.get(name) for name in ("dataset", "size", "implementation"))
+        return self.rule, *(self.wildcards.get(name) for name in ("dataset", "size", "implementation", "device"))
 
 
 def remaining(
@@ -98,6 +105,8 @@ class Terminal:
     def __init__(self, clock: Callable[[], float] | None = None) -> None:
         self._clock = clock or Stopwatch().seconds
         self._left: Counter[Kind] = Counter()
+        self._kinds: dict[int, Kind] = {}
+        self._needed_by: defaultdict[int, list[int]] = defaultdict(list)
         self._planned: dict[Kind, float] = {}
         self._ended: defaultdict[Kind, list[float]] = defaultdict(list)
         self._running: dict[int, _Running] = {}
@@ -115,6 +124,11 @@ class Terminal:
         jobs = list(jobs)
         self._left.update(job.kind for job in jobs)
         self._planned |= {job.kind: job.planned for job in jobs if job.planned is not None}
+        for job in jobs:
+            if job.number is not None:
+                self._kinds[job.number] = job.kind
+                for needed in job.needs:
+                    self._needed_by[needed].append(job.number)
         self._total = len(jobs)
         self.say(f"{self._total} job{'s' if self._total != 1 else ''} to run; their full log: {self.log}")
         if sys.stderr.isatty():
@@ -203,7 +217,18 @@ class Terminal:
         running = [(one.job.kind, now - one.since) for one in list(self._running.values())]
         wall = now - (self._first or 0.0)
         # Copies, because another thread refreshes the bar.
-        return in_words(*remaining(dict(self._left), self._planned, dict(self._ended), running, wall))
+        return in_words(*remaining(self._reachable(), self._planned, dict(self._ended), running, wall))
+
+    def _reachable(self) -> Counter[Kind]:
+        """Return the jobs that are left, without those that failed and those that need them."""
+        lost: set[int] = set()
+        waiting = [number for number in list(self._failed) if number not in self._running]  # unless it is tried again
+        while waiting:
+            number = waiting.pop()
+            if number not in lost:
+                lost.add(number)
+                waiting += self._needed_by.get(number, ())
+        return self._left - Counter(self._kinds[number] for number in lost if number in self._kinds)
 
     def _refresh(self) -> None:
         while not self._closed.wait(REFRESH_SECONDS):
