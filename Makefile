@@ -37,13 +37,15 @@ CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 SYSTEM ?= $(shell uname -s)-$(shell uname -m)
 NAMED := $(filter Linux-x86_64,$(SYSTEM))
 
+$(foreach name,GPU CPU JAX,$(if $(filter-out 0 1,$($(name)))$(word 2,$($(name))),$(error $(name)=$($(name)): expected 1, 0 or nothing)))
+
 # An environment holds one build of TensorFlow: cpu or gpu.  The file .installed says which, and is written last.  What pip
 # notes beside it must say the same: both builds share their files, so one over the other is neither.
 PACKAGES := $(notdir $(wildcard $(VENV)/lib/python3*/site-packages/tensorflow*.dist-info))
 FOUND := $(if $(NAMED),$(if $(filter tensorflow-%,$(PACKAGES)),gpu) $(if $(filter tensorflow_cpu-%,$(PACKAGES)),cpu))
 # Earlier versions left the file empty.
 HELD := $(or $(filter cpu gpu,$(shell cat $(VENV)/.installed 2>/dev/null)),$(if $(wildcard $(VENV)/.installed),$(FOUND)))
-BUILD := $(if $(filter-out 0,$(GPU)),gpu,$(if $(CPU)$(filter-out undefined,$(origin GPU)),cpu,$(firstword $(HELD) $(FOUND) cpu)))
+BUILD := $(if $(filter-out 0,$(GPU)),gpu,$(if $(filter-out 0,$(CPU))$(filter-out undefined,$(origin GPU)),cpu,$(firstword $(HELD) $(FOUND) cpu)))
 WRONG := $(filter-out $(BUILD),$(or $(HELD),nothing) $(FOUND))
 # JAX is beside either build: the environment has it from the first call with JAX=1 on.
 WITH_JAX := $(if $(filter-out 0,$(JAX))$(wildcard $(VENV)/.installed-jax),$(VENV)/.installed-jax)
@@ -56,13 +58,30 @@ endif
 # A package that has no wheel is built, and so is this one: with these.
 BUILD_TOOLS := "setuptools>=77" wheel
 
-# With WHEELHOUSE=DIR every pip below takes from that folder alone.
+# Quoted where it is used, so that it may hold spaces; then no shell replaces its ~.
+HOUSE := $(or $(WHEELHOUSE),.wheelhouse)
+HOUSE := $(if $(filter ~/%,$(HOUSE)),$(patsubst ~/%,$(HOME)/%,$(HOUSE)),$(HOUSE))
+
+# With WHEELHOUSE=DIR every pip below takes from that folder alone.  As a URL, because pip splits the variable at white space.
 ifneq (,$(and $(WHEELHOUSE),$(filter-out wheelhouse,$(or $(MAKECMDGOALS),demo))))
-ifeq (,$(wildcard $(WHEELHOUSE)/*))
+ifeq (,$(shell ls '$(HOUSE)' 2>/dev/null))
 $(error $(WHEELHOUSE): expected the folder of `make wheelhouse`, found no file: make it where there is a network, and carry it here)
 endif
+SPACE := $(subst ,, )
+HASH := \#
 export PIP_NO_INDEX := 1
-export PIP_FIND_LINKS := $(abspath $(WHEELHOUSE))
+export PIP_FIND_LINKS := file://$(subst $(SPACE),%20,$(subst ?,%3F,$(subst $(HASH),%23,$(subst %,%25,$(shell cd '$(HOUSE)' && pwd)))))
+endif
+
+# The names of make's targets end at a space.
+ifneq (1,$(words $(VENV)))
+$(error VENV=$(VENV): expected a folder whose path holds no space)
+endif
+
+ifneq (,$(filter verify,$(MAKECMDGOALS)))
+ifeq (,$(strip $(RUN)))
+$(error verify: expected the record of a run to repeat: make verify RUN=results/runs/.../run.json)
+endif
 endif
 
 # PATH ends a folder's name at a colon.
@@ -114,9 +133,9 @@ gpu-check: $(if $(WHEELS),,install-dev)
 
 # Everything that `make install` fetches, for this system and this Python, to carry to a machine without a network.
 wheelhouse:
-	$(PYTHON) -m pip download --dest $(or $(WHEELHOUSE),.wheelhouse) -r $(REQUIREMENTS) $(if $(WITH_JAX),-r envs/requirements-jax.txt) \
+	$(PYTHON) -m pip download --dest "$(HOUSE)" -r $(REQUIREMENTS) $(if $(WITH_JAX),-r envs/requirements-jax.txt) \
 		pip $(BUILD_TOOLS)
-	du -sh $(or $(WHEELHOUSE),.wheelhouse)
+	du -sh "$(HOUSE)"
 
 # PRESENT="numpy scipy": packages that the other machine has, and whose wheels need not travel.
 gpu-wheels:

@@ -82,6 +82,19 @@ def test_what_is_copied_is_there_and_the_script_is_a_script_of_the_shell():
     assert os.access(CONTAINER / "setup.sh", os.X_OK)
 
 
+@pytest.mark.parametrize(("build", "words"), [("", ""), ("GPU=1", "GPU=1 "), ("GPU=1 JAX=1", "GPU=1 JAX=1 ")])
+def test_the_script_gives_make_each_word_of_the_build(tmp_path, build, words):
+    (tmp_path / "bin").mkdir()
+    for name in ("apt-get", "rm", "git", "make"):
+        stub = tmp_path / "bin" / name
+        said = f'for word; do echo "$word" >> "{tmp_path}/words"; done\n' if name == "make" else ""
+        stub.write_text(f"#!/bin/sh\n{said}", encoding="utf-8")
+        stub.chmod(0o755)
+    script = (CONTAINER / "setup.sh").read_text(encoding="utf-8").replace("/lstm-bench", str(tmp_path))
+    subprocess.run(["/bin/sh", "-c", script, "setup.sh", build], env={"PATH": str(tmp_path / "bin")}, check=True)
+    assert (tmp_path / "words").read_text(encoding="utf-8").split() == f"{words}install".split()
+
+
 @pytest.mark.parametrize("text", [DOCKERFILE, APPTAINER])
 def test_each_definition_says_that_it_was_not_built_here(text):
     assert "not built, where this was made" in text.splitlines()[0]

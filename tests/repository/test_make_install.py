@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from lstmbench.utils.paths import ROOT
+from tests.factories.wheels import wheel
 
 # Makes an environment as venv and pip do, as far as make looks at it.
 PYTHON = """\
@@ -174,14 +176,60 @@ def test_a_wheelhouse_is_filled_from_the_index_with_what_the_installation_needs_
     assert asked.split()[-3:] == ["pip", "setuptools>=77", "wheel"]
 
 
-def test_with_a_wheelhouse_no_call_of_pip_asks_an_index(checkout):
-    house = checkout.root / "house"
+@pytest.mark.parametrize("name", ["house", "my own house", "50% of #1?"])
+def test_with_a_wheelhouse_no_call_of_pip_asks_an_index_whatever_its_folder_is_called(checkout, name):
+    house = checkout.root / name
     house.mkdir()
     (house / "numpy-2.4.6-py3-none-any.whl").touch()
-    assert checkout.make("WHEELHOUSE=house", "install") == ["venv", "cpu"]
+    assert checkout.make(f"WHEELHOUSE={name}", "install") == ["venv", "cpu"]
     calls = [line for line in checkout.asked if " pip " in line]
     assert len(calls) >= 4
-    assert all(line.startswith(f"1 {house} ") for line in calls)
+    assert all(line.startswith(f"1 {house.as_uri()} ") for line in calls)
+
+
+def test_a_wheelhouse_in_the_home_folder_is_found_by_its_tilde(checkout, monkeypatch):
+    monkeypatch.setenv("HOME", str(checkout.root))
+    (checkout.root / "my house").mkdir()
+    (checkout.root / "my house/numpy-2.4.6-py3-none-any.whl").touch()
+    assert checkout.make("WHEELHOUSE=~/my house", "install") == ["venv", "cpu"]
+
+
+def test_pip_finds_what_is_in_a_wheelhouse_whose_folder_has_a_space(tmp_path):
+    house = tmp_path / "my own house"
+    wheel(house, "1.0", "marker")
+    environment = {**os.environ, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": house.as_uri()}
+    words = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--quiet",
+        "--no-deps",
+        "--dest",
+        str(tmp_path / "found"),
+        "marker",
+    ]
+    subprocess.run(words, env=environment, check=True)
+    assert [path.name.partition("-")[0] for path in (tmp_path / "found").iterdir()] == ["marker"]
+
+
+@pytest.mark.parametrize("word", ["GPU=yes", "CPU=2", "JAX=1 GPU=1", "GPU=1 JAX=1", "GPU=1 0"])
+def test_a_build_that_is_neither_asked_for_nor_not_is_refused_in_one_line(checkout, word):
+    name, _, value = word.partition("=")
+    with pytest.raises(AssertionError, match=f"{name}={value}: expected 1, 0 or nothing"):
+        checkout.make(word, "install")
+    assert not (checkout.root / ".venv").exists()
+
+
+def test_an_environment_in_a_folder_with_a_space_is_refused_in_one_line(checkout):
+    with pytest.raises(AssertionError, match=r"VENV=my env: expected a folder whose path holds no space"):
+        checkout.make("VENV=my env", "install")
+
+
+def test_a_check_of_no_run_is_refused_in_one_line_that_says_what_to_give(checkout):
+    with pytest.raises(AssertionError, match=r"verify: expected the record of a run .*make verify RUN=results/runs/"):
+        checkout.make("verify")
+    assert not (checkout.root / ".venv").exists()
 
 
 def test_a_wheelhouse_that_is_not_there_is_refused_in_one_line(checkout):
