@@ -72,7 +72,7 @@ VERDICTS = {
     Kind.INCONCLUSIVE: "Neither equal nor different is shown, nor which is faster. The interval is too wide, or the "
     "difference is not certain once corrected for all comparisons shown together. More seeds or processes may decide.",
     Kind.NO_CLAIM: f"Too little to judge: fewer than {margins.SEEDS} seeds, or capped runs.",
-    Kind.NO_INTERVAL: "One process of each gives a ratio, but not how far chance may have moved it.",
+    Kind.NO_INTERVAL: "One process on a side gives a ratio, but not how far chance may have moved it.",
     Kind.NOT_QUOTABLE: "The ratio of two speeds of which at least one is not good.",
     Kind.HELD_BACK: "The system gave the process less CPU time than its threads could use, for example by a quota.",
     Kind.UNSTEADY: "Most processes became faster or slower while they were measured.",
