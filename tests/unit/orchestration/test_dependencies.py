@@ -263,6 +263,7 @@ def test_every_module_that_finds_a_file_of_the_workflow_by_itself_is_known():
         "utils.errors": "names the line of the package at which an error was met",
         "models.presets": "the rules take the values of a preset",
         "orchestration.environments": "where another Python finds the package",
+        "orchestration.frameworks": "the imports of implementations, whose code counts by itself",
     }
     found = {
         ".".join(path.relative_to(REAL).with_suffix("").parts).removesuffix(".__init__")
