@@ -55,11 +55,17 @@ def compare(first: Sequence[float], second: Sequence[float], metric: str) -> Com
     if n < 2:
         return Comparison(n, mean, math.nan, math.nan, math.nan, math.nan)
     interval = arithmetic_mean(differences)
-    error = max(standard_error(differences), np.finfo(float).tiny)  # pairs may agree in every bit
-    margin = MARGINS[metric]
-    p_different = 2 * special.stdtr(n - 1, -abs(mean) / error)
-    p_equal = special.stdtr(n - 1, (abs(mean) - margin) / error)
-    return Comparison(n, mean, interval.low, interval.high, float(p_different), float(p_equal))
+    beyond = float(special.stdtr(n - 1, (abs(mean) - MARGINS[metric]) / _error(differences)))
+    return Comparison(n, mean, interval.low, interval.high, chance(differences), beyond)
+
+
+def chance(values: np.ndarray) -> float:
+    """Return the two-sided p-value of a t-test whose null hypothesis is that the mean of two or more values is 0."""
+    return float(2 * special.stdtr(len(values) - 1, -abs(values.mean()) / _error(values)))
+
+
+def _error(values: np.ndarray) -> float:
+    return max(standard_error(values), np.finfo(float).tiny)  # values may agree in every bit
 
 
 def verdicts(comparisons: Sequence[Comparison]) -> list[Kind]:
