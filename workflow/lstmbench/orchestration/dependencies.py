@@ -29,6 +29,7 @@ NO_NUMBERS = {
     "orchestration.dependencies": "decides whether something is computed again, not what",
     "system.cores": "refuses more threads than cores; what it counts is recorded beside a speed",
     "utils.errors": "words and exit codes",
+    "utils.exit_codes": "as utils.errors",
     "training.model_graph": "as training.tensorboard",
     "training.projector": "as training.tensorboard",
     "training.tensorboard": "shows a run in TensorBoard while it trains",
