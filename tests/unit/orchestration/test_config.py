@@ -455,7 +455,7 @@ def test_what_changes_no_table_is_no_part_of_the_selection_of_a_table():
         "texts": {"novel": "novel.txt"},
         "images": {"fashion": "fashion"},
         "environments": {"old": ["torch==1.0"]},
-        "max_updates": {"large": 7},
+        "max_updates": {"small": None, "large": 7},
         "checkpoint_seconds": 7,
     }
     after = checked({**config, **unused})

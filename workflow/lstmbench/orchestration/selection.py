@@ -218,7 +218,8 @@ class Selection(StrictStruct, frozen=True):
         named = {implementations.split(name)[1] for name in (*self.implementations, *self.speed.implementations)}
         caps = self.max_updates
         if isinstance(caps, Mapping):
-            caps = {size: count for size, count in caps.items() if size in sizes} or None
+            caps = {size: count for size, count in caps.items() if size in sizes}
+            caps = caps if any(caps.values()) else None
         return replace(
             self,
             local_data=[],
