@@ -126,7 +126,7 @@ def _speeds(records: Records) -> Iterator[tuple[tuple[str, ...], dict[str, Any]]
         record = measurement.record
         processor = _processor(machine_columns(record.machine), record.group.device)
         data = next((sample.data_sha256 for sample in record.samples), "")
-        for row in analyse.analyse([measurement])["speed"].to_dict("records"):
+        for row in analyse.speed_table([measurement]).to_dict("records"):
             shown = {name: row[name] if row["quotable"] or name in ("threads", "verdict") else None for name in _SPEED}
             versions = row["versions"] if isinstance(row["versions"], str) else ""  # none if it failed
             key = (*(str(row[part]) for part in CASE), _recipe(record.settings, data), processor, versions)

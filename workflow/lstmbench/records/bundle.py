@@ -33,7 +33,7 @@ from lstmbench.records.run_record import FailedRun, RunRecord
 from lstmbench.utils.errors import DataError
 from lstmbench.utils.escaping import short
 from lstmbench.utils.files import atomic, hash_file
-from lstmbench.utils.strict_json import parse_json, read_json
+from lstmbench.utils.strict_json import RERUN_HINT, parse_json, read_json
 
 GPU_CHECK = "gpu-check.json"
 """The summary of a GPU check in a results folder: any JSON; only its size and form are checked here."""
@@ -116,10 +116,7 @@ def _read_summary(path: Path) -> Any:
 def _check_size(path: Path) -> None:
     size = path.stat().st_size
     if size > MAX_SMALL_FILE_BYTES:
-        raise DataError(
-            f"{path}: expected at most {MAX_SMALL_FILE_BYTES:,} bytes, found {size:,}. "
-            "Delete it and run the workflow again."
-        )
+        raise DataError(f"{path}: expected at most {MAX_SMALL_FILE_BYTES:,} bytes, found {size:,}. {RERUN_HINT}")
 
 
 def read_bundle(bundle: Path) -> Records:
