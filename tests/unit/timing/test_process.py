@@ -9,11 +9,11 @@ import pytest
 from lstmbench.implementations import reference
 from lstmbench.records.measurement_record import Trace
 from lstmbench.system import cores
-from lstmbench.timing import probes
+from lstmbench.timing import blocks, probes
 from lstmbench.timing.details import DETAILS
 from lstmbench.timing.interleaving import unled
 from lstmbench.utils.conversion import plain
-from lstmbench.utils.errors import MachineError
+from lstmbench.utils.errors import MachineError, ResourceError
 from tests.factories.cases import Images, Text
 
 
@@ -68,3 +68,12 @@ def test_training_goes_on_past_the_end_of_the_epoch(measured):
 def test_a_process_names_the_gpu_that_only_its_framework_knows(measured, monkeypatch):
     monkeypatch.setattr(reference.Learner, "gpu", "Apple M2 (mps)")
     assert measured().machine.gpu == "Apple M2 (mps)"
+
+
+def test_memory_that_runs_out_while_a_case_is_measured_is_told_with_what_the_model_needs(measured, monkeypatch):
+    def refused(session):
+        raise MemoryError("Unable to allocate 68.7 MiB")
+
+    monkeypatch.setattr(blocks, "StepRunner", refused)
+    with pytest.raises(ResourceError, match=r"68\.7 MiB.*the model needs at least \d+ MB"):
+        measured()

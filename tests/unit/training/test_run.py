@@ -300,3 +300,13 @@ def test_a_model_larger_than_the_memory_is_not_tried_and_told_with_both_sizes(tr
     monkeypatch.setattr(session, "memory_limit_bytes", lambda: 2_000_000)
     with pytest.raises(ResourceError, match=r"not tried.*at least \d+ MB .*no more than 2 MB"):
         train(Text, hidden_size=400)
+
+
+@pytest.mark.parametrize("step", ["are_initial", "load_vocabulary", "rehearse", "model_graph", "write_record"])
+def test_memory_that_runs_out_at_any_step_of_a_run_is_told_with_what_the_model_needs(train, monkeypatch, step):
+    def refused(*arguments, **keywords):
+        raise MemoryError("Unable to allocate 68.7 MiB")
+
+    monkeypatch.setattr(f"lstmbench.training.run.{step}", refused)
+    with pytest.raises(ResourceError, match=r"68\.7 MiB.*the model needs at least \d+ MB"):
+        train(Text)

@@ -22,7 +22,7 @@ from lstmbench.timing import blocks
 from lstmbench.timing.details import measure_details
 from lstmbench.timing.interleaving import More
 from lstmbench.timing.products import GemmBenchmark
-from lstmbench.training.session import RunRequest, Session, open_session
+from lstmbench.training.session import RunRequest, Session, memory_explained, open_session
 from lstmbench.utils.clock import Stopwatch
 from lstmbench.utils.errors import UsageError
 from lstmbench.utils.files import hash_arrays
@@ -39,6 +39,7 @@ def measure_process(request: RunRequest, more: More, details: Sequence[str]) -> 
         UsageError: the device has several workers; also as for ``session.open_session``.
         DataError: as for ``session.open_session``.
         MachineError: a step did not run the ``EXPECTED_KERNELS``; also as for ``open_session``.
+        ResourceError: memory ran out.
     """
     where = split_device(request.device)
     if where.workers > 1:
@@ -46,39 +47,40 @@ def measure_process(request: RunRequest, more: More, details: Sequence[str]) -> 
     granted = granted_share(request.threads)
     machine = hardware.describe()  # before a framework adds switches of its own
     session = open_session(request)
-    watch = Stopwatch()
-    steps = blocks.StepRunner(session)
-    place_seconds = watch.seconds()
-    first_step_seconds = steps.timed(1)
-    warm_up = blocks.warm_up(steps)
-    memory = _memory(session)
-    products = GemmBenchmark(session, request.implementation, where.kind, where.precision)
-    steady, meanwhile = blocks.steady(steps, warm_up, products, more)
-    step_seconds = statistics.median(block.step_seconds for block in steady)
-    return ProcessReport(
-        implementation=request.implementation,
-        versions={"numpy": np.__version__, **session.framework.versions()},
-        initial_weights_sha256=hash_arrays(session.weights),
-        data_sha256=session.dataset.sha256,
-        unit=session.unit,
-        predictions_per_step=steps.predictions,
-        phases=Phases(
-            import_seconds=session.import_seconds,
-            build_seconds=session.build_seconds,
-            place_seconds=place_seconds,
-            first_step_seconds=first_step_seconds,
-            warm_up_seconds=sum(warm_up),
-            steady_seconds=sum(block.seconds for block in steady),
-        ),
-        fastest_step_seconds=min(warm_up),
-        blocks=steady,
-        steady_steps=sum(block.steps for block in steady),
-        load=replace(meanwhile, granted_share=granted),
-        memory=memory,
-        products=products.timed(),
-        details=measure_details(session, steps, details, request, step_seconds),
-        machine=session.described(machine),
-    )
+    with memory_explained(session.spec, session.preset):
+        watch = Stopwatch()
+        steps = blocks.StepRunner(session)
+        place_seconds = watch.seconds()
+        first_step_seconds = steps.timed(1)
+        warm_up = blocks.warm_up(steps)
+        memory = _memory(session)
+        products = GemmBenchmark(session, request.implementation, where.kind, where.precision)
+        steady, meanwhile = blocks.steady(steps, warm_up, products, more)
+        step_seconds = statistics.median(block.step_seconds for block in steady)
+        return ProcessReport(
+            implementation=request.implementation,
+            versions={"numpy": np.__version__, **session.framework.versions()},
+            initial_weights_sha256=hash_arrays(session.weights),
+            data_sha256=session.dataset.sha256,
+            unit=session.unit,
+            predictions_per_step=steps.predictions,
+            phases=Phases(
+                import_seconds=session.import_seconds,
+                build_seconds=session.build_seconds,
+                place_seconds=place_seconds,
+                first_step_seconds=first_step_seconds,
+                warm_up_seconds=sum(warm_up),
+                steady_seconds=sum(block.seconds for block in steady),
+            ),
+            fastest_step_seconds=min(warm_up),
+            blocks=steady,
+            steady_steps=sum(block.steps for block in steady),
+            load=replace(meanwhile, granted_share=granted),
+            memory=memory,
+            products=products.timed(),
+            details=measure_details(session, steps, details, request, step_seconds),
+            machine=session.described(machine),
+        )
 
 
 def _memory(session: Session) -> ProcessMemory:

@@ -71,48 +71,51 @@ def train_run(
     start = Start()
     with spin.limited(where.kind) as spin_limits:
         session = open_session(request)
-    _require_initial_weights(request, session)
-    words = load_vocabulary(request.data) if keep_model else ()
-    recorder = Recorder(start, request, session, caps, spin_limits)
-    label = str(recorder.name)
-    training = TrainingRequest(
-        learner=session.learner,
-        task=session.task,
-        dataset=session.dataset,
-        preset=session.preset,
-        caps=caps,
-        seed=request.seed,
-    )
-    try:
-        require_readable(output, recorder.record(*rehearse(training), hash_json("other weights")))
-    except DataError as error:
-        raise UsageError(f"{label}: its record would be refused, so it is not trained: {error}") from error
-    folder = CheckpointFolder(checkpoints, recorder.fingerprint(), noted(recorder.machine, request.device))
-    graph = model_graph(session.spec, session.preset.batch_size, session.preset.num_steps)
-    alone = contextlib.nullcontext()  # on the workers that are not main
-    with locked(checkpoints) if group.is_main else alone, memory_explained(session.spec, session.preset):
-        if group.is_main:
-            folder.remove_half_written()
-            _remove_leftovers(output)
-        with (
-            Interruption(launcher.launcher()) as interruption,
-            EventFile(output.parent / TENSORBOARD, graph) if group.is_main else alone as events,
-        ):
-            supervision = Supervision(
-                label=label,
-                checkpoints=folder,
-                checkpoint_seconds=checkpoint_seconds,
-                stop_if_asked=interruption.check,
-                on_epoch=events.add if events is not None else lambda row: None,
-                energy=energy_of(where.kind, where.workers),
-                is_main=group.is_main,
-            )
-            loop = TrainingLoop(training, supervision)
-            final = loop.run()
-        if group.is_main:
-            weights = session.learner.weights()
-            _write(output, recorder.record(loop, final, hash_arrays(weights)), weights if keep_model else None, words)
-            folder.clear()
+    with memory_explained(session.spec, session.preset):
+        _require_initial_weights(request, session)
+        words = load_vocabulary(request.data) if keep_model else ()
+        recorder = Recorder(start, request, session, caps, spin_limits)
+        label = str(recorder.name)
+        training = TrainingRequest(
+            learner=session.learner,
+            task=session.task,
+            dataset=session.dataset,
+            preset=session.preset,
+            caps=caps,
+            seed=request.seed,
+        )
+        try:
+            require_readable(output, recorder.record(*rehearse(training), hash_json("other weights")))
+        except DataError as error:
+            raise UsageError(f"{label}: its record would be refused, so it is not trained: {error}") from error
+        folder = CheckpointFolder(checkpoints, recorder.fingerprint(), noted(recorder.machine, request.device))
+        graph = model_graph(session.spec, session.preset.batch_size, session.preset.num_steps)
+        alone = contextlib.nullcontext()  # on the workers that are not main
+        with locked(checkpoints) if group.is_main else alone:
+            if group.is_main:
+                folder.remove_half_written()
+                _remove_leftovers(output)
+            with (
+                Interruption(launcher.launcher()) as interruption,
+                EventFile(output.parent / TENSORBOARD, graph) if group.is_main else alone as events,
+            ):
+                supervision = Supervision(
+                    label=label,
+                    checkpoints=folder,
+                    checkpoint_seconds=checkpoint_seconds,
+                    stop_if_asked=interruption.check,
+                    on_epoch=events.add if events is not None else lambda row: None,
+                    energy=energy_of(where.kind, where.workers),
+                    is_main=group.is_main,
+                )
+                loop = TrainingLoop(training, supervision)
+                final = loop.run()
+            if group.is_main:
+                weights = session.learner.weights()
+                _write(
+                    output, recorder.record(loop, final, hash_arrays(weights)), weights if keep_model else None, words
+                )
+                folder.clear()
 
 
 def _require_own_folder(output: Path) -> None:
