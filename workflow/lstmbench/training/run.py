@@ -75,7 +75,6 @@ def train_run(
         _require_initial_weights(request, session)
         words = load_vocabulary(request.data) if keep_model else ()
         recorder = Recorder(start, request, session, caps, spin_limits)
-        label = str(recorder.name)
         training = TrainingRequest(
             learner=session.learner,
             task=session.task,
@@ -84,10 +83,7 @@ def train_run(
             caps=caps,
             seed=request.seed,
         )
-        try:
-            require_readable(output, recorder.record(*rehearse(training), hash_json("other weights")))
-        except DataError as error:
-            raise UsageError(f"{label}: its record would be refused, so it is not trained: {error}") from error
+        _require_acceptable(output, recorder, training)
         folder = CheckpointFolder(checkpoints, recorder.fingerprint(), noted(recorder.machine, request.device))
         graph = model_graph(session.spec, session.preset.batch_size, session.preset.num_steps)
         alone = contextlib.nullcontext()  # on the workers that are not main
@@ -100,7 +96,7 @@ def train_run(
                 EventFile(output.parent / TENSORBOARD, graph) if group.is_main else alone as events,
             ):
                 supervision = Supervision(
-                    label=label,
+                    label=str(recorder.name),
                     checkpoints=folder,
                     checkpoint_seconds=checkpoint_seconds,
                     stop_if_asked=interruption.check,
@@ -133,6 +129,14 @@ def _require_initial_weights(request: RunRequest, session: Session) -> None:
             f"{request.weights_file}: expected the initial weights of {request.preset_file} and seed {request.seed}, "
             "found others: initialise them again"
         )
+
+
+def _require_acceptable(output: Path, recorder: Recorder, training: TrainingRequest) -> None:
+    """Refuse a run whose record would be refused at its end."""
+    try:
+        require_readable(output, recorder.record(*rehearse(training), hash_json("other weights")))
+    except DataError as error:
+        raise UsageError(f"{recorder.name}: its record would be refused, so it is not trained: {error}") from error
 
 
 def _remove_leftovers(output: Path) -> None:
