@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from pyarrow import ArrowInvalid
 
@@ -131,13 +132,15 @@ def _typed(path: Path, frame: pd.DataFrame) -> pd.DataFrame:
 
 def _column(path: Path, values: pd.Series) -> pd.Series:
     if values.name in TEXTS:
-        return values.where(values.notna(), "").astype("str")
+        return values.astype("str").fillna("")
+    if pd.api.types.is_numeric_dtype(values):
+        return values
     try:
-        numbers = pd.to_numeric(values.replace("", None))
+        numbers = pd.to_numeric(np.array([None if value == "" else value for value in values], dtype=object))
     except (ValueError, TypeError) as error:
         raise DataError(f"{path}: column {values.name}: expected numbers: {error}") from error
     # pandas would not make numbers of a column with only missing values.
-    return numbers.astype(float) if numbers.dtype == object else numbers
+    return pd.Series(numbers.astype(float) if numbers.dtype == object else numbers, values.index, name=values.name)
 
 
 def read_published(path: Path) -> pd.DataFrame:
