@@ -87,6 +87,13 @@ def test_on_a_phone_a_cell_names_its_column_and_a_table_is_sorted_and_filtered(p
     assert 0 < table.locator("tbody tr:visible").count() < rows
 
 
+def test_a_confusion_keeps_its_rows_in_the_order_of_its_columns(pages):
+    (one,) = pages("widest", width=1280)
+    confusion = one.page.locator(".matrix").first
+    assert confusion.locator("tbody tr").count() == 10
+    assert confusion.locator(".filter, button").count() == 0
+
+
 @pytest.mark.parametrize("name", PAGES[1:])
 @pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (1280, "light")])
 def test_axe_finds_nothing_to_complain_of_on_any_page(pages, name, width, scheme):

@@ -203,6 +203,7 @@
 
   switchTheme();
   for (const table of document.querySelectorAll("table")) {
+    if (table.closest(".matrix")) continue; // its rows are in the order of its columns
     const rows = table.tBodies[0].rows.length;
     if (rows > 1) makeSortable(table);
     if (rows > 5) makeFilter(table);

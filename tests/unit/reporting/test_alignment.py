@@ -13,6 +13,10 @@ def test_a_column_is_numeric_if_all_its_cells_are():
     assert numeric(frame) == [True, False, True]
 
 
+def test_a_column_without_a_value_is_one_of_words():
+    assert numeric(pd.DataFrame({"verdict": ["\N{EN DASH}"] * 2, "n": ["1", "\N{EN DASH}"]})) == [False, True]
+
+
 @pytest.mark.parametrize(
     ("cell", "number"),
     [

@@ -50,7 +50,7 @@ def test_a_sentence_is_shown_word_by_word_and_right_ones_are_marked(shown):
 def test_prompts_of_all_implementations_stand_together(shown):
     models = [
         Shown(name, continuations=tuple(Continuation(prompt, {"x": 0.5, "y": 0.25}, "z") for prompt in ("p", "q")))
-        for name in ("pytorch", "tensorflow")
+        for name in ("tensorflow", "pytorch")
     ]
     table = shown(*models)["next"]
     assert [row[:2] for row in table.rows] == [
@@ -59,7 +59,7 @@ def test_prompts_of_all_implementations_stand_together(shown):
         ["q", "pytorch"],
         ["q", "tensorflow"],
     ]
-    assert table.rows[0][2] == "x 50%, y 25%"
+    assert table.rows[0][2] == "x 50 %, y 25 %"
 
 
 def test_a_confusion_has_a_row_per_class_and_its_mistakes_as_pictures(shown):
@@ -67,7 +67,7 @@ def test_a_confusion_has_a_row_per_class_and_its_mistakes_as_pictures(shown):
     (found,) = shown(Shown("tensorflow", confusion=confusion))["confusions"]
     assert found["table"].rows == [["0", "1,000", "2"], ["1", "0", "3"]]
     (mistake,) = found["mistakes"]
-    assert (mistake["text"], mistake["probability"]) == ("0 taken for 1", "99.5%")
+    assert (mistake["text"], mistake["probability"]) == ("0 taken for 1", "99.5 %")
     content = base64.b64decode(mistake["source"].removeprefix("data:image/png;base64,"))
     assert np.array_equal(imread(io.BytesIO(content)), imread(io.BytesIO(png(PIXELS))))
 

@@ -197,11 +197,18 @@ def test_threads_stand_in_a_column_only_where_they_differ(tables):
     ]
 
 
-def test_the_notes_say_where_a_speed_was_measured(tables, tmp_path):
-    tables(make_measurement({"pytorch": [10.0]}))
-    text = (tmp_path / "speed.md").read_text(encoding="utf-8")
-    assert "pytorch: measured on Example CPU, 2 threads of 2 cores" in text
-    assert "commit 0123456789ab." in text
+def test_the_notes_name_a_machine_once_with_the_libraries_of_each_implementation(tables, tmp_path):
+    def with_torch(sample):
+        if sample["implementation"] != "tensorflow":
+            sample["versions"] = {"torch": "2.13.0"}
+
+    speeds = {name: [10.0] for name in ("pytorch", "pytorch_fused", "tensorflow")}
+    tables(edited(make_measurement(speeds), with_torch))
+    (note,) = [
+        line for line in (tmp_path / "speed.md").read_text(encoding="utf-8").splitlines() if "Measured on" in line
+    ]
+    assert "Measured on Example CPU, 2 threads of 2 cores" in note
+    assert "commit 0123456789ab: pytorch, pytorch_fused (torch 2.13.0); tensorflow (numpy 2.4.6)." in note
 
 
 @pytest.mark.parametrize(("device", "said"), [("gpu-tf32", True), ("cpu", False)])

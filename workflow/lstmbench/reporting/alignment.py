@@ -19,6 +19,7 @@ def leading_number(cell: str) -> str:
 
 
 def numeric(frame: pd.DataFrame) -> list[bool]:
-    """Return which columns of a table of text contain only numbers, and dashes for those that are missing."""
-    columns = (frame.iloc[:, place] for place in range(frame.shape[1]))
-    return [all(cell == ABSENT or leading_number(cell) for cell in column) for column in columns]
+    """Return which columns of a table of text contain numbers and else only dashes, for those that are missing."""
+    columns = ([*frame.iloc[:, place]] for place in range(frame.shape[1]))
+    present = ([cell for cell in column if cell != ABSENT] for column in columns)
+    return [bool(cells) and all(map(leading_number, cells)) for cells in present]

@@ -69,7 +69,8 @@ def plan_in_words(rows: pd.DataFrame, selection: Selection) -> list[str]:
         *([f"Runs of several workers are not planned: {several} cases."] if several else []),
         *[f"- {line}" for line in advice(rows, lanes)],
         f"Predicted from each case alone on {machine_in_words(here)}; runs side by side slow one another down, which "
-        f"is not counted. Memory has a margin of {MEMORY_MARGIN - 1:.0%}; disk is what a run needs while it trains.",
+        f"is not counted. Memory has a margin of {100 * (MEMORY_MARGIN - 1):.0f} %; disk is what a run needs while it "
+        "trains.",
     ]
 
 

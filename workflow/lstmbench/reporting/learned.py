@@ -48,22 +48,21 @@ def png(pixels: list[list[int]]) -> bytes:
 
 
 def _shown(learned: Learned) -> dict[str, Any]:
+    shown = sorted(learned.shown, key=lambda one: one.implementation)  # as in the tables
     return {
         "title": f"What the models learned: {learned.size}, seed {learned.seed}"
-        if learned.shown
+        if shown
         else "What the models learned",
         "level": learned.level,
-        "sentences": {
-            quality.called(one.implementation): _pairs(one.sentence) for one in learned.shown if one.sentence
-        },
-        "next": _next_words(learned.shown, learned.level) if any(one.continuations for one in learned.shown) else None,
+        "sentences": {quality.called(one.implementation): _pairs(one.sentence) for one in shown if one.sentence},
+        "next": _next_words(shown, learned.level) if any(one.continuations for one in shown) else None,
         "confusions": [
             {
                 "who": quality.called(one.implementation),
                 "table": _confusion(one.confusion),
                 "mistakes": _mistakes(one.confusion),
             }
-            for one in learned.shown
+            for one in shown
             if one.confusion
         ],
         "missing": [one_line(sentence) for sentence in learned.missing],
@@ -83,7 +82,7 @@ def _next_words(shown: Iterable[Shown], level: str) -> Table:
             "after": one_line(continuation.prompt),
             "implementation": one.implementation,
             f"most likely next {level}s": ", ".join(
-                f"{one_line(word)} {share:.0%}" for word, share in continuation.likely.items()
+                f"{one_line(word)} {100 * share:.0f} %" for word, share in continuation.likely.items()
             ),
             "a continuation, drawn": one_line(continuation.drawn),
         }
@@ -104,7 +103,7 @@ def _mistakes(confusion: Confusion) -> list[Mapping[str, str]]:
         {
             "source": "data:image/png;base64," + base64.b64encode(png(one.pixels)).decode("ascii"),
             "text": f"{one.label} taken for {one.predicted}",
-            "probability": f"{one.probability:.1%}",
+            "probability": f"{100 * one.probability:.1f} %",
         }
         for one in confusion.worst
     ]

@@ -332,21 +332,22 @@ def _about_speeds(table: pd.DataFrame) -> list[str]:
 
 
 def _circumstances(table: pd.DataFrame) -> list[str]:
-    """Return a line per machine, set of libraries and commit on which cases of ``speed`` were measured."""
-    names = [*(name for name in MACHINE if name != "spin_limits"), "versions", "commit", "commit_dirty", "not_judged"]
+    """Return a line per machine and commit on which cases of ``speed`` were measured, with the libraries of each."""
+    names = [*(name for name in MACHINE if name != "spin_limits"), "commit", "commit_dirty", "not_judged"]
     lines = []
     for values, rows in table[table["cpu"] != ""].groupby([*names, "threads"], sort=True, dropna=False):
-        cpu, cores, quota, memory, gpu, system, libc, python, switches, versions, commit, dirty, unjudged, threads = (
-            values
-        )
+        cpu, cores, quota, memory, gpu, system, libc, python, switches, commit, dirty, unjudged, threads = values
         used = f"{threads:.0f} thread{'s' if threads > 1 else ''} of {cores:.0f} cores"
         limit = "" if pd.isna(quota) else f"a quota of {quota:g} CPUs"
         machine = ", ".join(filter(None, [cpu, used, limit, f"{memory:.0f} GB", gpu, system, libc]))
-        changes = " with changes" if dirty else ""
+        code = f"commit {commit[:12] or 'unknown'}{' with changes' if dirty else ''}"
         switched = f", {switches}" if switches else ""
+        libraries = [
+            f"{', '.join(sorted(set(part['implementation'])))} ({versions})"
+            for versions, part in rows.groupby("versions")
+        ]
         lines.append(
-            f"{', '.join(sorted(set(rows['implementation'])))}: measured on {machine}, Python {python}, "
-            f"{versions}{switched}, commit {commit[:12] or 'unknown'}{changes}."
+            f"Measured on {machine}, Python {python}{switched}, {code}: {'; '.join(sorted(libraries))}."
             + (f" Not judged here, because the system does not count it: {unjudged}." if unjudged else "")
         )
     return lines
