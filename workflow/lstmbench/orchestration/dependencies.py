@@ -132,7 +132,7 @@ def _module(name: str) -> _Module:
 @cache
 def _parsed(name: str, source: bytes) -> _Module:
     nodes: list[ast.AST] = []
-    form = json.dumps(stable_form(ast.parse(source), nodes), separators=(",", ":"))
+    form = stable_form(ast.parse(source), nodes)
     imports = set(_parents(name))
     for node in nodes:
         for target in _targets(node, name):
@@ -206,23 +206,26 @@ def content_hash(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def stable_form(node: Any, nodes: list[ast.AST]) -> Any:
-    """Return a syntax tree as JSON values that are the same in every Python from 3.11 on, and append its nodes.
+def stable_form(node: Any, nodes: list[ast.AST]) -> str:
+    """Return a syntax tree as a text of JSON that is the same in every Python from 3.11 on, and append its nodes.
 
     Strings that are statements, such as docstrings, are left out, and so are descriptions of keys and
     empty fields, which later versions add.
     The strings within an f-string are joined, because Python 3.12 splits them at other places.
     """
-    if isinstance(node, ast.JoinedStr):
-        node = ast.JoinedStr(_joined(node.values))
     if isinstance(node, ast.AST):
+        if isinstance(node, ast.JoinedStr):
+            node = ast.JoinedStr(_joined(node.values))
         nodes.append(node)
-        fields = ((name, getattr(node, name, None)) for name in node._fields if name != "kind")
-        parts = [[name, stable_form(value, nodes)] for name, value in fields if value is not None and value != []]
-        return [type(node).__name__, *parts]
+        form = f'["{type(node).__name__}"'
+        for name in node._fields:
+            value = getattr(node, name, None)
+            if value is not None and value != [] and name != "kind":
+                form += f',["{name}",{stable_form(value, nodes)}]'
+        return f"{form}]"
     if isinstance(node, list):
-        return [stable_form(item, nodes) for item in node if not _is_prose(item)]
-    return ascii(node)
+        return f"[{','.join([stable_form(item, nodes) for item in node if not _is_prose(item)])}]"
+    return json.dumps(ascii(node))
 
 
 def _joined(values: list[ast.expr]) -> list[ast.expr]:
