@@ -88,8 +88,8 @@ class Certificates:
 class Entry:
     """What a bundle holds.
 
-    quoted: README and docs/benchmark.md show its numbers, of both frameworks on CPUs; committed: its records name a
-    commit, and no changes.
+    quoted: docs/results.md shows its runs, and docs/benchmark.md its speeds, of both frameworks on CPUs; committed: its
+    records name a commit, and no changes.
     """
 
     frameworks: list[str]
@@ -316,4 +316,6 @@ MACHINES = {path.stem: read_bundle(path) for path in sorted(FOLDER.glob("*.zip")
 ENTRIES = entries_in(FOLDER)
 QUOTED = [machine for machine in MACHINES if machine in ENTRIES and ENTRIES[machine].quoted]
 CPUS = [machine for machine in MACHINES if machine in ENTRIES and ENTRIES[machine].on_cpu]
+MEASURED = [machine for machine in MACHINES if machine in ENTRIES and ENTRIES[machine].measurements]
+"""The machines whose speed is kept; the others only trained."""
 REFERENCE = MACHINES[FIRST]

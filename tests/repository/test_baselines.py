@@ -223,12 +223,14 @@ def test_a_mistake_in_an_entry_is_named(tmp_path, before, after, message):
 def test_a_kept_bundle_that_loses_or_gains_anything_no_longer_passes(machine):
     kept, entry = MACHINES[machine], ENTRIES[machine]
     assert differences(kept, entry) == []
-    for edit in (
+    edits = [
         {"runs": kept.runs[1:]},
         {"runs": [*kept.runs, make_run(seed=6)]},
-        {"measurements": kept.measurements[1:]},
         {"certificates": [make_certificate("pytorch", "cpu")]},
-    ):
+    ]
+    if kept.measurements:
+        edits.append({"measurements": kept.measurements[1:]})
+    for edit in edits:
         assert differences(dataclasses.replace(kept, **edit), entry)
 
 

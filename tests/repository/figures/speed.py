@@ -10,11 +10,12 @@ from msgspec.structs import asdict
 
 from lstmbench.analysis.speed import product_seconds
 from lstmbench.records.measurement import Measurement
-from tests.repository.baselines import CPUS, MACHINES, QUOTED, THIRD
+from tests.repository.baselines import CPUS, MACHINES, MEASURED, QUOTED, THIRD
 from tests.repository.figures.markdown import table
 
-ON_CPU = [machine for machine in QUOTED if machine in CPUS]
-ON_GPU = [machine for machine in QUOTED if machine not in CPUS]
+SHOWN = [machine for machine in QUOTED if machine in MEASURED]
+ON_CPU = [machine for machine in SHOWN if machine in CPUS]
+ON_GPU = [machine for machine in SHOWN if machine not in CPUS]
 
 NEWEST = THIRD
 """The machine that ran the newest code: README shows its speeds."""
@@ -46,9 +47,7 @@ def processes(measurement: Measurement) -> pd.DataFrame:
 
 
 PROCESS = ["dataset", "size", "device", "implementation", "round"]
-PROCESSES = {
-    machine: pd.concat(map(processes, MACHINES[machine].measurements)).set_index(PROCESS) for machine in QUOTED
-}
+PROCESSES = {machine: pd.concat(map(processes, MACHINES[machine].measurements)).set_index(PROCESS) for machine in SHOWN}
 
 
 @dataclass(frozen=True)
