@@ -29,7 +29,7 @@ from lstmbench.models.learner import Examples, ModelSpec
 from lstmbench.models.schedule import learning_rate_at
 from lstmbench.models.weights import initial_weights
 from lstmbench.timing.blocks import StepRunner
-from lstmbench.training.session import Execution, Session, build_session
+from lstmbench.training.session import Execution, Session, built_session
 from lstmbench.utils.clock import Stopwatch
 from lstmbench.utils.paths import WORKFLOW
 
@@ -96,13 +96,13 @@ def main() -> None:
     task = tasks.load(dataset.task)
     weights = initial_weights(task.model_spec(preset, dataset.facts), preset, 1)
     execution = Execution(implementation=BESIDE[BACKEND], device="cpu", threads=options.threads, seed=1)
-    session = build_session(dataset, preset, weights, execution)
-    ours, theirs = StepRunner(session).run, fit(session, task.training_examples(dataset.arrays, preset))
-    for work in (ours, theirs):
-        work(2)  # traces and compiles
-    counts = {work: max(1, round(options.round_seconds / seconds(work, 2))) for work in (ours, theirs)}
-    theirs(counts[theirs])  # Keras compiles again for another number of steps
-    rounds = [(seconds(ours, counts[ours]), seconds(theirs, counts[theirs])) for _ in range(options.rounds)]
+    with built_session(dataset, preset, weights, execution) as session:
+        ours, theirs = StepRunner(session).run, fit(session, task.training_examples(dataset.arrays, preset))
+        for work in (ours, theirs):
+            work(2)  # traces and compiles
+        counts = {work: max(1, round(options.round_seconds / seconds(work, 2))) for work in (ours, theirs)}
+        theirs(counts[theirs])  # Keras compiles again for another number of steps
+        rounds = [(seconds(ours, counts[ours]), seconds(theirs, counts[theirs])) for _ in range(options.rounds)]
     for name, values in zip((BESIDE[BACKEND], f"Keras fit on {BACKEND}"), zip(*rounds, strict=True), strict=True):
         print(f"PTB {options.size}, {name}: {1000 * statistics.median(values):,.1f} ms per step")
     ratios = [theirs / ours for ours, theirs in rounds]

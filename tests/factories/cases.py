@@ -65,3 +65,8 @@ def make_case(folder: Path, monkeypatch: pytest.MonkeyPatch, module: Any, **pres
 def make_request(files: dict[str, Path], *, threads: int = 1) -> RunRequest:
     """Ask for a training of the reference from these files."""
     return RunRequest(**files, implementation="reference", device="cpu", threads=threads, seed=1)
+
+
+def refuse_memory(*arguments: Any, **keywords: Any) -> None:
+    """Stand in for a function for which no memory is left."""
+    raise MemoryError("Unable to allocate 68.7 MiB")

@@ -21,7 +21,7 @@ from unittest import mock
 from lstmbench import implementations
 from lstmbench.timing.blocks import StepRunner
 from lstmbench.timing.details import trace
-from lstmbench.training.session import RunRequest, open_session
+from lstmbench.training.session import RunRequest, opened_session
 from lstmbench.utils.command_line import run
 
 WARM_UP = 200
@@ -141,10 +141,10 @@ def main(arguments: list[str] | None = None) -> None:
             threads=1,
             seed=1,
         )
-        session = open_session(request)
-        steps = StepRunner(session)
-        steps.run(WARM_UP)
-        print(trace(session, steps, implementation, "cpu").path)
+        with opened_session(request) as session:
+            steps = StepRunner(session)
+            steps.run(WARM_UP)
+            print(trace(session, steps, implementation, "cpu").path)
 
 
 if __name__ == "__main__":

@@ -6,8 +6,9 @@ import pytest
 
 from lstmbench.gpu_check.resume import check_resume, read_resume
 from lstmbench.implementations import reference
+from lstmbench.utils.errors import ResourceError
 from lstmbench.utils.files import write_json
-from tests.factories.cases import Images, Text, make_case, make_request
+from tests.factories.cases import Images, Text, make_case, make_request, refuse_memory
 
 
 @pytest.fixture(params=[Images, Text])
@@ -23,6 +24,12 @@ def test_a_sound_learner_repeats_and_resumes(case):
 def test_a_learner_that_forgets_its_optimizer_does_not_resume(case, monkeypatch):
     monkeypatch.setattr(reference.Learner, "load_training_state", lambda self, arrays: None)
     assert check_resume(case, 8) == {"updates": 8, "repeats": True, "resumes": False}
+
+
+def test_memory_that_runs_out_is_told_with_what_the_model_needs(case, monkeypatch):
+    monkeypatch.setattr(reference.Learner, "train_block", refuse_memory)
+    with pytest.raises(ResourceError, match=r"68\.7 MiB.*the model needs at least \d+ MB"):
+        check_resume(case, 8)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from lstmbench.timing.details import DETAILS
 from lstmbench.timing.interleaving import unled
 from lstmbench.utils.conversion import plain
 from lstmbench.utils.errors import MachineError, ResourceError
-from tests.factories.cases import Images, Text
+from tests.factories.cases import Images, Text, refuse_memory
 
 
 @pytest.mark.parametrize("module", [Text, Images])
@@ -71,9 +71,6 @@ def test_a_process_names_the_gpu_that_only_its_framework_knows(measured, monkeyp
 
 
 def test_memory_that_runs_out_while_a_case_is_measured_is_told_with_what_the_model_needs(measured, monkeypatch):
-    def refused(session):
-        raise MemoryError("Unable to allocate 68.7 MiB")
-
-    monkeypatch.setattr(blocks, "StepRunner", refused)
+    monkeypatch.setattr(blocks, "StepRunner", refuse_memory)
     with pytest.raises(ResourceError, match=r"68\.7 MiB.*the model needs at least \d+ MB"):
         measured()

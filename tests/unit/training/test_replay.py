@@ -7,12 +7,13 @@ import json
 import pytest
 from msgspec.structs import replace
 
+from lstmbench.implementations import reference
 from lstmbench.records.run import read_record, write_record
 from lstmbench.records.run_record import Caps
 from lstmbench.training import replay
 from lstmbench.training.run import train_run
-from lstmbench.utils.errors import DataError
-from tests.factories.cases import Images, Text, make_case, make_request
+from lstmbench.utils.errors import DataError, ResourceError
+from tests.factories.cases import Images, Text, make_case, make_request, refuse_memory
 from tests.factories.records import change
 from tests.helpers.run_command import run_command
 
@@ -109,4 +110,12 @@ def test_a_record_without_losses_cannot_be_verified(recorded, tmp_path):
     del record["first_losses"]
     write_record(recorded, record)
     with pytest.raises(DataError, match="expected first_losses"):
+        verified(recorded, tmp_path)
+
+
+def test_memory_that_runs_out_while_a_run_is_verified_is_told_with_what_the_model_needs(
+    recorded, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(reference.Learner, "train_block", refuse_memory)
+    with pytest.raises(ResourceError, match=r"68\.7 MiB.*the model needs at least \d+ MB"):
         verified(recorded, tmp_path)

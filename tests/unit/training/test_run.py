@@ -27,7 +27,7 @@ from lstmbench.utils.conversion import plain
 from lstmbench.utils.errors import DataError, Interrupted, ResourceError, UsageError
 from lstmbench.utils.files import atomic, hash_arrays, read_arrays
 from lstmbench.utils.signals import Interruption
-from tests.factories.cases import PRESET, Images, Text, make_case, make_request
+from tests.factories.cases import PRESET, Images, Text, make_case, make_request, refuse_memory
 
 
 @pytest.fixture
@@ -304,9 +304,6 @@ def test_a_model_larger_than_the_memory_is_not_tried_and_told_with_both_sizes(tr
 
 @pytest.mark.parametrize("step", ["are_initial", "load_vocabulary", "rehearse", "model_graph", "write_record"])
 def test_memory_that_runs_out_at_any_step_of_a_run_is_told_with_what_the_model_needs(train, monkeypatch, step):
-    def refused(*arguments, **keywords):
-        raise MemoryError("Unable to allocate 68.7 MiB")
-
-    monkeypatch.setattr(f"lstmbench.training.run.{step}", refused)
+    monkeypatch.setattr(f"lstmbench.training.run.{step}", refuse_memory)
     with pytest.raises(ResourceError, match=r"68\.7 MiB.*the model needs at least \d+ MB"):
         train(Text)

@@ -10,7 +10,7 @@ from lstmbench.gpu_check.jobs import Found
 from lstmbench.records.run_record import Caps
 from lstmbench.training.checkpoint import CheckpointFolder
 from lstmbench.training.loop import Supervision, TrainingLoop, TrainingRequest
-from lstmbench.training.session import RunRequest, open_session
+from lstmbench.training.session import RunRequest, opened_session
 from lstmbench.utils.errors import Interrupted
 from lstmbench.utils.files import hash_arrays
 from lstmbench.utils.strict_json import read_json
@@ -68,8 +68,7 @@ def read_resume(path: Path) -> Found:
 
 def _train(request: RunRequest, updates: int, blocks: int | None, checkpoints: Path | None = None) -> str:
     """Train from the initial weights, or resume from a checkpoint, and return the hash of the final weights."""
-    session = open_session(request)
-    with tempfile.TemporaryDirectory() as unused:
+    with opened_session(request) as session, tempfile.TemporaryDirectory() as unused:
         TrainingLoop(
             TrainingRequest(
                 learner=session.learner,
@@ -85,4 +84,4 @@ def _train(request: RunRequest, updates: int, blocks: int | None, checkpoints: P
                 stop_if_asked=StopAfter(blocks).check,
             ),
         ).run()
-    return hash_arrays(session.learner.weights())
+        return hash_arrays(session.learner.weights())

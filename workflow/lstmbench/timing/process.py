@@ -22,7 +22,7 @@ from lstmbench.timing import blocks
 from lstmbench.timing.details import measure_details
 from lstmbench.timing.interleaving import More
 from lstmbench.timing.products import GemmBenchmark
-from lstmbench.training.session import RunRequest, Session, memory_explained, open_session
+from lstmbench.training.session import RunRequest, Session, opened_session
 from lstmbench.utils.clock import Stopwatch
 from lstmbench.utils.errors import UsageError
 from lstmbench.utils.files import hash_arrays
@@ -36,9 +36,9 @@ def measure_process(request: RunRequest, more: More, details: Sequence[str]) -> 
     what this process measures in addition.
 
     Raises:
-        UsageError: the device has several workers; also as for ``session.open_session``.
-        DataError: as for ``session.open_session``.
-        MachineError: a step did not run the ``EXPECTED_KERNELS``; also as for ``open_session``.
+        UsageError: the device has several workers; also as for ``session.opened_session``.
+        DataError: as for ``session.opened_session``.
+        MachineError: a step did not run the ``EXPECTED_KERNELS``; also as for ``opened_session``.
         ResourceError: memory ran out.
     """
     where = split_device(request.device)
@@ -46,8 +46,7 @@ def measure_process(request: RunRequest, more: More, details: Sequence[str]) -> 
         raise UsageError(f"device {request.device}: one process is measured, and so one worker; choose {where.kind}")
     granted = granted_share(request.threads)
     machine = hardware.describe()  # before a framework adds switches of its own
-    session = open_session(request)
-    with memory_explained(session.spec, session.preset):
+    with opened_session(request) as session:
         watch = Stopwatch()
         steps = blocks.StepRunner(session)
         place_seconds = watch.seconds()

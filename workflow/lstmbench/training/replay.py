@@ -22,7 +22,7 @@ from lstmbench.system import hardware
 from lstmbench.system.identity import machine_fingerprint, noted
 from lstmbench.system.machine import Machine
 from lstmbench.training.checkpoint import differences
-from lstmbench.training.session import Execution, build_session
+from lstmbench.training.session import Execution, built_session
 from lstmbench.utils.errors import DataError
 from lstmbench.utils.files import hash_arrays
 
@@ -53,18 +53,18 @@ def verify(path: Path, data: Path) -> Iterator[str]:
     execution = Execution(
         implementation=name.implementation, device=name.device, threads=settings.threads, seed=name.seed
     )
-    session = build_session(dataset, preset, weights, execution)
-    examples = session.task.training_examples(dataset.arrays, preset)
-    order = session.task.training_order(len(examples.inputs), preset, name.seed, 1)
-    expected = np.array(record.first_losses[: len(order)])
-    batches = order[: len(expected)]
-    state = session.learner.initial_state(preset.batch_size)
-    losses, _ = session.learner.train_block(
-        session.learner.place(examples), batches, state, learning_rate_at(preset, 1)
-    )
-    versions = {"numpy": np.__version__, **session.framework.versions()}
-    there = replace(record.machine, spin_limits={})  # set for a whole training, but not here
-    here = _as_much(session.described(described), there)
+    with built_session(dataset, preset, weights, execution) as session:
+        examples = session.task.training_examples(dataset.arrays, preset)
+        order = session.task.training_order(len(examples.inputs), preset, name.seed, 1)
+        expected = np.array(record.first_losses[: len(order)])
+        batches = order[: len(expected)]
+        state = session.learner.initial_state(preset.batch_size)
+        losses, _ = session.learner.train_block(
+            session.learner.place(examples), batches, state, learning_rate_at(preset, 1)
+        )
+        versions = {"numpy": np.__version__, **session.framework.versions()}
+        there = replace(record.machine, spin_limits={})  # set for a whole training, but not here
+        here = _as_much(session.described(described), there)
     sides = {"machine": machine_fingerprint(there, name.device), "versions": record.versions}
     for line in differences(sides, {"machine": machine_fingerprint(here, name.device), "versions": versions}):
         yield f"fingerprint: {line}"

@@ -27,7 +27,7 @@ from lstmbench.training.loop import Supervision, TrainingLoop, TrainingRequest
 from lstmbench.training.model_graph import model_graph
 from lstmbench.training.recorder import Recorder, Start
 from lstmbench.training.rehearsal import rehearse
-from lstmbench.training.session import RunRequest, Session, memory_explained, open_session
+from lstmbench.training.session import RunRequest, Session, opened_session
 from lstmbench.training.tensorboard import EventFile
 from lstmbench.utils.errors import DataError, UsageError
 from lstmbench.utils.files import hash_arrays, hash_json, write_arrays
@@ -60,7 +60,8 @@ def train_run(
     its checkpoints there.
 
     Raises:
-        UsageError, DataError, MachineError, DivergedError, LockedError, WorkerError, Interrupted: see ``errors``.
+        UsageError, DataError, MachineError, ResourceError, DivergedError, LockedError, WorkerError, Interrupted: see
+            ``errors``.
     """
     _require_own_folder(output)
     group, where = process_group.current_group(), split_device(request.device)
@@ -69,9 +70,9 @@ def train_run(
             f"device {request.device}: expected {where.workers} workers, found {group.size} in the environment"
         )
     start = Start()
-    with spin.limited(where.kind) as spin_limits:
-        session = open_session(request)
-    with memory_explained(session.spec, session.preset):
+    with contextlib.ExitStack() as stack:
+        with spin.limited(where.kind) as spin_limits:  # until the framework is loaded
+            session = stack.enter_context(opened_session(request))
         _require_initial_weights(request, session)
         words = load_vocabulary(request.data) if keep_model else ()
         recorder = Recorder(start, request, session, caps, spin_limits)

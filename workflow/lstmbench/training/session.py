@@ -86,11 +86,12 @@ class Session:
         return unit
 
 
-def open_session(request: RunRequest) -> Session:
-    """Read and check all files, and build a session from them.
+@contextmanager
+def opened_session(request: RunRequest) -> Iterator[Session]:
+    """Read and check all files, and build a session from them for the block.
 
     Raises:
-        UsageError: the preset is faulty, or the weights belong to another model; see also ``build_session``.
+        UsageError: the preset is faulty, or the weights belong to another model; see also ``built_session``.
         DataError: data or weights are damaged.
     """
     dataset = load_dataset(request.data)
@@ -101,18 +102,22 @@ def open_session(request: RunRequest) -> Session:
         raise UsageError(
             f"{request.weights_file}: its names and shapes are not those of {request.preset_file}: initialise it again"
         )
-    return build_session(dataset, preset, weights, request)
+    with built_session(dataset, preset, weights, request) as session:
+        yield session
 
 
-def build_session(dataset: Dataset, preset: Preset, weights: dict[str, np.ndarray], execution: Execution) -> Session:
-    """Import the framework, limit its threads, and build the learner.
+@contextmanager
+def built_session(
+    dataset: Dataset, preset: Preset, weights: dict[str, np.ndarray], execution: Execution
+) -> Iterator[Session]:
+    """Import the framework, limit its threads, and build the learner for the block.
 
     Raises:
         UsageError: the preset asks for something that the task does not have, the implementation is unknown, the
             workers cannot share the implementation or the batch, or the threads differ from the device's name.
         MachineError: the framework or the device is missing, the device lacks the precision, or there are fewer cores
             than threads.
-        ResourceError: the model needs more memory than there is.
+        ResourceError: the model needs more memory than there is, here or in the block.
     """
     task = tasks.load(dataset.task)
     spec = task.model_spec(preset, dataset.facts)
@@ -122,7 +127,7 @@ def build_session(dataset: Dataset, preset: Preset, weights: dict[str, np.ndarra
     require_threads(execution.device, execution.threads)
     require_cores(execution.threads)
     require_precision(where.kind, where.precision)
-    with memory_explained(spec, preset):
+    with _memory_explained(spec, preset):
         if where.kind == "cpu" and least_bytes(spec, preset) > memory_limit_bytes():
             raise MemoryError("not tried")
         watch = Stopwatch()
@@ -133,7 +138,7 @@ def build_session(dataset: Dataset, preset: Preset, weights: dict[str, np.ndarra
         learner = framework.Learner(spec, where.kind, execution.seed, where.precision)
         learner.load_weights(weights)
         build_seconds = watch.seconds()
-    return Session(dataset, preset, task, spec, weights, framework, learner, import_seconds, build_seconds)
+        yield Session(dataset, preset, task, spec, weights, framework, learner, import_seconds, build_seconds)
 
 
 def least_bytes(spec: ModelSpec, preset: Preset) -> int:
@@ -142,12 +147,8 @@ def least_bytes(spec: ModelSpec, preset: Preset) -> int:
 
 
 @contextmanager
-def memory_explained(spec: ModelSpec, preset: Preset) -> Iterator[None]:
-    """If memory runs out in the block, say how much the model needs and how much there is.
-
-    Raises:
-        ResourceError: memory ran out.
-    """
+def _memory_explained(spec: ModelSpec, preset: Preset) -> Iterator[None]:
+    """If memory runs out in the block, say how much the model needs and how much there is."""
     try:
         yield
     except Exception as error:
