@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import NamedTuple
 
+from lstmbench.records.published import read_published
 from lstmbench.records.run_record import RunRecord
-from lstmbench.records.tables import read_published
 from lstmbench.reporting.margins import SPEED, in_words
 from lstmbench.statistics import equivalence
 from lstmbench.statistics.intervals import arithmetic_mean, geometric_mean

@@ -8,10 +8,9 @@ import math
 import pandas as pd
 import pytest
 
-from lstmbench.records.tables import read_published
 from lstmbench.reporting.quality import by_dataset, metric, number, signed
 from tests.factories.records import CAPS, make_pair, make_record
-from tests.factories.tables import PUBLISHED, make_tables
+from tests.factories.tables import make_tables
 
 
 @pytest.fixture
@@ -260,12 +259,3 @@ def test_numbers_are_written_with_their_precision():
     assert metric(0.98765, "accuracy") == "98.77 %"
     assert [signed(0.5, "%"), signed(-0.5, "points")] == ["+0.50 %", "\N{MINUS SIGN}0.50 points"]
     assert [number(float("nan"), 1), signed(float("nan"), "%"), metric(float("nan"), "accuracy")] == ["\N{EN DASH}"] * 3
-
-
-def test_the_published_values_are_those_of_the_sources():
-    published = read_published(PUBLISHED)
-    values = {(row.size, row.metric, row.source): row.value for row in published.itertuples() if row.dataset == "ptb"}
-    expected = {"TensorFlow tutorial": [115.91, 82.07, 78.29], "Zaremba et al. 2014": [114.5, 82.7, 78.4]}
-    for source, numbers in expected.items():
-        assert [values[size, "test_perplexity", source] for size in ("small", "medium", "large")] == numbers
-    assert not (published["note"] == "").any()  # each says how its protocol differs

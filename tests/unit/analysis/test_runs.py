@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from lstmbench.analysis.runs import collect
-from lstmbench.records.tables import read_published, read_table
+from lstmbench.records.tables import read_table
 from lstmbench.utils.errors import DataError
 from lstmbench.utils.paths import ROOT
 from tests.factories.records import WORDS_RIGHT, make_record, save
@@ -84,27 +84,6 @@ def test_the_same_run_from_two_places_is_refused(tmp_path):
 def test_no_run_at_all_is_refused():
     with pytest.raises(DataError, match="nothing to collect"):
         collect([])
-
-
-PUBLISHED = "dataset\tsize\tmetric\tvalue\tsource\turl\tnote\n"
-
-
-@pytest.mark.parametrize(
-    ("text", "says"),
-    [
-        ("dataset\tsize\n", "expected the columns"),
-        (PUBLISHED + "ptb\tsmall\ttest_ppl\t114.5\ta\t\t\n", "line 2: unknown metric 'test_ppl'"),
-        (PUBLISHED + "ptb\tsmall\ttest_perplexity\tlow\ta\t\t\n", "column value: expected numbers"),
-        (PUBLISHED + "ptb\tsmall\ttest_perplexity\t\ta\t\t\n", "expected a value from 1"),
-        (PUBLISHED + "mnist\tsmall\ttest_accuracy\t98.9\ta\t\t\n", "from 0 to 1, found 98.9"),
-        ("", "not readable as a table"),
-    ],
-)
-def test_a_wrong_published_value_is_refused_with_its_place(tmp_path, text, says):
-    path = tmp_path / "published.tsv"
-    path.write_text(text, encoding="utf-8")
-    with pytest.raises(DataError, match=says):
-        read_published(path)
 
 
 def test_a_selection_of_thousands_needs_no_path_on_the_command_line(tmp_path, monkeypatch):

@@ -12,7 +12,8 @@ from lstmbench.analysis import quality as tabulate
 from lstmbench.analysis import runs as collect
 from lstmbench.analysis import speed as analyse
 from lstmbench.analysis.chosen_size import choose_size
-from lstmbench.records.tables import read_published, read_table, read_targets, write_table
+from lstmbench.records.published import read_published, read_targets
+from lstmbench.records.tables import read_table, write_table
 from lstmbench.reporting.findings import findings
 from tests.factories.measurements import edited, make_measurement
 from tests.factories.records import CAPS, make_failure, make_record, save

@@ -7,13 +7,10 @@ import math
 
 import pytest
 
-from lstmbench.records.tables import read_published, read_table, read_targets
+from lstmbench.records.tables import read_table
 from lstmbench.reporting.quality import by_dataset, metric_with_half
-from lstmbench.utils.errors import DataError
 from tests.factories.records import CAPS, make_record
-from tests.factories.tables import PUBLISHED, TARGETS, make_tables
-
-HEADER = "dataset\tsize\tapplies_to\tvalue\tpublished_metric\tpublished_source\twhy\n"
+from tests.factories.tables import make_tables
 
 
 def learned(*perplexities, seed=1, seconds=100.0, **changes):
@@ -144,42 +141,6 @@ def test_a_size_without_a_target_says_so(tables, tmp_path):
     assert tables(make_record(size="gigantic"))["time_to_quality"].empty
     text = (tmp_path / "tables/time_to_quality.md").read_text(encoding="utf-8")
     assert "No run has a target in workflow/targets.tsv." in text
-
-
-def test_the_shipped_targets_are_reached_from_the_right_side_of_chance():
-    targets = read_targets(TARGETS, read_published(PUBLISHED))
-    published = targets[targets["published_source"] != ""]
-    assert published[["dataset", "size", "value"]].to_numpy().tolist() == [
-        ["ptb", "small", 121.39], ["ptb", "medium", 86.16], ["ptb", "large", 82.62], ["mnist", "small", 0.98]
-    ]  # fmt: skip
-    assert (published["applies_to"] == "complete").all()  # a capped run is compared with nothing published
-    for (dataset, size), rows in targets.groupby(["dataset", "size"]):
-        values = rows.set_index("applies_to")["value"]
-        if len(values) == 2:
-            assert (values["capped"] > values["complete"]) == (dataset in ("ptb", "markov")), (dataset, size)
-
-
-@pytest.mark.parametrize(
-    ("row", "message"),
-    [
-        ("ptb\tsmall\tcomplete\t100\ttest_perplexity\tZaremba et al. 2014\t", "either a value or"),
-        ("ptb\tsmall\tcomplete\t\t\t\t", "either a value or"),
-        ("ptb\tsmall\tcomplete\t\ttest_perplexity\tNobody\t", "found 0"),
-        ("ptb\tsmall\tsometimes\t100\t\t\t", "expected complete or capped, found 'sometimes'"),
-    ],
-)
-def test_a_faulty_target_is_told_with_its_line(tmp_path, row, message):
-    path = tmp_path / "targets.tsv"
-    path.write_text(HEADER + row + "\n", encoding="utf-8")
-    with pytest.raises(DataError, match=f"line 2: .*{message}"):
-        read_targets(path, read_published(PUBLISHED))
-
-
-def test_another_header_is_refused(tmp_path):
-    path = tmp_path / "targets.tsv"
-    path.write_text("dataset\tsize\n", encoding="utf-8")
-    with pytest.raises(DataError, match="expected the columns dataset, size, applies_to"):
-        read_targets(path, read_published(PUBLISHED))
 
 
 def test_the_table_reads_back_as_it_was_written(tables, tmp_path):

@@ -17,11 +17,11 @@ import pandas as pd
 
 from lstmbench.analysis import speed as analyse
 from lstmbench.records.bundle import Records
+from lstmbench.records.columns import machine_columns
 from lstmbench.records.measurement import Measurement
 from lstmbench.records.measurement_record import MeasurementRecord
 from lstmbench.records.paths import CASE_COLUMNS as CASE
 from lstmbench.records.run_record import FailedRun, RunRecord
-from lstmbench.records.tables import machine_columns
 from lstmbench.statistics import equivalence, intervals
 from lstmbench.statistics.verdict import Kind, Verdict
 from lstmbench.utils.conversion import plain

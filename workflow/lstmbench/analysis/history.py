@@ -21,9 +21,10 @@ from lstmbench.analysis.quality import interval_of_mean
 from lstmbench.implementations import framework
 from lstmbench.models.presets import Preset
 from lstmbench.records.bundle import Records
+from lstmbench.records.columns import machine_columns, versions_column
 from lstmbench.records.paths import CASE_COLUMNS as CASE
 from lstmbench.records.run_record import RunRecord
-from lstmbench.records.tables import TEXTS, VERDICT, machine_columns, versions_column
+from lstmbench.records.tables import TEXTS, VERDICT
 from lstmbench.statistics.change_points import change_points
 from lstmbench.statistics.equivalence import MARGINS, SPEED_MARGIN
 from lstmbench.statistics.verdict import Kind, Verdict

@@ -13,8 +13,9 @@ from typing import Any
 
 import pandas as pd
 
+from lstmbench.records.columns import MACHINE
 from lstmbench.records.paths import CASE_COLUMNS, GROUP_COLUMNS, RUN_COLUMNS, SIZE_COLUMNS
-from lstmbench.records.tables import MACHINE, TEXTS
+from lstmbench.records.tables import TEXTS
 from lstmbench.statistics import equivalence, intervals
 from lstmbench.statistics.verdict import Kind, Verdict
 

@@ -9,11 +9,11 @@ import pandas as pd
 from msgspec import UNSET
 from msgspec.structs import asdict
 
+from lstmbench.records.columns import kind_columns, machine_columns, versions_column
 from lstmbench.records.interference import limits
 from lstmbench.records.paths import RUN_COLUMNS
 from lstmbench.records.run import read_record
 from lstmbench.records.run_record import Epoch, Facts, FailedRun, Milestone, RunName, RunRecord
-from lstmbench.records.tables import kind_columns, machine_columns, versions_column
 from lstmbench.statistics.perplexity import perplexity
 from lstmbench.utils.errors import DataError
 

@@ -17,13 +17,13 @@ from msgspec.structs import asdict
 
 from lstmbench.analysis import ratios
 from lstmbench.implementations import framework
+from lstmbench.records.columns import MACHINE, kind_columns, machine_columns, versions_column
 from lstmbench.records.format import NOT_SEEN
 from lstmbench.records.interference import MAX_QUOTABLE_SPREAD, limits, not_judged
 from lstmbench.records.measurement import Measurement
 from lstmbench.records.measurement_consistency import SAMPLE, name_of
 from lstmbench.records.measurement_record import Details, ProcessSample, TimedProduct, Trace
 from lstmbench.records.paths import GROUP_COLUMNS
-from lstmbench.records.tables import MACHINE, kind_columns, machine_columns, versions_column
 from lstmbench.statistics import intervals
 from lstmbench.statistics.spread import iqr_over_median
 from lstmbench.statistics.steady_state import MIN_BLOCKS, unsteadiness

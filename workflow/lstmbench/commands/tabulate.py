@@ -7,7 +7,8 @@ from pathlib import Path
 
 from lstmbench.analysis.quality import differences, environment, milestones, number_machines, quality, time_to_quality
 from lstmbench.commands._arguments import add
-from lstmbench.records.tables import read_published, read_table, read_targets, write_table
+from lstmbench.records.published import read_published, read_targets
+from lstmbench.records.tables import read_table, write_table
 from lstmbench.reporting import quality as present
 from lstmbench.reporting.text_tables import write_text_tables
 

@@ -17,7 +17,8 @@ from lstmbench import implementations
 from lstmbench.models.learner import Learner, ModelSpec
 from lstmbench.parity import comparison
 from lstmbench.records.certificate import COLUMNS
-from lstmbench.records.tables import versions_column, write_table
+from lstmbench.records.columns import versions_column
+from lstmbench.records.tables import write_table
 from lstmbench.system.device import require_precision, split_device
 from lstmbench.utils.errors import MachineError
 from lstmbench.utils.exit_codes import is_outcome, reason

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from pyarrow import ArrowInvalid
 
-from lstmbench.records.paths import CASE_COLUMNS, SIZE_COLUMNS
+from lstmbench.records.paths import CASE_COLUMNS
 from lstmbench.statistics.verdict import Verdict
-from lstmbench.system.identity import is_unknown, machine_fingerprint
-from lstmbench.system.machine import Machine
-from lstmbench.system.processor import UNKNOWN
 from lstmbench.utils.errors import DataError
 from lstmbench.utils.escaping import csv_cell, from_csv_cell
-from lstmbench.utils.files import atomic, hash_json, write_text
+from lstmbench.utils.files import atomic, write_text
 
 TEXTS = {
     *CASE_COLUMNS, "task", "caps", "seeds", "metric", "value_unit", "speed_unit", "unit", "cpu", "gpu", "os", "python",
@@ -34,54 +29,6 @@ TEXTS = {
 
 VERDICT = "verdict"
 """The column that holds ``Verdict`` in memory, and its text in files."""
-
-PUBLISHED_METRICS = ("train_perplexity", "valid_perplexity", "test_perplexity", "test_accuracy", "first_128_accuracy")
-
-APPLIES_TO = ("complete", "capped")
-"""The runs that a target is for."""
-
-MACHINE = ["cpu", "cores", "cpu_quota", "memory_gb", "gpu", "os", "libc", "python", "switches", "spin_limits"]
-"""Columns that describe the machine of a record.  Machines that differ in some can count as one (``identity``)."""
-
-
-def machine_columns(machine: Machine) -> dict[str, Any]:
-    """Return the values of ``MACHINE``."""
-    cpu, capability = machine.cpu, machine.capability
-    if is_unknown(cpu) and not cpu.startswith(UNKNOWN):  # the first records had the architecture as the name
-        cpu = f"{UNKNOWN} ({cpu})"
-    return {
-        "cpu": f"{cpu}, {capability}" if capability else cpu,
-        "cores": machine.cores,
-        "cpu_quota": machine.cpu_quota,
-        # Whole GB, because the kernel's own share differs by a few MB between boots of one machine.
-        "memory_gb": round(machine.memory_bytes / 1e9),
-        "gpu": machine.gpu,
-        "os": machine.os,
-        "libc": machine.libc,
-        "python": machine.python,
-        "switches": _variables(machine.switches),
-        "spin_limits": _variables(machine.spin_limits),
-    }
-
-
-def kind_columns(machine: Machine, device: str) -> dict[str, str]:
-    """Return what counts of a machine for runs on ``device``.
-
-    machine_kind: a name of what counts in every precision, the same for identical machines.  bfloat16: how a CPU
-    multiplied in that; empty in another precision.
-    """
-    counted = machine_fingerprint(machine, device)
-    how = counted.pop("bfloat16", "")
-    return {"machine_kind": hash_json(counted)[:16], "bfloat16": how}
-
-
-def _variables(values: Mapping[str, str]) -> str:
-    return ", ".join(f"{name}={value}" for name, value in sorted(values.items()))
-
-
-def versions_column(versions: dict[str, str]) -> str:
-    """Return libraries and their versions as one text."""
-    return ", ".join(f"{name} {version}" for name, version in sorted(versions.items()))
 
 
 def write_table(path: Path, frame: pd.DataFrame) -> None:
@@ -141,52 +88,3 @@ def _column(path: Path, values: pd.Series) -> pd.Series:
         raise DataError(f"{path}: column {values.name}: expected numbers: {error}") from error
     # pandas would not make numbers of a column with only missing values.
     return pd.Series(numbers.astype(float) if numbers.dtype == object else numbers, values.index, name=values.name)
-
-
-def read_published(path: Path) -> pd.DataFrame:
-    """Read published.tsv.
-
-    Raises:
-        DataError: a missing column, an unknown metric, or a value that is none.
-    """
-    frame = read_table(path, separator="\t")
-    expected = [*SIZE_COLUMNS, "metric", "value", "source", "url", "note"]
-    if list(frame.columns) != expected:
-        raise DataError(f"{path}: expected the columns {', '.join(expected)}; found {', '.join(frame.columns)}")
-    for row in frame.itertuples():
-        if row.metric not in PUBLISHED_METRICS:
-            raise DataError(
-                f"{path} line {row.Index + 2}: unknown metric {row.metric!r}; known: {', '.join(PUBLISHED_METRICS)}"
-            )
-        low, high = (0, 1) if row.metric.endswith("accuracy") else (1, float("inf"))
-        if not low <= row.value <= high:
-            raise DataError(f"{path} line {row.Index + 2}: expected a value from {low} to {high}, found {row.value}")
-    return frame
-
-
-def read_targets(path: Path, published: pd.DataFrame) -> pd.DataFrame:
-    """Read targets.tsv: values that the validation metric should reach, by dataset, size and applies_to.
-
-    A row gives its own ``value``, or names a published one by ``published_metric`` and ``published_source``, whose
-    value it then has.
-
-    Raises:
-        DataError: a missing column, neither or both of these, or no such published value.
-    """
-    frame = read_table(path, separator="\t")
-    expected = [*SIZE_COLUMNS, "applies_to", "value", "published_metric", "published_source", "why"]
-    if list(frame.columns) != expected:
-        raise DataError(f"{path}: expected the columns {', '.join(expected)}; found {', '.join(frame.columns)}")
-    for row in frame.itertuples():
-        where = f"{path} line {row.Index + 2}"
-        if row.applies_to not in APPLIES_TO:
-            raise DataError(f"{where}: applies_to: expected {' or '.join(APPLIES_TO)}, found {row.applies_to!r}")
-        if pd.isna(row.value) != (row.published_source != ""):
-            raise DataError(f"{where}: expected either a value or a published_metric and published_source")
-        if row.published_source:
-            named = (row.dataset, row.size, row.published_metric, row.published_source)
-            found = published[(published[[*SIZE_COLUMNS, "metric", "source"]] == named).all(axis="columns")]
-            if len(found) != 1:
-                raise DataError(f"{where}: expected one published value of {', '.join(named)}; found {len(found)}")
-            frame.loc[row.Index, "value"] = found["value"].iloc[0]
-    return frame

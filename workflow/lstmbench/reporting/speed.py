@@ -12,8 +12,8 @@ import pandas as pd
 from lstmbench.analysis.anatomy import little_covered
 from lstmbench.analysis.speed import STEADY
 from lstmbench.implementations import framework
+from lstmbench.records.columns import MACHINE
 from lstmbench.records.format import NOT_SEEN
-from lstmbench.records.tables import MACHINE
 from lstmbench.reporting.interference import reasons
 from lstmbench.reporting.quality import ABSENT, by_size, decimals, number
 from lstmbench.statistics.verdict import Kind
