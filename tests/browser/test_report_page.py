@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from lstmbench.records.tables import read_table
-from lstmbench.reporting import quality as present
+from lstmbench.reporting import cells, order
 from tests.helpers.browser import BROKEN_WORDS, PAPER, wider_than_the_window
 
 axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed (make install-dev)")
@@ -80,11 +80,11 @@ def test_on_a_desktop_the_first_screen_holds_both_data_sets_the_picture_and_the_
 def test_the_values_on_the_page_are_those_of_the_tables(opened, report):
     page = opened().page
     quality = read_table(report.parent / "tables/quality.csv")
-    mine = present.by_size(quality[quality["dataset"] == "ptb"])
+    mine = order.by_size(quality[quality["dataset"] == "ptb"])
     assert column(table(page, "Quality"), "test perplexity") == [f"{value:.2f}" for value in mine["test_mean"]]
     ratios = read_table(report.parent / "tables/ratios.csv")
     assert column(table(page, "How many times as fast"), "times") == [
-        f"{value:.2f}" for value in present.by_size(ratios)["ratio"]
+        f"{value:.2f}" for value in order.by_size(ratios)["ratio"]
     ]
 
 
@@ -190,7 +190,7 @@ def test_without_scripts_the_page_is_complete(opened, report):
     whole = found.page.locator("body").text_content()
     for name in ("quality", "ratios"):
         values = read_table(report.parent / f"tables/{name}.csv")[{"quality": "test_mean", "ratios": "ratio"}[name]]
-        shown = [present.metric(value, "perplexity" if value > 1 else "accuracy") for value in values.dropna()]
+        shown = [cells.metric(value, "perplexity" if value > 1 else "accuracy") for value in values.dropna()]
         assert all(text in whole for text in shown)
 
 

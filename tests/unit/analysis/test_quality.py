@@ -8,7 +8,7 @@ import math
 import pandas as pd
 import pytest
 
-from lstmbench.reporting.quality import by_dataset, metric, number, signed
+from lstmbench.reporting.quality import by_dataset
 from tests.factories.records import CAPS, make_pair, make_record
 from tests.factories.tables import make_tables
 
@@ -252,10 +252,3 @@ def test_sizes_stand_from_small_to_large(tables):
     built = tables(*(make_record(size=size) for size in ("large", "adventures", "medium", "small")))
     shown = by_dataset("quality", built["quality"])["ptb"]
     assert shown["size"].tolist() == ["small", "medium", "large", "adventures"]
-
-
-def test_numbers_are_written_with_their_precision():
-    assert [metric(113.567, "perplexity"), metric(2103.4, "perplexity")] == ["113.57", "2,103"]
-    assert metric(0.98765, "accuracy") == "98.77 %"
-    assert [signed(0.5, "%"), signed(-0.5, "points")] == ["+0.50 %", "\N{MINUS SIGN}0.50 points"]
-    assert [number(float("nan"), 1), signed(float("nan"), "%"), metric(float("nan"), "accuracy")] == ["\N{EN DASH}"] * 3

@@ -8,7 +8,7 @@ import math
 import pytest
 
 from lstmbench.records.tables import read_table
-from lstmbench.reporting.quality import by_dataset, metric_with_half
+from lstmbench.reporting.quality import by_dataset
 from tests.factories.records import CAPS, make_record
 from tests.factories.tables import make_tables
 
@@ -146,21 +146,3 @@ def test_a_size_without_a_target_says_so(tables, tmp_path):
 def test_the_table_reads_back_as_it_was_written(tables, tmp_path):
     built = tables(learned(120.0))["time_to_quality"]
     assert read_table(tmp_path / "tables/time_to_quality.csv").equals(built)
-
-
-@pytest.mark.parametrize(
-    ("value", "half", "metric", "expected"),
-    [
-        (115.3, 0.196, "perplexity", "115.30 \N{PLUS-MINUS SIGN} 0.20"),
-        (1200.3, 24.84, "perplexity", "1,200 \N{PLUS-MINUS SIGN} 25"),
-        (1200.3, 0.24, "perplexity", "1,200.3 \N{PLUS-MINUS SIGN} 0.2"),
-        (114.501, 0.00124, "perplexity", "114.501 \N{PLUS-MINUS SIGN} 0.001"),
-        (115.0, 1e-14, "perplexity", "115.00 \N{PLUS-MINUS SIGN} 0.00"),
-        (0.98034, 0.00012, "accuracy", "98.03 \N{PLUS-MINUS SIGN} 0.01 %"),
-        (0.98034, 0.000012, "accuracy", "98.034 \N{PLUS-MINUS SIGN} 0.001 %"),
-    ],
-)
-def test_a_mean_and_its_interval_have_the_same_decimals_and_an_interval_is_zero_only_if_it_is(
-    value, half, metric, expected
-):
-    assert metric_with_half(value, half, metric) == expected

@@ -1,10 +1,10 @@
-"""Counts and durations in words."""
+"""Counts, durations and lists in words."""
 
 from __future__ import annotations
 
 import pytest
 
-from lstmbench.utils.wording import counted, duration, largest_unit
+from lstmbench.utils.wording import counted, duration, joined, largest_unit
 
 
 def test_one_of_a_thing_is_singular_and_every_other_number_plural():
@@ -30,3 +30,7 @@ def test_durations_are_told_in_the_unit_people_use():
     assert [duration(each) for each in seconds] == [
         "0 s", "89 s", "2 min", "90 min", "1.5 hours", "36.0 hours", "11.3 days"
     ]  # fmt: skip
+
+
+def test_a_list_has_an_and_before_its_last_word():
+    assert [joined(words) for words in (["a"], ["a", "b"], ["a", "b", "c"])] == ["a", "a and b", "a, b and c"]

@@ -8,7 +8,7 @@ from pathlib import Path
 from lstmbench.analysis.scaling import SCALED
 from lstmbench.commands._arguments import add
 from lstmbench.records.tables import read_table
-from lstmbench.reporting import quality
+from lstmbench.reporting import order
 from lstmbench.reporting.figures.scaling import draw
 from lstmbench.reporting.figures.style import figure_style, save
 
@@ -26,6 +26,6 @@ def parser() -> argparse.ArgumentParser:
 def main(options: argparse.Namespace) -> None:
     """Run the command."""
     table = read_table(options.tables / f"{options.of}.parquet")
-    mine = quality.by_size(table[table["dataset"] == options.dataset])
+    mine = order.by_size(table[table["dataset"] == options.dataset])
     with figure_style():
         save(draw(SCALED[options.of], options.dataset, mine), options.output_dir / f"{options.of}_{options.dataset}")

@@ -6,7 +6,7 @@ import re
 
 import pandas as pd
 
-from lstmbench.reporting.quality import ABSENT
+from lstmbench.reporting.cells import ABSENT
 
 _NUMBER = re.compile(r"[+\N{MINUS SIGN}]?\d+(,\d{3})*(\.\d+)?(e[+-]\d+)?(?=[\s,;%]|$)")
 """A number ends before a space, a sign or the end of its cell: a date or a name that begins with a digit is none."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lstmbench.analysis.chosen_size import STANDARD_SIZES
 from lstmbench.reporting import margins
-from lstmbench.reporting.quality import joined
+from lstmbench.utils.wording import joined
 
 RULE = (
     "The lines are about one size per data set. The choice prefers, in this order: complete runs, a standard size "

@@ -13,7 +13,7 @@ from tabulate import tabulate
 
 from lstmbench.analysis.quality import better_of
 from lstmbench.records.paths import CASE_COLUMNS, GROUP_COLUMNS
-from lstmbench.reporting import quality as present
+from lstmbench.reporting import cells, order
 from lstmbench.reporting import speed as present_speed
 from lstmbench.statistics.verdict import Kind
 from lstmbench.utils.escaping import one_line, sentence_and_details
@@ -110,7 +110,7 @@ def _rows(quality: pd.DataFrame, differences: pd.DataFrame, speed: pd.DataFrame,
     keys = pd.concat([table[CASE_COLUMNS] for table in (quality, speed)])
     keys = keys.drop_duplicates().sort_values(["dataset", "implementation"], kind="stable")
     rows = []
-    for (dataset, size, device), members in present.by_size(keys).groupby(GROUP_COLUMNS, sort=False):
+    for (dataset, size, device), members in order.by_size(keys).groupby(GROUP_COLUMNS, sort=False):
         group = {"dataset": dataset, "size": size, "device": device}
         own = [_of(table, group) for table in (quality, differences, speed, ratios)]
         names = _base_first(list(members["implementation"]), own[0], own[2])
@@ -134,7 +134,7 @@ def _rows(quality: pd.DataFrame, differences: pd.DataFrame, speed: pd.DataFrame,
                         implementation=name,
                         quality=_quality(one),
                         speed=speed_text,
-                        verdict=", ".join(filter(None, remarks)) or present.ABSENT,
+                        verdict=", ".join(filter(None, remarks)) or cells.ABSENT,
                         failed=lost or (one is not None and one["failure"] != ""),
                         notes=frozenset([*explained, *([ONE_PROCESS] if approximate else [])]),
                     )
@@ -163,17 +163,17 @@ def _of(table: pd.DataFrame, values: Mapping[str, Any]) -> pd.DataFrame:
 
 def _quality(row: Mapping[str, Any] | None) -> str:
     if row is None:
-        return present.ABSENT
+        return cells.ABSENT
     if row["failure"]:
         return FAILED
     seeds = f"{row['n']:.0f} seed{'s' if row['n'] > 1 else ''}"
-    return f"{present.metric(row['test_mean'], row['metric'])} ({seeds})"
+    return f"{cells.metric(row['test_mean'], row['metric'])} ({seeds})"
 
 
 def _speed(timed: pd.DataFrame) -> tuple[str, list[str], bool]:
     """Return the speed as text, the notes on its marks, and whether the measurement failed."""
     if len(timed) != 1:
-        return present.ABSENT if timed.empty else "see the page", [], False
+        return cells.ABSENT if timed.empty else "see the page", [], False
     (row,) = timed.to_dict("records")
     if row["verdict"].kind is Kind.FAILED:
         return FAILED, [], True

@@ -10,9 +10,10 @@ import pandas as pd
 from lstmbench.analysis.comparison import range_of_ratios, with_verdicts
 from lstmbench.records.paths import CASE_COLUMNS
 from lstmbench.reporting import glossary, margins
+from lstmbench.reporting.cells import ABSENT, number, signed
 from lstmbench.reporting.html import Section, as_table, render
 from lstmbench.reporting.margins import unit_of_difference
-from lstmbench.reporting.quality import ABSENT, by_size, number, signed
+from lstmbench.reporting.order import by_size
 from lstmbench.reporting.speed import rounded
 from lstmbench.statistics.verdict import Kind
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from lstmbench import datasets
-from lstmbench.reporting import quality as present
+from lstmbench.reporting import cells
 
 
 def about(dataset: str, quality: pd.DataFrame, runs: pd.DataFrame) -> str:
@@ -36,12 +36,12 @@ def compared_with(quality: pd.DataFrame, size: str) -> list[str]:
     rows = quality[(quality["size"] == size) & (quality["failure"] == "")]
     metric = quality["metric"].iloc[0]
     sentences = [
-        f"Best published value for this size: {present.metric(row.published, metric)} ({row.published_source})."
+        f"Best published value for this size: {cells.metric(row.published, metric)} ({row.published_source})."
         for row in rows[rows["published"].notna()].head(1).itertuples()
     ]
     for average in rows["source_perplexity"].dropna().unique()[:1]:
-        floor = f"The text's own source has a perplexity of {present.metric(average, metric)} over endless text"
+        floor = f"The text's own source has a perplexity of {cells.metric(average, metric)} over endless text"
         for on_test in rows["floor"].dropna().unique()[:1]:
-            floor += f" and, by chance, of {present.metric(on_test, metric)} on the words of this test text"
+            floor += f" and, by chance, of {cells.metric(on_test, metric)} on the words of this test text"
         sentences.append(f"{floor}: the floor, below which a model gets only by luck.")
     return sentences

@@ -27,7 +27,7 @@ from msgspec.structs import replace
 
 from lstmbench import __version__
 from lstmbench.records.paths import CASE_COLUMNS
-from lstmbench.reporting.quality import capped
+from lstmbench.reporting.cells import capped
 from lstmbench.utils.conversion import plain
 from lstmbench.utils.errors import DataError
 from lstmbench.utils.fields import Count, Line, Name, Number, Positive, StrictStruct

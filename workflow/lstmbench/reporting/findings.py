@@ -16,16 +16,17 @@ import pandas as pd
 from lstmbench.analysis.chosen_size import choose_size
 from lstmbench.analysis.quality import better_of, interval_of_mean, largest_difference, means_by_implementation
 from lstmbench.implementations import framework
-from lstmbench.reporting import quality as present
+from lstmbench.reporting import cells, order
 from lstmbench.reporting import speed as present_speed
+from lstmbench.reporting.cells import BETTER
 from lstmbench.reporting.interference import reasons
 from lstmbench.reporting.margins import SEEDS, in_words, unit_of_difference, within
-from lstmbench.reporting.quality import BETTER, called, called_dataset
+from lstmbench.reporting.names import called, called_dataset
 from lstmbench.reporting.scaling import WORDS as SCALED_WORDS
 from lstmbench.statistics.verdict import Kind
 from lstmbench.system.device import split_device
 from lstmbench.utils.escaping import one_line, sentence_and_details
-from lstmbench.utils.wording import counted
+from lstmbench.utils.wording import counted, joined
 
 MAX_REASON = 90
 """Show at most this number of characters of a reason in a line; the page has the full reason further below."""
@@ -59,7 +60,7 @@ def findings(dataset: str, tables: dict[str, pd.DataFrame]) -> list[Finding]:
     size = choose_size(of_dataset["quality"], of_dataset["differences"], of_dataset["speed"])
     own = {name: table[table["size"] == size] for name, table in of_dataset.items()}
     corrected = sum(verdict.kind is not Kind.NO_CLAIM for verdict in tables["differences"]["verdict"])
-    devices = present.devices(own["quality"]["device"])
+    devices = order.devices(own["quality"]["device"])
     lines = []
     for device in devices:
         here = {name: table[table["device"] == device] for name, table in own.items()}
@@ -74,7 +75,7 @@ def _quality(where: str, here: dict[str, pd.DataFrame], corrected: int) -> Findi
     complete = well[well["caps"] == ""]
     metric = here["quality"]["metric"].iloc[0]
     failed = sorted(set(here["quality"].loc[here["quality"]["failure"] != "", "implementation"]))
-    note = f"; {present.joined(map(called, failed))} failed" if failed else ""
+    note = f"; {joined(map(called, failed))} failed" if failed else ""
     if well.empty:
         text = f"0 of {counted(len(failed), 'implementation')} trained to the end"
         return Finding(where, "quality", text, note.removeprefix("; "), False)
@@ -124,8 +125,8 @@ def _carries(compared: pd.DataFrame, metric: str, corrected: int) -> tuple[str, 
         return f"{seeds}; of {len(compared)} pairs: {each}", conclusive
     (row,) = compared.to_dict("records")
     unit = unit_of_difference(metric)
-    low, high = present.signed(row["low"], unit).partition(" ")[0], present.signed(row["high"], unit)
-    mean = f"{called(row['second'])} is {present.signed(row['mean'], unit)} from {called(row['first'])}"
+    low, high = cells.signed(row["low"], unit).partition(" ")[0], cells.signed(row["high"], unit)
+    mean = f"{called(row['second'])} is {cells.signed(row['mean'], unit)} from {called(row['first'])}"
     interval = "" if np.isnan(row["low"]) else f": {mean}, 95 % interval {low} to {high}"
     match row["verdict"].kind:
         case Kind.NO_CLAIM:
@@ -197,10 +198,10 @@ def _not_measured(here: dict[str, pd.DataFrame], of_dataset: dict[str, pd.DataFr
         table = f"; the speeds of the runs themselves are under {SCALED_WORDS['workers'].title}" if compared else ""
         return f"make bench measures one worker only{table}"
     measured = of_dataset["speed"][of_dataset["speed"]["processes"] > 0]
-    others = present.by_size(measured[measured["size"] != size])["size"].unique()
+    others = order.by_size(measured[measured["size"] != size])["size"].unique()
     if not len(others):
         return "make bench does it"
-    return f"only {present.joined(others)} {'was' if len(others) == 1 else 'were'}"
+    return f"only {joined(others)} {'was' if len(others) == 1 else 'were'}"
 
 
 def _disturbed(speed: pd.DataFrame) -> list[str]:
@@ -232,7 +233,7 @@ def _time(where: str, here: dict[str, pd.DataFrame]) -> Finding:
         return Finding(where, what, "0 targets are set for this size", "workflow/targets.tsv has the others", False)
     rows = rows[rows["target"] == rows["target"].iloc[0]].sort_values("seconds_median", kind="stable")
     metric = rows["metric"].iloc[0]
-    target = f"a validation {metric} of {present.metric(rows['target'].iloc[0], metric)}"
+    target = f"a validation {metric} of {cells.metric(rows['target'].iloc[0], metric)}"
     reached, runs = int(rows["reached"].sum()), int(rows["n"].sum())
     if not reached:
         text = f"0 of {counted(runs, 'run')} reached {target}"
@@ -250,7 +251,7 @@ def _reached(row: Any) -> str:
     name, seconds = called(row.implementation), row.seconds_median
     if np.isnan(seconds):
         return f"{name} not ({row.reached:.0f} of {counted(int(row.n), 'run')})"
-    return f"{name} {present.number(seconds, 0 if seconds >= 100 else 1)} s"
+    return f"{name} {cells.number(seconds, 0 if seconds >= 100 else 1)} s"
 
 
 def _cut_short(rows: pd.DataFrame) -> str:
@@ -286,9 +287,7 @@ def _values(quality: pd.DataFrame, runs: pd.DataFrame, metric: str) -> str:
     for name, group in quality.groupby("implementation", sort=True):
         mine = runs[runs["implementation"] == name]
         alike = len(group) == 1
-        shown = (
-            _amount(mine, metric) if alike else present.joined(present.metric(v, metric) for v in group["test_mean"])
-        )
+        shown = _amount(mine, metric) if alike else joined(cells.metric(v, metric) for v in group["test_mean"])
         rows.append((means[name], f"{called(name)} {shown}"))
     return ", ".join(text for _, text in sorted(rows, reverse=BETTER[metric] == "higher"))
 
@@ -298,5 +297,5 @@ def _amount(runs: pd.DataFrame, metric: str) -> str:
     mean = interval_of_mean(runs[f"test_{metric}"].tolist(), metric)
     half = (mean.high - mean.low) / 2
     if np.isnan(half):
-        return present.metric(mean.estimate, metric)
-    return present.metric_with_half(mean.estimate, half, metric)
+        return cells.metric(mean.estimate, metric)
+    return cells.metric_with_half(mean.estimate, half, metric)

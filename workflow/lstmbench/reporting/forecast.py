@@ -20,9 +20,9 @@ from lstmbench.analysis.forecast import (
 )
 from lstmbench.orchestration.selection import Selection
 from lstmbench.records.paths import CASE_COLUMNS as CASE
-from lstmbench.reporting import quality
+from lstmbench.reporting import cells
 from lstmbench.system import hardware
-from lstmbench.utils.wording import duration
+from lstmbench.utils.wording import duration, joined
 
 
 def advice(rows: pd.DataFrame, lanes: int) -> list[str]:
@@ -45,7 +45,7 @@ def disturbed_in_words(rows: pd.DataFrame, calibrations: Path) -> list[str]:
     files = [
         calibration_file(calibrations, [row[name] for name in CASE], row["threads"]) for _, row in disturbed.iterrows()
     ]
-    reasons = quality.joined(sorted(set(disturbed["disturbed"])))
+    reasons = joined(sorted(set(disturbed["disturbed"])))
     return [
         f"{len(disturbed)} of {len(rows)} cases {was} disturbed in every attempt to measure them ({reasons}). Their "
         "times come from the fastest step, near to that of a quiet machine: while others run, they take longer. "
@@ -64,7 +64,7 @@ def plan_in_words(rows: pd.DataFrame, selection: Selection) -> list[str]:
     return [
         f"In all: {rows['seeds'].sum():,} runs, threads {', '.join(map(str, threads_of(selection)))}: "
         f"{duration(whole_seconds(rows, 1))} one after another{together}; "
-        f"at most {quality.number(memory, 0)} MB of memory per run and {quality.number(disk, 0)} MB of disk.",
+        f"at most {cells.number(memory, 0)} MB of memory per run and {cells.number(disk, 0)} MB of disk.",
         *([f"That is more memory than this machine has for {lanes} runs: use fewer cores."] if tight else []),
         *([f"Runs of several workers are not planned: {several} cases."] if several else []),
         *[f"- {line}" for line in advice(rows, lanes)],
@@ -77,16 +77,16 @@ def plan_in_words(rows: pd.DataFrame, selection: Selection) -> list[str]:
 def plan_as_text(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the plan as a table of text."""
     text = rows[CASE].copy()
-    text["updates"] = rows["updates"].map(lambda value: quality.number(value, 0))
+    text["updates"] = rows["updates"].map(lambda value: cells.number(value, 0))
     text["a run"] = rows["seconds"].map(duration)
     text["runs"] = rows["seeds"].astype(str)
     text["all runs"] = (rows["seconds"] * rows["seeds"]).map(duration)
-    text["memory, MB"] = rows["mem_mb"].map(lambda value: quality.number(value, 0))
+    text["memory, MB"] = rows["mem_mb"].map(lambda value: cells.number(value, 0))
     if rows["device_mb"].notna().any():
-        text["GPU memory, MB"] = rows["device_mb"].map(lambda value: quality.number(value, 0))
-    text["disk, MB"] = rows["disk_mb"].map(lambda value: quality.number(value, 0))
+        text["GPU memory, MB"] = rows["device_mb"].map(lambda value: cells.number(value, 0))
+    text["disk, MB"] = rows["disk_mb"].map(lambda value: cells.number(value, 0))
     if (rows["disturbed"] != "").any():
-        text["disturbed"] = rows["disturbed"].replace("", quality.ABSENT)
+        text["disturbed"] = rows["disturbed"].replace("", cells.ABSENT)
     return text
 
 
@@ -96,9 +96,9 @@ def errors_as_text(found: pd.DataFrame) -> tuple[dict[str, pd.DataFrame], list[s
     for name, part in found.groupby("processor", sort=True):
         text = part[[*CASE, "seed"]].astype(str)
         text["planned"], text["found"] = part["planned_seconds"].map(duration), part["seconds"].map(duration)
-        text["error"] = part["error_percent"].map(lambda value: quality.signed(value, "%"))
-        text["planned, MB"] = part["planned_mb"].map(lambda value: quality.number(value, 0))
-        text["peak, MB"] = part["peak_rss_mb"].map(lambda value: quality.number(value, 0))
+        text["error"] = part["error_percent"].map(lambda value: cells.signed(value, "%"))
+        text["planned, MB"] = part["planned_mb"].map(lambda value: cells.number(value, 0))
+        text["peak, MB"] = part["peak_rss_mb"].map(lambda value: cells.number(value, 0))
         tables[name] = text
         off = summarise(part)
         notes.append(

@@ -8,7 +8,8 @@ import pandas as pd
 
 from lstmbench.analysis.history import shared_cases
 from lstmbench.records.paths import CASE_COLUMNS
-from lstmbench.reporting.quality import ABSENT, by_size, capped, metric, number, signed
+from lstmbench.reporting.cells import ABSENT, capped, metric, number, signed
+from lstmbench.reporting.order import by_size
 from lstmbench.reporting.speed import GOOD, rounded
 from lstmbench.statistics.change_points import MIN_POINTS
 

@@ -22,7 +22,7 @@ from markupsafe import Markup
 from lstmbench import __version__
 from lstmbench.analysis.chosen_size import STANDARD_SIZES
 from lstmbench.records.paths import CASE_COLUMNS
-from lstmbench.reporting import quality
+from lstmbench.reporting import cells
 from lstmbench.reporting.alignment import leading_number, numeric
 from lstmbench.utils.errors import DataError
 from lstmbench.utils.paths import WORKFLOW
@@ -147,7 +147,7 @@ def _verdict_beside_case(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _key(cell: str, numeric: bool) -> str:
     """Return a number for scripts, a size by its rank, "" for what is missing; otherwise the text itself."""
-    if cell == quality.ABSENT:
+    if cell == cells.ABSENT:
         return ""
     if not numeric:
         return SIZES.get(cell.partition(",")[0], cell)

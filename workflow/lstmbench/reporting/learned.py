@@ -13,8 +13,8 @@ import pandas as pd
 from matplotlib.image import imsave
 
 from lstmbench.inference.learned import Confusion, Learned, Sentence, Shown, read_learned
-from lstmbench.reporting import quality
 from lstmbench.reporting.html import Table, as_table
+from lstmbench.reporting.names import called
 from lstmbench.utils.escaping import one_line
 
 SCALE = 4
@@ -54,11 +54,11 @@ def _shown(learned: Learned) -> dict[str, Any]:
         if shown
         else "What the models learned",
         "level": learned.level,
-        "sentences": {quality.called(one.implementation): _pairs(one.sentence) for one in shown if one.sentence},
+        "sentences": {called(one.implementation): _pairs(one.sentence) for one in shown if one.sentence},
         "next": _next_words(shown, learned.level) if any(one.continuations for one in shown) else None,
         "confusions": [
             {
-                "who": quality.called(one.implementation),
+                "who": called(one.implementation),
                 "table": _confusion(one.confusion),
                 "mistakes": _mistakes(one.confusion),
             }

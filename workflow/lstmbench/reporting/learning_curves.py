@@ -7,7 +7,7 @@ import math
 import pandas as pd
 
 from lstmbench.analysis.learning_curves import CASE, over_seeds
-from lstmbench.reporting import quality
+from lstmbench.reporting import order
 from lstmbench.reporting.figures.style import looks
 
 MAX_POINTS = 20_000
@@ -23,7 +23,7 @@ def curves(history: pd.DataFrame, metric: str) -> dict[str, object]:
     Accuracies are in %.  The first and the last epoch of a curve are always there.
     """
     looked = looks(history["implementation"])
-    table = quality.by_size(over_seeds(history, metric))
+    table = order.by_size(over_seeds(history, metric))
     several = table["device"].nunique() > 1
     every = math.ceil(len(table) / MAX_POINTS)
     cases = []

@@ -8,30 +8,31 @@ from collections.abc import Iterator
 import pandas as pd
 
 from lstmbench.records.paths import CASE_COLUMNS, RUN_COLUMNS, SIZE_COLUMNS
-from lstmbench.reporting import quality as present
+from lstmbench.reporting import order
 from lstmbench.statistics.verdict import Kind
 from lstmbench.system.device import split_device
 from lstmbench.utils.escaping import sentence_and_details
+from lstmbench.utils.wording import joined
 
 
 def capped(quality: pd.DataFrame) -> Iterator[tuple[str, str]]:
     """Yield data set and size, and what was capped, with the implementations and devices."""
-    shown = present.by_size(quality[quality["caps"] != ""])
+    shown = order.by_size(quality[quality["caps"] != ""])
     for (dataset, size, caps), group in shown.groupby([*SIZE_COLUMNS, "caps"], sort=False):
-        who = present.joined(sorted(set(group["implementation"] + " on " + group["device"])))
+        who = joined(sorted(set(group["implementation"] + " on " + group["device"])))
         yield f"{dataset}, {size}", f"{caps} ({who})"
 
 
 def failed(failures: pd.DataFrame) -> Iterator[tuple[str, str, str]]:
     """Yield the runs that failed for one reason, the reason in a sentence, and its details."""
     for (dataset, size, implementation, device, why), group in failures.groupby([*CASE_COLUMNS, "failure"], sort=True):
-        seeds = present.joined(map(str, sorted(group["seed"])))
+        seeds = joined(map(str, sorted(group["seed"])))
         yield f"{dataset}, {size}, {implementation} on {device}, seed {seeds}", *sentence_and_details(why)
 
 
 def not_measured(speed: pd.DataFrame) -> Iterator[tuple[str, str, str]]:
     """Yield each failed measurement, its reason in a sentence, and its details."""
-    for row in present.by_size(speed).to_dict("records"):
+    for row in order.by_size(speed).to_dict("records"):
         if row["verdict"].kind is not Kind.FAILED:
             continue
         where = f"speed of {row['dataset']}, {row['size']}, {row['implementation']} on {row['device']}"
@@ -52,4 +53,4 @@ def missing_cases(runs: pd.DataFrame) -> Iterator[str]:
                 if (*case, seed) not in there and (of_one or case[1:] in ran):
                     missing.setdefault(case, []).append(str(seed))
         for (size, implementation, device), seeds in missing.items():
-            yield f"{dataset}, {size}, {implementation} on {device}: seed {present.joined(seeds)}"
+            yield f"{dataset}, {size}, {implementation} on {device}: seed {joined(seeds)}"

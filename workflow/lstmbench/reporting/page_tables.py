@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pandas as pd
 
+from lstmbench.reporting import cells, order
 from lstmbench.reporting import quality as present
 from lstmbench.reporting import speed as present_speed
 from lstmbench.reporting.html import Table, as_table
+from lstmbench.utils.wording import joined
 
 BELOW = {"remark": "{Sizes}{whose} {text}.", "source of the target": "The target of {sizes}: {text}."}
 """Columns that become notes, each text once with the sizes that it is about."""
@@ -46,7 +48,7 @@ def speed_table(name: str, table: pd.DataFrame) -> Table:
     (frame,) = present_speed.by_dataset(name, table).values()
     notes = present_speed.notes(name, table)
     if name == "speed":
-        frame["verdict"] = [present_speed.short_verdict(row) for row in present.by_size(table).itertuples()]
+        frame["verdict"] = [present_speed.short_verdict(row) for row in order.by_size(table).itertuples()]
         notes = [*notes, REASONS]
     return as_table(frame, " ".join(notes))
 
@@ -67,13 +69,13 @@ def _noted(frame: pd.DataFrame, column: str, words: str) -> list[str]:
     """Return a note on each text of a column that has one."""
     frame = frame.reset_index(drop=True)
     names = frame["size"].str.removesuffix(", capped")
-    marked = frame[column] != present.ABSENT
+    marked = frame[column] != cells.ABSENT
     notes = []
     for text, group in frame[marked].groupby(column, sort=False):
         sizes = names[group.index].unique()
         # Name the cases unless the text is about every one of these sizes.
-        whose = "" if len(group) == names.isin(sizes).sum() else f", {present.joined(_cases(group, frame))}:"
-        listed = present.joined(sizes)
+        whose = "" if len(group) == names.isin(sizes).sum() else f", {joined(_cases(group, frame))}:"
+        listed = joined(sizes)
         notes.append(words.format(sizes=listed, Sizes=listed.capitalize(), whose=whose, text=text))
     return notes
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from lstmbench.analysis import parity
-from lstmbench.reporting.quality import ABSENT
+from lstmbench.reporting.cells import ABSENT
 
 TITLE = "Parity with the NumPy reference"
 

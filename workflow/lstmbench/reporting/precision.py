@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from lstmbench.reporting import margins, quality
+from lstmbench.reporting import cells, margins, order, quality
 from lstmbench.reporting.speed import rounded
 
 TITLE = "What a precision costs and gains"
@@ -24,15 +24,15 @@ def _as_text(table: pd.DataFrame) -> pd.DataFrame:
     if quality.mixed_versions(table):
         rows["libraries"] = table["versions"]
     rows["n"] = table["n"].map("{:.0f}".format)
-    rows[f"test {metric}"] = table["test_mean"].map(lambda value: quality.metric(value, metric))
-    rows["in float32"] = table["float32_test_mean"].map(lambda value: quality.metric(value, metric))
+    rows[f"test {metric}"] = table["test_mean"].map(lambda value: cells.metric(value, metric))
+    rows["in float32"] = table["float32_test_mean"].map(lambda value: cells.metric(value, metric))
     unit = margins.unit_of_difference(metric)
-    rows["cost"] = table["cost"].map(lambda value: quality.signed(value, unit))
+    rows["cost"] = table["cost"].map(lambda value: cells.signed(value, unit))
     rows["speed"], rows["speed in float32"] = table["rate"].map(rounded), table["float32_rate"].map(rounded)
-    rows["times as fast"] = table["gain"].map(lambda value: quality.number(value, 2))
+    rows["times as fast"] = table["gain"].map(lambda value: cells.number(value, 2))
     return rows
 
 
 def by_dataset(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Return ``precisions`` as text, one part per data set."""
-    return {dataset: _as_text(part) for dataset, part in quality.by_size(table).groupby("dataset", sort=True)}
+    return {dataset: _as_text(part) for dataset, part in order.by_size(table).groupby("dataset", sort=True)}

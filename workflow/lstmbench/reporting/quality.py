@@ -1,29 +1,22 @@
-"""Turn tables of numbers into tables of text, for Markdown and the report."""
+"""Turn the tables of quality into tables of text, for Markdown and the report."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
 import pandas as pd
 
-from lstmbench.analysis.chosen_size import STANDARD_SIZES
 from lstmbench.records.paths import SIZE_COLUMNS
 from lstmbench.reporting import margins
+from lstmbench.reporting.cells import ABSENT, capped, metric, number, signed
 from lstmbench.reporting.margins import unit_of_difference
-from lstmbench.system.device import PRECISIONS, split_device
+from lstmbench.reporting.order import by_size
+from lstmbench.system.device import split_device
 from lstmbench.utils.escaping import sentence_and_details
 
-ABSENT = "\N{EN DASH}"
 NOT_REACHED = "not reached"
 NOT_MEASURED = "not measured"
-
-BETTER = {"perplexity": "lower", "accuracy": "higher"}
-"""The direction in which a metric is better."""
-
-_IMPLEMENTATIONS = {"jax": "JAX", "pytorch": "PyTorch", "tensorflow": "TensorFlow"}
-_DATASETS = {"ptb": "PTB", "mnist": "MNIST"}
 
 TITLES = {
     "quality": "Quality",
@@ -118,89 +111,6 @@ def by_dataset(name: str, table: pd.DataFrame) -> dict[str, pd.DataFrame]:
     if "dataset" not in table:
         return {"": columns(table)}
     return {dataset: columns(part) for dataset, part in by_size(table).groupby("dataset", sort=True)}
-
-
-def called(implementation: str) -> str:
-    """Return a framework's name as it writes itself; any other implementation by its own name."""
-    return _IMPLEMENTATIONS.get(implementation, implementation)
-
-
-def called_dataset(name: str) -> str:
-    """Return the name of a data set as people write it."""
-    return _DATASETS.get(name, name)
-
-
-def joined(words: Iterable[str]) -> str:
-    """Join words as in "one, two and three"."""
-    *others, last = words
-    return f"{', '.join(others)} and {last}" if others else last
-
-
-def by_size(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows in the order of ``STANDARD_SIZES``, then other sizes by name."""
-    known = {size: rank for rank, size in enumerate(STANDARD_SIZES)}
-    rank = table["size"].map(lambda size: known.get(size, len(known)))
-    ranks = {"_size": rank}
-    if "device" in table:
-        ranks["_device"] = table["device"].map({name: place for place, name in enumerate(devices(table["device"]))})
-    order = [name for name in ("dataset", "_size", "size", "_device") if name in table or name in ranks]
-    return table.assign(**ranks).sort_values(order, kind="stable").drop(columns=list(ranks))
-
-
-def devices(names: Iterable[str]) -> list[str]:
-    """Return each name once; within a kind and precision by number of threads, then by number of workers."""
-
-    def rank(name: str) -> tuple[object, ...]:
-        kind, precision, workers, threads = split_device(name)
-        return kind, precision != PRECISIONS[0], precision, threads or 0, workers
-
-    return sorted(set(names), key=rank)
-
-
-def number(value: float, digits: int) -> str:
-    """Format with thousands separators and a fixed number of decimals; a dash if missing."""
-    return ABSENT if pd.isna(value) else f"{value:,.{digits}f}"
-
-
-def signed(value: float, unit: str) -> str:
-    """Format with its sign (a zero's is +), two decimals and a unit; a dash if missing."""
-    return ABSENT if pd.isna(value) else f"{value:+z.2f} {unit}".replace("-", "\N{MINUS SIGN}")
-
-
-def decimals(value: float, significant: int) -> int:
-    """Return with how many decimals a number shows this many significant digits; 0 for zero and what is not finite."""
-    if pd.isna(value) or value == 0 or math.isinf(value):
-        return 0
-    exponent = int(f"{value:.{significant - 1}e}".partition("e")[2])
-    return max(0, significant - 1 - exponent)
-
-
-def metric(value: float, name: str) -> str:
-    """Format a perplexity with two decimals (whole from four digits on), or an accuracy in %."""
-    return ABSENT if pd.isna(value) else _metric(value, name, _metric_decimals(value, name))
-
-
-def metric_with_half(value: float, half: float, name: str) -> str:
-    """Format as ``metric`` with half of its interval, and with more decimals if the half would be shown as zero."""
-    percent = 100 if name == "accuracy" else 1
-    digits = _metric_decimals(value, name)
-    # The values of two seeds that agree in every bit have means that differ by rounding in float64.
-    if half > 1e-9 * value:
-        digits = max(digits, decimals(percent * half, 1))
-    return f"{number(percent * value, digits)} \N{PLUS-MINUS SIGN} {_metric(half, name, digits)}"
-
-
-def _metric(value: float, name: str, digits: int) -> str:
-    return f"{number(100 * value, digits)} %" if name == "accuracy" else number(value, digits)
-
-
-def _metric_decimals(value: float, name: str) -> int:
-    return 2 if name == "accuracy" or value < 1000 else 0
-
-
-def capped(caps: str) -> str:
-    """Return the mark of a capped run; empty for a complete one."""
-    return f"capped: {caps}" if caps else ""
 
 
 def _quality(table: pd.DataFrame) -> pd.DataFrame:

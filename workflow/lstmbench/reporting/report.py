@@ -18,7 +18,7 @@ from lstmbench.orchestration.selection import Selection
 from lstmbench.records import table_names
 from lstmbench.records.paths import CASE_COLUMNS, GROUP_COLUMNS, SIZE_COLUMNS
 from lstmbench.records.tables import read_table
-from lstmbench.reporting import chosen_size, comparison, glossary, missing_runs, page_tables, precision
+from lstmbench.reporting import cells, chosen_size, comparison, glossary, missing_runs, order, page_tables, precision
 from lstmbench.reporting import parity as present_parity
 from lstmbench.reporting import quality as present
 from lstmbench.reporting import speed as present_speed
@@ -30,6 +30,7 @@ from lstmbench.reporting.learning_curves import curves
 from lstmbench.reporting.outcome import happened
 from lstmbench.reporting.reproduce import measure_command, train_command, whole_command
 from lstmbench.reporting.scaling import WORDS, by_dataset
+from lstmbench.utils.wording import joined
 
 FIGURES = {
     "quality": "Test {metric} of {dataset} by size, a point per seed and the mean, for {implementations}.",
@@ -149,7 +150,7 @@ def _steadiness(speed: pd.DataFrame) -> Section:
     title = "Interference and steadiness"
     if speed.empty:
         return Section("steadiness", title, [present_speed.EMPTY["speed"]])
-    speed = present.by_size(speed)
+    speed = order.by_size(speed)
     verdicts = [present_speed.verdict(row) for row in speed.itertuples()]
     rows = speed[CASE_COLUMNS].assign(verdict=verdicts)
     quoted = speed[speed["quotable"] == 1]
@@ -173,19 +174,19 @@ def _how_steady(steady: pd.Series) -> str:
         f"not tested for it ({UNTESTED})": untested,
     }
     listed = [f"{count} {what}" for what, count in parts.items() if count]
-    return f": {present.joined(listed)}" if listed else ""
+    return f": {joined(listed)}" if listed else ""
 
 
 def _again(quality: pd.DataFrame, speed: pd.DataFrame, selection: Selection) -> Table:
     """Return the command that makes the records of a row again."""
     rows = []
-    for row in present.by_size(quality).to_dict("records"):
+    for row in order.by_size(quality).to_dict("records"):
         case = [row[part] for part in CASE_COLUMNS]
         command = train_command(
             selection, row["dataset"], row["size"], row["implementation"], row["device"], map(int, row["seeds"].split())
         )
         rows.append(["quality", *case, command])
-    for row in present.by_size(speed).drop_duplicates(GROUP_COLUMNS).to_dict("records"):
+    for row in order.by_size(speed).drop_duplicates(GROUP_COLUMNS).to_dict("records"):
         case = [row["dataset"], row["size"], row["device"]]
         command = measure_command(selection, *case)
         rows.append(["speed", *case[:2], "all of them, in turn", case[2], command])
@@ -197,8 +198,8 @@ def _dataset(dataset: str, data: dict[str, pd.DataFrame], figures: Path) -> dict
     own = {name: table[table["dataset"] == dataset] for name, table in data.items() if "dataset" in table}
     metric = own["quality"]["metric"].iloc[0]
     learned = own["quality"][own["quality"]["failure"] == ""]
-    implementations = present.joined(sorted(own["runs"]["implementation"].unique()))
-    timed = present.joined(sorted(own["speed"]["implementation"].unique()) or ["none"])
+    implementations = joined(sorted(own["runs"]["implementation"].unique()))
+    timed = joined(sorted(own["speed"]["implementation"].unique()) or ["none"])
     words = {"dataset": dataset, "metric": metric, "implementations": implementations, "timed": timed}
     measured = not own["speed"].empty
     size = choose_size(own["quality"], own["differences"], own["speed"])
@@ -259,31 +260,31 @@ def _others(own: dict[str, pd.DataFrame]) -> dict[str, dict[str, object]]:
 def _settings(settings: pd.DataFrame, runs: pd.DataFrame) -> Table:
     """Return a column per size (and per variant, if a size was run with several)."""
     columns = {}
-    ordered = present.by_size(settings)
+    ordered = order.by_size(settings)
     for _, row in ordered.iterrows():
         several = (ordered["size"] == row["size"]).sum() > 1
         heading = f"{row['size']} ({row['settings_sha256'][:8]})" if several else row["size"]
         values = row.drop([*SIZE_COLUMNS, "settings_sha256"])
         mine = runs[(runs["size"] == row["size"]) & (runs["settings_sha256"] == row["settings_sha256"])]
         fields = {name.replace("_", " "): _setting(value) for name, value in values.items()}
-        columns[heading] = {"parameters": present.number(mine["parameters"].iloc[0], 0)} | fields
+        columns[heading] = {"parameters": cells.number(mine["parameters"].iloc[0], 0)} | fields
     frame = pd.DataFrame(columns).rename_axis("setting").reset_index()
     return as_table(frame)
 
 
 def _setting(value: Any) -> str:
     if isinstance(value, str):
-        return value or present.ABSENT
-    return present.ABSENT if pd.isna(value) else f"{value:,.6g}"
+        return value or cells.ABSENT
+    return cells.ABSENT if pd.isna(value) else f"{value:,.6g}"
 
 
 def _published(quality: pd.DataFrame) -> list[dict[str, str]]:
     shown = quality[quality["published_source"] != ""]
-    rows = present.by_size(shown).drop_duplicates(["size", "published_source"])
+    rows = order.by_size(shown).drop_duplicates(["size", "published_source"])
     return [
         {
             "size": row.size_,
-            "value": present.metric(row.published, row.metric),
+            "value": cells.metric(row.published, row.metric),
             "source": row.published_source,
             # Anything else in an href could be a script.
             "url": row.published_url if re.match(r"https?://", row.published_url) else "",
@@ -303,7 +304,7 @@ def _facts(runs: pd.DataFrame, failures: pd.DataFrame) -> list[tuple[str, str]]:
     return [
         ("runs", f"{len(runs)}" + (f", {how_many} capped" if capped else "") + failed),
         ("data sets", listed("dataset")),
-        ("sizes", ", ".join(present.by_size(runs.assign(dataset=""))["size"].unique())),
+        ("sizes", ", ".join(order.by_size(runs.assign(dataset=""))["size"].unique())),
         ("implementations", listed("implementation")),
         ("seeds", _seeds(runs)),
         ("devices", listed("device")),
@@ -313,11 +314,11 @@ def _facts(runs: pd.DataFrame, failures: pd.DataFrame) -> list[tuple[str, str]]:
 def _seeds(runs: pd.DataFrame) -> str:
     """Return the seeds of each size, once if they are the same."""
     sizes: dict[str, list[str]] = {}
-    for size, own in present.by_size(runs.assign(dataset="")).groupby("size", sort=False):
+    for size, own in order.by_size(runs.assign(dataset="")).groupby("size", sort=False):
         sizes.setdefault(", ".join(map(str, sorted(own["seed"].unique()))), []).append(str(size))
     if len(sizes) == 1:
         return next(iter(sizes))
-    return "; ".join(f"{seeds} ({present.joined(names)})" for seeds, names in sizes.items())
+    return "; ".join(f"{seeds} ({joined(names)})" for seeds, names in sizes.items())
 
 
 def _when(runs: pd.DataFrame) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from lstmbench.analysis.scaling import Scaled
-from lstmbench.reporting import quality
+from lstmbench.reporting import cells, order, quality
 from lstmbench.reporting.speed import rounded, share
 
 
@@ -48,7 +48,7 @@ WORDS = {
 
 def by_dataset(scaled: Scaled, table: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Return ``scaling`` as text, one part per data set."""
-    return {dataset: _as_text(scaled, part) for dataset, part in quality.by_size(table).groupby("dataset", sort=True)}
+    return {dataset: _as_text(scaled, part) for dataset, part in order.by_size(table).groupby("dataset", sort=True)}
 
 
 def _as_text(scaled: Scaled, table: pd.DataFrame) -> pd.DataFrame:
@@ -62,6 +62,6 @@ def _as_text(scaled: Scaled, table: pd.DataFrame) -> pd.DataFrame:
     for column in (scaled.count, "n"):
         rows[column] = table[column].map("{:.0f}".format)
     rows[table["unit"].iloc[0]] = table["rate"].map(rounded)
-    rows["speed-up"] = table["speed_up"].map(lambda value: quality.number(value, 2))
+    rows["speed-up"] = table["speed_up"].map(lambda value: cells.number(value, 2))
     rows["efficiency"] = table["efficiency"].map(share)
     return rows

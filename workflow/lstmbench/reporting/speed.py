@@ -14,8 +14,9 @@ from lstmbench.analysis.speed import STEADY
 from lstmbench.implementations import framework
 from lstmbench.records.columns import MACHINE
 from lstmbench.records.format import NOT_SEEN
+from lstmbench.reporting.cells import ABSENT, decimals, number
 from lstmbench.reporting.interference import reasons
-from lstmbench.reporting.quality import ABSENT, by_size, decimals, number
+from lstmbench.reporting.order import by_size
 from lstmbench.statistics.verdict import Kind
 from lstmbench.system.device import split_device
 from lstmbench.timing.probes import PARTS

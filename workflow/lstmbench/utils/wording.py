@@ -1,6 +1,8 @@
-"""Put counts and durations into words."""
+"""Put counts, durations and lists into words."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 UNITS = (("days", 86_400.0), ("hours", 3600.0), ("min", 60.0), ("s", 1.0))
 """Units of time and their lengths in seconds, from the longest."""
@@ -22,3 +24,9 @@ def duration(seconds: float) -> str:
     """Return seconds in a readable unit, with one decimal above minutes."""
     value, unit = largest_unit(seconds)
     return f"{value:,.{1 if unit in ('days', 'hours') else 0}f} {unit}"
+
+
+def joined(words: Iterable[str]) -> str:
+    """Join words as in "one, two and three"."""
+    *others, last = words
+    return f"{', '.join(others)} and {last}" if others else last

@@ -5,6 +5,7 @@ A panel per data set, for the size that the report describes first: the validati
 
 from __future__ import annotations
 
+from lstmbench.reporting import order
 from lstmbench.reporting.figures.style import REFERENCE, Look, looks
 
 # isort: split
@@ -17,9 +18,9 @@ from matplotlib.lines import Line2D
 
 from lstmbench.analysis.chosen_size import choose_size
 from lstmbench.analysis.learning_curves import mean_by_epoch, seconds_by_epoch
-from lstmbench.reporting import quality
+from lstmbench.reporting.cells import BETTER
 from lstmbench.reporting.figures.quality import PUBLISHED_LINE, share_range
-from lstmbench.reporting.quality import BETTER, called, called_dataset
+from lstmbench.reporting.names import called, called_dataset
 
 WIDTH, PANEL_HEIGHT = 5.4, 1.9  # inches
 
@@ -40,7 +41,7 @@ def draw(tables: dict[str, pd.DataFrame]) -> Figure:
         size = choose_size(own["quality"], own["differences"], own["speed"])
         here = {name: table[table["size"] == size] for name, table in own.items()}
         # Several devices would need their own legend; the tables and the other figures have them all.
-        device = quality.devices(here["history"]["device"])[0]
+        device = order.devices(here["history"]["device"])[0]
         several = here["quality"]["device"].nunique() > 1
         here = {name: table[table["device"] == device] for name, table in here.items()}
         axes.set_title(f"{called_dataset(dataset)} {size}" + (f" ({device})" if several else ""))

@@ -6,6 +6,7 @@ Every figure has a panel per size, and a row of panels per device if there are s
 
 from __future__ import annotations
 
+from lstmbench.reporting import cells, order
 from lstmbench.reporting.figures.style import INK, REFERENCE, figure_style, looks, save
 
 # isort: split
@@ -24,7 +25,6 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocat
 
 from lstmbench.analysis.learning_curves import mean_by_epoch, range_by_epoch
 from lstmbench.records.tables import read_table
-from lstmbench.reporting import quality as present
 
 PANEL_WIDTH, PANEL_HEIGHT = 3.1, 2.9  # inches
 
@@ -181,8 +181,8 @@ def _panels(
 
     ``draw`` draws a panel and returns the lines to write below it.
     """
-    sizes = list(present.by_size(tables.runs)["size"].unique())
-    devices = present.devices(tables.runs["device"])
+    sizes = list(order.by_size(tables.runs)["size"].unique())
+    devices = order.devices(tables.runs["device"])
     figure = Figure(figsize=(0.5 + PANEL_WIDTH * len(sizes), 0.9 + PANEL_HEIGHT * len(devices)))
     FigureCanvasAgg(figure)
     figure.suptitle(title, x=0.01, horizontalalignment="left", fontsize=12, fontweight="bold")
@@ -283,7 +283,7 @@ def _published_lines(axes: Axes, quality: pd.DataFrame, column: str, metric: str
 
 
 def _value(value: float, metric: str) -> str:
-    return present.metric(value / 100 if metric == "accuracy" else value, metric)
+    return cells.metric(value / 100 if metric == "accuracy" else value, metric)
 
 
 def _dot(size: float, face: str, label: str) -> Line2D:

@@ -6,6 +6,7 @@ panel has its own scale, because the sizes differ widely.
 
 from __future__ import annotations
 
+from lstmbench.reporting import order
 from lstmbench.reporting.figures.style import FAINT, INK, REFERENCE, figure_style, looks, save, tint
 
 # isort: split
@@ -26,7 +27,6 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from lstmbench.analysis.anatomy import little_covered
 from lstmbench.records.tables import read_table
-from lstmbench.reporting import quality
 from lstmbench.reporting import speed as present_speed
 
 PANEL_WIDTH, ROW_HEIGHT, LEGEND_LINE = 3.1, 0.36, 0.2  # inches
@@ -147,7 +147,7 @@ def plot_speed(tables: Path, output_dir: Path) -> list[Path]:
     Raises:
         DataError: a table that is missing or unreadable.
     """
-    speed, anatomy = (quality.by_size(read_table(tables / f"{name}.parquet")) for name in ("speed", "anatomy"))
+    speed, anatomy = (order.by_size(read_table(tables / f"{name}.parquet")) for name in ("speed", "anatomy"))
     written = []
     for dataset, rows in speed.groupby("dataset", sort=True):
         with figure_style():
@@ -192,7 +192,7 @@ def _panels(
 
     ``draw`` gets the place of each implementation on the vertical axis.
     """
-    sizes, devices = speed["size"].unique(), quality.devices(speed["device"])
+    sizes, devices = speed["size"].unique(), order.devices(speed["device"])
     names = sorted(speed["implementation"].unique())
     places = {name: place for place, name in enumerate(names)}
     width = NAMES_WIDTH + PANEL_WIDTH * len(sizes)
