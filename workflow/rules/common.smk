@@ -34,7 +34,7 @@ from lstmbench.implementations import framework, split
 from lstmbench.system.device import split_device
 from lstmbench.models.presets import load_preset
 from lstmbench.records import paths, table_names
-from lstmbench.orchestration.resources import UNPLANNED, planned_seconds, read_plan, require_cores_of_job
+from lstmbench.orchestration.resources import UNPLANNED, read_plan, require_cores_of_job
 from lstmbench.orchestration.failed_runs import FAILED, failed_sample, last_failure
 from lstmbench.orchestration.selection import SPEED_SEED, require_own_results
 from lstmbench.orchestration.config import checked, own_contents, require_once, require_path, require_plain
@@ -139,7 +139,7 @@ onstart:
                 )
             except BenchError as error:
                 stop(error)
-    seconds = planned_seconds(PLAN, SELECTION)
+    seconds = {case: planned.seconds for case, planned in PLANNED.items()}
     if not workflow.touch:
         announce(
             SELECTION,
@@ -328,7 +328,8 @@ def share_of_machine(wildcards):
 def requested_resources(wildcards, attempt):
     """Return the time and memory that an attempt at a run requests."""
     case = (wildcards.dataset, wildcards.size, wildcards.implementation, wildcards.device)
-    return PLANNED.get(case, UNPLANNED).of_attempt(attempt)
+    request = PLANNED[case].request if case in PLANNED else UNPLANNED
+    return request.of_attempt(attempt)
 
 
 def environment(wildcards):

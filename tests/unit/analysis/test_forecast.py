@@ -277,9 +277,9 @@ def test_the_verb_writes_the_plan_and_its_errors(tmp_path, capsys, monkeypatch):
     assert "In all: 2 runs" in shown
     assert read_table(folder / "plan.csv")["kept_mb"].tolist() == pytest.approx([28.015])
     assert "No finished run" in (folder / "error.md").read_text(encoding="utf-8")
-    (ask,) = read_plan(folder / "plan.csv", checked(CONFIG)).values()
-    assert ask.minutes == math.ceil(2 * (5 + 149 * 0.1 + 15 + 0.6) / 60 + 10)
-    assert ask.mem_mb == math.ceil(MEMORY_MARGIN * 600) + SNAKEMAKE_MB
+    (planned,) = read_plan(folder / "plan.csv", checked(CONFIG)).values()
+    assert planned.request.minutes == math.ceil(2 * (5 + 149 * 0.1 + 15 + 0.6) / 60 + 10)
+    assert planned.request.mem_mb == math.ceil(MEMORY_MARGIN * 600) + SNAKEMAKE_MB
 
 
 def test_the_verb_holds_a_finished_run_against_its_plan(tmp_path, capsys, monkeypatch):

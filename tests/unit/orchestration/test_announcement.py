@@ -10,7 +10,7 @@ import pytest
 from lstmbench.orchestration import estimate
 from lstmbench.orchestration.announcement import about, announce
 from lstmbench.orchestration.estimate import CONTENTS, Job
-from lstmbench.orchestration.resources import planned_seconds
+from lstmbench.orchestration.resources import read_plan
 from tests.factories.jobs import NOWHERE, chosen, jobs_of
 
 
@@ -59,11 +59,12 @@ def test_runs_with_a_plan_take_what_it_says_and_no_speed_is_measured(capsys, mon
     plan.write_text(f"{header}\nptb,small,pytorch,cpu,2,,,7200,1\nptb,small,tensorflow,cpu,2,99,,1,1\n", "utf-8")
     selection = chosen(datasets=["ptb"], sizes=["small"], implementations=["pytorch"])
     runs = [job for job in jobs_of(selection) if job.rule == "train"]
-    line = printed(capsys, selection, runs, planned_seconds(plan, selection))
+    planned = {case: row.seconds for case, row in read_plan(plan, selection).items()}
+    line = printed(capsys, selection, runs, planned)
     assert line.startswith("This will take about 6 hours on this machine: 3 runs (the runs as planned).")
     assert "make plan" not in line
     both = chosen(datasets=["ptb"], sizes=["small"])
-    assert set(planned_seconds(plan, both)) == {("ptb", "small", "pytorch", "cpu")}
+    assert set(read_plan(plan, both)) == {("ptb", "small", "pytorch", "cpu")}
 
 
 def test_a_plan_of_some_cases_is_used_for_those(speed, capsys):

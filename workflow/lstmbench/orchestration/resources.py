@@ -54,8 +54,8 @@ _Amount = Annotated[float, Meta(ge=0, le=1e12)]
 """A number that a request can be computed from, so not infinity."""
 
 
-class _Planned(msgspec.Struct, frozen=True):
-    """What is read of a row of plan.csv."""
+class Planned(msgspec.Struct, frozen=True):
+    """What is read of a row of plan.csv: what a run of its case takes alone on the machine."""
 
     dataset: Name
     size: Name
@@ -78,16 +78,18 @@ class _Planned(msgspec.Struct, frozen=True):
 
     @property
     def case(self) -> Case:
+        """Return what names the case."""
         return self.dataset, self.size, self.implementation, self.device
 
     @property
     def request(self) -> ResourceRequest:
+        """Return what a run of the case asks of a scheduler."""
         minutes = TIME_SAFETY_FACTOR * self.seconds / 60 + SPARE_MINUTES
         return ResourceRequest(math.ceil(minutes), math.ceil(self.mem_mb) + SNAKEMAKE_MB)
 
 
-def read_plan(path: Path, selection: Selection) -> dict[Case, ResourceRequest]:
-    """Return the requests of all cases in plan.csv that were planned with the selection's threads and caps.
+def read_plan(path: Path, selection: Selection) -> dict[Case, Planned]:
+    """Return all cases in plan.csv that were planned with the selection's threads and caps.
 
     The result is empty if there is no plan, because training does not require one.  A damaged plan is no plan, which
     one line on stderr says.
@@ -97,15 +99,7 @@ def read_plan(path: Path, selection: Selection) -> dict[Case, ResourceRequest]:
     except ValueError as error:
         print(f"{path}: no plan, so ignored: {one_line(str(error))}; make plan writes another", file=sys.stderr)
         return {}
-    return {row.case: row.request for row in rows if row.is_of(selection)}
-
-
-def planned_seconds(path: Path, selection: Selection) -> dict[Case, float]:
-    """Return the planned seconds per run of the same cases."""
-    try:
-        return {row.case: row.seconds for row in _read(path) if row.is_of(selection)}
-    except ValueError:  # as read_plan has said
-        return {}
+    return {row.case: row for row in rows if row.is_of(selection)}
 
 
 def require_cores_of_job(output: str, threads: int, workers: int, found: int) -> None:
@@ -126,7 +120,7 @@ def require_cores_of_job(output: str, threads: int, workers: int, found: int) ->
         )
 
 
-def _read(path: Path) -> list[_Planned]:
+def _read(path: Path) -> list[Planned]:
     """Return the rows of a plan; none if it cannot be opened.
 
     Raises:
@@ -139,4 +133,4 @@ def _read(path: Path) -> list[_Planned]:
         return []
     except csv.Error as error:
         raise ValueError(error) from error
-    return msgspec.convert(rows, list[_Planned], strict=False)
+    return msgspec.convert(rows, list[Planned], strict=False)
