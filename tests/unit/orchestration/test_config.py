@@ -126,7 +126,8 @@ def test_every_key_of_the_shipped_configuration_is_explained():
         ),
         (
             {"datasets": ["novel"], "texts": {"novel": "a"}, "sizes": ["huge"]},
-            "unknown size of dataset novel 'huge'; known: adventures, large, medium, small",
+            "unknown size of dataset novel 'huge'; known: adventures, large, medium, schedule-zaremba-large, "
+            "schedule-zaremba-medium, schedule-zaremba-small, small",
         ),
         ({"thread": 1}, "unknown configuration key 'thread' (did you mean threads?)"),
     ],
