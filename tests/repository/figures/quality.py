@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from lstmbench.records.published import read_published
 from lstmbench.records.run_record import RunRecord
+from lstmbench.reporting.cells import signed
 from lstmbench.reporting.margins import SPEED, in_words
 from lstmbench.statistics import equivalence
 from lstmbench.statistics.intervals import arithmetic_mean, geometric_mean
@@ -54,11 +55,13 @@ def shown(metric: str, value: float, digits: int = 2) -> str:
 def runs() -> str:
     """Test, validation and training of every run of PTB and of the first of MNIST, and what was published."""
     rows = []
+    sizes = set()
     for machine in QUOTED:
         for record in sorted(MACHINES[machine].runs, key=lambda one: (one.run.dataset != "ptb", str(one.run))):
             run, final, last = record.run, record.final, record.history[-1]
             if run.dataset != "ptb" and (run.seed != 1 or run.size != "small"):
                 continue  # the table of seeds has them
+            sizes.add((run.dataset, run.size))
             metric = final.metric
             trained = shown(metric, last.train_perplexity) if metric == "perplexity" else "\u2013"
             cases = [machine, f"{run.dataset} {run.size}", str(run.seed), f"`{run.implementation}`", metric]
@@ -70,22 +73,25 @@ def runs() -> str:
             ]
             rows.append(f"| {' | '.join(cases)} |")
     return table(
-        "| machine | case | seed | framework | metric | test | validation | training | commit |", [*rows, *published()]
+        "| machine | case | seed | framework | metric | test | validation | training | commit |",
+        [*rows, *published(sizes)],
     )
 
 
-def published() -> list[str]:
-    """Rows of the values that were published for size small."""
+def published(sizes: set[tuple[str, str]]) -> list[str]:
+    """Rows of the values that were published for some sizes, each with its data set."""
     values = read_published(WORKFLOW / "published.tsv")
     rows = []
-    for (dataset, source), own in values[values["size"] == "small"].groupby(["dataset", "source"], sort=False):
+    for (dataset, size, source), own in values.groupby(["dataset", "size", "source"], sort=False):
+        if (dataset, size) not in sizes:
+            continue
         found = {name.partition("_")[::2]: value for name, value in zip(own["metric"], own["value"], strict=True)}
         metric = next(iter(found))[1]
         if ("test", metric) in found:
             parts = [f"{found[part, metric]:g}" if (part, metric) in found else "\u2013" for part in PARTS]
             if metric == "accuracy":
                 parts = [f"{100 * found[part, metric]:g} %" if (part, metric) in found else "\u2013" for part in PARTS]
-            rows.append(f"| published | {dataset} small | | {source} | {metric} | {' | '.join(parts)} | |")
+            rows.append(f"| published | {dataset} {size} | | {source} | {metric} | {' | '.join(parts)} | |")
     return rows
 
 
@@ -107,13 +113,34 @@ def over_five_seeds() -> str:
     mean, low, high = (f"{value:+.2f} %".replace("-", "\N{MINUS SIGN}") for value in values)
     rows = [f"| `{name}` | {of_seeds(values, 'perplexity')} |" for name, values in zip(FRAMEWORKS, found, strict=True)]
     rows.append(f"| `jax`, seed 1 | {shown('perplexity', run_of(THIRD, PTB_SMALL, 'jax').final.value)} | |")
-    known = read_published(WORKFLOW / "published.tsv")
-    known = known[(known["dataset"] == "ptb") & (known["size"] == "small") & (known["metric"] == "test_perplexity")]
-    rows += [f"| published: {row.source} | {row.value:g} | |" for row in known.itertuples()]
+    rows += [f"| published: {source} | {value:g} | |" for source, value in known_perplexities("small").items()]
     return (
         table(f"| PTB small, seeds {SEEDS[0]} to {SEEDS[-1]} | test perplexity | 95 % interval |", rows)
         + f"\nVerdict: {verdict}. TensorFlow's perplexity differs from PyTorch's by {mean} (95 % interval {low} to "
         f"{high}); equal means within {in_words('perplexity')}.\n"
+    )
+
+
+def known_perplexities(size: str) -> dict[str, float]:
+    """The test perplexity of PTB that each source published."""
+    values = read_published(WORKFLOW / "published.tsv").set_index(["dataset", "size", "metric"]).sort_index()
+    found = values.loc[[("ptb", size, "test_perplexity")]]
+    return dict(zip(found["source"], found["value"], strict=True))
+
+
+def medium() -> str:
+    """How PTB medium ended in each implementation that trained it to the end, and how far from what was published."""
+    records = [one for machine in QUOTED for one in MACHINES[machine].runs if one.run.parts[:2] == ("ptb", "medium")]
+    known = known_perplexities("medium")
+    ended = []
+    for record in sorted(records, key=lambda one: str(one.run)):
+        away = ", ".join(signed(100 * (record.final.value / value - 1), "%") for value in known.values())
+        ended.append(f"`{record.run.implementation}` {shown('perplexity', record.final.value)} ({away})")
+    (epochs,), (seed,) = {len(one.history) for one in records}, {one.run.seed for one in records}
+    sources = " and ".join(f"{value:g} ({source})" for source, value in known.items())
+    return (
+        f"PTB medium from seed {seed}, all {epochs} epochs, and its distance from the published {sources}: "
+        f"{', '.join(ended)}.\n"
     )
 
 
