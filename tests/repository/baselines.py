@@ -121,7 +121,8 @@ class Published:
 PUBLISHED = {
     # The TensorFlow tutorial reports 115.91, Zaremba et al. 114.5.
     ("ptb", "small"): Published("perplexity", 112.0, 116.5, 82_429, [], epochs=13),
-    # Nobody published a value of this recipe: Zaremba's own had two biases per layer.  So it is only to be complete.
+    # Nobody published a value of this recipe: Zaremba's own had two biases per layer.  So it is to be complete, and the
+    # range, set once it had been seen, tells a model that learned from one that did not.
     ("ptb", "schedule-zaremba-small"): Published("perplexity", 110.0, 120.0, 82_429, [], epochs=13),
     # The TensorFlow tutorial reports 82.07, Zaremba et al. 82.7; the upper end is 3 % above the lower of them.
     ("ptb", "medium"): Published("perplexity", 80.5, 84.5, 82_429, [], epochs=39),
@@ -322,4 +323,5 @@ QUOTED = [machine for machine in MACHINES if machine in ENTRIES and ENTRIES[mach
 CPUS = [machine for machine in MACHINES if machine in ENTRIES and ENTRIES[machine].on_cpu]
 MEASURED = [machine for machine in MACHINES if machine in ENTRIES and ENTRIES[machine].measurements]
 """The machines whose speed is kept; the others only trained."""
+MEASURED_CPUS = [machine for machine in MEASURED if machine in CPUS]
 REFERENCE = MACHINES[FIRST]

@@ -13,6 +13,7 @@ from tests.repository.baselines import (
     ENTRIES,
     FOLDER,
     MACHINES,
+    MEASURED_CPUS,
     QUOTED,
     differences,
     entries_in,
@@ -22,7 +23,6 @@ from tests.repository.baselines import (
 )
 from tests.repository.figures import versions
 from tests.repository.figures.quality import FRAMEWORKS, MNIST_SMALL, SEEDS
-from tests.repository.figures.speed import ON_CPU
 
 DATASETS = ("ptb", "mnist")
 
@@ -70,7 +70,7 @@ def test_a_cpu_is_quoted_and_holds_complete_runs_that_reach_what_was_published(m
     assert all(block.published for block in ENTRIES[machine].runs)
 
 
-@pytest.mark.parametrize("machine", ON_CPU)
+@pytest.mark.parametrize("machine", MEASURED_CPUS)
 def test_a_cpu_whose_speed_is_kept_also_trained_small_in_both_frameworks(machine):
     assert {*FRAMEWORKS} <= {*ENTRIES[machine].frameworks}
     assert {name for _, name, seed in RECORDS[machine] if seed == 1} >= {*FRAMEWORKS}

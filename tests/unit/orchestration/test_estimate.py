@@ -25,8 +25,7 @@ from lstmbench.orchestration.estimate import (
 from lstmbench.records.measurement_record import Block
 from lstmbench.utils.conversion import plain
 from tests.factories.jobs import NOWHERE, SHIPPED, chosen, jobs_of
-from tests.repository.baselines import MACHINES
-from tests.repository.figures.speed import ON_CPU
+from tests.repository.baselines import MACHINES, MEASURED_CPUS
 
 CASES = [
     (dataset, size, implementation)
@@ -56,7 +55,7 @@ def as_planned(bundle, dataset, size, implementation):
     return seconds, max(products) / measured.record.threads
 
 
-@pytest.mark.parametrize("machine_name", ON_CPU)
+@pytest.mark.parametrize("machine_name", MEASURED_CPUS)
 @pytest.mark.parametrize(("dataset", "size", "implementation"), CASES)
 def test_on_the_baseline_machines_no_case_is_off_by_a_factor_of_3(machine_name, dataset, size, implementation):
     seconds, flops_per_second = as_planned(MACHINES[machine_name], dataset, size, implementation)
@@ -66,7 +65,7 @@ def test_on_the_baseline_machines_no_case_is_off_by_a_factor_of_3(machine_name, 
     assert 1 / 3 < costs.seconds(Job("train", names, 2)) / seconds < 3
 
 
-@pytest.mark.parametrize("machine_name", ON_CPU)
+@pytest.mark.parametrize("machine_name", MEASURED_CPUS)
 def test_on_the_baseline_machines_no_measurement_of_speed_is_off_by_a_factor_of_3(machine_name):
     for measured in MACHINES[machine_name].measurements:
         group, record = measured.record.group, measured.record

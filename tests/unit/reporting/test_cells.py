@@ -43,7 +43,7 @@ def test_a_mean_and_its_interval_have_the_same_decimals_and_an_interval_is_zero_
         (1.5, 2, 1),
         (123.0, 2, 0),
         (0.0, 3, 0),
-        (float("inf"), 3, 0),
+        (math.inf, 3, 0),
         (math.nan, 3, 0),
     ],
 )
